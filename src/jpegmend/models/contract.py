@@ -1,0 +1,66 @@
+"""What every network takes and gives.
+
+Shape letters: B batch, C planes (1 or 3), H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor, nn
+
+Planes = Literal["y", "ycbcr", "rgb"]
+Tiling = Literal["exact", "global", "window"]
+
+
+class Observation(NamedTuple):
+    """What the file says, as a network sees it: planes on one grid, and the tables they were quantised with."""
+
+    planes: Tensor
+    """``[B, C, H, W]`` in 0..1 (a little outside is possible: the decoder neither clips nor rounds)."""
+    tables: Tensor
+    """``[B, C, 8, 8]`` quantisation steps in the units of the file (1..65535); ones where a plane has none."""
+    sampling: Tensor
+    """``[B, 2]`` how many luma rows and columns share one chroma sample: (2, 2) for 4:2:0, (0, 0) without chroma."""
+    overview: Tensor | None = None
+    """``[B, C, 112, 112]`` the whole picture made small, for networks with a global branch."""
+
+
+class Estimate(NamedTuple):
+    """What a network answers."""
+
+    planes: Tensor
+    """``[B, C, H, W]``, the restored planes, not clipped."""
+    quality: Tensor | None = None
+    """``[B]``, where the network guesses how good its input was; the unit is in the network's docstring."""
+    traces: Mapping[str, tuple[Tensor, ...]] = {}
+    """What was estimated on the way (sparse codes, stages, artifact layers), by name; filled with ``collect=True``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """One line of ``NETWORKS``: how to build a network and what the pipeline must know of it."""
+
+    name: str
+    title: str
+    paper: str
+    """Authors, title, venue and year; for our own networks what it was made from."""
+    config: type[Any]
+    """The frozen dataclass of hyper-parameters; its defaults are the paper's."""
+    build: Callable[[Any], nn.Module]
+    planes: Callable[[Any], Planes]
+    """Which planes the network works on, by config: each alone, three on the luma grid, or RGB."""
+    halo: Callable[[Any], int]
+    """Context in pixels a tile needs on each side (the receptive field's radius, or the measured smaller one)."""
+    multiple: int = 1
+    """Height and width must be multiples of this; the pipeline pads by edge replication."""
+    tiling: Tiling = "exact"
+    window: int | None = None
+    """Side of the tile in pixels where ``tiling`` is ``window``."""
+    inputs: tuple[str, ...] = ("planes",)
+    """Which fields of the observation the network reads, in the order of its ONNX inputs."""
+    exportable: bool = True
+    aids: Mapping[str, Callable[[Any], nn.Module]] = field(default_factory=dict)
+    """Networks that training needs beside this one (a ranker, a classifier), by name."""
