@@ -1,0 +1,99 @@
+"""Colour: the matrices of JFIF and of the papers' gray protocol, and what CMYK files need.
+
+Arrays are planes first, [C, H, W], 0..1, unless a docstring says otherwise; nothing is clipped or rounded.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.errors import InvalidOption
+from jpegmend.planes.dct import Floats
+
+KR, KG, KB = 0.299, 0.587, 0.114
+"""Luma weights of ITU-R BT.601, which JFIF 1.02 prescribes."""
+
+STUDIO = np.array([65.481, 128.553, 24.966])
+"""What R, G and B of 0..1 add to the studio-range luma of BT.601 (MATLAB ``rgb2ycbcr``), 0..255 scale."""
+
+
+def _check(planes: Floats, count: int) -> Floats:
+    if planes.ndim != 3 or planes.shape[0] != count:
+        raise InvalidOption(f"an array of shape {planes.shape}; it must be [{count}, H, W], planes first")
+    return planes if planes.dtype == np.float64 else planes.astype(np.float32, copy=False)
+
+
+def rgb_to_ycbcr(rgb: Floats) -> Floats:
+    """RGB [3, H, W] to full-range YCbCr [3, H, W], all 0..1, chroma centred at 0.5 (JFIF 1.02, p. 3).
+
+    Raises:
+        InvalidOption: not three planes.
+
+    >>> rgb_to_ycbcr(np.ones((3, 1, 1)))[:, 0, 0].round(6).tolist()
+    [1.0, 0.5, 0.5]
+    """
+    red, green, blue = _check(rgb, 3)
+    luma = KR * red + KG * green + KB * blue
+    return np.stack([luma, (blue - luma) / (2 - 2 * KB) + 0.5, (red - luma) / (2 - 2 * KR) + 0.5])
+
+
+def ycbcr_to_rgb(ycbcr: Floats) -> Floats:
+    """Full-range YCbCr [3, H, W] to RGB [3, H, W]: the inverse of ``rgb_to_ycbcr``; not clipped.
+
+    Raises:
+        InvalidOption: not three planes.
+    """
+    luma, blueness, redness = _check(ycbcr, 3)
+    red = luma + (2 - 2 * KR) * (redness - 0.5)
+    blue = luma + (2 - 2 * KB) * (blueness - 0.5)
+    return np.stack([red, (luma - KR * red - KB * blue) / KG, blue])
+
+
+def ycck_to_cmyk(ycck: Floats) -> Floats:
+    """Components of a YCCK file [4, H, W] to those of the CMYK file it encodes [4, H, W].
+
+    As libjpeg has it (``jdcolor.c``): YCC becomes RGB, each is taken from 1, K passes. Inversion by Adobe
+    is another matter: it stays in the values, see ``cmyk_to_rgb``.
+
+    Raises:
+        InvalidOption: not four planes.
+    """
+    ycck = _check(ycck, 4)
+    return np.concatenate([1 - ycbcr_to_rgb(ycck[:3]), ycck[3:]])
+
+
+def cmyk_to_rgb(cmyk: Floats, *, adobe_inverted: bool) -> Floats:
+    """CMYK components as a file stores them [4, H, W] to RGB [3, H, W], without a colour profile.
+
+    Ink covers ink: R = (1 - C)(1 - K) and so on. Photoshop stores 1 - ink, marked by an Adobe segment:
+    say so by ``adobe_inverted``. Values are clipped to 0..1 first, a product of overshoots has no meaning.
+
+    Raises:
+        InvalidOption: not four planes.
+
+    >>> cmyk_to_rgb(np.zeros((4, 1, 1)), adobe_inverted=False).ravel().tolist()
+    [1.0, 1.0, 1.0]
+    """
+    stored = np.clip(_check(cmyk, 4), 0, 1)
+    light = stored if adobe_inverted else 1 - stored
+    return np.asarray(light[:3] * light[3:])
+
+
+def studio_y(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The papers' gray picture: uint8 RGB [H, W, 3] to the studio-range luma of BT.601, uint8 [H, W].
+
+    It is MATLAB's ``rgb2ycbcr``: 65.481 R + 128.553 G + 24.966 B over 255, plus 16, rounded.
+
+    Raises:
+        InvalidOption: not uint8, or not [H, W, 3].
+
+    >>> studio_y(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)).tolist()
+    [[16, 235]]
+    """
+    found: NDArray[Any] = np.asarray(rgb)
+    if found.dtype != np.uint8 or found.ndim != 3 or found.shape[2] != 3:
+        raise InvalidOption(
+            f"{found.dtype} of shape {found.shape}; studio luma is made of uint8 [H, W, 3] RGB"
+        )
+    return np.floor(found @ (STUDIO / 255) + 16.5).astype(np.uint8)

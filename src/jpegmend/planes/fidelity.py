@@ -1,0 +1,91 @@
+"""The quantisation cell: what the file says about every DCT coefficient, as a projection.
+
+A level k under a step q says that the coefficient lay in [(k - 1/2) q, (k + 1/2) q]. A plane is consistent
+with the file if all its coefficients lie in their cells. The DCT is orthonormal, so clamping coefficients is
+the projection onto that convex set, the nearest consistent plane.
+
+``inset`` narrows each cell by that share of its step on both sides. It is there for two reasons. A value on
+the very edge could fall out of the cell by rounding in float32 when it is quantised again: with 0.01 the
+margin is 0.01 at the smallest step of 1, and float32 errs by less than 0.0005 for coefficients that 8-bit
+pictures have. And where a restored plane is rounded to 8 bits (which moves a coefficient by 0.29, root mean
+square), an inset keeps more coefficients of large steps in their cells. For wild coefficients (damaged
+files) the margin grows with the largest of the block, never beyond the centre of the cell.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.errors import InvalidOption
+from jpegmend.planes.chroma import down_box, up_box
+from jpegmend.planes.dct import Floats, idct, unblocks
+from jpegmend.planes.quantisation import PEAK, check_table, coefficients, dequantise
+
+INSET = 0.01
+"""How much of its step each cell loses on either side, unless said otherwise."""
+
+# Float32 error of transform and inverse, relative to the largest coefficient of a block; measured below 1e-6.
+_NOISE = 4e-6
+
+
+def project(
+    plane: Floats, levels: NDArray[np.integer[Any]], table: NDArray[Any], *, inset: float = INSET
+) -> Floats:
+    """The nearest plane whose coefficients lie in the file's cells: [8R, 8K], 0..1, not clipped.
+
+    levels [R, K, 8, 8] and table [8, 8] are the file's. Blocks that are consistent already come back
+    unchanged to the bit. ``inset`` is a share of the step, from 0 (the whole cell) to 0.5 (only its centre,
+    so the decoded plane). For insets from 0.001 up, ``quantise`` of the result gives back ``levels``.
+
+    Raises:
+        InvalidOption: shapes do not fit, or ``inset`` is outside 0..0.5.
+
+    >>> plane = project(np.zeros((8, 8)), np.zeros((1, 1, 8, 8), np.int16), np.full((8, 8), 16))
+    >>> float((plane[0, 0] * 255 - 128).round(2))  # 0.49 of a step of 16 below the middle, over 8
+    -0.98
+    """
+    return np.asarray(plane + _correction(plane, levels, table, inset), _kind(plane))
+
+
+def project_upsampled(
+    plane: Floats,
+    levels: NDArray[np.integer[Any]],
+    table: NDArray[Any],
+    v: int,
+    h: int,
+    *,
+    inset: float = INSET,
+) -> Floats:
+    """The nearest full-size chroma plane [v*8R, h*8K], 0..1, whose box means lie in the file's cells.
+
+    The encoder is taken to average boxes of v by h (libjpeg does). With D that mean, D D^T is the identity
+    over v*h, so adding the correction of the small plane back by replication is the exact projection.
+
+    Raises:
+        InvalidOption: shapes or factors do not fit, or ``inset`` is outside 0..0.5.
+    """
+    small = down_box(plane, v, h)
+    return np.asarray(plane + up_box(_correction(small, levels, table, inset), v, h), _kind(plane))
+
+
+def _kind(plane: Floats) -> type:
+    return np.float64 if plane.dtype == np.float64 else np.float32
+
+
+def _correction(plane: Floats, levels: NDArray[Any], table: NDArray[Any], inset: float) -> Floats:
+    """What to add to a plane [8R, 8K], 0..1, to bring its coefficients into their cells."""
+    if not 0 <= inset <= 0.5:
+        raise InvalidOption(f"inset {inset}; it is a share of the quantisation step, from 0 to 0.5")
+    found = coefficients(plane)
+    if found.shape != levels.shape:
+        raise InvalidOption(
+            f"a plane of shape {plane.shape} has blocks {found.shape}, the levels are {levels.shape}; "
+            "crop or pad the plane to the levels' blocks"
+        )
+    centre = dequantise(levels, table)
+    steps = check_table(table)
+    largest = np.abs(centre).max(axis=(-2, -1), keepdims=True)
+    margin = np.maximum(inset * steps, _NOISE * largest) if inset else np.zeros_like(steps)
+    reach = steps / 2 - np.minimum(margin, steps / 2)
+    return unblocks(idct(np.clip(found, centre - reach, centre + reach) - found)) / found.dtype.type(PEAK)
