@@ -1,0 +1,59 @@
+"""Writing ONNX: the graph from PyTorch, its large constants stored in half precision."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+_SMALL = 16
+"""Constants with fewer elements stay in float32: shapes, scales and axes."""
+
+
+def write(path: Path, network: nn.Module, tensors: tuple[Tensor, ...], names: tuple[str, ...]) -> None:
+    """Export ``network(*tensors)``; inputs get ``names``, the output is ``restored``; H and W are free."""
+    import onnx
+
+    free = tuple(
+        {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO} if name == "planes" else {} for name in names
+    )
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            tensors,
+            input_names=list(names),
+            output_names=["restored"],
+            dynamic_shapes=(free,),
+            dynamo=True,
+            verbose=False,
+        )
+    model = halve_constants(program.model_proto)  # type: ignore[union-attr]
+    onnx.checker.check_model(model)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(model.SerializeToString())
+    partial.replace(path)
+
+
+def halve_constants(model: Any) -> Any:
+    """Store float32 weights as float16 followed by a cast; a runtime folds the casts when it loads the graph."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for initializer in model.graph.initializer:
+        values = numpy_helper.to_array(initializer)
+        if values.dtype != np.float32 or values.size < _SMALL:
+            continue
+        name = initializer.name
+        initializer.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + ".half"))
+        casts.append(helper.make_node("Cast", [name + ".half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
