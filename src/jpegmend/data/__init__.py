@@ -1,0 +1,1 @@
+"""Clean pictures, crops, and the degradation that training learns to undo."""

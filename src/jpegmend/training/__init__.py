@@ -1,0 +1,1 @@
+"""Training: a recipe, one readable loop, checkpoints, release."""
