@@ -14,6 +14,9 @@ from jpegmend.planes.dct import Floats
 KR, KG, KB = 0.299, 0.587, 0.114
 """Luma weights of ITU-R BT.601, which JFIF 1.02 prescribes."""
 
+NEUTRAL = 128 / 255
+"""Chroma without colour: JFIF puts it at 128 of 0..255, which is not the middle of 0..1."""
+
 STUDIO = np.array([65.481, 128.553, 24.966])
 """What R, G and B of 0..1 add to the studio-range luma of BT.601 (MATLAB ``rgb2ycbcr``), 0..255 scale."""
 
@@ -25,17 +28,17 @@ def _check(planes: Floats, count: int) -> Floats:
 
 
 def rgb_to_ycbcr(rgb: Floats) -> Floats:
-    """RGB [3, H, W] to full-range YCbCr [3, H, W], all 0..1, chroma centred at 0.5 (JFIF 1.02, p. 3).
+    """RGB [3, H, W] to full-range YCbCr [3, H, W], all 0..1, chroma centred at 128/255 (JFIF 1.02, p. 3).
 
     Raises:
         InvalidOption: not three planes.
 
     >>> rgb_to_ycbcr(np.ones((3, 1, 1)))[:, 0, 0].round(6).tolist()
-    [1.0, 0.5, 0.5]
+    [1.0, 0.501961, 0.501961]
     """
     red, green, blue = _check(rgb, 3)
     luma = KR * red + KG * green + KB * blue
-    return np.stack([luma, (blue - luma) / (2 - 2 * KB) + 0.5, (red - luma) / (2 - 2 * KR) + 0.5])
+    return np.stack([luma, (blue - luma) / (2 - 2 * KB) + NEUTRAL, (red - luma) / (2 - 2 * KR) + NEUTRAL])
 
 
 def ycbcr_to_rgb(ycbcr: Floats) -> Floats:
@@ -45,8 +48,8 @@ def ycbcr_to_rgb(ycbcr: Floats) -> Floats:
         InvalidOption: not three planes.
     """
     luma, blueness, redness = _check(ycbcr, 3)
-    red = luma + (2 - 2 * KR) * (redness - 0.5)
-    blue = luma + (2 - 2 * KB) * (blueness - 0.5)
+    red = luma + (2 - 2 * KR) * (redness - NEUTRAL)
+    blue = luma + (2 - 2 * KB) * (blueness - NEUTRAL)
     return np.stack([red, (luma - KR * red - KB * blue) / KG, blue])
 
 
