@@ -1,4 +1,4 @@
-"""The learning rate as a function of the share of the budget used, so that 9 minutes and 9 hours are both whole runs."""
+"""The learning rate by the share of the budget used, so that 9 minutes and 9 hours are both whole runs."""
 
 from __future__ import annotations
 
