@@ -1,0 +1,177 @@
+"""The residual attention block of RNAN, which CQR takes over and gives dilated convolutions.
+
+A block multiplies what its trunk found by a mask in 0..1 that a second branch makes at half the resolution;
+in the non-local kind that branch first lets every pixel look at every other one.
+
+Shape letters: B batch, C channels, H W pixels, N = H W, R channels of the non-local operation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from jpegmend.errors import InvalidOption
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockShape:
+    """How one attention block is built: everything in which RNAN and CQR differ."""
+
+    width: int
+    """Channels of every layer."""
+    head: int
+    """Residual blocks before the branches part."""
+    trunk: int
+    """Residual blocks of the trunk branch."""
+    mask: int
+    """Residual blocks before the mask goes down and after it came up; twice as many in between."""
+    tail: int
+    """Residual blocks after the branches met."""
+    up_kernel: int
+    """Side of the transposed convolution that brings the mask back to full size (stride 2)."""
+    dilations: tuple[int, ...] = ()
+    """Parallel dilated convolutions after the branches met, concatenated and fused; none in RNAN."""
+    closing: bool = False
+    """Whether one more convolution ends the block."""
+
+
+def check_counts(**counts: int) -> None:
+    """Raise :class:`~jpegmend.errors.InvalidOption` unless every named count is at least 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise InvalidOption(f"{name}={count}; it must be 1 or more")
+
+
+def convolution(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the size."""
+    return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
+
+
+class ResidualBlock(nn.Module):
+    """``x + conv(ReLU(conv(x)))``, without normalisation."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = convolution(width, width)
+        self.second = convolution(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` in and out."""
+        return x + self.second(functional.relu(self.first(x)))  # type: ignore[no-any-return]
+
+
+def residual_blocks(count: int, width: int) -> nn.Sequential:
+    """``count`` residual blocks, one after the other; none is the identity."""
+    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+
+
+class NonLocal(nn.Module):
+    """``x + W softmax(theta(x) phi(x)^T) g(x)``: to each pixel a mean of all, weighted by likeness.
+
+    Its cost and, in an exported graph, its memory grow with the square of the pixels: give it windows.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        reduced = max(1, width // 2)
+        self.theta = nn.Conv2d(width, reduced, 1)
+        self.phi = nn.Conv2d(width, reduced, 1)
+        self.g = nn.Conv2d(width, reduced, 1)
+        self.W = nn.Conv2d(reduced, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` in and out."""
+        query, key, value = (
+            layer(x).flatten(2).transpose(1, 2).unsqueeze(1) for layer in (self.theta, self.phi, self.g)
+        )
+        mixed = functional.scaled_dot_product_attention(query, key, value, scale=1.0)  # [B, 1, N, R]
+        mixed = mixed.squeeze(1).transpose(1, 2).reshape(x.shape[0], -1, *x.shape[-2:])
+        return x + self.W(mixed)  # type: ignore[no-any-return]
+
+
+class Mask(nn.Module):
+    """The mask branch: down by 2, up again, a 1x1 convolution and a sigmoid; first non-local, or not."""
+
+    def __init__(self, shape: BlockShape, non_local: bool) -> None:
+        super().__init__()
+        C, kernel = shape.width, shape.up_kernel
+        self.non_local = NonLocal(C) if non_local else nn.Identity()
+        self.before = residual_blocks(shape.mask, C)
+        self.down = nn.Conv2d(C, C, 3, stride=2, padding=1)
+        self.between = residual_blocks(2 * shape.mask, C)
+        # Padding chosen so that n pixels become exactly 2 n.
+        odd = kernel % 2
+        self.up = nn.ConvTranspose2d(
+            C, C, kernel, stride=2, padding=(kernel - 2 + odd) // 2, output_padding=odd
+        )
+        self.after = residual_blocks(shape.mask, C)
+        self.last = nn.Conv2d(C, C, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` to a mask of the same shape, in 0..1."""
+        x = self.before(self.non_local(x))
+        wide = self.up(self.between(self.down(x)))[..., : x.shape[-2], : x.shape[-1]]
+        return torch.sigmoid(self.last(self.after(x + wide)))
+
+
+class Dilated(nn.Module):
+    """Convolutions of several dilations side by side, concatenated, fused by a 1x1 one, and a skip."""
+
+    def __init__(self, width: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(convolution(width, width, dilation) for dilation in dilations)
+        self.fuse = nn.Conv2d(width * len(dilations), width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` in and out."""
+        scales = [functional.relu(scale(x)) for scale in self.scales]
+        return x + self.fuse(torch.cat(scales, 1))  # type: ignore[no-any-return]
+
+
+class AttentionBlock(nn.Module):
+    """One (non-)local attention block: ``x + trunk(x) mask(x)`` between residual blocks."""
+
+    def __init__(self, shape: BlockShape, non_local: bool) -> None:
+        super().__init__()
+        C = shape.width
+        self.head = residual_blocks(shape.head, C)
+        self.trunk = residual_blocks(shape.trunk, C)
+        self.mask = Mask(shape, non_local)
+        self.dilated = Dilated(C, shape.dilations) if shape.dilations else nn.Identity()
+        self.tail = residual_blocks(shape.tail, C)
+        self.closing = convolution(C, C) if shape.closing else nn.Identity()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``[B, C, H, W]`` to features and mask of the same shape."""
+        x = self.head(x)
+        mask = self.mask(x)
+        x = self.trunk(x) * mask + x
+        return self.closing(self.tail(self.dilated(x))), mask
+
+
+class AttentionBlocks(nn.ModuleList):
+    """``count`` attention blocks, the first and the last of them non-local.
+
+    With ``recompute`` only the features between the blocks are kept for the backward pass.
+    """
+
+    def __init__(self, count: int, shape: BlockShape, recompute: bool) -> None:
+        super().__init__(AttentionBlock(shape, i in (0, count - 1)) for i in range(count))
+        self.recompute = recompute
+
+    def forward(self, x: Tensor, collect: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """``[B, C, H, W]`` to features of the same shape, and the masks of all blocks where ``collect``."""
+        masks = []
+        for block in self:
+            if self.recompute and self.training and torch.is_grad_enabled():
+                x, mask = checkpoint(block, x, use_reentrant=False)
+            else:
+                x, mask = block(x)
+            if collect:
+                masks.append(mask)
+        return x, tuple(masks)

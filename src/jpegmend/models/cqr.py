@@ -1,0 +1,169 @@
+"""CQR: a de-blocker that a ranker of compression quality guides.
+
+Two networks. The ranker learns, from pairs of one picture at two qualities, a score that is higher for the
+better one (eq. 1, 2). The de-blocker M, RNAN's blocks with dilated convolutions, then minimises
+``|M(x) - y| + 0.01 sigmoid(-CQR(M(x))) + 0.9 |CQR_i(M(x)) - CQR_i(y)|`` (eq. 3 to 6), CQR_i being the
+frozen ranker's i-th features. The losses live with training; what they need of the ranker is here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from jpegmend.errors import InvalidOption
+from jpegmend.models.attention import AttentionBlocks, BlockShape, check_counts, convolution
+from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankerConfig:
+    """Hyper-parameters of the ranker; the defaults are the paper's where it names them."""
+
+    channels: int = 1
+    """Planes of a picture; the paper ranks luma."""
+    widths: tuple[int, ...] = (64, 64, 128, 128, 256, 256, 512, 512, 512, 512)
+    """Channels of the convolutions. The paper says VGG with 10; VGG-13's, open otherwise."""
+    slope: float = 0.2
+    """Of the leaky ReLU below zero; open in the paper."""
+    levels: tuple[tuple[int, int], ...] = ((1, 10), (11, 20), (21, 30))
+    """First and last quality of every level, worst first; a pair takes its qualities from two of them."""
+    margin: float = 0.5
+    """Epsilon of the margin ranking loss (eq. 2): by how much the scores of a pair must differ."""
+
+    def __post_init__(self) -> None:
+        check_counts(channels=self.channels, layers=len(self.widths), width=min(self.widths, default=0))
+        ends = [quality for level in self.levels for quality in level]
+        if len(self.levels) < 2 or any(len(level) != 2 for level in self.levels) or ends != sorted(ends):
+            raise InvalidOption(f"levels={self.levels}; give two or more (first, last) ranges, worst first")
+
+    def level(self, quality: int) -> int:
+        """The label of a quality, 1 for the worst level; InvalidOption where it lies in none."""
+        for label, (first, last) in enumerate(self.levels, 1):
+            if first <= quality <= last:
+                return label
+        raise InvalidOption(f"quality {quality} lies in none of the ranker's levels {self.levels}")
+
+
+class Ranking(NamedTuple):
+    """What the ranker answers."""
+
+    score: Tensor
+    """``[B]``; higher is better, only differences mean something."""
+    features: tuple[Tensor, ...]
+    """After every layer's leaky ReLU, ``[B, widths[i], H_i, W_i]``: CQR_i of eq. 5 and fig. 4."""
+
+
+class Ranker(nn.Module):
+    """The compression quality ranker: VGG-like, one score (section 3.1).
+
+    Every second convolution halves the size (open in the paper; VGG pools there). The Siamese network is this
+    one applied to either picture of a pair (eq. 1).
+    """
+
+    def __init__(self, config: RankerConfig) -> None:
+        super().__init__()
+        self.config = config
+        inputs = (config.channels, *config.widths[:-1])
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                # No bias: the normalisation behind it has one.
+                nn.Conv2d(before, after, 3, stride=1 + i % 2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(config.slope),
+            )
+            for i, (before, after) in enumerate(zip(inputs, config.widths, strict=True))
+        )
+        self.last = nn.Linear(config.widths[-1], 1)
+
+    def forward(self, picture: Tensor) -> Ranking:
+        """``[B, C, H, W]`` in 0..1, any size."""
+        features, x = [], picture
+        for layer in self.layers:
+            x = layer(x)
+            features.append(x)
+        score = self.last(x.mean((-2, -1))).squeeze(1)  # global average pooling, then one number
+        return Ranking(score, tuple(features))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Hyper-parameters of the de-blocker; counts are open in the paper and chosen near RNAN's size."""
+
+    channels: int = 1
+    """1 works on each plane alone (the paper: luma), 3 on RGB."""
+    width: int = 64
+    """Channels of every layer."""
+    blocks: int = 10
+    """Attention blocks: a dilated non-local one at each end, dilated local ones between."""
+    head: int = 1
+    """Residual blocks at the beginning of a block."""
+    trunk: int = 2
+    """Residual blocks in its trunk branch."""
+    mask: int = 1
+    """Residual blocks in its mask branch before going down and after coming up; twice as many between."""
+    tail: int = 0
+    """Residual blocks at its end: RNAN's 2 make room for the dilated convolutions."""
+    up_kernel: int = 3
+    """Side of the mask's transposed convolution."""
+    dilations: tuple[int, ...] = (1, 2, 4)
+    """Of the parallel convolutions."""
+    dilated: bool = True
+    """False is table 1's "without DC": as many convolutions, all of dilation 1."""
+    recompute: bool = False
+    """Train in less memory: keep only what passes between blocks, and compute the rest again going back."""
+
+    def __post_init__(self) -> None:
+        check_counts(channels=self.channels, width=self.width, blocks=self.blocks, mask=self.mask)
+        check_counts(up_kernel=self.up_kernel - 1, dilations=min(self.dilations, default=0))
+
+
+class CQR(nn.Module):
+    """The de-blocking network M (section 3.2, fig. 2)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        shape = BlockShape(
+            width=config.width,
+            head=config.head,
+            trunk=config.trunk,
+            mask=config.mask,
+            tail=config.tail,
+            up_kernel=config.up_kernel,
+            dilations=config.dilations if config.dilated else (1,) * len(config.dilations),
+        )
+        self.head = convolution(config.channels, config.width)
+        self.blocks = AttentionBlocks(config.blocks, shape, config.recompute)
+        self.tail = convolution(config.width, config.channels)
+
+    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
+        """``seen.planes [B, C, H, W]`` in 0..1, any size; traces ``masks``, ``[B, width, H, W]`` a block."""
+        x = seen.planes
+        # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
+        with torch.autocast(x.device.type, enabled=False):
+            features = self.head(x)
+        features, masks = self.blocks(features, collect)
+        return Estimate(x + self.tail(features), traces={"masks": masks} if collect else {})
+
+
+def _planes(config: Config) -> Planes:
+    return "rgb" if config.channels == 3 else "y"
+
+
+SPEC = Spec(
+    name="cqr",
+    title="CQR",
+    paper="Wang, Fu, Sun, Zha: JPEG Artifacts Removal via Compression Quality Ranker-Guided Networks, "
+    "IJCAI 2020",
+    config=Config,
+    build=CQR,
+    planes=_planes,
+    halo=lambda config: 16,
+    tiling="window",
+    window=96,
+    aids={"ranker": Ranker},
+)

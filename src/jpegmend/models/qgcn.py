@@ -1,0 +1,206 @@
+"""QGCN: a residual network that is shown the quantisation tables and the whole picture.
+
+Minimises ``|G(Y_Q) - X|`` (eq. 5, 6), Y_Q being the decoded picture with its tables tiled over it. Without the
+global branch it is the paper's QCN, without tables too its baseline EDSR.
+
+Shape letters: B batch, C planes, H W pixels, G length of the global vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jpegmend.errors import InvalidOption
+from jpegmend.models.attention import check_counts, convolution
+from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+
+OVERVIEW = 112
+"""Side of the picture that the global branch looks at."""
+_BLOCK = 8
+_LARGEST_STEP = 255.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Hyper-parameters; the defaults are the paper's colour QGCN."""
+
+    channels: int = 3
+    """3 restores RGB, 1 each plane alone."""
+    tables: bool = True
+    """Whether the tables are an input; without them, and without ``whole``, this is EDSR."""
+    whole: bool = True
+    """Whether there is a global branch; without it, but with tables, this is QCN."""
+    blocks: int = 64
+    """Residual blocks in both groups together: 2 x 32 in section III, 8 to 64 in fig. 8."""
+    width: int = 64
+    """Channels of the restoration branch."""
+    scale: float = 0.1
+    """What the residual of every block is multiplied by."""
+    global_widths: tuple[int, ...] = (32, 64, 128, 256)
+    """Channels of the global branch, two convolutions each (table I; the authors' code ends with 128)."""
+    hidden: int = 1024
+    """Of the first fully connected layer."""
+    vector: int = 64
+    """Length of the global vector."""
+    deviation: float = 0.01
+    """Standard deviation of the initial weights (section IV-A); 0 takes PyTorch's own initialisation."""
+
+    def __post_init__(self) -> None:
+        check_counts(width=self.width, hidden=self.hidden, vector=self.vector, stages=len(self.global_widths))
+        if self.channels not in (1, 3):
+            raise InvalidOption(f"channels={self.channels}; QGCN restores 1 plane or 3")
+        if self.blocks < 2 or self.blocks % 2:
+            raise InvalidOption(f"blocks={self.blocks}; two equal groups need an even number, 2 or more")
+
+
+class ScaledBlock(nn.Module):
+    """``x + 0.1 conv(ReLU(conv(x)))`` (fig. 3c)."""
+
+    def __init__(self, width: int, scale: float) -> None:
+        super().__init__()
+        self.first = convolution(width, width)
+        self.second = convolution(width, width)
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, width, H/2, W/2]`` in and out."""
+        return x + self.scale * self.second(functional.relu(self.first(x)))  # type: ignore[no-any-return]
+
+
+class Group(nn.Module):
+    """Residual blocks, and a skip round all of them."""
+
+    def __init__(self, blocks: int, width: int, scale: float) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(ScaledBlock(width, scale) for _ in range(blocks)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, width, H/2, W/2]`` in and out."""
+        return x + self.blocks(x)  # type: ignore[no-any-return]
+
+
+class GlobalBranch(nn.Module):
+    """The whole picture, made small, to one vector (table I)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = config.channels
+        for width in config.global_widths:
+            layers += [nn.Conv2d(before, width, 4, stride=2, padding=1), nn.ReLU()]
+            layers += [convolution(width, width), nn.ReLU()]
+            before = width
+        self.convolutions = nn.Sequential(*layers)
+        side = OVERVIEW >> len(config.global_widths)
+        self.fc1 = nn.Linear(before * side * side, config.hidden)
+        self.fc2 = nn.Linear(config.hidden, config.vector)
+
+    def forward(self, overview: Tensor) -> Tensor:
+        """``[B, C, 112, 112]`` in 0..1 to ``[B, G]``."""
+        features = self.convolutions(overview).flatten(1)
+        return self.fc2(functional.relu(self.fc1(features)))  # type: ignore[no-any-return]
+
+
+def make_small(planes: Tensor) -> Tensor:
+    """``[B, C, H, W]`` resized to ``[B, C, 112, 112]``, bicubic, averaging where it shrinks.
+
+    What the pipeline puts into ``Observation.overview``; in training the crop stands for the whole picture.
+    """
+    small = functional.interpolate(
+        planes.float(), size=(OVERVIEW, OVERVIEW), mode="bicubic", align_corners=False, antialias=True
+    )
+    return small.to(planes.dtype)
+
+
+def quantisation_maps(tables: Tensor, height: int, width: int) -> Tensor:
+    """Luma's and, where there are three planes, chroma's table tiled over the picture (fig. 2).
+
+    ``tables [B, C, 8, 8]`` in the units of the file; returns ``[B, 1 or 2, height, width]``, steps over 255.
+    The one chroma map is that of the second plane, Cb's. The picture must begin at the corner of a block.
+    """
+    rows = torch.arange(height, device=tables.device) % _BLOCK
+    columns = torch.arange(width, device=tables.device) % _BLOCK
+    return tables[:, :2, rows][..., columns] / _LARGEST_STEP
+
+
+class QGCN(nn.Module):
+    """The restoration branch, and beside it the global branch (fig. 3)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        maps = min(config.channels, 2) if config.tables else 0
+        C = config.width
+        self.down = nn.Conv2d(config.channels + maps, C, 4, stride=2, padding=1)
+        self.first = Group(config.blocks // 2, C, config.scale)
+        self.branch = GlobalBranch(config) if config.whole else None
+        self.merge = convolution(C + config.vector if config.whole else C, C)
+        self.second = Group(config.blocks // 2, C, config.scale)
+        self.spread = convolution(C, 4 * C)
+        self.last = convolution(C, config.channels)
+        if config.deviation > 0:
+            self.apply(self._start)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Which fields of the observation this variant reads."""
+        tables = ("tables",) if self.config.tables else ()
+        return ("planes", *tables, *(("overview",) if self.config.whole else ()))
+
+    def _start(self, layer: nn.Module) -> None:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.normal_(layer.weight, std=self.config.deviation)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
+        """``seen.planes [B, C, H, W]`` in 0..1, any size; the trace ``global`` is the vector, ``[B, G]``."""
+        Y, (height, width) = seen.planes, seen.planes.shape[-2:]
+        Y = functional.pad(Y, (0, -width % _BLOCK, 0, -height % _BLOCK), mode="replicate")  # footnote 1
+        Y_Q = Y
+        if self.config.tables:
+            maps = quantisation_maps(seen.tables, Y.shape[-2], Y.shape[-1])
+            Y_Q = torch.cat([Y, maps.to(Y.dtype)], 1)  # eq. 5
+        # First and last layer in float32 also where autocast is on: no skip carries the pixels past them, and
+        # bfloat16 has steps of half a gray level.
+        with torch.autocast(Y.device.type, enabled=False):
+            x = self.down(Y_Q)
+        x = self.first(functional.relu(x))
+        traces: dict[str, tuple[Tensor, ...]] = {}
+        if self.branch is not None:
+            vector = self.branch(make_small(seen.planes) if seen.overview is None else seen.overview)
+            x = torch.cat([x, vector[:, :, None, None].expand(-1, -1, *x.shape[-2:])], 1)
+            traces = {"global": (vector,)} if collect else {}
+        x = self.second(functional.relu(self.merge(x)))
+        x = functional.pixel_shuffle(self.spread(x), 2)
+        with torch.autocast(Y.device.type, enabled=False):
+            X = self.last(x.to(Y.dtype))
+        return Estimate(X[..., :height, :width], traces=traces)
+
+
+def _planes(config: Config) -> Planes:
+    return "rgb" if config.channels == 3 else "y"
+
+
+def _halo(config: Config) -> int:
+    """The receptive field's radius: two 3x3 a block, merge and spread at half size, down and last at full."""
+    return 2 * (2 * config.blocks + 2) + 3
+
+
+SPEC = Spec(
+    name="qgcn",
+    title="QGCN",
+    paper="Li, Wang, Xie, Ma: Learning a Single Model with a Wide Range of Quality Factors for JPEG Image "
+    "Artifacts Removal, IEEE TIP 2020",
+    config=Config,
+    build=QGCN,
+    planes=_planes,
+    halo=_halo,
+    multiple=8,
+    tiling="global",
+    inputs=("planes", "tables", "overview"),
+)

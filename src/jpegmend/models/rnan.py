@@ -1,0 +1,94 @@
+"""RNAN: residual non-local attention, one of the networks the five papers compare themselves with.
+
+Minimises the squared (CQR: absolute) error of ``x + residual(x)``; every block weighs its features by a mask,
+and in the first and the last block the mask sees the whole window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from jpegmend.models.attention import AttentionBlocks, BlockShape, check_counts, convolution
+from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Hyper-parameters; the defaults count 7.44 million parameters beside the paper's 7.41.
+
+    The authors' published code is ``Config(up_kernel=6, closing=True)``: 8.92 million.
+    """
+
+    channels: int = 1
+    """1 works on each plane alone, 3 on RGB."""
+    width: int = 64
+    """Channels of every layer; MDU's table V takes 24, 36 and 48."""
+    blocks: int = 10
+    """Attention blocks; the first and the last are non-local, the others local."""
+    head: int = 1
+    """Residual blocks at the beginning of an attention block."""
+    trunk: int = 2
+    """Residual blocks in its trunk branch."""
+    mask: int = 1
+    """Residual blocks in its mask branch before going down and after coming up; twice as many between."""
+    tail: int = 2
+    """Residual blocks at its end."""
+    up_kernel: int = 3
+    """Side of the mask's transposed convolution: open in the paper; 3 meets its parameter count."""
+    closing: bool = False
+    """Whether a convolution ends every block, as in the authors' code."""
+    recompute: bool = False
+    """Train in less memory: keep only what passes between blocks, and compute the rest again going back."""
+
+    def __post_init__(self) -> None:
+        check_counts(channels=self.channels, width=self.width, blocks=self.blocks, mask=self.mask)
+        check_counts(up_kernel=self.up_kernel - 1)
+
+
+class RNAN(nn.Module):
+    """``O = J + tail(blocks(head(J)))``."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        shape = BlockShape(
+            width=config.width,
+            head=config.head,
+            trunk=config.trunk,
+            mask=config.mask,
+            tail=config.tail,
+            up_kernel=config.up_kernel,
+            closing=config.closing,
+        )
+        self.head = convolution(config.channels, config.width)
+        self.blocks = AttentionBlocks(config.blocks, shape, config.recompute)
+        self.tail = convolution(config.width, config.channels)
+
+    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
+        """``seen.planes [B, C, H, W]`` in 0..1, any size; traces ``masks``, ``[B, width, H, W]`` a block."""
+        J = seen.planes
+        # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
+        with torch.autocast(J.device.type, enabled=False):
+            features = self.head(J)
+        features, masks = self.blocks(features, collect)
+        return Estimate(J + self.tail(features), traces={"masks": masks} if collect else {})
+
+
+def _planes(config: Config) -> Planes:
+    return "rgb" if config.channels == 3 else "y"
+
+
+SPEC = Spec(
+    name="rnan",
+    title="RNAN",
+    paper="Zhang, Li, Li, Zhong, Fu: Residual Non-local Attention Networks for Image Restoration, ICLR 2019",
+    config=Config,
+    build=RNAN,
+    planes=_planes,
+    halo=lambda config: 16,
+    tiling="window",
+    window=96,
+)
