@@ -106,9 +106,7 @@ class Mask(nn.Module):
         self.between = residual_blocks(2 * shape.mask, C)
         # Padding chosen so that n pixels become exactly 2 n.
         odd = kernel % 2
-        self.up = nn.ConvTranspose2d(
-            C, C, kernel, stride=2, padding=(kernel - 2 + odd) // 2, output_padding=odd
-        )
+        self.up = nn.ConvTranspose2d(C, C, kernel, stride=2, padding=(kernel - 2 + odd) // 2, output_padding=odd)
         self.after = residual_blocks(shape.mask, C)
         self.last = nn.Conv2d(C, C, 1)
 

@@ -157,8 +157,7 @@ def _planes(config: Config) -> Planes:
 SPEC = Spec(
     name="cqr",
     title="CQR",
-    paper="Wang, Fu, Sun, Zha: JPEG Artifacts Removal via Compression Quality Ranker-Guided Networks, "
-    "IJCAI 2020",
+    paper="Wang, Fu, Sun, Zha: JPEG Artifacts Removal via Compression Quality Ranker-Guided Networks, IJCAI 2020",
     config=Config,
     build=CQR,
     planes=_planes,

@@ -1,7 +1,7 @@
 """QGCN: a residual network that is shown the quantisation tables and the whole picture.
 
-Minimises ``|G(Y_Q) - X|`` (eq. 5, 6), Y_Q being the decoded picture with its tables tiled over it. Without the
-global branch it is the paper's QCN, without tables too its baseline EDSR.
+Minimises ``|G(Y_Q) - X|`` (eq. 5, 6), Y_Q being the decoded picture with its tables tiled over it. Without
+the global branch it is the paper's QCN, without tables too its baseline EDSR.
 
 Shape letters: B batch, C planes, H W pixels, G length of the global vector.
 """
