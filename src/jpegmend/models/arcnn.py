@@ -1,0 +1,94 @@
+"""AR-CNN: four convolutions, the first network made for JPEG artifacts.
+
+Minimises the mean squared error of ``F(J)`` against the clean picture (section 3). It answers the picture itself,
+not a residual.
+
+Shape letters: B batch, C planes, H W pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jpegmend.errors import InvalidOption
+from jpegmend.models.attention import check_counts
+from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Hyper-parameters; the defaults are the paper's 9-7-1-5 network."""
+
+    channels: int = 1
+    """1 restores each plane alone (the paper), 3 restores RGB."""
+    kernels: tuple[int, ...] = (9, 7, 1, 5)
+    """Sides of the kernels: feature extraction, enhancement, mapping, reconstruction. Odd."""
+    widths: tuple[int, ...] = (64, 32, 16)
+    """Channels after every layer but the last."""
+    deviation: float = 0.001
+    """Standard deviation of the initial weights; biases start at 0."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kernels", tuple(self.kernels))
+        object.__setattr__(self, "widths", tuple(self.widths))
+        check_counts(channels=self.channels, kernels=len(self.kernels), width=min(self.widths, default=1))
+        if len(self.kernels) != len(self.widths) + 1:
+            raise InvalidOption(
+                f"{len(self.kernels)} kernels and {len(self.widths)} widths; give one width fewer than kernels, "
+                "the last layer answers the planes"
+            )
+        if any(side < 1 or side % 2 == 0 for side in self.kernels):
+            raise InvalidOption(f"kernels={self.kernels}; sides must be odd, so that the size is kept")
+
+
+class ARCNN(nn.Module):
+    """Convolutions with ReLU between them. Traces: ``features``, what each layer but the last gives."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        inputs = (config.channels, *config.widths)
+        outputs = (*config.widths, config.channels)
+        # Replicated borders, as in the authors' program; they train on the inside of larger patches.
+        layers = [
+            nn.Conv2d(taken, given, side, padding=side // 2, padding_mode="replicate")
+            for taken, given, side in zip(inputs, outputs, config.kernels, strict=True)
+        ]
+        for layer in layers:
+            nn.init.normal_(layer.weight, std=config.deviation)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
+        """Restore ``seen.planes [B, C, H, W]``, any size."""
+        *hidden, reconstruct = self.layers
+        F: Tensor = seen.planes
+        features = []
+        for layer in hidden:
+            F = functional.relu(layer(F))  # eq. 1 to 3
+            features.append(F)
+        return Estimate(reconstruct(F), traces={"features": tuple(features)} if collect else {})  # eq. 4
+
+
+def planes(config: Config) -> Planes:
+    """Each plane alone, or RGB."""
+    return "rgb" if config.channels == 3 else "y"
+
+
+def halo(config: Config) -> int:
+    """Radius of the receptive field: half of every kernel."""
+    return sum(side // 2 for side in config.kernels)
+
+
+SPEC = Spec(
+    name="arcnn",
+    title="AR-CNN, the first convolutional network for JPEG artifacts",
+    paper="Dong, Deng, Loy, Tang: Compression Artifacts Reduction by a Deep Convolutional Network, ICCV 2015",
+    config=Config,
+    build=ARCNN,
+    planes=planes,
+    halo=halo,
+)

@@ -1,0 +1,137 @@
+"""DCSC: convolutional sparse coding of the decoded picture's features, its iterations unrolled.
+
+Codes the features X by ``min_U 1/2 |X - Phi U|^2 + lambda |U|_1`` (eq. 4) with iterations of the form that ISTA
+has (eq. 3), whose two operators G and S are learned, and reads the artifacts off the final code.
+
+Shape letters: B batch, C planes, H W pixels, D dilations.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from jpegmend.models.attention import check_counts, convolution
+from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Hyper-parameters; the defaults are the paper's (section 2.3).
+
+    The larger model of the authors' errata is ``Config(features=48, filters=128)``.
+    """
+
+    channels: int = 1
+    """1 restores each plane alone, 3 restores RGB (section 3.4)."""
+    features: int = 32
+    """Feature maps of every dilation."""
+    dilations: tuple[int, ...] = (1, 2, 4)
+    """Of the feature extraction; (1, 1, 1) is the row without dilation of table 3."""
+    filters: int = 64
+    """Channels of the sparse code; 32 and 128 in table 4."""
+    iterations: int = 40
+    """R; 20 and 60 in table 4. With 0 the code is U_0."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dilations", tuple(self.dilations))
+        check_counts(channels=self.channels, features=self.features, filters=self.filters)
+        check_counts(dilations=len(self.dilations), dilation=min(self.dilations, default=1))
+        check_counts(iterations_and_one=self.iterations + 1)
+
+
+def start_as_glorot(network: nn.Module) -> None:
+    """Glorot's uniform weights and zero biases for every convolution.
+
+    The papers of DCSC and MDU are silent here; this is what the framework they name, TensorFlow, does unasked.
+    It also makes S of DCSC a contraction behind its ReLU, so that 40 iterations neither explode nor vanish.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+class DCSC(nn.Module):
+    """Feature extraction, convolutional LISTA, reconstruction (fig. 1).
+
+    Traces: ``X`` the features, one ``[B, features, H, W]`` per dilation; ``U`` the sparse codes ``U_0`` to
+    ``U_R``, each ``[B, filters, H, W]``; ``H`` the estimated artifacts with their sign turned,
+    ``[B, C, H, W]``.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.checkpoint = False
+        """Whether training recomputes the iterations in the backward pass: the square root of the memory, the
+        same gradients."""
+        self.extract = nn.ModuleList(
+            convolution(config.channels, config.features, dilation) for dilation in config.dilations
+        )
+        width = config.features * len(config.dilations)
+        # No bias: eq. 3 has none, and with none the published counts come out to the last parameter.
+        self.G = nn.Conv2d(width, config.filters, 3, padding=1, bias=False)
+        self.S = nn.Conv2d(config.filters, config.filters, 3, padding=1, bias=False)
+        self.W_R = convolution(config.filters, config.channels)
+        start_as_glorot(self)
+
+    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
+        """Restore ``seen.planes [B, C, H, W]``, any size."""
+        J = seen.planes
+        X = [extract(J) for extract in self.extract]  # eq. 1
+        GX = self.G(torch.cat(X, 1))
+        U = self._code(GX, collect)  # eq. 3
+        H = self.W_R(U[-1])  # eq. 5
+        traces = {"X": tuple(X), "U": tuple(U), "H": (H,)} if collect else {}
+        return Estimate(J + H, traces=traces)  # eq. 6
+
+    def _code(self, GX: Tensor, collect: bool) -> list[Tensor]:
+        """The codes ``U_0`` to ``U_R``, or only the last of them (eq. 3, the shrinkage being a ReLU)."""
+        R = self.config.iterations
+        U = functional.relu(GX)
+        if collect:
+            codes = [U]
+            for _ in range(R):
+                codes.append(self._iterate(GX, codes[-1], 1))
+            return codes
+        if not (self.checkpoint and torch.is_grad_enabled()):
+            return [self._iterate(GX, U, R)]
+        stretch = math.isqrt(R) or 1
+        for start in range(0, R, stretch):
+            count = min(stretch, R - start)
+            U = checkpoint(self._iterate, GX, U, count, use_reentrant=False, preserve_rng_state=False)
+        return [U]
+
+    def _iterate(self, GX: Tensor, U: Tensor, count: int) -> Tensor:
+        """``count`` steps of ``U <- ReLU(G X + S U)``."""
+        for _ in range(count):
+            U = functional.relu(GX + self.S(U))
+        return U
+
+
+def planes(config: Config) -> Planes:
+    """Each plane alone, or RGB."""
+    return "rgb" if config.channels == 3 else "y"
+
+
+def halo(config: Config) -> int:
+    """Radius of the receptive field: the widest dilation, then G, S at every iteration, W_R."""
+    return max(config.dilations) + 1 + config.iterations + 1
+
+
+SPEC = Spec(
+    name="dcsc",
+    title="DCSC, deep convolutional sparse coding",
+    paper="Fu, Zha, Wu, Ding, Paisley: JPEG Artifacts Reduction via Deep Convolutional Sparse Coding, ICCV 2019",
+    config=Config,
+    build=DCSC,
+    planes=planes,
+    halo=halo,
+)

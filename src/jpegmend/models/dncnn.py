@@ -1,0 +1,90 @@
+"""DnCNN: a plain stack of convolutions that estimates what must be taken away.
+
+Minimises ``1/2 |R(y) - (y - x)|^2`` (eq. 1): R estimates the residual, the answer is ``y - R(y)``. The defaults
+are DnCNN-3, the one model for noise, upscaling and JPEG (section III-D).
+
+Shape letters: B batch, C planes, H W pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from jpegmend.errors import InvalidOption
+from jpegmend.models.attention import check_counts, convolution
+from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Hyper-parameters; the defaults are DnCNN-3."""
+
+    channels: int = 1
+    """1 restores each plane alone, 3 restores RGB."""
+    depth: int = 20
+    """Convolutions in all; 17 for one known noise level."""
+    width: int = 64
+    """Channels between them; MDU's table V compares 80, 140 and 180."""
+    normalised: bool = True
+    """Batch normalisation after every convolution but the first and the last. Off, those convolutions get a bias
+    instead: the form in which the authors hand out their weights, the normalisation multiplied in."""
+
+    def __post_init__(self) -> None:
+        check_counts(channels=self.channels, width=self.width)
+        if self.depth < 2:
+            raise InvalidOption(f"depth={self.depth}; a first and a last convolution make it 2 or more")
+
+
+class DnCNN(nn.Module):
+    """Convolution, ReLU; convolution, batch normalisation, ReLU; convolution. Trace: ``residual``, R(y)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        width = config.width
+        layers: list[nn.Module] = [convolution(config.channels, width), nn.ReLU()]
+        for _ in range(config.depth - 2):
+            layers.append(nn.Conv2d(width, width, 3, padding=1, bias=not config.normalised))
+            if config.normalised:
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.ReLU())
+        layers.append(convolution(width, config.channels))
+        self.R = nn.Sequential(*layers)
+        self._start()
+
+    def _start(self) -> None:
+        """He's initialisation (section IV-B of the paper); biases 0."""
+        for layer in self.R:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
+        """Restore ``seen.planes [B, C, H, W]``, any size."""
+        y = seen.planes
+        v = self.R(y)
+        return Estimate(y - v, traces={"residual": (v,)} if collect else {})
+
+
+def planes(config: Config) -> Planes:
+    """Each plane alone, or RGB."""
+    return "rgb" if config.channels == 3 else "y"
+
+
+def halo(config: Config) -> int:
+    """Radius of the receptive field: one pixel a convolution."""
+    return config.depth
+
+
+SPEC = Spec(
+    name="dncnn",
+    title="DnCNN-3, residual learning with a plain deep network",
+    paper="Zhang, Zuo, Chen, Meng, Zhang: Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image "
+    "Denoising, TIP 2017",
+    config=Config,
+    build=DnCNN,
+    planes=planes,
+    halo=halo,
+)
