@@ -1,0 +1,57 @@
+"""mend: starts as the identity, listens to the tables, and sees no further than its halo."""
+
+import pytest
+import torch
+
+from jpegmend.models import cost, mend
+from jpegmend.models.files import example
+
+TINY = mend.Config(widths=(8, 8, 8), blocks=(1, 1, 1), embedding=8)
+
+
+def trained_a_little(config: mend.Config = TINY) -> torch.nn.Module:
+    """A network whose zero-initialised layers are no longer zero."""
+    torch.manual_seed(0)
+    network = mend.Mend(config).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return network
+
+
+def test_untrained_is_the_decoded_jpeg() -> None:
+    seen = example(mend.SPEC, TINY, 48, 64)
+    assert torch.equal(mend.Mend(TINY)(seen).planes, seen.planes)
+
+
+def test_default_is_the_size_the_design_names() -> None:
+    config = mend.Config()
+    network = mend.Mend(config)
+    assert cost.parameters(network) == pytest.approx(1.76e6, rel=0.02)
+    assert cost.multiply_adds(network, mend.SPEC, config) == pytest.approx(59e3, rel=0.02)
+
+
+@pytest.mark.parametrize("field", ["tables", "sampling"])
+def test_what_the_file_says_changes_the_answer(field: str) -> None:
+    network, seen = trained_a_little(), example(mend.SPEC, TINY)
+    other = seen._replace(**{field: getattr(seen, field) * 2 + 1})
+    assert not torch.allclose(network(seen).planes, network(other).planes, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("config", [TINY, mend.Config(widths=(8, 8), blocks=(2, 1), embedding=8)])
+def test_a_pixel_beyond_the_halo_changes_nothing(config: mend.Config) -> None:
+    halo, network = mend.halo(config), trained_a_little(config)
+    side = 2 * halo + 32
+    seen = example(mend.SPEC, config, 16, side)
+    changed = seen.planes.clone()
+    changed[..., 0] += 1.0
+    reached = (network(seen).planes - network(seen._replace(planes=changed)).planes).abs().amax((0, 1, 2))
+    assert reached[1:halo].max() > 0
+    assert reached[halo:].max() == 0
+
+
+def test_collect_returns_the_description() -> None:
+    network, seen = trained_a_little(), example(mend.SPEC, TINY)
+    assert network(seen).traces == {}
+    assert set(network(seen, collect=True).traces) == {"description", "features"}
