@@ -190,14 +190,14 @@ class MDU(nn.Module):
         O = self.W_0(down_adjoint(J, s) * s**2)
         pictures, artifacts = [O], []
         for stage in self.stages:
-            M, H, O = self._apply(stage, J, M, H, O)
+            M, H, O = self._run(stage, J, M, H, O)
             if collect:
                 pictures.append(O)
                 artifacts.append(H)
         traces = self._traces(M, pictures, artifacts) if collect else {}
         return Estimate(O, traces=traces)
 
-    def _apply(self, stage: nn.Module, *state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _run(self, stage: nn.Module, *state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if not (self.checkpoint and torch.is_grad_enabled()):
             return stage(self.W, *state)  # type: ignore[no-any-return]
         return checkpoint(  # type: ignore[no-any-return]
@@ -226,7 +226,7 @@ def halo(config: Config) -> int:
     need; how little of it matters after training is for the card to measure.
     """
     reach, prox = max(config.dilations), config.operator.radius()
-    fine = -(-prox // config.scale) + (config.scale > 1)  # pixels of O seen from J, and the block they lie in
+    fine = -(-prox // config.scale)  # prox_O works on the pixels of O, of which s lie side by side in one of J
     M, O = -reach, 1  # M^(0) is 0, so that its first step reaches no further than J and O do
     for _ in range(config.stages):
         M = max(M + 2 * reach, O + reach) + prox
