@@ -1,0 +1,102 @@
+"""What application markers carry: JFIF density, Adobe transform, ICC, EXIF, XMP, comments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jpegmend.jpeg import segments as seg
+from jpegmend.jpeg.metadata import Density, Metadata, read_orientation
+
+_JFIF, _ADOBE = b"JFIF\0", b"Adobe"
+_ICC, _EXIF = b"ICC_PROFILE\0", b"Exif\0"
+_XMP, _XMP_MORE = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
+_XMP_MORE_HEAD = len(_XMP_MORE) + 32 + 4 + 4  # then the MD5 in hexadecimal, the full length, the offset
+
+
+@dataclass
+class Applications:
+    """Application segments taken so far; ``metadata`` puts the pieces together."""
+
+    jfif: bool = False
+    adobe_transform: int | None = None
+    """Last byte of the Adobe marker; None where there is no such marker."""
+    warnings: list[str] = field(default_factory=list)
+    _density: Density | None = None
+    _exif: bytes | None = None
+    _xmp: bytes | None = None
+    _icc_chunks: list[bytes] = field(default_factory=list)
+    _xmp_chunks: dict[bytes, list[bytes]] = field(default_factory=dict)
+    _comments: list[bytes] = field(default_factory=list)
+
+    def take(self, code: int, body: bytes) -> None:
+        """Note one APPn or COM segment; unknown ones are passed over."""
+        if code == seg.APP0 and body.startswith(_JFIF) and len(body) >= 12:
+            self._take_jfif(body)
+        elif code == seg.APP14 and body.startswith(_ADOBE) and len(body) >= 12:
+            self.adobe_transform = body[11]
+        elif code == seg.APP2 and body.startswith(_ICC) and len(body) >= 14:
+            self._icc_chunks.append(body)
+        elif code == seg.COM:
+            self._comments.append(body)
+        elif code == seg.APP1:
+            self._take_app1(body)
+
+    def _take_jfif(self, body: bytes) -> None:
+        if len(body) >= 14:  # libjpeg asks for the thumbnail's two bytes before it believes the marker
+            self.jfif = True
+        across, down = int.from_bytes(body[8:10], "big"), int.from_bytes(body[10:12], "big")
+        if across and down:
+            unit = body[7]
+            self._density = (across, down, "dpi" if unit == 1 else "dpcm" if unit == 2 else "aspect")
+
+    def _take_app1(self, body: bytes) -> None:
+        if body.startswith(_EXIF) and self._exif is None:
+            self._exif = body[6:]
+        elif body.startswith(_XMP) and self._xmp is None:
+            self._xmp = body[len(_XMP) :]
+        elif body.startswith(_XMP_MORE) and len(body) >= _XMP_MORE_HEAD:
+            self._xmp_chunks.setdefault(body[len(_XMP_MORE) : len(_XMP_MORE) + 32], []).append(body)
+
+    def metadata(self) -> Metadata:
+        """Everything taken, joined; what cannot be joined is left out and noted in ``warnings``."""
+        return Metadata(
+            icc=self._join_icc(),
+            exif=self._exif,
+            xmp=self._xmp,
+            extended_xmp=self._join_extended_xmp(),
+            comments=tuple(self._comments),
+            density=self._density,
+            orientation=read_orientation(self._exif),
+        )
+
+    def _join_icc(self) -> bytes | None:
+        """ICC.1 annex B.4: chunks numbered from 1, each saying how many there are."""
+        if not self._icc_chunks:
+            return None
+        chunks = sorted(self._icc_chunks, key=lambda body: body[12])
+        numbers, totals = [body[12] for body in chunks], {body[13] for body in chunks}
+        if numbers != list(range(1, len(chunks) + 1)) or totals != {len(chunks)}:
+            self.warnings.append("the ICC profile's chunks do not fit together; it is left out")
+            return None
+        return b"".join(body[14:] for body in chunks)
+
+    def _join_extended_xmp(self) -> bytes | None:
+        """XMP specification part 3, 1.1.3.1: pieces of the packet named by the MD5 in the main XMP."""
+        wanted = [key for key in self._xmp_chunks if self._xmp and key in self._xmp]
+        if not wanted:
+            return None
+        chunks = sorted(self._xmp_chunks[wanted[0]], key=_xmp_offset)
+        joined = bytearray()
+        for body in chunks:
+            if _xmp_offset(body) != len(joined):
+                break
+            joined += body[_XMP_MORE_HEAD:]
+        length = int.from_bytes(chunks[0][_XMP_MORE_HEAD - 8 : _XMP_MORE_HEAD - 4], "big")
+        if len(joined) != length:
+            self.warnings.append("the extended XMP's pieces do not fit together; it is left out")
+            return None
+        return bytes(joined)
+
+
+def _xmp_offset(body: bytes) -> int:
+    return int.from_bytes(body[_XMP_MORE_HEAD - 4 : _XMP_MORE_HEAD], "big")

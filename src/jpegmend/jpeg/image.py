@@ -1,0 +1,141 @@
+"""What a JPEG file holds, as values: header, components, levels. No pixels are made here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.jpeg.metadata import Metadata
+
+Coding = Literal["baseline", "extended", "progressive"]
+Colour = Literal["gray", "ycbcr", "rgb", "cmyk", "ycck"]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameComponent:
+    """One component as the header describes it."""
+
+    identifier: int
+    """Component id as in the file, 0..255."""
+    vertical: int
+    """Vertical sampling factor, 1..4."""
+    horizontal: int
+    """Horizontal sampling factor, 1..4."""
+    slot: int
+    """Which of the four quantisation table slots it uses, 0..3."""
+    table: NDArray[np.uint16]
+    """Its quantisation table [8, 8], natural order, steps 1..65535; as it stood when its first scan began."""
+    rows: int
+    """True height in samples: ceil(height * vertical / largest vertical)."""
+    columns: int
+    """True width in samples."""
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of 8x8 blocks that cover ``rows``."""
+        return -(-self.rows // 8)
+
+    @property
+    def block_columns(self) -> int:
+        """Columns of 8x8 blocks that cover ``columns``."""
+        return -(-self.columns // 8)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan of the file: a stretch of entropy-coded data."""
+
+    components: tuple[int, ...]
+    """Indices into ``Header.components``."""
+    first: int
+    """First zigzag coefficient it codes; 0 is DC."""
+    last: int
+    """Last zigzag coefficient it codes."""
+    refines: bool
+    """A successive-approximation pass that adds a bit to what an earlier scan gave."""
+    complete: bool
+    """A marker follows its data; False where the file ends inside it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """Everything a JPEG says before and around its entropy-coded data."""
+
+    width: int
+    height: int
+    precision: int
+    """Bits a sample; always 8, other files are refused."""
+    coding: Coding
+    arithmetic: bool
+    """Arithmetic instead of Huffman coding."""
+    restart_interval: int
+    """MCUs between restart markers at the first scan; 0 for none."""
+    components: tuple[FrameComponent, ...]
+    colour: Colour
+    """As libjpeg decides: JFIF, then the Adobe transform, then the component ids."""
+    adobe_inverted: bool
+    """CMYK or YCCK with an Adobe marker: ink is stored inverted, 255 is no ink."""
+    tables: Mapping[int, NDArray[np.uint16]]
+    """Quantisation tables by slot, [8, 8] natural order, as first defined before use."""
+    metadata: Metadata
+    scan_list: tuple[Scan, ...]
+    sampling: str
+    """"4:2:0" and its like; "4:0:0" for gray; factors like "3x1,1x1,1x1" where no such name exists."""
+    complete: bool
+    """The end-of-image marker is there."""
+    warnings: tuple[str, ...] = field(default=())
+    """What was odd in the markers, in words."""
+
+    @property
+    def scans(self) -> int:
+        """Number of scans in the file; 1 for most baseline files."""
+        return len(self.scan_list)
+
+    @property
+    def largest_vertical(self) -> int:
+        """Largest vertical sampling factor; an MCU of the whole picture is 8 times that high."""
+        return max(c.vertical for c in self.components)
+
+    @property
+    def largest_horizontal(self) -> int:
+        """Largest horizontal sampling factor."""
+        return max(c.horizontal for c in self.components)
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """One component with its quantised DCT coefficients."""
+
+    identifier: int
+    vertical: int
+    horizontal: int
+    table: NDArray[np.uint16]
+    """Quantisation table [8, 8], natural order."""
+    levels: NDArray[np.int16]
+    """[block_rows, block_columns, 8, 8], natural order: whole numbers, times ``table`` they are DCT coefficients
+    on the 0..255 scale. Read-only; a memory-mapped file where the picture is large."""
+    rows: int
+    """True height in samples; ``block_rows * 8`` is at least that."""
+    columns: int
+    """True width in samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class JpegImage:
+    """A JPEG file, entropy decoded and nothing more."""
+
+    header: Header
+    components: tuple[Component, ...]
+    lost: float
+    """Share of the picture's blocks that never arrived, 0..1; 0 for a whole file."""
+    warnings: tuple[str, ...]
+    """What the markers or the decoder found wrong, in words; empty for a sound file."""

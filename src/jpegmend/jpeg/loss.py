@@ -1,0 +1,68 @@
+"""How much of a broken file's picture never arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.jpeg.image import Header
+
+_BAND = 256
+
+
+def estimate_loss(header: Header, levels: Sequence[NDArray[np.int16]]) -> float:
+    """Share of the blocks, 0..1, about which a broken file says nothing.
+
+    libjpeg leaves at zero every block it found no data for. So what counts as lost is the run of MCUs without a
+    single level at the end of a component's first scan, or with restart markers at the end of each restart
+    interval; and all of a component whose first scan never came. A flat mid-gray area just there is counted too:
+    it cannot be told apart. Refinement that is missing from a progressive file is no lost block.
+    """
+    lost = 0.0
+    seen: set[int] = set()
+    for scan in header.scan_list:
+        fresh = [index for index in scan.components if index not in seen]
+        if scan.first != 0 or not fresh:
+            continue
+        seen.update(fresh)
+        filled = _filled_mcus(header, levels, scan.components)
+        blocks = sum(levels[index].shape[0] * levels[index].shape[1] for index in fresh)
+        lost += blocks * _trailing_empty(filled, header.restart_interval)
+    total: int = sum(part.shape[0] * part.shape[1] for part in levels)
+    never: int = sum(part.shape[0] * part.shape[1] for i, part in enumerate(levels) if i not in seen)
+    return float(min(1.0, (lost + never) / total))
+
+
+def _filled_mcus(header: Header, levels: Sequence[NDArray[np.int16]], components: Sequence[int]) -> NDArray[np.bool_]:
+    """For every MCU of a scan, in file order, whether any of its blocks holds anything."""
+    if len(components) == 1:  # T.81 A.2.2: a scan of one component has MCUs of one block
+        return _filled_blocks(levels[components[0]]).reshape(-1)
+    rows = -(-header.height // (8 * header.largest_vertical))
+    columns = -(-header.width // (8 * header.largest_horizontal))
+    filled = np.zeros((rows, columns), bool)
+    for index in components:
+        part = header.components[index]
+        blocks = _filled_blocks(levels[index])
+        whole = np.zeros((rows * part.vertical, columns * part.horizontal), bool)
+        whole[: blocks.shape[0], : blocks.shape[1]] = blocks
+        filled |= whole.reshape(rows, part.vertical, columns, part.horizontal).any(axis=(1, 3))
+    return filled.reshape(-1)
+
+
+def _filled_blocks(levels: NDArray[np.int16]) -> NDArray[np.bool_]:
+    # In bands: the levels may be a mapped file much larger than what is to be held at once.
+    bands = [levels[first : first + _BAND].any(axis=(2, 3)) for first in range(0, levels.shape[0], _BAND)]
+    return np.concatenate(bands)
+
+
+def _trailing_empty(filled: NDArray[np.bool_], interval: int) -> float:
+    """Share of MCUs after the last filled one of their interval; an interval of 0 is the whole scan."""
+    length = interval or filled.size
+    count = -(-filled.size // length)
+    padded = np.zeros(count * length, bool)
+    padded[: filled.size] = filled
+    backwards = padded.reshape(count, length)[:, ::-1]
+    empty = np.where(backwards.any(axis=1), backwards.argmax(axis=1), length)
+    return float(empty.sum() - (padded.size - filled.size)) / filled.size

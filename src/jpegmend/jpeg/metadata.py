@@ -1,0 +1,81 @@
+"""What a picture file carries beside its picture, and the EXIF orientation in it."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from jpegmend.errors import InvalidOption
+
+Density = tuple[int, int, Literal["dpi", "dpcm", "aspect"]]
+
+_ORIENTATION_TAG = 0x0112
+_SHORT = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """Colour profile and notes, as bytes that can be written into another file."""
+
+    icc: bytes | None = None
+    """ICC profile, its chunks joined."""
+    exif: bytes | None = None
+    """TIFF structure, without the leading "Exif\\0\\0"."""
+    xmp: bytes | None = None
+    """XMP packet, UTF-8 XML."""
+    extended_xmp: bytes | None = None
+    """The part of the XMP that did not fit one JPEG segment, joined; ``xmp`` refers to it by its MD5."""
+    comments: tuple[bytes, ...] = ()
+    density: Density | None = None
+    """Horizontal, vertical, and their unit; "aspect" is a ratio without a unit."""
+    orientation: int = 1
+    """EXIF orientation 1..8; 1 is upright."""
+
+
+def read_orientation(exif: bytes | None) -> int:
+    """Orientation 1..8 in an EXIF block (TIFF structure); 1 where there is none or it makes no sense.
+
+    >>> read_orientation(bytes.fromhex("4d4d002a00000008 0001 0112 0003 00000001 00060000 00000000"))
+    6
+    """
+    entry = _find_orientation(exif) if exif else None
+    if exif is None or entry is None:
+        return 1
+    offset, order = entry
+    value = int(struct.unpack_from(order + "H", exif, offset)[0])
+    return value if 1 <= value <= 8 else 1
+
+
+def set_orientation(exif: bytes, orientation: int) -> bytes:
+    """The same EXIF block with its orientation changed in place; unchanged where it has no orientation tag.
+
+    Raises ``InvalidOption`` unless ``orientation`` is 1..8.
+
+    >>> block = bytes.fromhex("4d4d002a00000008 0001 0112 0003 00000001 00060000 00000000")
+    >>> read_orientation(set_orientation(block, 1))
+    1
+    """
+    if not 1 <= orientation <= 8:
+        raise InvalidOption(f"orientation {orientation}; EXIF knows 1 to 8")
+    entry = _find_orientation(exif)
+    if entry is None:
+        return exif
+    offset, order = entry
+    return exif[:offset] + struct.pack(order + "H", orientation) + exif[offset + 2 :]
+
+
+def _find_orientation(exif: bytes) -> tuple[int, str] | None:
+    """Offset of the orientation's value in the first directory, and the byte order as ``struct`` spells it."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None or len(exif) < 8:
+        return None
+    start = int(struct.unpack_from(order + "I", exif, 4)[0])
+    if start + 2 > len(exif):
+        return None
+    count = int(struct.unpack_from(order + "H", exif, start)[0])
+    for entry in range(start + 2, min(start + 2 + 12 * count, len(exif) - 11), 12):
+        tag, kind, values = struct.unpack_from(order + "HHI", exif, entry)
+        if tag == _ORIENTATION_TAG:
+            return (entry + 8, order) if kind == _SHORT and values >= 1 else None
+    return None

@@ -1,0 +1,163 @@
+"""The parent's side of ``worker.py``: start it, ask it, stop it when it hangs or dies."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from jpegmend.errors import DamagedJpeg
+
+_WORKER = Path(__file__).with_name("worker.py")
+_LOG_LIMIT = 1 << 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the worker answered."""
+
+    content: dict[str, Any]
+    log: str
+    """What the C library wrote to standard error meanwhile."""
+
+
+class Decoder:
+    """One worker process, started when first needed and kept for the next file.
+
+    May be used from several threads: they take turns. A forked child starts its own worker.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+        self._inherited: list[object] = []
+
+    def start(self) -> None:
+        """Start the worker if there is none; does not wait for it to be ready."""
+        with self._lock:
+            self._running()
+
+    def ask(self, request: dict[str, Any], seconds: float) -> Answer:
+        """Send one request and wait for its answer.
+
+        Raises ``DamagedJpeg`` when the worker dies of the request or needs more than ``seconds``; the next
+        request finds a new worker.
+        """
+        line = json.dumps(request).encode() + b"\n"
+        with self._lock:
+            try:
+                return self._exchange(line, seconds)
+            except BaseException:
+                self._stop()  # a dead worker, or one whose late answer would be taken for the next one's
+                raise
+
+    def close(self) -> None:
+        """End the worker; a later request starts another."""
+        with self._lock:
+            self._stop()
+
+    def forget(self) -> None:
+        """In a forked child: the worker and the lock are the parent's, leave both alone."""
+        # Kept, not dropped: collecting the Popen would have the child wait for a process that is not its own.
+        self._inherited.append((self._process, self._log))
+        self._lock, self._process, self._log = threading.Lock(), None, None
+
+    def _exchange(self, line: bytes, seconds: float) -> Answer:
+        process = self._running()
+        if not _send(process, line):
+            # It died between two files, which says nothing about this one.
+            self._stop()
+            process = self._running()
+            _send(process, line)
+        assert process.stdout is not None
+        expired = threading.Event()
+
+        def kill() -> None:
+            expired.set()
+            process.kill()
+
+        timer = threading.Timer(seconds, kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            reply = process.stdout.readline()
+        finally:
+            timer.cancel()
+            timer.join()
+        if expired.is_set():
+            raise DamagedJpeg(
+                f"decoding was stopped after {seconds:.0f} s; a sound file of the size its header claims needs "
+                "less (give a longer timeout if the machine is slow)"
+            )
+        if not reply.endswith(b"\n"):
+            raise DamagedJpeg(f"the JPEG decoder died on this file (exit status {process.wait()}); it is damaged")
+        return Answer(json.loads(reply), self._take_log())
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._stop()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
+        self._process = subprocess.Popen(
+            # -P: the script's own folder holds modules whose names are not to hide others.
+            [sys.executable, "-P", str(_WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=_environment(),
+        )
+        return self._process
+
+    def _take_log(self) -> str:
+        # The worker shares this file's position, so going back to 0 holds for it too.
+        assert self._log is not None
+        self._log.seek(0)
+        text = self._log.read(_LOG_LIMIT)
+        if text:
+            self._log.seek(0)
+            self._log.truncate(0)
+        return text.decode("utf-8", "replace")
+
+    def _stop(self) -> None:
+        process, log = self._process, self._log
+        self._process = self._log = None
+        if process is not None:
+            process.kill()  # it holds nothing that would have to be written
+            with contextlib.suppress(OSError):
+                process.communicate()
+        if log is not None:
+            log.close()
+
+
+def _send(process: subprocess.Popen[bytes], line: bytes) -> bool:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(line)
+        process.stdin.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _environment() -> dict[str, str]:
+    """The worker's environment: this process's import path, one thread."""
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**os.environ, **one_thread, "PYTHONPATH": path}
+
+
+DECODER = Decoder()
+"""The one worker of this process."""
+
+atexit.register(DECODER.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=DECODER.forget)

@@ -1,0 +1,77 @@
+"""Which format a file is, by its first bytes."""
+
+from __future__ import annotations
+
+import re
+
+# fmt: off
+_PREFIXES: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff\xf7",             "jpeg-ls"),
+    (b"\xff\xd8",                     "jpeg"),
+    (b"\x89PNG\r\n\x1a\n",            "png"),
+    (b"\x8aMNG\r\n\x1a\n",            "mng"),
+    (b"GIF87a",                       "gif"),
+    (b"GIF89a",                       "gif"),
+    (b"BM",                           "bmp"),
+    (b"II*\0",                        "tiff"),
+    (b"MM\0*",                        "tiff"),
+    (b"II+\0",                        "tiff"),
+    (b"MM\0+",                        "tiff"),
+    (b"II\xbc\x01",                   "jpeg xr"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n",     "jpeg 2000"),
+    (b"\xff\x4f\xff\x51",             "jpeg 2000"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n",     "jpeg xl"),
+    (b"\xff\x0a",                     "jpeg xl"),
+    (b"\x1a\x45\xdf\xa3",             "video (matroska)"),
+    (b"\0\0\x01\xba",                 "video (mpeg)"),
+    (b"\0\0\x01\xb3",                 "video (mpeg)"),
+    (b"FLV\x01",                      "video (flash)"),
+    (b"OggS",                         "video (ogg)"),
+    (b"8BPS",                         "photoshop"),
+    (b"%PDF",                         "pdf"),
+    (b"qoif",                         "qoi"),
+    (b"BPG\xfb",                      "bpg"),
+    (b"\0\0\x01\0",                   "ico"),
+    (b"\x76\x2f\x31\x01",             "openexr"),
+    (b"SIMPLE  =",                    "fits"),
+)
+_RIFF: dict[bytes, str] = {b"WEBP": "webp", b"AVI ": "video (avi)", b"WAVE": "sound (wav)"}
+_BRANDS: dict[bytes, str] = {
+    b"heic": "heic", b"heix": "heic", b"heim": "heic", b"heis": "heic", b"hevc": "heic", b"hevx": "heic",
+    b"mif1": "heic", b"msf1": "heic", b"avif": "avif", b"avis": "avif", b"crx ": "camera raw (cr3)",
+    b"qt  ": "video (quicktime)", b"jp2 ": "jpeg 2000", b"jxl ": "jpeg xl",
+}
+# fmt: on
+_SVG = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.{0,200}?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", re.DOTALL)
+_PNM = re.compile(rb"P[1-7][\s#]")
+
+
+def sniff(data: bytes) -> str:
+    """Name of the format that the first bytes announce, in lower case; "unknown" where they announce none.
+
+    Only the first 512 bytes are looked at. "jpeg" is said of anything that begins with an SOI marker: whether
+    it can be read is for ``read_header`` to say.
+
+    >>> sniff(b"\\x89PNG\\r\\n\\x1a\\n...")
+    'png'
+    """
+    start = bytes(data[:512])
+    for prefix, name in _PREFIXES:
+        if start.startswith(prefix):
+            return name
+    if start[:4] == b"RIFF":
+        return _RIFF.get(start[8:12], "unknown")
+    if start[4:8] == b"ftyp":
+        return _brand(start)
+    if _PNM.match(start):
+        return "pnm"
+    if _SVG.match(start):
+        return "svg"
+    return "unknown"
+
+
+def _brand(start: bytes) -> str:
+    major = start[8:12]
+    if major in (b"mif1", b"msf1") and b"avif" in start[16:64]:
+        return "avif"  # the general brand first, the particular one among the compatible brands
+    return _BRANDS.get(major, "video (mp4)")
