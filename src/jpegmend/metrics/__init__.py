@@ -1,5 +1,7 @@
 """PSNR, SSIM, PSNR-B: pure functions, the range always said. numpy only."""
 
+from jpegmend.metrics.blocking import bef, psnr_b
 from jpegmend.metrics.peak import psnr
+from jpegmend.metrics.similarity import ssim
 
-__all__ = ["psnr"]
+__all__ = ["bef", "psnr", "psnr_b", "ssim"]

@@ -19,9 +19,7 @@ def pair(a: NDArray[Any], b: NDArray[Any], peak: float) -> tuple[Doubles, Double
     """
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if first.shape != second.shape or not first.size:
-        raise InvalidOption(
-            f"pictures of shape {first.shape} and {second.shape}; they must be alike and not empty"
-        )
+        raise InvalidOption(f"pictures of shape {first.shape} and {second.shape}; they must be alike and not empty")
     if not (math.isfinite(peak) and peak > 0):
         raise InvalidOption(f"peak {peak}; it must be positive: 255 for 8-bit pictures, 1 for planes of 0..1")
     return first, second
