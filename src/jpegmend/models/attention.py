@@ -153,20 +153,19 @@ class AttentionBlock(nn.Module):
 
 
 class AttentionBlocks(nn.ModuleList):
-    """``count`` attention blocks, the first and the last of them non-local.
+    """``count`` attention blocks, the first and the last of them non-local."""
 
-    With ``recompute`` only the features between the blocks are kept for the backward pass.
-    """
-
-    def __init__(self, count: int, shape: BlockShape, recompute: bool) -> None:
+    def __init__(self, count: int, shape: BlockShape) -> None:
         super().__init__(AttentionBlock(shape, i in (0, count - 1)) for i in range(count))
-        self.recompute = recompute
 
-    def forward(self, x: Tensor, collect: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """``[B, C, H, W]`` to features of the same shape, and the masks of all blocks where ``collect``."""
+    def forward(self, x: Tensor, collect: bool, recompute: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """``[B, C, H, W]`` to features of the same shape, and the masks of all blocks where ``collect``.
+
+        With ``recompute`` only the features between the blocks are kept for the backward pass.
+        """
         masks = []
         for block in self:
-            if self.recompute and self.training and torch.is_grad_enabled():
+            if recompute and torch.is_grad_enabled():
                 x, mask = checkpoint(block, x, use_reentrant=False)
             else:
                 x, mask = block(x)

@@ -113,8 +113,6 @@ class Config:
     """Of the parallel convolutions."""
     dilated: bool = True
     """False is table 1's "without DC": as many convolutions, all of dilation 1."""
-    recompute: bool = False
-    """Train in less memory: keep only what passes between blocks, and compute the rest again going back."""
 
     def __post_init__(self) -> None:
         check_counts(channels=self.channels, width=self.width, blocks=self.blocks, mask=self.mask)
@@ -127,6 +125,8 @@ class CQR(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
+        self.checkpoint = False
+        """Whether training keeps only what passes between blocks and computes the rest again going back."""
         shape = BlockShape(
             width=config.width,
             head=config.head,
@@ -137,7 +137,7 @@ class CQR(nn.Module):
             dilations=config.dilations if config.dilated else (1,) * len(config.dilations),
         )
         self.head = convolution(config.channels, config.width)
-        self.blocks = AttentionBlocks(config.blocks, shape, config.recompute)
+        self.blocks = AttentionBlocks(config.blocks, shape)
         self.tail = convolution(config.width, config.channels)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
@@ -146,11 +146,12 @@ class CQR(nn.Module):
         # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
         with torch.autocast(x.device.type, enabled=False):
             features = self.head(x)
-        features, masks = self.blocks(features, collect)
+        features, masks = self.blocks(features, collect, self.checkpoint)
         return Estimate(x + self.tail(features), traces={"masks": masks} if collect else {})
 
 
-def _planes(config: Config) -> Planes:
+def planes(config: Config) -> Planes:
+    """Each plane alone, or RGB."""
     return "rgb" if config.channels == 3 else "y"
 
 
@@ -160,7 +161,7 @@ SPEC = Spec(
     paper="Wang, Fu, Sun, Zha: JPEG Artifacts Removal via Compression Quality Ranker-Guided Networks, IJCAI 2020",
     config=Config,
     build=CQR,
-    planes=_planes,
+    planes=planes,
     halo=lambda config: 16,
     tiling="window",
     window=96,

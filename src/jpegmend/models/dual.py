@@ -61,8 +61,6 @@ class Config:
     """Whether all stages share these four (eq. 8 to 10 give them no index), or each has its own."""
     positive: bool = False
     """Learn logarithms of the four: they stay above zero and move in proportion to their size."""
-    recompute: bool = False
-    """Train in less memory: compute each stage's de-blocker again going back."""
 
     def __post_init__(self) -> None:
         check_counts(stages=self.stages, inner=self.inner, features=self.features, units=self.units)
@@ -165,6 +163,8 @@ class Dual(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
+        self.checkpoint = False
+        """Whether training computes each stage's de-blocker, nearly all of the memory, again going back."""
         self.deblocker = _deblocker(config)
         self.classifier = Classifier(ClassifierConfig(features=config.classifier_features)) if config.semantic else None
         self.scalars = nn.ModuleList(
@@ -207,7 +207,7 @@ class Dual(nn.Module):
         return Estimate(x, traces=traces)
 
     def _deblock(self, x: Tensor) -> Tensor:
-        if self.config.recompute and self.training and torch.is_grad_enabled():
+        if self.checkpoint and torch.is_grad_enabled():
             return checkpoint(self.deblocker, x, use_reentrant=False)  # type: ignore[no-any-return]
         return self.deblocker(x)  # type: ignore[no-any-return]
 

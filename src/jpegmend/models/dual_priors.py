@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jpegmend.models import dncnn
 from jpegmend.models.attention import check_counts, convolution
 from jpegmend.models.contract import Observation
 
@@ -89,8 +90,6 @@ class PlainDeblocker(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from jpegmend.models import dncnn
-
         self.network = dncnn.SPEC.build(dncnn.Config())
 
     def forward(self, x: Tensor) -> Tensor:

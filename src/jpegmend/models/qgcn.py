@@ -145,12 +145,6 @@ class QGCN(nn.Module):
         if config.deviation > 0:
             self.apply(self._start)
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Which fields of the observation this variant reads."""
-        tables = ("tables",) if self.config.tables else ()
-        return ("planes", *tables, *(("overview",) if self.config.whole else ()))
-
     def _start(self, layer: nn.Module) -> None:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.normal_(layer.weight, std=self.config.deviation)
@@ -182,11 +176,12 @@ class QGCN(nn.Module):
         return Estimate(X[..., :height, :width], traces=traces)
 
 
-def _planes(config: Config) -> Planes:
+def planes(config: Config) -> Planes:
+    """Each plane alone, or RGB."""
     return "rgb" if config.channels == 3 else "y"
 
 
-def _halo(config: Config) -> int:
+def halo(config: Config) -> int:
     """The receptive field's radius: two 3x3 a block, merge and spread at half size, down and last at full."""
     return 2 * (2 * config.blocks + 2) + 3
 
@@ -198,8 +193,8 @@ SPEC = Spec(
     "Artifacts Removal, IEEE TIP 2020",
     config=Config,
     build=QGCN,
-    planes=_planes,
-    halo=_halo,
+    planes=planes,
+    halo=halo,
     multiple=8,
     tiling="global",
     inputs=("planes", "tables", "overview"),

@@ -40,8 +40,6 @@ class Config:
     """Side of the mask's transposed convolution: open in the paper; 3 meets its parameter count."""
     closing: bool = False
     """Whether a convolution ends every block, as in the authors' code."""
-    recompute: bool = False
-    """Train in less memory: keep only what passes between blocks, and compute the rest again going back."""
 
     def __post_init__(self) -> None:
         check_counts(channels=self.channels, width=self.width, blocks=self.blocks, mask=self.mask)
@@ -54,6 +52,8 @@ class RNAN(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
+        self.checkpoint = False
+        """Whether training keeps only what passes between blocks and computes the rest again going back."""
         shape = BlockShape(
             width=config.width,
             head=config.head,
@@ -64,7 +64,7 @@ class RNAN(nn.Module):
             closing=config.closing,
         )
         self.head = convolution(config.channels, config.width)
-        self.blocks = AttentionBlocks(config.blocks, shape, config.recompute)
+        self.blocks = AttentionBlocks(config.blocks, shape)
         self.tail = convolution(config.width, config.channels)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
@@ -73,11 +73,12 @@ class RNAN(nn.Module):
         # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
         with torch.autocast(J.device.type, enabled=False):
             features = self.head(J)
-        features, masks = self.blocks(features, collect)
+        features, masks = self.blocks(features, collect, self.checkpoint)
         return Estimate(J + self.tail(features), traces={"masks": masks} if collect else {})
 
 
-def _planes(config: Config) -> Planes:
+def planes(config: Config) -> Planes:
+    """Each plane alone, or RGB."""
     return "rgb" if config.channels == 3 else "y"
 
 
@@ -87,7 +88,7 @@ SPEC = Spec(
     paper="Zhang, Li, Li, Zhong, Fu: Residual Non-local Attention Networks for Image Restoration, ICLR 2019",
     config=Config,
     build=RNAN,
-    planes=_planes,
+    planes=planes,
     halo=lambda config: 16,
     tiling="window",
     window=96,
