@@ -61,7 +61,8 @@ class Ranker(nn.Module):
     """The compression quality ranker: VGG-like, one score (section 3.1).
 
     Every second convolution halves the size (open in the paper; VGG pools there). The Siamese network is this
-    one applied to either picture of a pair (eq. 1).
+    one applied to either picture of a pair (eq. 1). In training give both in one batch: normalised each in a
+    batch of its own, the worse pictures would look like the better ones.
     """
 
     def __init__(self, config: RankerConfig) -> None:

@@ -1,0 +1,337 @@
+"""Dual: each of the three steps is the mathematics the paper writes down."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from jpegmend.errors import InvalidOption
+from jpegmend.models import cost, dual, dual_priors
+from jpegmend.models.files import example
+
+TINY = {"stages": 2, "inner": 2, "features": 6, "units": 2, "reduced": 3, "classifier_features": 8}
+PAGE = Path(__file__).parents[2] / "docs" / "models" / "dual.md"
+
+
+def build(**changes: object) -> dual.Dual:
+    torch.manual_seed(0)
+    return dual.Dual(dual.Config(**{**TINY, **changes})).eval()
+
+
+def picture(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def difference_matrices(height: int, width: int) -> list[np.ndarray]:
+    """Horizontal and vertical forward differences of a raveled picture, no next pixel: no difference."""
+    matrices = []
+    for step_i, step_j in ((0, 1), (1, 0)):
+        D = np.zeros((height * width, height * width))
+        for i in range(height - step_i):
+            for j in range(width - step_j):
+                D[i * width + j, (i + step_i) * width + j + step_j] += 1
+                D[i * width + j, i * width + j] -= 1
+        matrices.append(D)
+    return matrices
+
+
+def test_counts_are_those_of_the_page() -> None:
+    with torch.device("meta"):
+        network = dual.Dual(dual.Config())
+    counts = [cost.parameters(part) for part in (network.deblocker, network.classifier, network)]
+    assert counts == [8_934_017, 47_937, 8_981_958]
+    assert counts[2] == pytest.approx(88.21e5, rel=0.02)  # table 1
+    assert all(f"{count:,}" in PAGE.read_text() for count in counts)
+
+
+def test_gradient_and_its_adjoint() -> None:
+    x, g = picture(1, 1, 7, 9), picture(1, 2, 7, 9, seed=1)
+    D_h, D_v = difference_matrices(7, 9)
+    ravelled = x.numpy().ravel()
+    np.testing.assert_allclose(dual.gradient(x)[0, 0].numpy().ravel(), D_h @ ravelled, atol=1e-15)
+    np.testing.assert_allclose(dual.gradient(x)[0, 1].numpy().ravel(), D_v @ ravelled, atol=1e-15)
+    left, right = (dual.gradient(x) * g).sum(), (x * dual.gradient_adjoint(g)).sum()
+    torch.testing.assert_close(left, right)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (11, 6), (1, 5)])
+@pytest.mark.parametrize(("alpha", "beta"), [(0.01, 0.01), (0.5, 20.0)])
+def test_x_solves_the_normal_equations(size: tuple[int, int], alpha: float, beta: float) -> None:
+    y, u, g = picture(1, 1, *size), picture(1, 1, *size, seed=1), picture(1, 2, *size, seed=2) - 0.5
+    x = dual.solve(y.float(), u.float(), g.float(), torch.tensor(alpha), torch.tensor(beta)).double().numpy().ravel()
+    D = difference_matrices(*size)
+    A = (1 + alpha) * np.eye(size[0] * size[1]) + beta * sum(D_d.T @ D_d for D_d in D)
+    b = y.numpy().ravel() + alpha * u.numpy().ravel()
+    b += beta * sum(D_d.T @ g[0, d].numpy().ravel() for d, D_d in enumerate(D))
+    assert np.linalg.norm(A @ x - b) / np.linalg.norm(b) < 1e-5
+    np.testing.assert_allclose(x, np.linalg.solve(A, b), atol=1e-5)
+
+
+def test_x_is_equation_10_of_the_mirrored_picture() -> None:
+    H, W, alpha, beta = 6, 9, 0.3, 2.0
+    y, u, g = picture(1, 1, H, W), picture(1, 1, H, W, seed=1), picture(1, 2, H, W, seed=2)
+
+    def mirrored(plane: np.ndarray) -> np.ndarray:
+        plane = np.concatenate([plane, plane[:, ::-1]], 1)
+        return np.concatenate([plane, plane[::-1]], 0)
+
+    def mirrored_difference(plane: np.ndarray) -> np.ndarray:
+        """A difference along the last axis changes its sign in the mirror, and is zero at the mirror."""
+        inner, zero = plane[:, :-1], np.zeros((plane.shape[0], 1))
+        plane = np.concatenate([inner, zero, -inner[:, ::-1], zero], 1)
+        return np.concatenate([plane, plane[::-1]], 0)
+
+    F = np.fft.fft2
+    h, v = np.zeros((2 * H, 2 * W)), np.zeros((2 * H, 2 * W))
+    h[0, 0] = v[0, 0] = -1
+    h[0, -1] = v[-1, 0] = 1
+    g_h, g_v = mirrored_difference(g[0, 0].numpy()), mirrored_difference(g[0, 1].numpy().T).T
+    above = F(mirrored(y[0, 0].numpy())) + alpha * F(mirrored(u[0, 0].numpy()))
+    above = above + beta * (F(h).conj() * F(g_h) + F(v).conj() * F(g_v))
+    below = 1 + alpha + beta * (abs(F(h)) ** 2 + abs(F(v)) ** 2)
+    expected = np.fft.ifft2(above / below).real[:H, :W]
+    actual = dual.solve(y, u, g, torch.tensor(alpha), torch.tensor(beta))
+    np.testing.assert_allclose(actual[0, 0].numpy(), expected, atol=1e-7)
+
+
+def test_opposite_borders_do_not_touch() -> None:
+    step = torch.zeros(1, 1, 8, 48)
+    step[..., 24:] = 1
+    smooth = dual.solve(step, step, torch.zeros(1, 2, 8, 48), torch.tensor(0.0), torch.tensor(4.0))
+    assert smooth[..., 0].abs().max() < 1e-4
+    assert (smooth[..., -1] - 1).abs().max() < 1e-4
+    assert 0.1 < smooth[0, 0, 4, 23] < 0.5
+
+
+@pytest.mark.parametrize("deblocker", ["dense", "l1"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_x_step_stays_in_float32(dtype: torch.dtype, deblocker: str) -> None:
+    network, seen = build(deblocker=deblocker), example(dual.SPEC, dual.Config(), 16, 24)
+    plain = network(seen).planes
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = network(seen).planes
+    assert mixed.dtype == torch.float32
+    assert (mixed - plain).abs().max() < 2e-3
+    answer = network.to(dtype)(seen._replace(planes=seen.planes.to(dtype))).planes
+    assert answer.dtype == dtype
+    assert (answer.float() - plain).abs().max() < 2e-2
+
+
+def classified(size: tuple[int, int] = (9, 11)) -> tuple[dual.Dual, Tensor]:
+    network = build().double()
+    return network, 2 * picture(2, 2, *size) - 1
+
+
+def test_g_follows_the_true_derivative() -> None:
+    network, g = classified()
+    slope = network.derivative(g)
+    generator, step = np.random.default_rng(0), 1e-6
+    for _ in range(5):
+        at = tuple(int(generator.integers(n)) for n in g.shape)
+        up, down = g.clone(), g.clone()
+        up[at] += step
+        down[at] -= step
+        expected = (network.classifier(up).sum() - network.classifier(down).sum()) / (2 * step)
+        assert slope[at].item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-9)
+
+
+def test_g_step_is_equation_9() -> None:
+    network, seen = build(start=0.5, stages=1).double(), example(dual.SPEC, dual.Config(), 9, 11)
+    answer = network(seen._replace(planes=seen.planes.double()), collect=True)
+    grad_x = dual.gradient(seen.planes.double())
+    g = grad_x
+    for _ in range(2):
+        g = g - 0.5 * (0.5 * (g - grad_x) + 0.5 * network.derivative(g))
+    torch.testing.assert_close(answer.traces["g"][0], g)
+    assert (g - grad_x).abs().max() > 0
+
+
+def test_g_step_lowers_what_it_minimises() -> None:
+    network, g = classified()
+    grad_x = g.clone()
+
+    def energy(g: Tensor) -> float:
+        with torch.no_grad():
+            return float(0.5 * (g - grad_x).square().sum() + 5 * network.classifier(g).sum())
+
+    moved = g
+    for _ in range(3):
+        moved = moved - 0.1 * ((moved - grad_x) + 5 * network.derivative(moved))
+    assert energy(moved) < energy(g)
+
+
+def test_gradients_flow_through_the_inner_derivative() -> None:
+    network, g = classified((4, 5))
+    assert torch.autograd.gradcheck(network.derivative, (g[:1].clone().requires_grad_(True),), atol=1e-9)
+
+
+def test_gradients_flow_through_the_whole_solver() -> None:
+    network = build(start=0.5).double()
+    seen = example(dual.SPEC, dual.Config(), 5, 6)
+
+    def restore(planes: Tensor) -> Tensor:
+        return network(seen._replace(planes=planes)).planes
+
+    assert torch.autograd.gradcheck(restore, (picture(1, 1, 5, 6).requires_grad_(True),))
+
+
+def test_gradients_of_the_scalars_are_true() -> None:
+    network = build(start=0.3).double()
+    seen = example(dual.SPEC, dual.Config(), 8, 8)
+    seen = seen._replace(planes=seen.planes.double())
+    network(seen).planes.square().sum().backward()
+    for name, value in network.scalars[0].values.items():
+        with torch.no_grad():
+            ends = []
+            for step in (1e-5, -1e-5):
+                value += step
+                ends.append(network(seen).planes.square().sum().item())
+                value -= step
+        assert value.grad.item() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-3), name
+
+
+@pytest.mark.parametrize("deblocker", ["dense", "l1"])
+def test_answers_do_not_depend_on_the_gradient_mode(deblocker: str) -> None:
+    network, seen = build(start=0.5, deblocker=deblocker), example(dual.SPEC, dual.Config(), 16, 24)
+    expected = network(seen, collect=True)
+    for mode in (torch.no_grad(), torch.inference_mode()):
+        with mode:
+            inside = example(dual.SPEC, dual.Config(), 16, 24)
+            answer = network(inside, collect=True)
+        assert not answer.planes.requires_grad
+        torch.testing.assert_close(answer.planes, expected.planes)
+        torch.testing.assert_close(answer.traces["derivative"], expected.traces["derivative"])
+
+
+def test_a_frozen_classifier_still_guides() -> None:
+    network, seen = build(start=0.5).train(), example(dual.SPEC, dual.Config(), 16, 16)
+    network.classifier.requires_grad_(False)
+    network(seen).planes.square().mean().backward()
+    assert all(parameter.grad is None for parameter in network.classifier.parameters())
+    for name, parameter in network.named_parameters():
+        if not name.startswith("classifier"):
+            assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+
+
+def test_traces_are_the_solver_s_own_values() -> None:
+    network, seen = build(start=0.5, stages=3), example(dual.SPEC, dual.Config(), 12, 10)
+    answer = network(seen, collect=True)
+    u, g, x = (answer.traces[name] for name in ("u", "g", "x"))
+    assert [len(answer.traces[name]) for name in ("u", "g", "x", "derivative")] == [3] * 4
+    before = (seen.planes, *x[:-1])
+    for k in range(3):
+        torch.testing.assert_close(u[k], network.deblocker(before[k]))
+        again = dual.solve(seen.planes, u[k], g[k], torch.tensor(0.5), torch.tensor(0.5))
+        torch.testing.assert_close(x[k], again)
+    assert torch.equal(x[-1], answer.planes)
+    assert network(seen).traces == {}
+
+
+def test_without_f_s_g_is_the_gradient_of_x() -> None:
+    network, seen = build(semantic=False), example(dual.SPEC, dual.Config(), 12, 10)
+    traces = network(seen, collect=True).traces
+    assert torch.equal(traces["g"][0], dual.gradient(seen.planes))
+    assert torch.equal(traces["g"][1], dual.gradient(traces["x"][0]))
+    assert "derivative" not in traces
+    with pytest.raises(InvalidOption, match="semantic"):
+        network.derivative(traces["g"][0])
+
+
+def test_the_semantic_pull_can_be_counted_by_pixel() -> None:
+    mean, total = build(), build(semantic_size="sum")
+    g = picture(1, 2, 6, 7).float()
+    torch.testing.assert_close(total.derivative(g), mean.derivative(g) * 42)
+
+
+def test_the_order_of_the_non_local_product_does_not_matter() -> None:
+    torch.manual_seed(0)
+    layer = dual_priors.LinearNonLocal(6, 3, per_pixel=True).double()
+    M = picture(1, 6, 4, 5)
+    theta, nu, xi = (part(M).flatten(2)[0].T for part in (layer.theta, layer.nu, layer.xi))  # [20, 3]
+    quadratic = (theta @ nu.T) @ xi / 20
+    expected = M + layer.W(quadratic.T.reshape(1, 3, 4, 5))
+    torch.testing.assert_close(layer(M), expected)
+
+
+@pytest.mark.parametrize("per_pixel", [True, False])
+def test_dividing_by_the_pixels_makes_it_blind_to_size(per_pixel: bool) -> None:
+    torch.manual_seed(0)
+    layer = dual_priors.LinearNonLocal(6, 3, per_pixel=per_pixel)
+    M = picture(1, 6, 4, 5).float()
+    same = torch.allclose(layer(M.repeat(1, 1, 2, 2))[..., :4, :5], layer(M), atol=1e-5)
+    assert same is per_pixel
+
+
+def test_dense_deblocker_gives_units_everything_before_them() -> None:
+    network = build(units=3).deblocker
+    assert [fusion.in_channels for fusion in network.fusions] == [12, 18, 24]
+    assert [layer.dilation[0] for layer in network.units[0].convolutions] == [1, 3, 5]
+
+
+def test_shrinkage_is_a_tight_frame_with_thresholds() -> None:
+    x = picture(2, 1, 9, 13).float()
+    layer = dual_priors.Shrinkage(0.0)
+    torch.testing.assert_close(layer(x), x, atol=1e-5, rtol=0)
+    with torch.no_grad():
+        layer.thresholds.fill_(1e3)
+    # Only the mean of every window survives.
+    rows, columns = torch.arange(-7, 16).clamp(0, 8), torch.arange(-7, 20).clamp(0, 12)
+    windows = torch.nn.functional.avg_pool2d(x[..., rows, :][..., columns], 8, 1)
+    expected = torch.nn.functional.avg_pool2d(windows, 8, 1)
+    torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=0)
+
+
+def test_dncnn_as_deblocker() -> None:
+    network, seen = build(deblocker="dncnn", stages=1), example(dual.SPEC, dual.Config(), 10, 12)
+    assert network(seen).planes.shape == seen.planes.shape
+    assert cost.parameters(network.deblocker) == pytest.approx(6.69e5, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (17, 30)])
+def test_any_size(size: tuple[int, int]) -> None:
+    seen = example(dual.SPEC, dual.Config(), *size, batch=2)
+    assert build()(seen).planes.shape == (2, 1, *size)
+
+
+def test_classifier_answers_a_probability_of_any_size() -> None:
+    torch.manual_seed(0)
+    classifier = dual.SPEC.aids["classifier"](dual_priors.ClassifierConfig())
+    assert isinstance(classifier, dual_priors.Classifier)
+    assert sum(isinstance(layer, torch.nn.Conv2d) for layer in classifier.modules()) == 6
+    g = picture(3, 2, 9, 14).float()
+    answer = classifier(g)
+    assert answer.shape == (3,) and answer.min() > 0 and answer.max() < 1
+    torch.testing.assert_close(torch.sigmoid(classifier.logit(g)), answer)
+    assert classifier.activations(g).shape == (3, 32, 9, 14)
+
+
+@pytest.mark.parametrize(("shared", "count"), [(True, 4), (False, 8)])
+@pytest.mark.parametrize("positive", [True, False])
+def test_scalars_start_where_the_paper_starts(shared: bool, count: int, positive: bool) -> None:
+    network = build(shared=shared, positive=positive)
+    assert cost.parameters(network.scalars) == count
+    for stage in network.scalars:
+        assert {name: pytest.approx(0.01) for name in ("alpha", "beta", "lambda_2", "eta")} == {
+            name: value.item() for name, value in stage().items()
+        }
+
+
+def test_checkpointing_changes_no_gradient() -> None:
+    network, seen = build(start=0.5).train(), example(dual.SPEC, dual.Config(), 12, 14)
+    gradients = []
+    for network.checkpoint in (False, True):
+        network.zero_grad()
+        network(seen).planes.square().mean().backward()
+        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
+    for plain, recomputed in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, recomputed)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"stages": 0}, {"deblocker": "vdsr"}, {"normalisation": "rows"}, {"start": 0.0, "positive": True}]
+)
+def test_impossible_configs_are_named(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidOption, match=next(iter(wrong))):
+        dual.Config(**wrong)

@@ -1,0 +1,162 @@
+"""QGCN: it listens to the tables and to the whole picture, and a tile that is told of the whole agrees with it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from jpegmend.errors import InvalidOption
+from jpegmend.models import cost, files, qgcn
+
+BRANCH = {"global_widths": (4, 4, 8, 8), "hidden": 16, "vector": 8}
+# PyTorch's own initialisation: with the paper's 0.01 an untrained network answers almost nothing.
+SMALL = qgcn.Config(width=6, blocks=2, deviation=0, **BRANCH)
+QCN = qgcn.Config(channels=1, width=6, blocks=2, deviation=0, whole=False, **BRANCH)
+EDSR = qgcn.Config(channels=1, width=6, blocks=2, deviation=0, whole=False, tables=False, **BRANCH)
+PAGE = Path(__file__).parents[2] / "docs" / "models" / "qgcn.md"
+
+
+def build(config: qgcn.Config = SMALL) -> qgcn.QGCN:
+    torch.manual_seed(0)
+    return qgcn.QGCN(config).eval()
+
+
+@pytest.mark.parametrize(
+    ("config", "count"),
+    [
+        (qgcn.Config(), 19_340_867),
+        (qgcn.Config(channels=1), 19_335_617),
+        (qgcn.Config(whole=False), 4_918_339),
+        (qgcn.Config(whole=False, tables=False), 4_916_291),
+        (qgcn.Config(global_widths=(32, 64, 128, 128)), 12_229_507),
+    ],
+)
+def test_counts_are_those_of_the_page(config: qgcn.Config, count: int) -> None:
+    with torch.device("meta"):
+        assert cost.parameters(qgcn.QGCN(config)) == count
+    assert f"{count:,}" in PAGE.read_text()
+
+
+def test_global_branch_is_table_1() -> None:
+    with torch.device("meta"):
+        branch = qgcn.GlobalBranch(qgcn.Config())
+    rows = [
+        (layer.out_channels, layer.kernel_size[0], layer.stride[0], layer.padding[0])
+        for layer in branch.convolutions
+        if isinstance(layer, torch.nn.Conv2d)
+    ]
+    widths = (32, 64, 128, 256)
+    assert rows == [row for width in widths for row in ((width, 4, 2, 1), (width, 3, 1, 1))]
+    assert (branch.fc1.out_features, branch.fc2.out_features) == (1024, 64)
+
+
+def test_maps_tile_the_tables_over_255() -> None:
+    tables = torch.arange(1.0, 193.0).reshape(1, 3, 8, 8)
+    maps = qgcn.quantisation_maps(tables, 24, 20)
+    assert maps.shape == (1, 2, 24, 20)
+    for (i, j), (k, m) in (((0, 0), (0, 0)), ((9, 3), (1, 3)), ((23, 19), (7, 3))):
+        assert torch.equal(maps[0, :, i, j] * 255, tables[0, :2, k, m])
+
+
+def test_a_tile_that_knows_the_whole_equals_the_whole() -> None:
+    network, seen = build(), files.example(qgcn.SPEC, SMALL, 96, 104)
+    halo = qgcn.SPEC.halo(SMALL)
+    planes = seen.planes * torch.linspace(0, 1, 104)
+    seen = seen._replace(planes=planes, overview=qgcn.make_small(planes))
+    with torch.no_grad():
+        network.branch.fc2.weight.mul_(100)  # untrained, the vector hardly depends on the picture
+    whole = network(seen).planes
+    top, left, side = 16, 24, 64
+    tile = seen._replace(planes=seen.planes[..., top : top + side, left : left + side])
+    inside = (..., slice(top + halo, top + side - halo), slice(left + halo, left + side - halo))
+    alone = (..., slice(halo, side - halo), slice(halo, side - halo))
+    torch.testing.assert_close(network(tile).planes[alone], whole[inside], atol=1e-6, rtol=1e-5)
+    # Told of itself only, the same tile answers something else: the test above could fail.
+    forgotten = network(tile._replace(overview=None)).planes[alone]
+    assert (forgotten - whole[inside]).abs().max() > 1e-5
+
+
+def test_halo_is_the_receptive_field() -> None:
+    network, config = build(EDSR).double(), EDSR
+    halo = qgcn.SPEC.halo(config)
+    side, centre = 64, 32
+    reached = []
+    for offset in (0, 1):
+        seen = files.example(qgcn.SPEC, config, side, side)
+        planes = seen.planes.double().requires_grad_(True)
+        at = centre + offset
+        network(seen._replace(planes=planes)).planes[..., at, at].sum().backward()
+        touched = planes.grad[0, 0].nonzero()
+        reached.append(max(at - int(touched.min()), int(touched.max()) - at))
+    assert max(reached) == halo
+
+
+def test_without_overview_the_crop_stands_for_the_picture() -> None:
+    network, seen = build(), files.example(qgcn.SPEC, SMALL, 40, 64)
+    crop = network(seen._replace(overview=None), collect=True)
+    told = network(seen._replace(overview=qgcn.make_small(seen.planes)), collect=True)
+    assert torch.equal(crop.planes, told.planes)
+    (vector,) = crop.traces["global"]
+    assert vector.shape == (1, 8)
+    assert torch.equal(vector, told.traces["global"][0])
+
+
+def test_making_small_keeps_the_mean() -> None:
+    picture = torch.rand(1, 3, 336, 224, generator=torch.Generator().manual_seed(0))
+    assert qgcn.make_small(picture).mean() == pytest.approx(picture.mean().item(), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("config", "listens"),
+    [(SMALL, {"tables", "overview"}), (QCN, {"tables"}), (EDSR, set())],
+    ids=["QGCN", "QCN", "EDSR"],
+)
+def test_each_variant_listens_to_its_inputs_only(config: qgcn.Config, listens: set[str]) -> None:
+    network, seen = build(config), files.example(qgcn.SPEC, config, 32, 32)
+    before = network(seen).planes
+    for name in ("tables", "overview"):
+        changed = network(seen._replace(**{name: getattr(seen, name) * 2 + 1})).planes
+        assert (not torch.equal(before, changed)) is (name in listens)
+
+
+def test_sides_that_are_no_multiple_of_8_repeat_their_edge() -> None:
+    network, seen = build(), files.example(qgcn.SPEC, SMALL, 37, 53)
+    rows, columns = torch.arange(40).clamp(max=36), torch.arange(56).clamp(max=52)
+    padded = seen._replace(planes=seen.planes[..., rows, :][..., columns])
+    torch.testing.assert_close(network(seen).planes, network(padded).planes[..., :37, :53])
+
+
+def test_weights_begin_as_section_4_says() -> None:
+    network = qgcn.QGCN(qgcn.Config(blocks=2, whole=False))
+    weights = torch.cat([p.flatten() for n, p in network.named_parameters() if n.endswith("weight")])
+    assert weights.std().item() == pytest.approx(0.01, rel=0.02)
+    assert all(p.abs().max() == 0 for n, p in network.named_parameters() if n.endswith("bias"))
+
+
+def test_residual_is_scaled() -> None:
+    block = build().first.blocks[0]
+    x = torch.rand(1, 6, 8, 8)
+    expected = x + 0.1 * block.second(torch.relu(block.first(x)))
+    torch.testing.assert_close(block(x), expected)
+
+
+def test_variants_without_branches_export_too(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    network = build(EDSR)
+    files.export_onnx(tmp_path / "edsr.onnx", network, qgcn.SPEC, EDSR)
+    session = onnxruntime.InferenceSession(tmp_path / "edsr.onnx", providers=["CPUExecutionProvider"])
+    seen = files.example(qgcn.SPEC, EDSR, 40, 72)
+    feed = {entry.name: getattr(seen, entry.name).numpy() for entry in session.get_inputs()}
+    (restored,) = session.run(None, feed)
+    # Weights are stored in half precision.
+    torch.testing.assert_close(torch.from_numpy(restored), network(seen).planes, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", [{"blocks": 3}, {"blocks": 0}, {"channels": 2}, {"width": 0}])
+def test_impossible_configs_are_named(wrong: dict[str, int]) -> None:
+    with pytest.raises(InvalidOption, match=next(iter(wrong))):
+        qgcn.Config(**wrong)
+
+
+def test_gray_works_on_each_plane_and_colour_on_rgb() -> None:
+    assert (qgcn.SPEC.planes(QCN), qgcn.SPEC.planes(SMALL)) == ("y", "rgb")
