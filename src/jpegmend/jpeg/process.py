@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from jpegmend.errors import DamagedJpeg
 
 _WORKER = Path(__file__).with_name("worker.py")
 _LOG_LIMIT = 1 << 16
+_OUT_OF_TIME = -getattr(signal, "SIGXCPU", 0) or None
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,12 @@ class Decoder:
             timer.cancel()
             timer.join()
         if expired.is_set():
-            raise DamagedJpeg(
-                f"decoding was stopped after {seconds:.0f} s; a sound file of the size its header claims needs "
-                "less (give a longer timeout if the machine is slow)"
-            )
+            raise DamagedJpeg(_too_slow(f"{seconds:.0f} s"))
         if not reply.endswith(b"\n"):
-            raise DamagedJpeg(f"the JPEG decoder died on this file (exit status {process.wait()}); it is damaged")
+            status = process.wait()
+            if status == _OUT_OF_TIME:
+                raise DamagedJpeg(_too_slow("all the processor time it may have"))
+            raise DamagedJpeg(f"the JPEG decoder died on this file (exit status {status}); it is damaged")
         return Answer(json.loads(reply), self._take_log())
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -136,6 +138,13 @@ class Decoder:
                 process.communicate()
         if log is not None:
             log.close()
+
+
+def _too_slow(spent: str) -> str:
+    return (
+        f"decoding was stopped after {spent}; a sound file of the size its header claims needs less "
+        "(give a longer timeout if the machine is slow)"
+    )
 
 
 def _send(process: subprocess.Popen[bytes], line: bytes) -> bool:

@@ -3,20 +3,23 @@
 Run as a script by ``process.py``; imports nothing of this package, so that it starts fast. It reads one JSON
 request a line from standard input, answers one JSON line on standard output, and ends when its input closes.
 
-Request: ``source`` (path of the JPEG), ``target`` (path to write levels to), ``memory`` (bytes it may take on top
-of what it holds). Answer: ``shapes`` ([block rows, block columns] of each component; ``target`` then holds their
-int16 blocks, one component after the other), or ``error``. What libjpeg has to say goes to standard error.
+Request: ``source`` (path of the JPEG), ``target`` (path to write levels to), ``memory`` and ``seconds``
+(bytes and processor time it may take on top of what it has). Answer: ``shapes`` ([block rows, block columns]
+of each component; ``target`` then holds their int16 blocks, one component after the other), or ``error``; no
+answer where a limit ended the process. What libjpeg has to say goes to standard error.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
+import time
 from typing import IO, Any
 
-_BAND_BYTES = 1 << 22
+_BAND_BYTES = 1 << 20
 
 
 def main() -> None:
@@ -37,9 +40,10 @@ def main() -> None:
         answers.flush()
 
 
-def _decode(source: str, target: str, memory: int) -> list[tuple[int, int]]:
+def _decode(source: str, target: str, memory: int, seconds: float) -> list[tuple[int, int]]:
     import jpegio
 
+    _limit_time(seconds)
     _limit_memory(memory)
     image = jpegio.read(source)
     with open(target, "r+b") as out:
@@ -47,14 +51,26 @@ def _decode(source: str, target: str, memory: int) -> list[tuple[int, int]]:
 
 
 def _write_blocks(array: Any, out: IO[bytes]) -> tuple[int, int]:
-    """Write an [8 R, 8 K] array as int16 blocks [R, K, 8, 8], some rows at a time."""
+    """Write an int32 [8 R, 8 K] array as int16 blocks [R, K, 8, 8], some rows at a time."""
+    import numpy as np
+
     rows, columns = array.shape[0] // 8, array.shape[1] // 8
     step = max(1, _BAND_BYTES // (columns * 128))
     for first in range(0, rows, step):
-        band = array[8 * first : 8 * (first + step)].astype("int16")
-        blocks = band.reshape(-1, 8, columns, 8).transpose(0, 2, 1, 3)
-        out.write(blocks.tobytes())
+        band = array[8 * first : 8 * (first + step)].reshape(-1, 8, columns, 8)
+        blocks = np.empty((band.shape[0], columns, 8, 8), np.int16)
+        np.copyto(blocks, band.transpose(0, 2, 1, 3), casting="unsafe")  # libjpeg's levels are 16 bits wide
+        out.write(blocks.data)
     return rows, columns
+
+
+def _limit_time(extra: float) -> None:
+    """Let the processor time grow by ``extra`` seconds from here; the system then ends the process."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + extra))
 
 
 def _limit_memory(extra: int) -> None:
@@ -66,10 +82,15 @@ def _limit_memory(extra: int) -> None:
             held = int(statm.read().split()[0]) * resource.getpagesize()
     except (ImportError, OSError):
         return
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    limit = held + extra
-    if hard == resource.RLIM_INFINITY or limit <= hard:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    _lower(resource.RLIMIT_AS, held + extra)
+
+
+def _lower(kind: int, limit: int) -> None:
+    """Set a soft limit, unless the hard one is stricter."""
+    import resource
+
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 if __name__ == "__main__":
