@@ -1,0 +1,158 @@
+"""From a picture to what is measured: the JPEG a protocol makes of it, the truth, and the scores. Nothing is written.
+
+Pictures are uint8, [H, W] gray or [H, W, 3] RGB.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend import metrics
+from jpegmend.errors import InvalidOption, MissingData
+from jpegmend.evaluation.protocols import Case, Protocol
+from jpegmend.planes import studio_y
+
+Picture = NDArray[np.uint8]
+
+SUFFIXES = (".webp", ".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jpg", ".jpeg")
+SPLITS = ("train", "val", "test")
+PILLOW_SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One JPEG in memory and the picture that a perfect restoration would give."""
+
+    jpeg: bytes
+    truth: Picture
+    """What the result is compared with: [H, W] or [H, W, 3]."""
+    decoded: Picture
+    """The JPEG as libjpeg decodes it: the row to beat."""
+
+
+def pictures(folder: Path) -> list[Path]:
+    """The picture files of a data set, sorted by name; a single file is a set of one.
+
+    Raises:
+        MissingData: no such path, or nothing in it is a picture.
+    """
+    if folder.is_file():
+        return [folder]
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    if not found:
+        raise MissingData(
+            f"no pictures in {folder}; give a folder of {', '.join(SUFFIXES)} files ('jpegmend data' says where "
+            "the known sets are to be had)"
+        )
+    return found
+
+
+def set_name(folder: Path) -> str:
+    """What a data set is called in results: its folder's name, for a split with the name of the folder above.
+
+    >>> set_name(Path("sets/bsds500/val"))
+    'bsds500-val'
+    """
+    name = folder.stem if folder.is_file() else folder.resolve().name
+    return f"{folder.resolve().parent.name}-{name}" if name.lower() in SPLITS else name
+
+
+def open_original(path: Path, protocol: Protocol) -> Picture:
+    """The picture as the protocol wants it: [H, W] luma for gray ones, else RGB [H, W, 3].
+
+    A gray file is its own luma (Classic5): its values are not taken through a matrix.
+    """
+    from PIL import Image
+
+    with Image.open(path) as file:
+        gray = file.mode in ("L", "1", "I;16", "LA") or _is_gray(file)
+        picture = file.convert("L" if gray and protocol.channel != "rgb" else "RGB")
+    if protocol.scale != 1:
+        size = (max(8, round(picture.width * protocol.scale)), max(8, round(picture.height * protocol.scale)))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    if protocol.channel == "full-y":
+        picture = picture.convert("L")
+    pixels = np.asarray(picture)
+    return studio_y(pixels) if protocol.channel == "studio-y" and pixels.ndim == 3 else pixels
+
+
+def _is_gray(file: Any) -> bool:
+    """Whether a colour file holds a gray picture: WebP has no gray mode, so Classic5 comes as equal R, G and B."""
+    if file.mode not in ("RGB", "RGBA"):
+        return False
+    red, green, blue = (np.asarray(band) for band in file.convert("RGB").split())
+    return bool((red == green).all() and (green == blue).all())
+
+
+def damage(original: Picture, protocol: Protocol, case: Case) -> Trial:
+    """Compress a picture as the protocol says; between two compressions the grid is shifted.
+
+    Raises:
+        InvalidOption: the picture is too small for the shift.
+    """
+    truth, seen = original, original
+    data = b""
+    for number, quality in enumerate(case):
+        if number:
+            down, right = protocol.shift
+            truth, seen = truth[down:, right:], seen[down:, right:]
+            if min(seen.shape[:2]) < 1:
+                raise InvalidOption(f"a picture of {original.shape[:2]} is too small for a shift of {protocol.shift}")
+        data = encode(seen, quality, protocol.sampling)
+        seen = decode(data)
+    return Trial(data, truth, seen)
+
+
+def encode(picture: Picture, quality: int, sampling: str) -> bytes:
+    """A JPEG with libjpeg's standard tables; ``sampling`` is ignored for gray pictures."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    options: dict[str, Any] = {} if picture.ndim == 2 else {"subsampling": PILLOW_SUBSAMPLING[sampling]}
+    Image.fromarray(np.ascontiguousarray(picture)).save(stream, "JPEG", quality=quality, **options)
+    return stream.getvalue()
+
+
+def decode(data: bytes) -> Picture:
+    """The pixels libjpeg gives for a JPEG."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as file:
+        return np.asarray(file)
+
+
+def score(truth: Picture, judged: Picture) -> dict[str, float]:
+    """PSNR in dB, SSIM and PSNR-B in dB, in each variant, of one 8-bit picture against the truth.
+
+    Keys: ``psnr``, ``ssim:matlab``, ``ssim:uniform-8``, ``psnr_b:true``, ``psnr_b:fbcnn``. For RGB the PSNR is
+    over all values, SSIM and PSNR-B are means over the three channels. SSIM is NaN on sides below its window.
+
+    Raises:
+        InvalidOption: the shapes differ.
+    """
+    if truth.shape != judged.shape:
+        raise InvalidOption(f"truth of shape {truth.shape} and result of {judged.shape}; they must be alike")
+    pairs = [(truth, judged)] if truth.ndim == 2 else [(truth[..., c], judged[..., c]) for c in range(3)]
+
+    def ssim(**options: Any) -> float:
+        small = min(truth.shape[:2]) < options.get("size", 11)
+        return float("nan") if small else float(np.mean([metrics.ssim(a, b, peak=255, **options) for a, b in pairs]))
+
+    def psnr_b(variant: Any) -> float:
+        small = min(truth.shape[:2]) < 8
+        values = [] if small else [metrics.psnr_b(a, b, peak=255, variant=variant) for a, b in pairs]
+        return float(np.mean(values)) if values else float("nan")
+
+    return {
+        "psnr": metrics.psnr(truth, judged, peak=255),
+        "ssim:matlab": ssim(),
+        "ssim:uniform-8": ssim(window="uniform", size=8),
+        "psnr_b:true": psnr_b("true"),
+        "psnr_b:fbcnn": psnr_b("fbcnn"),
+    }

@@ -1,0 +1,26 @@
+"""Small pictures that look like photos to a codec: a smooth field, texture, edges."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def photo(height: int, width: int, seed: int) -> np.ndarray:
+    """RGB uint8 [H, W, 3]."""
+    noise = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    field = np.stack([np.sin(rows / (9 + c)) * np.cos(columns / (13 - c)) for c in range(3)], -1)
+    grain = noise.normal(0, 6, (height, width, 1))
+    square = ((rows // 16 + columns // 16) % 2)[..., None] * np.array([40, -20, 10])
+    return np.clip(128 + 60 * field + grain + square, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def picture_set(tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for seed in range(2):
+        Image.fromarray(photo(48, 56, seed)).save(folder / f"{seed}.png")
+    return folder
