@@ -1,3 +1,63 @@
-"""jpegmend: a JPEG goes in, a better picture comes out."""
+"""jpegmend: a JPEG goes in, a better picture comes out.
+
+>>> import jpegmend
+>>> jpegmend.restore  # doctest: +ELLIPSIS
+<function restore at ...>
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jpegmend.errors import DamagedJpeg as DamagedJpeg
+    from jpegmend.errors import InputError as InputError
+    from jpegmend.errors import InvalidOption as InvalidOption
+    from jpegmend.errors import JpegmendError as JpegmendError
+    from jpegmend.errors import MissingExtra as MissingExtra
+    from jpegmend.errors import ModelError as ModelError
+    from jpegmend.errors import NotAnImage as NotAnImage
+    from jpegmend.errors import OutputError as OutputError
+    from jpegmend.errors import TooLarge as TooLarge
+    from jpegmend.errors import UnsupportedJpeg as UnsupportedJpeg
+    from jpegmend.restoration.inspection import inspect as inspect
+    from jpegmend.restoration.pipeline import restore as restore
+    from jpegmend.restoration.restored import Restored as Restored
+    from jpegmend.runtimes import load as load
+    from jpegmend.weights import MODELS as MODELS
 
 __version__ = "0.1.0"
+
+# Each name and its module, loaded when the name is first used: importing the package costs nothing.
+_PUBLIC = {
+    "restore": "jpegmend.restoration.pipeline",
+    "inspect": "jpegmend.restoration.inspection",
+    "load": "jpegmend.runtimes",
+    "MODELS": "jpegmend.weights",
+    "Restored": "jpegmend.restoration.restored",
+    "JpegmendError": "jpegmend.errors",
+    "InputError": "jpegmend.errors",
+    "NotAnImage": "jpegmend.errors",
+    "UnsupportedJpeg": "jpegmend.errors",
+    "DamagedJpeg": "jpegmend.errors",
+    "TooLarge": "jpegmend.errors",
+    "OutputError": "jpegmend.errors",
+    "InvalidOption": "jpegmend.errors",
+    "ModelError": "jpegmend.errors",
+    "MissingExtra": "jpegmend.errors",
+}
+
+__all__ = [*sorted(_PUBLIC), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'jpegmend' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

@@ -1,0 +1,62 @@
+"""The one array of the result, written tile by tile: depth, alpha, orientation, colour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.restoration.tiles import Window
+from jpegmend.runtimes import Floats
+
+_BAND = 1 << 22
+
+
+class Canvas:
+    """The result, seen as the file has it: windows are the file's, wherever the orientation puts them."""
+
+    def __init__(self, height: int, width: int, channels: int, bits: int, orientation: int) -> None:
+        """Size in pixels as the file has it; ``orientation`` 1..8 is applied, 1 is as it is."""
+        size = (width, height) if orientation >= 5 else (height, width)
+        kind = np.uint8 if bits == 8 else np.uint16
+        self.pixels: NDArray[Any] = np.empty(size if channels == 1 else (*size, channels), kind)
+        """[H, W] or [H, W, channels], upright."""
+        self._view = _as_stored(self.pixels, orientation)
+        self._peak = np.float32(2**bits - 1)
+
+    def write(self, window: Window, planes: Floats) -> None:
+        """Round planes [1 or 3, h, w], 0..1, into a window; what is outside is clipped. ``planes`` is used up."""
+        planes *= self._peak
+        planes += np.float32(0.5)
+        np.clip(planes, 0, self._peak, out=planes)
+        target = self._view[window.slices]
+        if target.ndim == 2:
+            target[...] = planes[0]
+            return
+        for channel, plane in enumerate(planes):
+            target[..., channel] = plane
+
+    def write_alpha(self, alpha: NDArray[Any]) -> None:
+        """Copy alpha [H, W] (uint8, uint16 or float 0..1) into the last channel."""
+        rows = max(1, _BAND // max(1, alpha.shape[1]))
+        for top in range(0, len(alpha), rows):
+            band = alpha[top : top + rows]
+            self._view[top : top + rows, :, -1] = self._to_depth(band)
+
+    def _to_depth(self, alpha: NDArray[Any]) -> NDArray[Any]:
+        if alpha.dtype == self.pixels.dtype:
+            return alpha
+        most = 1.0 if alpha.dtype.kind == "f" else float(np.iinfo(alpha.dtype).max)
+        return np.floor(alpha * (float(self._peak) / most) + 0.5)
+
+
+def _as_stored(upright: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """The upright array as a view with the rows and columns of the file (EXIF 2.3, tag 0x0112)."""
+    rows, columns = slice(None), slice(None)
+    if orientation in (3, 4, 7, 8):
+        rows = slice(None, None, -1)
+    if orientation in (2, 3, 6, 7):
+        columns = slice(None, None, -1)
+    turned = upright[rows, columns]
+    return turned.swapaxes(0, 1) if orientation >= 5 else turned

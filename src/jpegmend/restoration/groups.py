@@ -1,0 +1,106 @@
+"""Planes that go through a network together: how they are read, packed for it, unpacked and projected."""
+
+from __future__ import annotations
+
+from math import lcm
+
+import numpy as np
+
+from jpegmend import planes as arithmetic
+from jpegmend.planes import fidelity
+from jpegmend.restoration.observe import Plane, Scene
+from jpegmend.restoration.tiles import Window, round_up
+from jpegmend.runtimes import Floats
+from jpegmend.weights.card import PlaneKind
+
+NEUTRAL = 128 / 255
+"""Chroma of a gray picture."""
+
+
+class Group:
+    """One or three planes of a scene, on one grid.
+
+    ``height`` and ``width`` are the extent of that grid: all blocks of the file, rounded up to what the network
+    can take. Windows that reach the extent end there, tiled or not: so both see the same edge.
+    """
+
+    def __init__(self, scene: Scene, indices: tuple[int, ...], kind: PlaneKind, multiple: int) -> None:
+        self._scene = scene
+        self.indices = indices
+        self._kind = kind
+        self._together = len(indices) > 1
+        self._planes = [scene.planes[index] for index in indices]
+        steps = [self._step(plane) for plane in self._planes]
+        self.align_rows = lcm(multiple, *(8 * v for v, _ in steps))
+        self.align_columns = lcm(multiple, *(8 * h for _, h in steps))
+        sizes = [_size(plane) for plane in self._planes]
+        self.height = round_up(max(r * v for (r, _), (v, _) in zip(sizes, steps, strict=True)), self.align_rows)
+        self.width = round_up(max(k * h for (_, k), (_, h) in zip(sizes, steps, strict=True)), self.align_columns)
+        self.tables = self._pack_tables()
+        self.sampling = (scene.sampling or (0, 0)) if self._together else (0, 0)
+
+    def _step(self, plane: Plane) -> tuple[int, int]:
+        return (int(plane.vertical), int(plane.horizontal)) if self._together else (1, 1)
+
+    def _pack_tables(self) -> Floats:
+        tables = [plane.table if plane.assumed is None else plane.assumed for plane in self._planes]
+        if len(tables) == 1 and self._kind == "ycbcr":
+            tables += [np.ones((8, 8), np.float32)] * 2
+        elif len(tables) == 1 and self._kind == "rgb":
+            tables *= 3
+        return np.stack(tables).astype(np.float32)
+
+    def read(self, window: Window) -> Floats:
+        """What the file says, [n, h, w] for n planes."""
+        if self._together:
+            return self._scene.read_together(window)
+        return self._scene.read(self.indices[0], window)[None]
+
+    def pack(self, seen: Floats) -> Floats:
+        """Planes [n, h, w] as the network wants them, [C, h, w]."""
+        if self._together:
+            return seen if self._kind == "ycbcr" else arithmetic.ycbcr_to_rgb(seen).astype(np.float32, copy=False)
+        if self._kind == "y":
+            return seen
+        packed = np.full((3, *seen.shape[1:]), NEUTRAL, np.float32)
+        packed[: 1 if self._kind == "ycbcr" else 3] = seen
+        return packed
+
+    def unpack(self, answer: Floats) -> Floats:
+        """The network's answer [C, h, w] as planes [n, h, w]; gray from RGB is their mean."""
+        if self._together:
+            return answer if self._kind == "ycbcr" else arithmetic.rgb_to_ycbcr(answer).astype(np.float32, copy=False)
+        return answer.mean(0, keepdims=True) if self._kind == "rgb" else answer[:1]
+
+    def project(self, planes: Floats, window: Window) -> None:
+        """Bring planes [n, h, w] of a window, aligned to blocks, into the cells of the file; in place."""
+        for values, plane in zip(planes, self._planes, strict=True):
+            if plane.levels is None:
+                continue
+            v, h = self._step(plane)
+            rows, columns = plane.levels.shape[:2]
+            part = window.clip(rows * 8 * v, columns * 8 * h)
+            if not part.height or not part.width:
+                continue
+            blocks = Window(part.top // (8 * v), part.bottom // (8 * v), part.left // (8 * h), part.right // (8 * h))
+            levels = plane.levels[blocks.slices]
+            here = part.inside(window)
+            if v == h == 1:
+                values[here] = fidelity.project(values[here], levels, plane.table)
+            else:
+                values[here] = fidelity.project_upsampled(values[here], levels, plane.table, v, h)
+
+
+def _size(plane: Plane) -> tuple[int, int]:
+    """Rows and columns a plane has data for: all of its blocks, if it has any."""
+    if plane.levels is None:
+        return plane.rows, plane.columns
+    rows, columns = plane.levels.shape[:2]
+    return max(plane.rows, rows * 8), max(plane.columns, columns * 8)
+
+
+def make_groups(scene: Scene, kind: PlaneKind, multiple: int) -> tuple[Group, ...]:
+    """The groups of a scene for a network: one of three planes where both allow it, else each plane alone."""
+    if kind != "y" and scene.sampling is not None:
+        return (Group(scene, (0, 1, 2), kind, multiple),)
+    return tuple(Group(scene, (index,), kind, multiple) for index in range(len(scene.planes)))

@@ -1,0 +1,97 @@
+"""What the pixels say about how they were compressed, where no table says it, or where it may be lying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend import planes as arithmetic
+from jpegmend.restoration.observe import PixelScene
+from jpegmend.restoration.tiles import Window
+from jpegmend.runtimes import Floats
+
+SIDE = 1024
+"""Pixels of the middle of the picture that are looked at, each way."""
+CONFIDENT = 0.5
+"""From here up (0..1) a guess is believed."""
+FAR_BELOW = 15
+"""Steps of quality between the file's table and its pixels from which it counts as compressed twice."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Quality and block grid, from pixels."""
+
+    quality: int
+    """1..100, of libjpeg."""
+    offset: tuple[int, int]
+    """Row and column of the first block edge, 0..7."""
+    confidence: float
+    """0..1."""
+
+
+def look(read: Callable[[Window], Floats], height: int, width: int) -> Guess | None:
+    """Judge the middle of a luma plane; None where nothing believable is found, or the picture is too small."""
+    try:
+        from jpegmend.planes import estimate
+    except ImportError:
+        return None
+
+    window = middle(height, width)
+    if window.height < 24 or window.width < 24:
+        return None
+    quality, offset, confidence = estimate(np.clip(read(window), 0, 1))
+    if quality is None or confidence < CONFIDENT:
+        return None
+    return Guess(int(quality), (int(offset[0]), int(offset[1])), float(confidence))
+
+
+def middle(height: int, width: int) -> Window:
+    """The middle of a plane, its corner at a multiple of 8."""
+    top, left = (max(0, (length - SIDE) // 2) // 8 * 8 for length in (height, width))
+    return Window(top, min(height, top + SIDE), left, min(width, left + SIDE))
+
+
+def guess_sampling(values: NDArray[np.generic], offset: tuple[int, int]) -> tuple[int, int]:
+    """Luma rows and columns for one chroma sample in RGB pixels [H, W, 3] that were 4:2:0 (or so) once.
+
+    The triangle filter of libjpeg leaves a trace: around the middle of a pair of columns (u0 u1) between their
+    neighbours (p, n), u1 - u0 is the mean of u0 - p and n - u1. Where chroma was never subsampled, that holds as
+    badly there as between pairs.
+    """
+    if values.ndim == 2:
+        return (0, 0)
+    whole = PixelScene(values, 50, (0, 0), (1, 1))
+    redness = whole.read_together(middle(*values.shape[:2]))[2]
+    return (2 if _doubled(redness, offset[0]) else 1, 2 if _doubled(redness.T, offset[1]) else 1)
+
+
+def _doubled(plane: Floats, start: int) -> bool:
+    start %= 2
+    if len(plane) < 16:
+        return False
+    step = np.diff(plane[start:], axis=0)  # step[0] lies inside the first pair
+    bend = step[1:-1] - (step[:-2] + step[2:]) / 2
+    between, inside = (float(np.square(part).mean()) for part in (bend[0::2], bend[1::2]))
+    return inside < 0.5 * between
+
+
+def small_picture(read: Callable[[Window], Floats], height: int, width: int, side: int = 112) -> Floats:
+    """The whole picture made small, [n, side, side]: box means in bands, then bicubic with antialiasing.
+
+    ``read`` gives windows [n, h, w]. No more than a band of rows is held.
+    """
+    from PIL import Image
+
+    factor = max(1, min(height, width) // (4 * side))
+    rows, columns = height // factor, width // factor
+    bands = []
+    for top in range(0, rows, 32):
+        band = read(Window(top * factor, min(top + 32, rows) * factor, 0, columns * factor))
+        bands.append(np.stack([arithmetic.down_box(plane, factor, factor) for plane in band]))
+    reduced = np.concatenate(bands, axis=1)
+    small = [Image.fromarray(plane).resize((side, side), Image.Resampling.BICUBIC) for plane in reduced]
+    return np.stack([np.asarray(plane, np.float32) for plane in small])

@@ -1,0 +1,56 @@
+"""What a source carried, as it fits the result, and what a report says of a source."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from jpegmend.jpeg import JpegImage, Metadata, set_orientation
+from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.restoration.sources import Pixels
+
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
+
+
+def adapt(metadata: Metadata, *, applied: int, keep_profile: bool) -> Metadata:
+    """The metadata for pixels to which the orientation ``applied`` (1..8) was applied.
+
+    EXIF and XMP then say 1, and horizontal and vertical density change places with the pixels' axes. A profile
+    that no longer describes the pixels is dropped.
+    """
+    changed = metadata if keep_profile else replace(metadata, icc=None)
+    if applied == 1:
+        return changed
+    density = changed.density
+    if density is not None and applied >= 5:
+        density = (density[1], density[0], density[2])
+    return replace(
+        changed,
+        exif=set_orientation(changed.exif, 1) if changed.exif else changed.exif,
+        xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", changed.xmp) if changed.xmp else changed.xmp,
+        density=density,
+        orientation=1,
+    )
+
+
+def names(metadata: Metadata) -> tuple[str, ...]:
+    """What there is, by name."""
+    return tuple(name for name in ("icc", "exif", "xmp", "comments", "density") if getattr(metadata, name))
+
+
+def describe(opened: JpegImage | Pixels) -> dict[str, Any]:
+    """The fields of a report that depend on the source alone."""
+    if isinstance(opened, Pixels):
+        blank = dict.fromkeys(("coding", "sampling", "quality", "quality_exact"))
+        return {"format": opened.format, "lost": 0.0, **blank}
+    header = opened.header
+    quality, exact = nearest_quality(opened.components[0].table)
+    return {
+        "format": "jpeg",
+        "coding": header.coding + (", arithmetic" if header.arithmetic else ""),
+        "sampling": header.sampling,
+        "quality": quality,
+        "quality_exact": exact,
+        "lost": opened.lost,
+    }

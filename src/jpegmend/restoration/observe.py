@@ -1,0 +1,236 @@
+"""What a picture says about itself, given out in windows of float planes: no whole picture is ever decoded to floats.
+
+A scene has a grid, the one of its luma plane (or of its largest component), on which 8x8 blocks begin at
+multiples of 8; the picture lies somewhere on that grid. Windows may leave the data: the edge is repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend import planes as arithmetic
+from jpegmend.jpeg import JpegImage
+from jpegmend.jpeg.tables import standard_chroma, standard_luma
+from jpegmend.restoration.tiles import Window
+from jpegmend.runtimes import Floats
+
+CONTEXT = 4
+"""Chroma samples read around a window: upsampling needs one, and three columns at least to filter at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One component as the scene knows it."""
+
+    rows: int
+    columns: int
+    """True size on the component's own grid, which begins where the scene's grid does."""
+    vertical: Fraction
+    horizontal: Fraction
+    """Rows and columns of the scene's grid for one of this plane."""
+    table: Floats
+    """Quantisation steps [8, 8], in the units of the file."""
+    levels: NDArray[np.int16] | None = None
+    """The file's own levels [R, K, 8, 8]; None for pictures that are no JPEG file."""
+    assumed: Floats | None = None
+    """What a network is told in place of the table, where the file is known to have been compressed harder before."""
+
+
+class Scene(Protocol):
+    """A picture on its grid."""
+
+    height: int
+    width: int
+    """Size of the picture."""
+    top: int
+    left: int
+    """Where on the grid the picture begins."""
+    colour: str
+    """``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``: what the planes are."""
+    planes: tuple[Plane, ...]
+    sampling: tuple[int, int] | None
+    """Luma rows and columns for one chroma sample, where three planes can be seen as one on the luma grid."""
+
+    def read(self, index: int, window: Window) -> Floats:
+        """A window [h, w] of one plane, on its own grid, 0..1, not clipped."""
+        ...
+
+    def read_together(self, window: Window) -> Floats:
+        """A window [3, h, w] of all planes on the luma grid, chroma brought up by the triangle filter."""
+        ...
+
+
+class JpegScene:
+    """A JPEG file as a scene: planes are made of its levels whenever a window is asked for."""
+
+    top = 0
+    left = 0
+
+    def __init__(self, image: JpegImage, *, quality: int | None = None) -> None:
+        """With a quality, networks are told libjpeg's tables of that quality in place of the file's."""
+        header = image.header
+        self.height, self.width = header.height, header.width
+        self.colour: str = header.colour
+        largest_v = max(c.vertical for c in image.components)
+        largest_h = max(c.horizontal for c in image.components)
+        self.planes = tuple(
+            Plane(
+                rows=c.rows,
+                columns=c.columns,
+                vertical=Fraction(largest_v, c.vertical),
+                horizontal=Fraction(largest_h, c.horizontal),
+                table=c.table.astype(np.float32),
+                levels=c.levels,
+                assumed=None if quality is None else _standard(quality, index, self.colour),
+            )
+            for index, c in enumerate(image.components)
+        )
+        self.sampling = self._find_sampling()
+
+    def _find_sampling(self) -> tuple[int, int] | None:
+        if self.colour != "ycbcr":
+            return None
+        (luma_v, luma_h), (v, h), red = ((p.vertical, p.horizontal) for p in self.planes)
+        whole = v.denominator == h.denominator == 1
+        return (int(v), int(h)) if luma_v == luma_h == 1 and whole and (v, h) == red else None
+
+    def read(self, index: int, window: Window) -> Floats:
+        """A window [h, w] of one plane; outside its blocks the edge is repeated."""
+        plane = self.planes[index]
+        assert plane.levels is not None
+        rows, columns = plane.levels.shape[:2]
+        wanted = _nearest_part(window, rows * 8, columns * 8).align(8)
+        across, down = slice(wanted.left // 8, wanted.right // 8), slice(wanted.top // 8, wanted.bottom // 8)
+        decoded = arithmetic.decode(plane.levels[down, across], plane.table)
+        return crop_or_repeat(decoded, wanted, window)
+
+    def read_together(self, window: Window) -> Floats:
+        """A window [3, h, w] on the luma grid."""
+        seen = np.empty((3, window.height, window.width), np.float32)
+        seen[0] = self.read(0, window)
+        for index in (1, 2):
+            seen[index] = self._read_up(index, window)
+        return seen
+
+    def _read_up(self, index: int, window: Window) -> Floats:
+        """A chroma plane on the luma grid: inside the picture exactly as libjpeg shows it.
+
+        libjpeg repeats the last true sample; the network and the projection also want what lies behind it.
+        """
+        plane = self.planes[index]
+        v, h = int(plane.vertical), int(plane.horizontal)
+        if v == h == 1:
+            return self.read(index, window)
+        small = Window(window.top // v, -(-window.bottom // v), window.left // h, -(-window.right // h))
+        small = small.grow(CONTEXT).clip(small.bottom + CONTEXT, small.right + CONTEXT)
+        near = self.read(index, small)
+        full = upsample(near, small, plane, window, limited=False)
+        inside = Window(window.top, min(window.bottom, plane.rows * v), window.left, min(window.right, plane.columns * h))
+        if inside != window and inside.height and inside.width:
+            full[inside.inside(window)] = upsample(near, small, plane, inside)
+        return full
+
+
+class PixelScene:
+    """Pixels without tables as a scene: standard tables of one quality, and a block grid that may begin anywhere."""
+
+    def __init__(
+        self, values: NDArray[np.generic], quality: int, offset: tuple[int, int], sampling: tuple[int, int]
+    ) -> None:
+        """Pixels [H, W] or [H, W, 3] RGB (uint8, uint16, or float 0..1).
+
+        ``offset`` is the row and column of the first block edge in the picture, 0..7 each.
+        """
+        self._values = values
+        self.height, self.width = values.shape[:2]
+        self.top, self.left = -offset[0] % 8, -offset[1] % 8
+        gray = values.ndim == 2
+        self.colour = "gray" if gray else "ycbcr"
+        self.sampling = None if gray else sampling
+        one = Fraction(1)
+        size = (self.top + self.height, self.left + self.width)
+        tables = [_standard(quality, index, self.colour) for index in range(1 if gray else 3)]
+        self.planes = tuple(Plane(*size, one, one, table) for table in tables)
+
+    def read(self, index: int, window: Window) -> Floats:
+        """A window [h, w] of one plane."""
+        if self.colour == "gray":
+            return self._floats(window)
+        return self.read_together(window)[index]
+
+    def read_together(self, window: Window) -> Floats:
+        """A window [3, h, w], as YCbCr."""
+        rgb = np.ascontiguousarray(self._floats(window).transpose(2, 0, 1))
+        return arithmetic.rgb_to_ycbcr(rgb).astype(np.float32, copy=False)
+
+    def _floats(self, window: Window) -> Floats:
+        on_picture = window.move(-self.top, -self.left)
+        wanted = _nearest_part(on_picture, self.height, self.width)
+        return crop_or_repeat(to_floats(self._values[wanted.slices]), wanted, on_picture)
+
+
+def _standard(quality: int, index: int, colour: str) -> Floats:
+    chroma = colour in ("ycbcr", "ycck") and index in (1, 2)
+    return (standard_chroma(quality) if chroma else standard_luma(quality)).astype(np.float32)
+
+
+def to_floats(values: NDArray[np.generic]) -> Floats:
+    """Samples as float32 0..1: integers over their largest value, floats as they are."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    return np.multiply(values, np.float32(1 / np.iinfo(values.dtype).max), dtype=np.float32)
+
+
+def _nearest_part(window: Window, height: int, width: int) -> Window:
+    """The part of the window inside a grid; where it is wholly outside, the nearest row or column."""
+    top, left = min(max(window.top, 0), height - 1), min(max(window.left, 0), width - 1)
+    return Window(top, max(top + 1, min(window.bottom, height)), left, max(left + 1, min(window.right, width)))
+
+
+def crop_or_repeat(values: Floats, found: Window, wanted: Window) -> Floats:
+    """What the wanted window holds, of an array [h, w, ...] that holds the found one; its edge is repeated outside."""
+    if found == wanted:
+        return values
+    rows = np.clip(np.arange(wanted.top, wanted.bottom) - found.top, 0, found.height - 1)
+    columns = np.clip(np.arange(wanted.left, wanted.right) - found.left, 0, found.width - 1)
+    inner = values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if inner.shape[:2] == (wanted.height, wanted.width):
+        return inner
+    return values[rows[:, None], columns[None, :]]
+
+
+def upsample(values: Floats, found: Window, plane: Plane, wanted: Window, *, limited: bool = True) -> Floats:
+    """A window of the scene's grid, from an array [h, w] that holds the found window of the plane's own grid.
+
+    ``limited``: samples beyond the plane's true size are not used, as in libjpeg, which repeats the last true one.
+    """
+    if plane.vertical == plane.horizontal == 1:
+        return values[wanted.inside(found)]
+    if limited:
+        visible = found.clip(plane.rows, plane.columns)
+        values, found = values[visible.inside(found)], visible
+    if plane.vertical.denominator != 1 or plane.horizontal.denominator != 1:
+        return _interpolate(values, found, plane, wanted)
+    v, h = int(plane.vertical), int(plane.horizontal)
+    up = arithmetic.up_fancy(values, v, h).astype(np.float32, copy=False)
+    return up[wanted.inside(Window(found.top * v, found.bottom * v, found.left * h, found.right * h))]
+
+
+def _interpolate(values: Floats, found: Window, plane: Plane, wanted: Window) -> Floats:
+    """Linear, samples centred: for factors such as 3 to 2, which libjpeg does not know at all."""
+    rows, below = _neighbours(wanted.top, wanted.bottom, plane.vertical, found.top, found.height)
+    columns, beside = _neighbours(wanted.left, wanted.right, plane.horizontal, found.left, found.width)
+    down = values[rows[0]] * (1 - below[:, None]) + values[rows[1]] * below[:, None]
+    return np.asarray(down[:, columns[0]] * (1 - beside) + down[:, columns[1]] * beside, np.float32)
+
+
+def _neighbours(start: int, stop: int, factor: Fraction, origin: int, count: int) -> tuple[NDArray[np.intp], Floats]:
+    position = (np.arange(start, stop) + 0.5) / float(factor) - 0.5 - origin
+    position = np.clip(position, 0, count - 1)
+    before = np.floor(position).astype(np.intp)
+    return np.stack([before, np.minimum(before + 1, count - 1)]), (position - before).astype(np.float32)

@@ -1,0 +1,287 @@
+"""``restore``: open, plan, tile by tile through the network into the canvas, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import lcm
+from pathlib import Path
+
+import numpy as np
+
+from jpegmend import jpeg, weights
+from jpegmend.jpeg import JpegImage, Metadata
+from jpegmend.restoration import guess, metadata, planning
+from jpegmend.restoration.canvas import Canvas
+from jpegmend.restoration.groups import Group, make_groups
+from jpegmend.restoration.inference import Treatment
+from jpegmend.restoration.observe import CONTEXT, Scene, upsample
+from jpegmend.restoration.options import MAX_PIXELS, Options
+from jpegmend.restoration.planning import Plan
+from jpegmend.restoration.report import Report
+from jpegmend.restoration.restored import Restored
+from jpegmend.restoration.sources import Pixels, Source, open_source
+from jpegmend.restoration.tiles import Window, largest_side, plan, round_up
+from jpegmend.runtimes import Floats, open_runtime
+from jpegmend.weights import Card
+
+TILE_BYTES = 250e6
+"""Working memory of one tile where no limit is given."""
+BASE_BYTES = 160e6
+"""What the process holds before any picture: Python, numpy, the runtime, the network; measured."""
+OWN_BYTES_PER_PIXEL = 100.0
+"""Decoding, blending, projecting and colour, for each pixel of a tile; measured."""
+
+Progress = Callable[[int, int], None]
+
+
+def restore(
+    source: Source,
+    *,
+    model: str | Path | Card = weights.DEFAULT,
+    strength: float = 1.0,
+    consistent: bool | None = None,
+    bits: int = 16,
+    orientation: str = "apply",
+    quality: int | None = None,
+    runtime: str = "auto",
+    threads: int | None = None,
+    memory: int | None = None,
+    strict: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    timeout: float | None = None,
+    keep_planes: bool = False,
+    progress: Progress | None = None,
+) -> Restored:
+    """Restore a picture that was compressed as JPEG.
+
+    Args:
+        source: a path, bytes, a binary file, a Pillow image, or an array [H, W], [H, W, 3] or [H, W, 4]
+            (uint8, uint16, or float 0..1). A JPEG file tells its tables; from everything else they are estimated.
+        model: a name of ``jpegmend.MODELS``, the path of a card, or a card.
+        strength: 0..1; 0 gives the decoded picture, 1 the network's.
+        consistent: bring every DCT coefficient back into the cell the file states; None: where that is known
+            to be right.
+        bits: 8 or 16, depth of what is kept.
+        orientation: ``apply`` the EXIF orientation to the pixels and set its tag to 1, or ``keep`` both.
+        quality: 1..100, treat the picture as compressed with libjpeg's tables of that quality.
+        runtime: ``auto``, ``onnx`` or ``torch``.
+        threads: of the network; None for every CPU this process may use.
+        memory: bytes the process should stay under.
+        strict: a damaged file is an error.
+        max_pixels: pixels a file may claim.
+        timeout: seconds after which decoding is given up.
+        keep_planes: keep the float planes too.
+        progress: called with the tiles done and the tiles there are, also before the first.
+
+    Raises:
+        InputError: the source cannot be read, is no picture, damaged, too large or of a kind that is not read.
+        InvalidOption: an argument is out of range, or the memory allowed is too little.
+        ModelError: no such model, its weights are missing or damaged, or it failed.
+    """
+    options = Options(
+        model=model,
+        strength=strength,
+        consistent=consistent,
+        bits=bits,
+        orientation=orientation,
+        quality=quality,
+        runtime=runtime,
+        threads=threads,
+        memory=memory,
+        strict=strict,
+        max_pixels=max_pixels,
+        timeout=timeout,
+        keep_planes=keep_planes,
+    )
+    started = time.perf_counter()
+    # The decoder starts in its own process while the network is loaded in this one.
+    jpeg.prepare()
+    card = weights.find(options.model)
+    if options.strength > 0:
+        open_runtime(card, runtime=options.runtime, threads=options.threads)
+    opened = open_source(source, options)
+    chosen = _choose(opened, options)
+    job = _Job(opened, chosen, card, options)
+    restored = job.run(progress or (lambda done, total: None))
+    report = replace(restored.report, seconds=round(time.perf_counter() - started, 3))
+    return Restored(restored.pixels, restored.metadata, report, restored.planes)
+
+
+def _choose(opened: JpegImage | Pixels, options: Options) -> Plan:
+    if isinstance(opened, Pixels):
+        return planning.plan_pixels(opened, options)
+    chosen = planning.plan_jpeg(opened, options)
+    if not chosen.shifted:
+        return chosen
+    plain = replace(options, strength=0.0, keep_planes=False, orientation="keep", bits=8, memory=None)
+    decode = _Job(opened, replace(chosen, strength=0.0), weights.find(options.model), plain)
+    return planning.plan_shifted(chosen, decode.run(lambda done, total: None).pixels)
+
+
+@dataclass(eq=False)
+class _Job:
+    """One picture on its way."""
+
+    opened: JpegImage | Pixels
+    plan: Plan
+    card: Card
+    options: Options
+
+    def run(self, progress: Progress) -> Restored:
+        scene, active = self.plan.scene, self.plan.strength > 0
+        network = (
+            open_runtime(self.card, runtime=self.options.runtime, threads=self.options.threads) if active else None
+        )
+        wants_overview = active and "overview" in self.card.inputs
+        treatment = Treatment(
+            card=self.card,
+            runtime=network,
+            strength=self.plan.strength,
+            consistent=self.plan.consistent,
+            overview=_Overviews(scene) if wants_overview else None,
+        )
+        groups = make_groups(scene, self.card.planes if active else "y", self.card.multiple if active else 1)
+        canvas = self._canvas()
+        kept = self._empty_planes(groups)
+        tiles = list(self._tiles(groups, canvas.pixels.nbytes, active))
+        progress(0, len(tiles))
+        for done, tile in enumerate(tiles, 1):
+            self._restore_tile(tile, groups, treatment, canvas, kept)
+            progress(done, len(tiles))
+        report = self._report(canvas, len(tiles), network.name if network else None)
+        carried = metadata.adapt(self._metadata(), applied=self._applied(), keep_profile=self.plan.profile)
+        return Restored(canvas.pixels, carried, report, kept)
+
+    def _metadata(self) -> Metadata:
+        return self.opened.metadata if isinstance(self.opened, Pixels) else self.opened.header.metadata
+
+    def _applied(self) -> int:
+        """The orientation that is applied to the pixels; 1 is none."""
+        return self._metadata().orientation if self.options.orientation == "apply" else 1
+
+    def _canvas(self) -> Canvas:
+        scene = self.plan.scene
+        channels = 1 if scene.colour == "gray" else 3
+        alpha = self.opened.alpha if isinstance(self.opened, Pixels) else None
+        if alpha is not None:
+            channels = 4
+        canvas = Canvas(scene.height, scene.width, channels, self.options.bits, self._applied())
+        if alpha is not None:
+            canvas.write_alpha(alpha)
+        return canvas
+
+    def _empty_planes(self, groups: tuple[Group, ...]) -> tuple[Floats, ...] | None:
+        if not self.options.keep_planes:
+            return None
+        return tuple(np.empty((g.height, g.width), np.float32) for g in groups for _ in g.indices)
+
+    def _tiles(self, groups: tuple[Group, ...], canvas_bytes: int, active: bool) -> Iterator[Window]:
+        scene = self.plan.scene
+        align = lcm(16, *(lcm(group.align_rows, group.align_columns) for group in groups))
+        halo = round_up(self.card.halo, 8) if active and self.card.tiling != "window" else 0
+        each = OWN_BYTES_PER_PIXEL + (self.card.bytes_per_pixel if active else 0)
+        side = largest_side(self._tile_budget(canvas_bytes), each, halo, align)
+        bottom, right = scene.top + scene.height, scene.left + scene.width
+        return plan(round_up(bottom, align), round_up(right, align), side=side, halo=halo, align=align)
+
+    def _tile_budget(self, canvas_bytes: int) -> float:
+        if self.options.memory is None:
+            return TILE_BYTES
+        if isinstance(self.opened, Pixels):
+            held = self.opened.values.nbytes + (self.opened.alpha.nbytes if self.opened.alpha is not None else 0)
+        else:
+            held = sum(component.levels.nbytes for component in self.opened.components)
+        pixels = self.plan.scene.height * self.plan.scene.width
+        return self.options.memory - BASE_BYTES - canvas_bytes - held - 12 * pixels * self.options.keep_planes
+
+    def _restore_tile(
+        self,
+        tile: Window,
+        groups: tuple[Group, ...],
+        treatment: Treatment,
+        canvas: Canvas,
+        kept: tuple[Floats, ...] | None,
+    ) -> None:
+        scene = self.plan.scene
+        shown = Window(
+            max(tile.top, scene.top),
+            min(tile.bottom, scene.top + scene.height),
+            max(tile.left, scene.left),
+            min(tile.right, scene.left + scene.width),
+        )
+        planes: list[Floats] = []
+        for group in groups:
+            region = _cover(tile, group, scene)
+            restored = treatment.restore(group, region)
+            for index, values in zip(group.indices, restored, strict=True):
+                if kept is not None:
+                    kept[index][region.slices] = values
+                if len(group.indices) > 1:
+                    planes.append(values[shown.inside(region)])
+                else:
+                    planes.append(upsample(values, region, scene.planes[index], shown))
+        canvas.write(shown.move(-scene.top, -scene.left), self.plan.convert(np.stack(planes)))
+
+    def _report(self, canvas: Canvas, tiles: int, runtime: str | None) -> Report:
+        read = metadata.describe(self.opened)
+        height, width = canvas.pixels.shape[:2]
+        found, scene, chosen = self.plan.guess, self.plan.scene, self.plan
+        carried = metadata.adapt(self._metadata(), applied=self._applied(), keep_profile=chosen.profile)
+        return Report(
+            **read,
+            width=width,
+            height=height,
+            megapixels=round(height * width / 1e6, 3),
+            colour=self.opened.header.colour if isinstance(self.opened, JpegImage) else scene.colour,
+            estimated_quality=found.quality if found else None,
+            estimated=chosen.estimated,
+            grid=(-scene.top % 8, -scene.left % 8),
+            metadata=metadata.names(carried),
+            model=self.card.name,
+            runtime=runtime,
+            strength=chosen.strength,
+            consistent=chosen.consistent,
+            consistent_why=chosen.consistent_why,
+            tiles=tiles,
+            orientation=self._metadata().orientation,
+            orientation_applied=self._applied() != 1,
+            bits=self.options.bits,
+            seconds=0.0,
+            warnings=chosen.warnings,
+        )
+
+
+def _cover(tile: Window, group: Group, scene: Scene) -> Window:
+    """The part of a group's grid that a tile is made of; at the end of the grid, everything to its end."""
+    plane = scene.planes[group.indices[0]]
+    v, h = (1, 1) if len(group.indices) > 1 else (plane.vertical, plane.horizontal)
+    region = Window(int(tile.top / v), -int(-tile.bottom // v), int(tile.left / h), -int(-tile.right // h))
+    if (v, h) != (1, 1):
+        # Upsampling looks beyond the tile.
+        region = region.grow(CONTEXT)
+    bottom = group.height if tile.bottom >= scene.top + scene.height else region.bottom
+    right = group.width if tile.right >= scene.left + scene.width else region.right
+    region = Window(region.top, bottom, region.left, right).align(group.align_rows, group.align_columns)
+    return region.clip(group.height, group.width)
+
+
+class _Overviews:
+    """The small whole picture of each group, made once."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._made: dict[int, Floats] = {}
+
+    def __call__(self, group: Group) -> Floats:
+        key = id(group)
+        if key not in self._made:
+            scene = self._scene
+            plane = scene.planes[group.indices[0]]
+            height, width = (plane.rows, plane.columns) if plane.levels is not None else (scene.height, scene.width)
+            seen = guess.small_picture(
+                lambda window: group.read(window.move(scene.top, scene.left)), height, width
+            )
+            self._made[key] = group.pack(seen)
+        return self._made[key]

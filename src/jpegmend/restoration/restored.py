@@ -1,0 +1,114 @@
+"""The answer: pixels, what the file carried, and the report."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.errors import InvalidOption
+from jpegmend.jpeg import Metadata
+from jpegmend.restoration.report import Report
+from jpegmend.runtimes import Floats
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_BAND = 1 << 22
+
+
+class Restored:
+    """A restored picture."""
+
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8] | NDArray[np.uint16],
+        metadata: Metadata,
+        report: Report,
+        planes: tuple[Floats, ...] | None = None,
+    ) -> None:
+        self.pixels = pixels
+        """[H, W] gray, [H, W, 3] RGB or [H, W, 4] RGBA, uint8 or uint16 over their whole range."""
+        self.metadata = metadata
+        """What the input carried, as it fits these pixels."""
+        self.report = report
+        self.planes = planes
+        """With ``keep_planes``: float32 planes 0..1, not clipped, of whole blocks and before the orientation. A plane
+        that was restored alone is [8R, 8K]; chroma restored together with luma is [v*8R, h*8K] for its sampling."""
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.pixels.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.pixels.shape[0]
+
+    def to_array(self, bits: int | None = None) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The pixels as uint8 or uint16; without ``bits`` as deep as they were kept. May be a view: do not write to it.
+
+        Raises:
+            InvalidOption: ``bits`` is neither 8 nor 16.
+        """
+        if bits not in (None, 8, 16):
+            raise InvalidOption(f"{bits} bits; allowed: 8, 16")
+        return change_depth(self.pixels, bits or self.pixels.itemsize * 8)
+
+    def to_image(self) -> Image.Image:
+        """The picture for Pillow, 8 bits: mode L, RGB or RGBA, with its ICC profile, EXIF and density."""
+        from PIL import Image
+
+        image = Image.fromarray(np.ascontiguousarray(self.to_array(8)))
+        if self.metadata.icc:
+            image.info["icc_profile"] = self.metadata.icc
+        if self.metadata.exif:
+            image.info["exif"] = b"Exif\0\0" + self.metadata.exif
+        if self.metadata.density and self.metadata.density[2] != "aspect":
+            per_inch = 2.54 if self.metadata.density[2] == "dpcm" else 1.0
+            image.info["dpi"] = (self.metadata.density[0] * per_inch, self.metadata.density[1] * per_inch)
+        return image
+
+    def save(
+        self,
+        path: str | PathLike[str] | IO[bytes],
+        *,
+        format: str | None = None,
+        bits: int | None = None,
+        overwrite: bool = False,
+        strip: bool = False,
+        quality: int = 95,
+    ) -> Any:
+        """Write the picture: PNG, TIFF, WebP or JPEG, by suffix or ``format``; see ``restoration.output.write``.
+
+        Raises:
+            OutputError: it cannot be written there, or not in that form.
+        """
+        from jpegmend.restoration import output
+
+        pixels = self.to_array(bits or 8)
+        return output.write(
+            pixels, self.metadata, path, format=format, bits=bits or 8, overwrite=overwrite, strip=strip, quality=quality
+        )
+
+    def __repr__(self) -> str:
+        depth = self.pixels.itemsize * 8
+        return f"<Restored {self.width}x{self.height}, {self.report.colour}, {depth} bits, by {self.report.model}>"
+
+
+def change_depth(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
+    """uint8 or uint16 to 8 or 16 bits, rounded, over the whole range: 255 is 65535."""
+    if pixels.itemsize * 8 == bits:
+        return pixels
+    if bits == 16:
+        return pixels.astype(np.uint16) * np.uint16(257)
+    changed = np.empty(pixels.shape, np.uint8)
+    rows = max(1, _BAND // max(1, pixels[0].size))
+    for top in range(0, len(pixels), rows):
+        # Exactly round(value / 257): halves do not occur, 257 is odd.
+        band = pixels[top : top + rows].astype(np.uint32)
+        changed[top : top + rows] = (band + 128) // 257
+    return changed

@@ -1,0 +1,117 @@
+"""The card of a network: everything the pipeline and a reader must know of its weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from jpegmend.errors import WeightsDamaged
+
+PlaneKind = Literal["y", "ycbcr", "rgb"]
+Tiling = Literal["exact", "global", "window"]
+
+INPUTS = ("planes", "tables", "sampling", "overview")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is known of one weights file; nothing of it is ever inferred from tensors."""
+
+    name: str
+    """What users call it: ``mend-s``."""
+    network: str
+    """Its key in ``jpegmend.models.NETWORKS``."""
+    title: str
+    paper: str | None = None
+    """Authors, title, venue and year; None for a network of our own."""
+    planes: PlaneKind
+    """What it works on: ``y`` each component alone at its own resolution, ``ycbcr`` or ``rgb`` on the luma grid."""
+    multiple: int = 1
+    """Height and width of what it is given are multiples of this; the pipeline pads by edge replication."""
+    halo: int
+    """Context a tile needs on each side, in pixels of the network's own grid."""
+    tiling: Tiling = "exact"
+    """``exact``: tiled equals untiled; ``global``: reads an overview of the whole picture; ``window``: fixed windows, blended."""
+    window: int | None = None
+    """Side of the window in pixels where ``tiling`` is ``window``, a multiple of ``multiple``."""
+    inputs: tuple[str, ...] = ("planes",)
+    """What it reads, in the order of its ONNX inputs; of planes, tables, sampling, overview."""
+    released: bool = False
+    """Whether its weights are there."""
+    exportable: bool = True
+    """Whether it can be written as ONNX."""
+    files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """For ``onnx`` and ``safetensors``: ``file`` (a name beside the card) and ``sha256``."""
+    parameters: int = 0
+    multiply_adds: float = 0.0
+    """For each pixel of the picture."""
+    bytes_per_pixel: float = 1024.0
+    """Peak working memory of one run, for each pixel of its window, measured; decides the size of tiles."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Hyper-parameters, as the network's ``Config`` takes them."""
+    recipe: str | None = None
+    data: tuple[str, ...] = ()
+    """What it was trained on."""
+    licence: str = ""
+    trained: Mapping[str, Any] = field(default_factory=dict)
+    """Minutes, machine, steps."""
+    scores: tuple[Mapping[str, Any], ...] = ()
+    notes: str = ""
+    folder: Path = field(default=Path(), compare=False)
+    """Where the card was read from; its files lie beside it. Not part of the JSON."""
+
+    def __post_init__(self) -> None:
+        for wrong, message in self._contradictions():
+            if wrong:
+                raise WeightsDamaged(f"card {self.name!r}: {message}")
+
+    def _contradictions(self) -> tuple[tuple[bool, str], ...]:
+        unknown = [name for name in self.inputs if name not in INPUTS]
+        side = self.window or 0
+        return (
+            (self.planes not in ("y", "ycbcr", "rgb"), f"planes {self.planes!r}; allowed: y, ycbcr, rgb"),
+            (self.tiling not in ("exact", "global", "window"), f"tiling {self.tiling!r}; allowed: exact, global, window"),
+            (bool(unknown), f"unknown inputs {unknown}; allowed: {', '.join(INPUTS)}"),
+            (self.inputs[:1] != ("planes",), "the first input must be planes"),
+            (self.multiple < 1, f"multiple {self.multiple}; it must be at least 1"),
+            (self.halo < 0, f"halo {self.halo}; it must not be negative"),
+            (self.bytes_per_pixel <= 0, f"bytes_per_pixel {self.bytes_per_pixel}; it must be above 0"),
+            (
+                self.tiling == "window" and (side <= 2 * self.halo or side % self.multiple != 0),
+                f"window {self.window}; it must be a multiple of {self.multiple} above twice the halo",
+            ),
+        )
+
+
+_FROM_JSON: dict[str, Callable[[Any], Any]] = {"inputs": tuple, "data": tuple, "scores": tuple}
+_NAMES = {f.name for f in fields(Card)} - {"folder"}
+_NEEDED = {
+    f.name for f in fields(Card) if f.default is MISSING and f.default_factory is MISSING
+}
+
+
+def read_card(path: Path | str) -> Card:
+    """The card in a JSON file; its weights are looked for beside it.
+
+    Raises:
+        WeightsDamaged: not there, no JSON, a key missing or unknown, or values that contradict each other.
+    """
+    path = Path(path)
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsDamaged(f"no card can be read from {path}: {error}") from error
+    if not isinstance(found, dict):
+        raise WeightsDamaged(f"{path}: a card is a JSON object, this is {type(found).__name__}")
+    if unknown := found.keys() - _NAMES:
+        raise WeightsDamaged(f"{path}: unknown keys {', '.join(sorted(unknown))}")
+    if missing := _NEEDED - found.keys():
+        raise WeightsDamaged(f"{path}: missing keys {', '.join(sorted(missing))}")
+    try:
+        values = {key: _FROM_JSON.get(key, lambda value: value)(value) for key, value in found.items()}
+        return Card(**values, folder=path.parent)
+    except TypeError as error:
+        raise WeightsDamaged(f"{path}: a value of the wrong type: {error}") from error
