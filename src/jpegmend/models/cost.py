@@ -1,15 +1,39 @@
-"""What a network costs: parameters and multiply-adds a pixel, counted, not estimated."""
+"""What a network costs: parameters, multiply-adds and memory a pixel.
+
+Counted while the network runs on tensors that have a shape and no content, so that even the largest takes
+seconds.
+"""
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
 
 from jpegmend.models.contract import Spec
 from jpegmend.models.files import example
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one pixel costs, once the picture is large."""
+
+    multiply_adds: float
+    """Of convolutions and matrix products."""
+    peak_bytes: float
+    """Alive at once at the worst moment of a float32 inference."""
+
+
+_SIDES = (96, 192)
+"""Sides in pixels of the two pictures that are compared."""
 
 
 def parameters(network: nn.Module) -> int:
@@ -17,13 +41,52 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def multiply_adds(network: nn.Module, spec: Spec, config: Any, side: int = 128) -> float:
-    """Multiply-adds of convolutions and matrix products for one pixel of a ``side`` x ``side`` picture.
-
-    Work that does not grow with the picture (reading the tables, say) is spread over these pixels; a network
-    whose cost grows faster than the picture is counted at this side.
+def count(spec: Spec, config: Any) -> Cost:
+    """The cost of a pixel: as the slope between two sizes, so that work which does not grow with the picture (a
+    global branch, reading the tables) drops out; for a network that runs in windows, in one window.
     """
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        network(example(spec, config, side, side))
-    return float(counter.get_total_flops()) / 2 / side**2
+    if spec.window:
+        run = _run(spec, config, spec.window)
+        return Cost(run.flops / 2 / spec.window**2, run.most / spec.window**2)
+    small, large = (_run(spec, config, side) for side in _SIDES)
+    pixels = _SIDES[1] ** 2 - _SIDES[0] ** 2
+    return Cost((large.flops - small.flops) / 2 / pixels, (large.most - small.most) / pixels)
+
+
+def _run(spec: Spec, config: Any, side: int) -> _Counter:
+    with FakeTensorMode():
+        network, seen = spec.build(config).eval(), example(spec, config, side, side)
+        with torch.no_grad(), _Counter() as counter:
+            network(seen)
+    return counter
+
+
+class _Counter(TorchDispatchMode):
+    """Adds up operations, and the bytes of tensors from when an operation makes them until nobody holds them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0.0
+        self.now = self.most = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if func._overloadpacket in flop_registry:
+            self.flops += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)
+        given = {leaf.untyped_storage()._cdata for leaf in tree_leaves(args) if isinstance(leaf, Tensor)}
+        for made in (leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)):
+            # Views and in-place results own no memory of their own.
+            if made.untyped_storage()._cdata not in given:
+                self._born(made)
+        return out
+
+    def _born(self, tensor: Tensor) -> None:
+        size = tensor.untyped_storage().nbytes()
+        self.now += size
+        self.most = max(self.most, self.now)
+        weakref.finalize(tensor, self._died, size)
+
+    def _died(self, size: int) -> None:
+        self.now -= size

@@ -1,0 +1,173 @@
+"""One test over every network: what the pipeline relies on, whatever the paper."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from jpegmend import models
+from jpegmend.errors import NotExportable, WeightsDamaged
+from jpegmend.models import NETWORKS, files
+from jpegmend.models.contract import Spec
+
+SMALL: dict[str, list[dict[str, Any]]] = {
+    "mend": [{"widths": (8, 8, 8), "blocks": (1, 1, 1), "embedding": 8}],
+    "dcsc": [{"features": 4, "filters": 8, "iterations": 3}, {"channels": 3, "filters": 8, "iterations": 2}],
+    "cqr": [{"width": 8, "blocks": 3}, {"width": 8, "blocks": 2, "channels": 3}],
+    "qgcn": [
+        {"blocks": 2, "width": 8, "global_widths": (4, 8), "hidden": 16, "vector": 8},
+        {"blocks": 2, "width": 8, "global_widths": (4, 8), "hidden": 16, "vector": 8, "channels": 1},
+        {"blocks": 2, "width": 8, "whole": False},
+        {"blocks": 2, "width": 8, "whole": False, "tables": False},
+    ],
+    "mdu": [{"stages": 2, "width": 6, "depth": 1}, {"stages": 1, "width": 6, "depth": 1, "channels": 3}],
+    "dual": [{"stages": 2, "inner": 1, "features": 8, "units": 1, "reduced": 4, "classifier_features": 4}],
+    "arcnn": [{"widths": (8, 8, 4)}, {"widths": (8, 8, 4), "channels": 3}],
+    "dncnn": [{"depth": 4, "width": 8}, {"depth": 4, "width": 8, "channels": 3}],
+    "rnan": [{"width": 8, "blocks": 3}, {"width": 8, "blocks": 2, "channels": 3}],
+}
+"""Configs that answer in milliseconds, gray and colour where the network allows."""
+
+CASES = [
+    pytest.param(NETWORKS[name], NETWORKS[name].config(**config), id=f"{name}-{index}")
+    for name in NETWORKS
+    for index, config in enumerate(SMALL.get(name, [{}]))
+]
+every_network = pytest.mark.parametrize(("spec", "config"), CASES)
+
+
+def build(spec: Spec, config: Any) -> nn.Module:
+    """A network with weights that are neither zero nor symmetric, in evaluation mode."""
+    torch.manual_seed(0)
+    network = spec.build(config).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return network
+
+
+def odd_sides(spec: Spec) -> tuple[int, int]:
+    """Sides that are as odd as the network allows."""
+    return (37, 53) if spec.multiple == 1 else (3 * spec.multiple, 5 * spec.multiple)
+
+
+def test_small_configs_name_every_network() -> None:
+    assert set(SMALL) == set(NETWORKS)
+    assert all(name == spec.name for name, spec in NETWORKS.items())
+
+
+@every_network
+@pytest.mark.parametrize("batch", [1, 3])
+@torch.no_grad()
+def test_shape_is_kept_at_odd_sizes(spec: Spec, config: Any, batch: int) -> None:
+    seen = files.example(spec, config, *odd_sides(spec), batch)
+    planes = build(spec, config)(seen).planes
+    assert planes.shape == seen.planes.shape
+    assert torch.isfinite(planes).all()
+
+
+@every_network
+@torch.no_grad()
+def test_pictures_of_a_batch_do_not_mix(spec: Spec, config: Any) -> None:
+    network, seen = build(spec, config), files.example(spec, config, *odd_sides(spec), batch=2)
+    one = type(seen)(*(None if field is None else field[:1] for field in seen))
+    torch.testing.assert_close(network(seen).planes[:1], network(one).planes, atol=1e-5, rtol=1e-4)
+
+
+@every_network
+@torch.no_grad()
+def test_the_same_again(spec: Spec, config: Any) -> None:
+    network, seen = build(spec, config), files.example(spec, config)
+    assert torch.equal(network(seen).planes, network(seen).planes)
+
+
+@every_network
+@torch.no_grad()
+def test_bfloat16_is_near_float32(spec: Spec, config: Any) -> None:
+    network, seen = build(spec, config), files.example(spec, config)
+    exact = network(seen).planes
+    with torch.autocast("cpu", torch.bfloat16):
+        half = network(seen).planes.float()
+    spread = (exact - seen.planes).abs().mean() + 1 / 255
+    assert (half - exact).abs().mean() < 0.2 * spread
+
+
+@every_network
+def test_gradient_reaches_every_parameter(spec: Spec, config: Any) -> None:
+    network, seen = build(spec, config).train(), files.example(spec, config, batch=2)
+    # The squares of a random image, so that no gradient cancels by symmetry.
+    (network(seen).planes - torch.rand_like(seen.planes)).square().mean().backward()
+    still = [name for name, p in network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
+    assert still == []
+
+
+@every_network
+@torch.no_grad()
+def test_traces_only_when_asked(spec: Spec, config: Any) -> None:
+    network, seen = build(spec, config), files.example(spec, config)
+    plain, collected = network(seen), network(seen, collect=True)
+    assert not plain.traces
+    torch.testing.assert_close(plain.planes, collected.planes)
+    assert all(isinstance(t, torch.Tensor) for trace in collected.traces.values() for t in trace)
+
+
+@every_network
+@torch.no_grad()
+def test_config_and_weights_survive_a_file(spec: Spec, config: Any, tmp_path: Path) -> None:
+    network, path = build(spec, config), tmp_path / "weights.safetensors"
+    files.save_weights(path, spec, config, network.state_dict(), {"recipe": {"name": "x"}})
+    loaded, facts = files.load_weights(path)
+    again = spec.config(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["config"].items()})
+    assert again == config
+    assert facts["recipe"] == {"name": "x"}
+    seen = files.example(spec, config)
+    torch.testing.assert_close(loaded(seen).planes, network(seen).planes, atol=5e-3, rtol=1e-2)
+
+
+@every_network
+def test_config_is_plain_and_frozen(spec: Spec, config: Any) -> None:
+    json.dumps(dataclasses.asdict(config))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.anything = 1
+
+
+def test_a_broken_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"not weights")
+    with pytest.raises(WeightsDamaged, match="weights.safetensors"):
+        files.load_weights(path)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@torch.no_grad()
+def test_onnx_agrees_at_a_second_size(name: str, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    spec = NETWORKS[name]
+    config = spec.config(**SMALL[name][0])
+    network, path = build(spec, config), tmp_path / "network.onnx"
+    # What the file holds is in half precision; the same rounding here leaves the runtimes (and folded layers) to differ.
+    network.load_state_dict(
+        {k: v.half().float() if v.is_floating_point() else v for k, v in network.state_dict().items()}
+    )
+    if not spec.exportable:
+        with pytest.raises(NotExportable, match=name):
+            files.export_onnx(path, network, spec, config)
+        return
+    files.export_onnx(path, network, spec, config)
+    session = onnxruntime.InferenceSession(path)
+    for height, width in ((64, 64), (48, 112)):
+        seen = files.example(spec, config, height, width)
+        feed = {given.name: getattr(seen, given.name).numpy() for given in session.get_inputs()}
+        assert [*feed] == [*spec.inputs]
+        answer = session.run(["restored"], feed)[0]
+        np.testing.assert_allclose(answer, network(seen).planes.numpy(), atol=2e-3)
+
+
+def test_unknown_names_are_listed() -> None:
+    with pytest.raises(models.UnknownModel, match="mend, dcsc"):
+        models.find("fbcnn")
