@@ -1,0 +1,80 @@
+"""What the tests of single networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from jpegmend.models import files
+from jpegmend.models.contract import Observation, Spec
+
+
+def observe(planes: Tensor) -> Observation:
+    """Planes ``[B, C, H, W]`` with tables of ones and no subsampling, in the planes' own type."""
+    B, C = planes.shape[:2]
+    return Observation(planes, planes.new_ones(B, C, 8, 8), planes.new_zeros(B, 2))
+
+
+@pytest.fixture
+def observed() -> Callable[..., Observation]:
+    """A random observation of any shape and type."""
+
+    def make(*shape: int, dtype: torch.dtype = torch.float32) -> Observation:
+        return observe(torch.rand(shape, generator=torch.Generator().manual_seed(1), dtype=dtype))
+
+    return make
+
+
+@pytest.fixture
+def reach() -> Callable[[Spec, object, int], int]:
+    """How far from an answer pixel the farthest input pixel lies that it depends on, by automatic differentiation.
+
+    The largest over some fresh networks: in one of them a ReLU may cut the longest path.
+    """
+
+    def measure(spec: Spec, config: object, side: int) -> int:
+        return max(_reach(spec.build(config).double().eval(), side) for _ in range(6))
+
+    return measure
+
+
+def _reach(network: nn.Module, side: int) -> int:
+    planes = torch.rand(1, 1, side, side, dtype=torch.float64, requires_grad=True)
+    answer = network(observe(planes)).planes
+    scale = answer.shape[-1] // side
+    middle = side // 2 * scale
+    answer[..., middle : middle + scale, middle : middle + scale].sum().backward()
+    assert planes.grad is not None
+    distances = (planes.grad[0, 0].nonzero() - side // 2).abs()
+    return int(distances.max()) if len(distances) else 0
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Callable[[Spec, object, int, int], float]:
+    """Largest difference between a network and its ONNX file, at another size than it was exported at."""
+
+    def compare(spec: Spec, config: object, height: int, width: int) -> float:
+        # Weights are stored in half precision: make them such numbers, and only the arithmetic can differ.
+        network = spec.build(config).half().float().eval()
+        files.export_onnx(tmp_path / "network.onnx", network, spec, config)
+        seen = files.example(spec, config, height, width)
+        session = onnxruntime.InferenceSession(
+            (tmp_path / "network.onnx").read_bytes(), providers=["CPUExecutionProvider"]
+        )
+        (restored,) = session.run(None, {"planes": seen.planes.numpy()})
+        with torch.no_grad():
+            return float(np.abs(network(seen).planes.numpy() - restored).max())
+
+    return compare
+
+
+@pytest.fixture
+def seeded() -> None:
+    """Fresh weights are the same in every run."""
+    torch.manual_seed(0)

@@ -1,0 +1,229 @@
+"""MDU: its operators are those of eq. 7, its stages gradient steps, its proximal operators proximal."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from jpegmend.errors import InvalidOption
+from jpegmend.models.mdu import MDU, SPEC, Config, Dictionary, Stage, down, down_adjoint, halo
+from jpegmend.models.proximal import Kind, PiecewiseLinear, SoftThreshold
+
+pytestmark = pytest.mark.usefixtures("seeded")
+KINDS = get_args(Kind)
+SMALL = {"stages": 2, "width": 4, "depth": 2, "points": 11}
+
+
+def size(config):
+    return sum(p.numel() for p in MDU(config).parameters())
+
+
+def test_counts():
+    """The paper: about 1e6, 3e6, 5e6 and 104.9e5; the difference is explained on MDU's page of the docs."""
+    counts = [size(Config(width=width)) for width in (16, 24, 32, 48)]
+    assert counts == [1_070_392, 2_400_448, 4_260_424, 9_570_136]
+
+
+@pytest.mark.parametrize("kind", ["densenet", "dla"])
+@pytest.mark.parametrize("depth", [4, 10])
+def test_other_networks_are_about_as_large_as_resnet(kind, depth):
+    same = {"stages": 1, "depth": depth}
+    assert size(Config(proximal=kind, **same)) == pytest.approx(size(Config(**same)), rel=0.1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dilations", [(1,), (1, 2, 4)])
+def test_transposed_convolution_is_the_adjoint_of_the_dictionary(channels, dilations):
+    W = Dictionary(Config(channels=channels, dilations=dilations, atoms=5)).double()
+    m = torch.randn(2, 5 * len(dilations), 9, 11, dtype=torch.float64)
+    r = torch.randn(2, channels, 9, 11, dtype=torch.float64)
+    torch.testing.assert_close((W(m) * r).sum(), (m * W.adjoint(r)).sum())
+    torch.testing.assert_close(torch.stack(W.layers(m)).sum(0), W(m))
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_replication_is_the_adjoint_of_down(scale):
+    o = torch.randn(2, 1, 5 * scale, 4 * scale, dtype=torch.float64)
+    r = torch.randn(2, 1, 5, 4, dtype=torch.float64)
+    torch.testing.assert_close((down(o, scale) * r).sum(), (o * down_adjoint(r, scale)).sum())
+    torch.testing.assert_close(down(down_adjoint(r, scale), scale), r / scale**2)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("scale", [1, 3])
+def test_without_proximal_operators_a_stage_is_two_gradient_steps(channels, scale):
+    """Of ``1/2 |J - Down(O) - W M|^2``, in M and then in O (eq. 13, 17, 26)."""
+    config = Config(channels=channels, scale=scale, atoms=5, steps=(0.07, 0.4))
+    W, stage = Dictionary(config).double(), Stage(config).double()
+    stage.prox_M = stage.prox_O = nn.Identity()
+    J = torch.randn(2, channels, 7, 6, dtype=torch.float64)
+    M = torch.randn(2, 15, 7, 6, dtype=torch.float64, requires_grad=True)
+    O_ = torch.randn(2, channels, 7 * scale, 6 * scale, dtype=torch.float64, requires_grad=True)
+
+    def energy(M, O_):
+        return 0.5 * (J - down(O_, scale) - W(M)).square().sum()
+
+    next_M = M - 0.07 * torch.autograd.grad(energy(M, O_), M)[0]
+    next_O = O_ - 0.4 * scale**2 * torch.autograd.grad(energy(next_M.detach(), O_), O_)[0]
+    stepped_M, H, stepped_O = stage(W, J, M, W(M), O_)
+    torch.testing.assert_close(stepped_M, next_M, rtol=1e-6, atol=1e-7)  # the steps are float32 numbers
+    torch.testing.assert_close(stepped_O, next_O, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(H, W(next_M), rtol=1e-6, atol=1e-7)
+    assert energy(stepped_M, stepped_O) < energy(M, O_)
+
+
+def test_soft_threshold_is_the_proximal_operator_of_the_l1_norm():
+    operator = SoftThreshold(2).double()
+    with torch.no_grad():
+        operator.log_theta[:] = torch.tensor([0.3, 0.05]).log()[:, None, None]
+    x = torch.linspace(-1, 1, 41, dtype=torch.float64)
+    z = torch.linspace(-1, 1, 4001, dtype=torch.float64)[:, None]
+    for theta, answer in zip((0.3, 0.05), operator(x.repeat(1, 2, 1, 1))[0, :, 0], strict=True):
+        best = z[(0.5 * (z - x) ** 2 + theta * z.abs()).argmin(0), 0]
+        torch.testing.assert_close(answer, best, atol=6e-4, rtol=0)
+
+
+def test_piecewise_linear_function_interpolates_and_goes_on_with_slope_one():
+    operator = PiecewiseLinear(3, 7, torch.relu)
+    x = torch.linspace(-2.3, 2.3, 50).reshape(1, 1, 5, 10).repeat(2, 3, 1, 1)
+    inside = x.clamp(-1, 1)
+    torch.testing.assert_close(operator(inside)[:, :, 0], inside.relu()[:, :, 0], atol=0.1, rtol=0)
+    with torch.no_grad():
+        operator.heights.copy_(torch.randn(3, 7))
+    answer, points = operator(x).detach().numpy(), np.linspace(-1, 1, 7)
+    for channel in range(3):
+        heights = operator.heights[channel].detach().numpy()
+        expected = np.interp(inside[:, channel], points, heights) + (x - inside)[:, channel].numpy()
+        np.testing.assert_allclose(answer[:, channel], expected, atol=1e-6)
+    torch.testing.assert_close(operator(points_as(x, 1.0))[0, :, 0, 0], operator.heights[:, -1])
+
+
+def points_as(x, value):
+    return torch.full_like(x, value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_operator_learns_with_all_its_parameters(observed, kind):
+    network, seen = MDU(Config(proximal=kind, **SMALL)), observed(2, 1, 15, 18)
+    answer = network(seen, collect=True)
+    truth = seen.planes.roll(1, 3)
+    pictures = sum((o - truth).abs().mean() for o in answer.traces["O"])
+    artifacts = sum((h - (seen.planes - truth)).abs().mean() for h in answer.traces["H"])
+    (pictures + artifacts).backward()  # eq. 24, weights left out
+    still = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not still
+    assert answer.planes.shape == seen.planes.shape
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_answer_alone_reaches_all_parameters_too(observed, kind):
+    network = MDU(Config(proximal=kind, **SMALL))
+    network(observed(2, 1, 15, 18)).planes.square().sum().backward()
+    assert not [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ten_fresh_stages_stay_near_the_picture(observed, kind):
+    seen = observed(1, 1, 16, 16)
+    with torch.no_grad():
+        answer = MDU(Config(proximal=kind, width=8)).eval()(seen).planes
+    assert (answer - seen.planes).abs().max() < 0.3
+
+
+def test_traces_hold_stages_layers_and_steps(observed):
+    network, seen = MDU(Config(**SMALL, dilations=(1, 3))), observed(2, 1, 13, 10)
+    plain, told = network(seen), network(seen, collect=True)
+    torch.testing.assert_close(plain.planes, told.planes)
+    assert not plain.traces
+    assert {name: len(values) for name, values in told.traces.items()} == {
+        "O": 3, "H": 2, "H_by_dilation": 2, "eta_1": 2, "eta_2": 2
+    }  # fmt: skip
+    torch.testing.assert_close(told.traces["O"][-1], told.planes)
+    torch.testing.assert_close(sum(told.traces["H_by_dilation"]), told.traces["H"][-1])
+    assert [float(t.detach()) for t in told.traces["eta_1"]] == pytest.approx([0.1, 0.1])
+    assert [float(t.detach()) for t in told.traces["eta_2"]] == [1, 1]
+
+
+def test_recomputing_changes_no_gradient_and_keeps_less(observed):
+    seen, gradients, kept = observed(1, 1, 12, 11), [], []
+    for recompute in (False, True):
+        torch.manual_seed(3)
+        network = MDU(Config(**{**SMALL, "stages": 4}))
+        network.checkpoint = recompute
+        sizes = {}
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, sizes=sizes: sizes.setdefault(t.data_ptr(), t).detach(), lambda t: t
+        ):
+            answer = network(seen, collect=True)
+        kept.append(sum(t.numel() for t in sizes.values()))
+        sum(o.square().sum() for o in answer.traces["O"]).backward()
+        gradients.append([p.grad for p in network.parameters()])
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=0)
+    assert kept[1] < kept[0] / 5
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_super_resolution_triples_the_sides(observed, channels):
+    seen = observed(1, channels, 7, 10)
+    told = MDU(Config(channels=channels, scale=3, **SMALL))(seen, collect=True)
+    assert told.planes.shape == (1, channels, 21, 30)
+    assert told.traces["H"][-1].shape == seen.planes.shape
+    assert told.traces["O"][0].shape == told.planes.shape
+
+
+@pytest.mark.parametrize(
+    ("options", "side", "expected"),
+    [
+        ({}, 55, 25),
+        ({"proximal": "dla", "depth": 2}, 71, 33),
+        ({"proximal": "densenet"}, 55, 25),
+        ({"proximal": "l1"}, 25, 9),
+        ({"scale": 3}, 45, 21),
+    ],
+)
+def test_halo_is_the_reach_of_the_network(reach, options, side, expected):
+    config = Config(**{"stages": 2, "width": 3, "depth": 1, "dilations": (1, 2), "steps": (0.1, 0.5), **options})
+    assert halo(config) == reach(SPEC, config, side) == expected
+
+
+def test_halo_at_the_defaults():
+    assert halo(Config()) == 521
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bfloat16(observed, kind):
+    seen = observed(1, 1, 9, 17, dtype=torch.bfloat16)
+    network = MDU(Config(proximal=kind, **SMALL))
+    exact = network(seen._replace(planes=seen.planes.float())).planes
+    rough = network.bfloat16()(seen).planes
+    assert rough.dtype == torch.bfloat16
+    torch.testing.assert_close(rough.float(), exact, atol=0.04, rtol=0)
+
+
+@pytest.mark.parametrize("options", [{"proximal": "resnet+piecewise"}, {"proximal": "dla"}, {"scale": 3}])
+def test_export_agrees_at_another_size(exported, options):
+    assert exported(SPEC, Config(**{**SMALL, "stages": 1, **options}), 37, 53) < 1e-5
+
+
+def test_compiles_as_one_graph(observed):
+    network, seen = MDU(Config(**SMALL)).eval(), observed(1, 1, 12, 11)
+    compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(seen).planes, network(seen).planes)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"proximal": "vgg"}, {"stages": 0}, {"atoms": 0}, {"points": 1}, {"steps": (0.1,)}, {"scale": 0}]
+)
+def test_impossible_choices_are_refused(wrong):
+    with pytest.raises(InvalidOption):
+        Config(**wrong)
+
+
+def test_planes_follow_the_channels():
+    assert SPEC.planes(Config()) == "y"
+    assert SPEC.planes(Config(channels=3)) == "rgb"
