@@ -150,7 +150,7 @@ def test_onnx_agrees_at_a_second_size(name: str, tmp_path: Path) -> None:
     spec = NETWORKS[name]
     config = spec.config(**SMALL[name][0])
     network, path = build(spec, config), tmp_path / "network.onnx"
-    # What the file holds is in half precision; the same rounding here leaves the runtimes (and folded layers) to differ.
+    # What the file holds is in half precision; rounding here too leaves the runtimes (and folded layers) to differ.
     network.load_state_dict(
         {k: v.half().float() if v.is_floating_point() else v for k, v in network.state_dict().items()}
     )
