@@ -6,6 +6,7 @@ Pictures are uint8, [H, W] gray or [H, W, 3] RGB.
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from jpegmend.planes import studio_y
 Picture = NDArray[np.uint8]
 
 SUFFIXES = (".webp", ".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jpg", ".jpeg")
+ROOT = "JPEGMEND_DATA"
 SPLITS = ("train", "val", "test")
 PILLOW_SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
 
@@ -51,6 +53,24 @@ def pictures(folder: Path) -> list[Path]:
             "the known sets are to be had)"
         )
     return found
+
+
+def find_set(name: str | Path) -> Path:
+    """A folder of pictures: a path, or the name of a set somewhere in the two upper levels of ``$JPEGMEND_DATA``.
+
+    Raises:
+        MissingData: neither is there.
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    root = os.environ.get(ROOT)
+    found = [folder for depth in ("*", "*/*") for folder in sorted(Path(root).glob(depth))] if root else []
+    for folder in found:
+        if folder.is_dir() and str(name).lower() in (folder.name.lower(), set_name(folder).lower()):
+            return folder
+    where = f"{root} has no set of that name" if root else f"{ROOT} is not set"
+    raise MissingData(f"no folder {name}, and {where}; give a path, or let {ROOT} name the folder with the sets")
 
 
 def set_name(folder: Path) -> str:

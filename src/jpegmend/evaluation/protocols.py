@@ -20,7 +20,7 @@ def encoder() -> str:
     import PIL
     from PIL import features
 
-    turbo = features.version_feature("libjpeg_turbo")  # type: ignore[no-untyped-call]
+    turbo = features.version_feature("libjpeg_turbo")
     return f"{ENCODER} {PIL.__version__}, libjpeg{f'-turbo {turbo}' if turbo else ''}"
 
 

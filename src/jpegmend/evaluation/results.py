@@ -62,9 +62,9 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _row(found: Mapping[str, str]) -> Row:
-    numbers = {name: float(found[name]) for name in ("seconds", "jpeg_psnr", "jpeg_psnr_b")}
-    counts = {name: int(found[name]) for name in ("width", "height", "jpeg_bytes")}
-    texts = {name: found[name] for name in ("model", "data_set", "image", "quality")}
+    numbers: dict[str, Any] = {name: float(found[name]) for name in ("seconds", "jpeg_psnr", "jpeg_psnr_b")}
+    counts: dict[str, Any] = {name: int(found[name]) for name in ("width", "height", "jpeg_bytes")}
+    texts: dict[str, Any] = {name: found[name] for name in ("model", "data_set", "image", "quality")}
     return Row(
         **texts,
         **counts,
@@ -180,14 +180,15 @@ class Result:
 
 
 def merge(results: Iterable[Result]) -> list[Mean]:
-    """The means of several results for one table.
+    """The means of several results for one table; measured twice, the later one counts.
 
     Raises:
         NotComparable: their protocols differ.
     """
     listed = list(results)
     check_comparable(result.protocol for result in listed)
-    return [mean for result in listed for mean in result.means]
+    found = {(m.model, m.consistent, m.data_set, m.quality): m for result in listed for m in result.means}
+    return list(found.values())
 
 
 def _finite(value: Any) -> Any:

@@ -1,0 +1,87 @@
+"""Run as a child process: restore one file, or run the command, and say how long it took and how much memory.
+
+``python -m jpegmend.evaluation.footprint restore FILE '{"threads": 2}'`` or ``... command -- FILE -o OUT``.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from jpegmend.errors import JpegmendError
+
+
+def peak_bytes() -> int:
+    """Largest resident size of this process so far, in bytes.
+
+    Linux keeps it for each program that is executed; ``getrusage`` would begin with the parent's size.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    except (OSError, StopIteration):
+        import resource
+
+        largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return largest if sys.platform == "darwin" else 1024 * largest
+
+
+def measure(mode: str, *words: str, timeout: float = 3600) -> dict[str, float]:
+    """Run one restoration in a process of its own: ``seconds``, ``wall_seconds`` with start, ``peak_mb``.
+
+    Raises:
+        JpegmendError: the child failed; its last line is the message.
+    """
+    start = perf_counter()
+    child = [sys.executable, "-m", "jpegmend.evaluation.footprint", mode, *words]
+    done = subprocess.run(child, capture_output=True, text=True, timeout=timeout, check=False)
+    wall = perf_counter() - start
+    if done.returncode:
+        last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise JpegmendError(f"{mode} {' '.join(words)} failed: {last}")
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return {**found, "wall_seconds": wall}
+
+
+def restore_file(path: Path, options: Mapping[str, Any]) -> None:
+    """Restore a JPEG from memory to 8-bit pixels, as ``jpegmend.restore`` does for anyone."""
+    from jpegmend.evaluation.subjects import Subject, find
+
+    chosen = dict(options)
+    Subject(find(chosen.pop("model", "jpeg")), consistent=True).restore(path.read_bytes(), **chosen)
+
+
+def run_command(words: Sequence[str]) -> None:
+    """Run the command line in this process.
+
+    Raises:
+        JpegmendError: it ended with another code than 0.
+    """
+    from jpegmend import cli
+
+    sys.argv = ["jpegmend", *words]
+    try:
+        cli.main()
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            raise JpegmendError(f"jpegmend {' '.join(words)} ended with {end.code}") from end
+
+
+def main(words: Sequence[str]) -> None:
+    """Do what the words say and write one line of JSON."""
+    start = perf_counter()
+    if words[0] == "command":
+        run_command(words[1:])
+    else:
+        restore_file(Path(words[1]), json.loads(words[2]))
+    found = {"seconds": perf_counter() - start, "peak_mb": peak_bytes() / 1e6}
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
