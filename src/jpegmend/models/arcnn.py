@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.attention import check_counts
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.layers import check_counts
 
 
 @dataclass(frozen=True, kw_only=True)

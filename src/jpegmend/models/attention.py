@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from jpegmend.errors import InvalidOption
+from jpegmend.models.layers import convolution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,18 +38,6 @@ class BlockShape:
     """Parallel dilated convolutions after the branches met, concatenated and fused; none in RNAN."""
     closing: bool = False
     """Whether one more convolution ends the block."""
-
-
-def check_counts(**counts: int) -> None:
-    """Raise :class:`~jpegmend.errors.InvalidOption` unless every named count is at least 1."""
-    for name, count in counts.items():
-        if count < 1:
-            raise InvalidOption(f"{name}={count}; it must be 1 or more")
-
-
-def convolution(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
-    """A 3x3 convolution that keeps the size."""
-    return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
 
 
 class ResidualBlock(nn.Module):

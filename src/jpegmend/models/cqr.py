@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.attention import AttentionBlocks, BlockShape, check_counts, convolution
+from jpegmend.models.attention import AttentionBlocks, BlockShape
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.layers import check_counts, convolution
 
 
 @dataclass(frozen=True, kw_only=True)

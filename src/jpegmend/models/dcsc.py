@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from jpegmend.models.attention import check_counts, convolution
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.layers import check_counts, convolution
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.attention import check_counts, convolution
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.layers import check_counts, convolution
 
 
 @dataclass(frozen=True, kw_only=True)

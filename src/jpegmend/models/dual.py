@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.attention import check_counts
 from jpegmend.models.contract import Estimate, Observation, Spec
 from jpegmend.models.dual_priors import (
     Classifier,
@@ -27,6 +26,7 @@ from jpegmend.models.dual_priors import (
     PlainDeblocker,
     Shrinkage,
 )
+from jpegmend.models.layers import check_counts
 
 
 @dataclass(frozen=True, kw_only=True)

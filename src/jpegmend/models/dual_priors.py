@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jpegmend.models import dncnn
-from jpegmend.models.attention import check_counts, convolution
 from jpegmend.models.contract import Observation
+from jpegmend.models.layers import check_counts, convolution
 
 _BLOCK = 8
 
@@ -151,12 +151,13 @@ class Classifier(nn.Module):
         super().__init__()
         self.config = config
         widths = (2,) + (config.features,) * config.layers
-        self.convolutions = nn.ModuleList(map(convolution, widths, widths[1:]))
-        self.fc1 = nn.Linear(config.features, config.features)
-        self.fc2 = nn.Linear(config.features, 1)
-        for layer in self.convolutions:
+        layers = [convolution(before, after) for before, after in zip(widths, widths[1:], strict=False)]
+        for layer in layers:
             # Open in the paper. Without it gradients of a few hundredths fade on their way through six layers.
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        self.convolutions = nn.ModuleList(layers)
+        self.fc1 = nn.Linear(config.features, config.features)
+        self.fc2 = nn.Linear(config.features, 1)
 
     def activations(self, g: Tensor) -> Tensor:
         """What the last convolution answers to ``g [B, 2, H, W]``, ``[B, features, H, W]`` (fig. 6)."""

@@ -22,8 +22,8 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.attention import check_counts, convolution
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.layers import check_counts, convolution
 from jpegmend.models.proximal import Choice, Kind
 
 _START = 0.1

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jpegmend.models.attention import convolution
+from jpegmend.models.layers import convolution
 
 Kind = Literal["resnet", "l1", "piecewise", "resnet+l1", "resnet+piecewise", "densenet", "dla"]
 Activation = Callable[[], nn.Module]

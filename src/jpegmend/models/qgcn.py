@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.attention import check_counts, convolution
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.layers import check_counts, convolution
 
 OVERVIEW = 112
 """Side of the picture that the global branch looks at."""
