@@ -1,0 +1,177 @@
+"""From a run's folder to a released network: weights in half precision, ONNX, the card, the training curve."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from jpegmend import models
+from jpegmend.errors import JpegmendError, NotExportable, WeightsMissing
+from jpegmend.models import cards, files
+from jpegmend.models.contract import Spec
+from jpegmend.training import curve
+from jpegmend.weights import Card, read_card
+from jpegmend.weights.catalogue import CARDS
+
+ONNX_TOLERANCE = 1e-3
+"""Largest difference in 0..1 between ONNX Runtime and PyTorch on a random picture of a size not exported at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a card says that no file of the run knows; what is None or empty is taken from the run where it is there."""
+
+    data: Sequence[str] = ()
+    """The sets trained on, with their licences."""
+    licence: str = "Apache-2.0"
+    machine: str | None = None
+    notes: str = ""
+    scores: Sequence[dict[str, Any]] = ()
+    """Measured by ``jpegmend evaluate``; without them the run's own validation."""
+
+
+def release(run: Path, name: str, *, folder: Path = CARDS, facts: Facts | None = None) -> Card:
+    """Write ``NAME.safetensors``, ``NAME.onnx`` (where the network has one) and ``NAME.json`` into ``folder``.
+
+    ``run`` is the folder of a run, or a weights file in it. The training curve goes to ``curve.png`` in the run.
+    Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run.
+    """
+    source = run if run.is_file() else run / "average.safetensors"
+    if not source.exists():
+        raise WeightsMissing(f"{run}: no average.safetensors there; give the folder that `jpegmend train` wrote")
+    facts = facts or Facts()
+    network, header = files.load_weights(source)
+    log = read_log(source.parent / "log.jsonl")
+    spec = models.find(header["network"])
+    config = _config(spec, header["config"])
+    folder.mkdir(parents=True, exist_ok=True)
+    record = cards.describe(name, spec, config) | _story(name, header, log, facts)
+    record["files"] = _write_files(folder, name, network, spec, config, {**header, **record})
+    record["released"] = True
+    path = folder / f"{name}.json"
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    partial.replace(path)
+    curve.draw(log, source.parent / "curve.png", title=name)
+    return read_card(path)
+
+
+def _config(spec: Spec, plain: dict[str, Any]) -> Any:
+    return spec.config(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's log; empty where there is none."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+
+
+def _story(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:
+    """Recipe, data, licence, effort and scores, as the card states them."""
+    trained = {
+        "minutes": round(header.get("seconds", 0) / 60, 1),
+        "steps": header.get("steps", 0),
+        "machine": facts.machine or header.get("machine") or describe_machine(),
+    }
+    return {
+        "recipe": f"recipes/{header.get('recipe', {}).get('name', name)}.toml",
+        "data": list(facts.data or header.get("data", ())),
+        "licence": facts.licence,
+        "trained": trained,
+        "scores": list(facts.scores) or validation_scores(log),
+        "notes": facts.notes,
+    }
+
+
+def validation_scores(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last validation of a run, one row a quality, PSNR and gain over the JPEG in dB."""
+    last = next((line for line in reversed(log) if any(key.startswith("psnr_") for key in line)), {})
+    qualities = [int(key.removeprefix("psnr_")) for key in last if key.startswith("psnr_")]
+    return [
+        {
+            "protocol": "training validation, gray",
+            "quality": quality,
+            "psnr_db": last[f"psnr_{quality}"],
+            "gain_db": last[f"gain_{quality}"],
+        }
+        for quality in qualities
+    ]
+
+
+def _write_files(
+    folder: Path, name: str, network: nn.Module, spec: Spec, config: Any, facts: dict[str, Any]
+) -> dict[str, dict[str, str]]:
+    """The weights in every form there is; file names and checksums by form."""
+    weights = folder / f"{name}.safetensors"
+    told = ("recipe", "data", "licence", "trained", "scores", "steps", "seconds")
+    recipe_and_more = {key: facts[key] for key in told if key in facts}
+    files.save_weights(weights, spec, config, network.state_dict(), recipe_and_more)
+    written = {"safetensors": weights}
+    if spec.exportable:
+        # What is exported is what was written: the weights after they were rounded to half precision.
+        network, _ = files.load_weights(weights)
+        written["onnx"] = folder / f"{name}.onnx"
+        files.export_onnx(written["onnx"], network, spec, config)
+        check_onnx(written["onnx"], network, spec, config)
+    return {form: {"file": path.name, "sha256": _sha256(path)} for form, path in written.items()}
+
+
+def check_onnx(path: Path, network: nn.Module, spec: Spec, config: Any) -> float:
+    """The largest difference between the graph and the network, on a size the export did not see.
+
+    Raises :class:`~jpegmend.errors.NotExportable` where it is above :data:`ONNX_TOLERANCE`.
+    """
+    import onnxruntime
+
+    seen = files.example(spec, config, 80, 112)
+    with torch.inference_mode():
+        expected = network(seen).planes.numpy()
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    # A graph keeps only the inputs that it reads.
+    given = {entry.name: getattr(seen, entry.name).numpy() for entry in session.get_inputs()}
+    worst = float(np.abs(session.run(None, given)[0] - expected).max())
+    if not worst <= ONNX_TOLERANCE:
+        raise NotExportable(
+            f"{path.name} differs from PyTorch by {worst:.2g}; at most {ONNX_TOLERANCE:.0e} is allowed: "
+            "release it with the PyTorch runtime only"
+        )
+    return worst
+
+
+def describe_machine() -> str:
+    """Processor or accelerator and how many, as the card names it."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.machine()
+    return f"{os.cpu_count()} cores of {model}"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_scores(path: Path) -> list[dict[str, Any]]:
+    """Scores from a JSON file that holds a list of objects."""
+    try:
+        rows = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise JpegmendError(f"{path}: {error}; give a JSON list of objects") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise JpegmendError(f"{path}: a {type(rows).__name__}; give a JSON list of objects")
+    return rows
