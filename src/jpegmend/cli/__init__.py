@@ -1,0 +1,86 @@
+"""The command ``jpegmend``: parse, call, show.
+
+Each verb is one module with a function ``command``; its module is loaded when the verb is used, so that
+``jpegmend --help`` loads neither a runtime nor a framework.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+VERBS: Mapping[str, tuple[str, str]] = {
+    "restore": ("jpegmend.cli.restore", "remove compression artifacts (the verb may be left out)"),
+    "inspect": ("jpegmend.cli.inspect", "say what a file is: coding, sampling, tables, quality, metadata"),
+    "models": ("jpegmend.cli.models", "list the networks, released or not"),
+}
+"""Name, module and one line of help of every verb."""
+
+DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process: 0 all done, 1 some files failed, 2 wrong usage."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code."""
+    from jpegmend.errors import InvalidOption, JpegmendError
+
+    given = list(arguments)
+    if not given or given == ["--help"] or given == ["-h"]:
+        sys.stdout.write(_overview())
+        return DONE if given else WRONG_USAGE
+    if given == ["--version"]:
+        from jpegmend import __version__
+
+        sys.stdout.write(f"jpegmend {__version__}\n")
+        return DONE
+    verb = given.pop(0) if given[0] in VERBS else "restore"
+    try:
+        return _call(verb, given)
+    except InvalidOption as error:
+        sys.stderr.write(f"jpegmend: {error}\n")
+        return WRONG_USAGE
+    except JpegmendError as error:
+        sys.stderr.write(f"jpegmend: {error}\n")
+        return SOME_FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("jpegmend: interrupted; finished files are whole, no other was written\n")
+        return INTERRUPTED
+
+
+def _call(verb: str, arguments: list[str]) -> int:
+    """One verb, through typer; what its ``command`` returns is the exit code."""
+    import typer
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command()(import_module(VERBS[verb][0]).command)
+    try:
+        code = app(arguments, prog_name=f"jpegmend {verb}", standalone_mode=False)
+    except Exception as error:
+        # Wrong usage, in whichever class the installed typer keeps it: it can show itself, and has a code.
+        if not hasattr(error, "show"):
+            raise
+        error.show()
+        return WRONG_USAGE
+    return code if isinstance(code, int) else DONE
+
+
+def _overview() -> str:
+    lines = "\n".join(f"  {name:<10} {text}" for name, (_, text) in VERBS.items())
+    return f"""Usage: jpegmend FILE... [OPTIONS]        restore pictures that were compressed too hard
+       jpegmend VERB [OPTIONS]
+
+  jpegmend photo.jpg                 writes photo.restored.png
+  jpegmend scans/ -r -o better/      a folder and all below it
+  jpegmend - -o - < a.jpg > b.png    standard input and output
+
+Verbs; each has its own --help:
+{lines}
+
+Exit codes: 0 all done; 1 some files failed (the rest are done, the failures are listed); 2 wrong usage.
+"""
