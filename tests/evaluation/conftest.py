@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 
-def photo(height: int, width: int, seed: int) -> np.ndarray:
+def make_photo(height: int, width: int, seed: int) -> np.ndarray:
     """RGB uint8 [H, W, 3]."""
     noise = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width]
@@ -22,5 +22,10 @@ def picture_set(tmp_path: Path) -> Path:
     folder = tmp_path / "tiny"
     folder.mkdir()
     for seed in range(2):
-        Image.fromarray(photo(48, 56, seed)).save(folder / f"{seed}.png")
+        Image.fromarray(make_photo(48, 56, seed)).save(folder / f"{seed}.png")
     return folder
+
+
+@pytest.fixture(name="photo")
+def photo_fixture():
+    return make_photo
