@@ -20,7 +20,7 @@ def test_layers_and_count_are_the_papers():
     assert sum(p.numel() for p in network.parameters()) == 106_561
 
 
-def test_starts_as_the_paper_says():
+def test_starts_as_srcnn_does():
     network = ARCNN(Config())
     weights = torch.cat([layer.weight.detach().flatten() for layer in network.layers])
     assert abs(float(weights.std()) - 0.001) < 2e-5 and abs(float(weights.mean())) < 2e-5
@@ -57,6 +57,13 @@ def test_any_size_and_type(observed, channels, dtype):
 
 def test_export_agrees_at_another_size(exported):
     assert exported(SPEC, SMALL, 37, 53) < 1e-5
+
+
+def test_mixed_precision_leaves_the_answer_exact(observed):
+    network, seen = ARCNN(SMALL), observed(1, 1, 11, 14)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = network(seen).planes
+    torch.testing.assert_close(rough, network(seen).planes)
 
 
 @pytest.mark.parametrize("wrong", [{"kernels": (9, 7)}, {"kernels": (8, 7, 1, 5)}, {"widths": (64, 0, 16)}])

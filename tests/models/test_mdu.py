@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -26,6 +27,16 @@ def test_counts():
     """The paper: about 1e6, 3e6, 5e6 and 104.9e5; the difference is explained on MDU's page of the docs."""
     counts = [size(Config(width=width)) for width in (16, 24, 32, 48)]
     assert counts == [1_070_392, 2_400_448, 4_260_424, 9_570_136]
+    assert size(Config(atoms=84)) == 10_505_308
+
+
+def test_docs_print_the_counts_and_reaches_of_every_operator():
+    page = (Path(__file__).parents[2] / "docs/models/mdu.md").read_text()
+    lines = [line for line in page.splitlines() if line.startswith("| `")][1:]
+    assert len(lines) == len(KINDS)
+    for kind, line in zip(KINDS, lines, strict=True):
+        config = Config(proximal=kind)
+        assert f"| `{kind}`" in line and f"| {size(config):,} | {halo(config)} |" in line
 
 
 @pytest.mark.parametrize("kind", ["densenet", "dla"])
@@ -43,6 +54,15 @@ def test_transposed_convolution_is_the_adjoint_of_the_dictionary(channels, dilat
     r = torch.randn(2, channels, 9, 11, dtype=torch.float64)
     torch.testing.assert_close((W(m) * r).sum(), (m * W.adjoint(r)).sum())
     torch.testing.assert_close(torch.stack(W.layers(m)).sum(0), W(m))
+
+
+def test_first_step_is_a_descent():
+    """Gradient descent needs ``eta_1 |W|^2 < 2``; power iteration gives ``|W|^2``."""
+    W, m = Dictionary(Config()), torch.randn(1, 144, 24, 24)
+    with torch.no_grad():
+        for _ in range(30):
+            m = W.adjoint(W(m / m.norm()))
+    assert 0.1 * m.norm() < 0.5
 
 
 @pytest.mark.parametrize("scale", [1, 3])
@@ -202,6 +222,18 @@ def test_bfloat16(observed, kind):
     rough = network.bfloat16()(seen).planes
     assert rough.dtype == torch.bfloat16
     torch.testing.assert_close(rough.float(), exact, atol=0.04, rtol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_trains_as_the_loop_does(observed, kind):
+    """Channels last, mixed precision, stages recomputed."""
+    network = MDU(Config(proximal=kind, **SMALL)).to(memory_format=torch.channels_last)
+    network.checkpoint = True
+    with torch.autocast("cpu", torch.bfloat16):
+        answer = network(observed(1, 1, 9, 17), collect=True)
+    answer.planes.square().sum().backward()
+    assert answer.planes.dtype == torch.float32
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
 @pytest.mark.parametrize("options", [{"proximal": "resnet+piecewise"}, {"proximal": "dla"}, {"scale": 3}])

@@ -1,6 +1,6 @@
 """AR-CNN: four convolutions, the first network made for JPEG artifacts.
 
-Minimises the mean squared error of ``F(J)`` against the clean picture (section 3). It answers the picture itself,
+Minimises the mean squared error of ``F(J)`` against the clean picture. It answers the picture itself,
 not a residual.
 
 Shape letters: B batch, C planes, H W pixels.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,7 +30,7 @@ class Config:
     widths: tuple[int, ...] = (64, 32, 16)
     """Channels after every layer but the last."""
     deviation: float = 0.001
-    """Standard deviation of the initial weights; biases start at 0."""
+    """Standard deviation of the initial weights, that of the authors' SRCNN; biases start at 0."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernels", tuple(self.kernels))
@@ -67,10 +68,13 @@ class ARCNN(nn.Module):
         *hidden, reconstruct = self.layers
         F: Tensor = seen.planes
         features = []
-        for layer in hidden:
-            F = functional.relu(layer(F))  # eq. 1 to 3
-            features.append(F)
-        return Estimate(reconstruct(F), traces={"features": tuple(features)} if collect else {})  # eq. 4
+        # No autocast: without a skip the answer itself would be bfloat16, wrong by up to half a gray level.
+        with torch.autocast(F.device.type, enabled=False):
+            for layer in hidden:
+                F = functional.relu(layer(F))
+                features.append(F)
+            restored = reconstruct(F)
+        return Estimate(restored, traces={"features": tuple(features)} if collect else {})
 
 
 def planes(config: Config) -> Planes:

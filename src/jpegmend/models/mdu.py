@@ -86,17 +86,16 @@ class Dictionary(nn.Module):
         super().__init__()
         self.dilations = config.dilations
         D, C, N = len(config.dilations), config.channels, config.dictionary_atoms
-        self.W = nn.Parameter(torch.empty(D, C, N, 3, 3))
+        self.W = nn.Parameter(torch.empty(C, D * N, 3, 3))
         # Glorot's bound for the D convolutions as the one operator they are; |W|^2 stays far below 2 / eta_1.
         bound = math.sqrt(6 / (9 * (D * N + C)))
         nn.init.uniform_(self.W, -bound, bound)
 
     def layers(self, M: Tensor) -> list[Tensor]:
         """The artifact layer of every dilation, each ``[B, C, H, W]``, from ``M [B, D N, H, W]`` (fig. 7)."""
-        parts = M.chunk(len(self.dilations), 1)
         return [
             functional.conv2d(m, w, padding=dilation, dilation=dilation)
-            for m, w, dilation in zip(parts, self.W, self.dilations, strict=True)
+            for m, w, dilation in zip(M.chunk(len(self.dilations), 1), self._atoms(), self.dilations, strict=True)
         ]
 
     def forward(self, M: Tensor) -> Tensor:
@@ -108,10 +107,14 @@ class Dictionary(nn.Module):
         return torch.cat(
             [
                 functional.conv_transpose2d(r, w, padding=dilation, dilation=dilation)
-                for w, dilation in zip(self.W, self.dilations, strict=True)
+                for w, dilation in zip(self._atoms(), self.dilations, strict=True)
             ],
             1,
         )
+
+    def _atoms(self) -> tuple[Tensor, ...]:
+        """The kernels ``[C, N, 3, 3]`` of every dilation."""
+        return self.W.chunk(len(self.dilations), 1)
 
 
 def down(O: Tensor, scale: int) -> Tensor:
