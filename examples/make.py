@@ -41,7 +41,7 @@ def edge() -> Image.Image:
     picture = Image.new("RGB", (320, 224), "#1030d0")
     draw = ImageDraw.Draw(picture)
     draw.ellipse((40, 32, 200, 192), fill="#d01020")
-    draw.text((180, 60), "4:2:0", font=ImageFont.load_default(52), fill="#d01020")
+    draw.text((212, 70), "4:2:0", font=ImageFont.load_default(40), fill="#d01020")
     draw.line((210, 200, 310, 130), fill="#d01020", width=2)
     return picture
 
