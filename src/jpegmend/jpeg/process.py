@@ -74,13 +74,21 @@ class Decoder:
         self._lock, self._process, self._log = threading.Lock(), None, None
 
     def _exchange(self, line: bytes, seconds: float) -> Answer:
-        process = self._running()
-        if not _send(process, line):
-            # It died between two files, which says nothing about this one.
+        reply = self._try(line, seconds)
+        if reply is None:
+            # The system may have ended the worker between two files: the file is to blame only if a new one
+            # dies of it too.
             self._stop()
-            process = self._running()
-            _send(process, line)
-        assert process.stdout is not None
+            reply = self._try(line, seconds)
+        if reply is None:
+            status = self._process.wait() if self._process is not None else None
+            raise DamagedJpeg(f"the JPEG decoder died on this file (exit status {status}); it is damaged")
+        return Answer(json.loads(reply), self._take_log())
+
+    def _try(self, line: bytes, seconds: float) -> bytes | None:
+        """The worker's answer; None where it died. Raises ``DamagedJpeg`` where it took too long."""
+        process = self._running()
+        assert process.stdin is not None and process.stdout is not None
         expired = threading.Event()
 
         def kill() -> None:
@@ -90,19 +98,22 @@ class Decoder:
         timer = threading.Timer(seconds, kill)
         timer.daemon = True
         timer.start()
+        reply = b""
         try:
-            reply = process.stdout.readline()
+            with contextlib.suppress(OSError):  # a broken pipe: it is dead
+                process.stdin.write(line)
+                process.stdin.flush()
+                reply = process.stdout.readline()
         finally:
             timer.cancel()
             timer.join()
         if expired.is_set():
             raise DamagedJpeg(_too_slow(f"{seconds:.0f} s"))
-        if not reply.endswith(b"\n"):
-            status = process.wait()
-            if status == _OUT_OF_TIME:
-                raise DamagedJpeg(_too_slow("all the processor time it may have"))
-            raise DamagedJpeg(f"the JPEG decoder died on this file (exit status {status}); it is damaged")
-        return Answer(json.loads(reply), self._take_log())
+        if reply.endswith(b"\n"):
+            return reply
+        if process.wait() == _OUT_OF_TIME:
+            raise DamagedJpeg(_too_slow("all the processor time it may have"))
+        return None
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
@@ -145,16 +156,6 @@ def _too_slow(spent: str) -> str:
         f"decoding was stopped after {spent}; a sound file of the size its header claims needs less "
         "(give a longer timeout if the machine is slow)"
     )
-
-
-def _send(process: subprocess.Popen[bytes], line: bytes) -> bool:
-    assert process.stdin is not None
-    try:
-        process.stdin.write(line)
-        process.stdin.flush()
-    except OSError:
-        return False
-    return True
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,104 @@
+import io
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from jpegmend import jpeg
+from jpegmend.errors import InvalidOption
+
+
+def segment(code: int, body: bytes) -> bytes:
+    return bytes([0xFF, code]) + struct.pack(">H", len(body) + 2) + body
+
+
+def insert(data: bytes, *extra: bytes) -> bytes:
+    return data[:2] + b"".join(extra) + data[2:]
+
+
+@pytest.fixture(scope="module")
+def plain(stored) -> bytes:
+    return stored["huffman"]
+
+
+def test_what_pillow_writes_is_read(encode, draw):
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a chair"
+    data = encode(draw(20, 20), icc_profile=icc, exif=exif, dpi=(300, 150), comment=b"first", xmp=b"<x:xmpmeta/>")
+    metadata = jpeg.read_header(data).metadata
+    assert metadata.icc == icc
+    assert metadata.exif == exif.tobytes()[6:]
+    assert metadata.orientation == 6
+    assert metadata.density == (300, 150, "dpi")
+    assert metadata.comments == (b"first",)
+    assert metadata.xmp == b"<x:xmpmeta/>"
+
+
+def test_a_file_without_any_has_none(kinds):
+    metadata = jpeg.read_header(kinds["rgb by pillow"]).metadata
+    assert metadata == jpeg.Metadata()
+    assert jpeg.read_header(kinds["4:2:0"]).metadata.density == (1, 1, "aspect")
+
+
+def test_long_profiles_are_joined_in_their_own_order(encode, draw, plain):
+    profile = bytes(range(256)) * 800
+    assert jpeg.read_header(encode(draw(8, 8), icc_profile=profile)).metadata.icc == profile
+    parts = [segment(0xE2, b"ICC_PROFILE\0" + bytes([i, 3]) + b"abc"[i - 1 : i]) for i in (2, 3, 1)]
+    assert jpeg.read_header(insert(plain, *parts)).metadata.icc == b"abc"
+
+
+def test_profiles_that_do_not_fit_together_are_left_out(plain):
+    one = segment(0xE2, b"ICC_PROFILE\0\1\2abc")
+    for extra in ([one], [one, one], [one, segment(0xE2, b"ICC_PROFILE\0\2\3def")]):
+        header = jpeg.read_header(insert(plain, *extra))
+        assert header.metadata.icc is None
+        assert "ICC" in header.warnings[0]
+
+
+def test_extended_xmp_is_joined(plain):
+    name, space = b"0123456789ABCDEF0123456789ABCDEF", b"http://ns.adobe.com/xmp/extension/\0"
+    main = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x HasExtendedXMP='" + name + b"'/>")
+    pieces = [segment(0xE1, space + name + struct.pack(">II", 6, at) + text) for at, text in ((3, b"def"), (0, b"abc"))]
+    foreign = segment(0xE1, space + name[::-1] + struct.pack(">II", 3, 0) + b"xyz")
+    assert jpeg.read_header(insert(plain, main, foreign, *pieces)).metadata.extended_xmp == b"abcdef"
+    broken = jpeg.read_header(insert(plain, main, pieces[0]))
+    assert broken.metadata.extended_xmp is None
+    assert "XMP" in broken.warnings[0]
+
+
+@pytest.mark.parametrize("unit", [(0, "aspect"), (1, "dpi"), (2, "dpcm")])
+def test_density_units(unit, plain):
+    marker = segment(0xE0, b"JFIF\0\1\2" + bytes([unit[0]]) + struct.pack(">HH", 28, 29) + b"\0\0")
+    data = plain[:2] + marker + plain[20:]
+    assert jpeg.read_header(data).metadata.density == (28, 29, unit[1])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_read_and_set(orientation, order):
+    lead = b"II*\0" if order == "<" else b"MM\0*"
+    entries = struct.pack(order + "HHII", 0x0100, 4, 1, 77) + struct.pack(order + "HHIHH", 0x0112, 3, 1, orientation, 0)
+    exif = lead + struct.pack(order + "IH", 8, 2) + entries + bytes(4)
+    assert jpeg.read_orientation(exif) == orientation
+    upright = jpeg.set_orientation(exif, 1)
+    assert jpeg.read_orientation(upright) == 1
+    assert Image.open(io.BytesIO(_with_exif(upright))).getexif()[0x0112] == 1
+    assert jpeg.set_orientation(upright, orientation) == exif
+    assert jpeg.set_orientation(lead + bytes(8), 3) == lead + bytes(8)
+    with pytest.raises(InvalidOption, match="1 to 8"):
+        jpeg.set_orientation(exif, 9)
+
+
+def _with_exif(exif: bytes) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (8, 8)).save(stream, "JPEG", exif=b"Exif\0\0" + exif)
+    return stream.getvalue()
+
+
+@given(st.binary(max_size=60), st.sampled_from([b"II*\0", b"MM\0*", b""]))
+def test_any_exif_has_an_orientation(tail, lead):
+    assert 1 <= jpeg.read_orientation(lead + tail) <= 8
+    assert len(jpeg.set_orientation(lead + tail, 5)) == len(lead + tail)

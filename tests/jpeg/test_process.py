@@ -1,0 +1,191 @@
+"""The worker: kept, stopped, replaced, shared, and never in the way."""
+
+import os
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jpegmend import errors, jpeg
+from jpegmend.jpeg import coefficients, process
+from jpegmend.jpeg.process import DECODER
+
+
+def claim(data: bytes, width: int, height: int, padding: int = 0) -> bytes:
+    """The file claiming another size, with that many more bytes of scan data."""
+    at = data.index(b"\xff\xc0")
+    return data[: at + 5] + struct.pack(">HH", height, width) + data[at + 9 : -2] + b"\x55" * padding + b"\xff\xd9"
+
+
+def with_bogus_codes(data: bytes) -> bytes:
+    """The file with a Huffman table no decoder can take: 255 codes of every length."""
+    return data[:2] + b"\xff\xc4\0\x13\0" + b"\xff" * 16 + data[2:]
+
+
+def worker() -> int:
+    assert DECODER._process is not None
+    return DECODER._process.pid
+
+
+def test_one_worker_reads_many_files(stored):
+    jpeg.prepare()
+    first = worker()
+    for data in stored.values():
+        jpeg.read(data)
+    assert worker() == first
+
+
+def test_a_worker_that_died_is_replaced(stored):
+    jpeg.read(stored["huffman"])
+    first = worker()
+    DECODER._process.kill()
+    assert jpeg.read(stored["huffman"]).lost == 0
+    assert worker() != first
+
+
+def test_a_worker_that_dies_of_a_file_is_a_damaged_file(stored, monkeypatch, tmp_path):
+    script = tmp_path / "dies.py"
+    script.write_text("import sys, os\nsys.stdin.readline()\nos.abort()")
+    monkeypatch.setattr(process, "_WORKER", script)
+    DECODER.close()
+    with pytest.raises(errors.DamagedJpeg, match="died"):
+        jpeg.read(stored["huffman"])
+    monkeypatch.undo()
+    assert jpeg.read(stored["huffman"]).lost == 0  # by a worker of the right kind again
+
+
+def test_a_worker_that_hangs_is_stopped(stored, monkeypatch, tmp_path):
+    script = tmp_path / "hangs.py"
+    script.write_text("import time\ntime.sleep(600)")
+    monkeypatch.setattr(process, "_WORKER", script)
+    DECODER.close()
+    with pytest.raises(errors.DamagedJpeg, match="stopped after 0 s"):
+        jpeg.read(stored["huffman"], timeout=0.3)
+    monkeypatch.undo()
+    assert jpeg.read(stored["huffman"]).lost == 0  # by a worker of the right kind again
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits are set where /proc tells sizes")
+def test_limits_on_memory_and_processor_time(draw, encode, monkeypatch):
+    data = claim(encode(draw(64, 64), mode="L"), 16000, 16000, padding=6000)
+    with monkeypatch.context() as patch:
+        patch.setattr(coefficients, "_memory_for", lambda header, size: 50 << 20)
+        with pytest.raises(errors.TooLarge, match="memory"):
+            jpeg.read(data)
+    progressive = encode(draw(64, 64), mode="L", progressive=True)
+    at, scan = progressive.index(b"\xff\xc2"), progressive.rindex(b"\xff\xda")
+    many = progressive[:-2] + progressive[scan:-2] * 4000
+    many = many[: at + 5] + struct.pack(">HH", 4000, 4000) + many[at + 9 :]
+    with monkeypatch.context() as patch:
+        patch.setattr(coefficients, "_seconds_for", lambda header, size: 0.1)
+        with pytest.raises(errors.DamagedJpeg, match="processor time"):
+            jpeg.read(many)
+    assert jpeg.read(progressive).lost == 0
+
+
+def test_a_small_file_that_claims_a_huge_picture_is_refused_at_once(draw, encode):
+    lie = claim(encode(draw(64, 64)), 65500, 65500, padding=10_000)
+    with pytest.raises(errors.TooLarge):
+        jpeg.read(lie)
+    with pytest.raises(errors.DamagedJpeg, match="cannot hold"):
+        jpeg.read(lie, max_pixels=1 << 40)
+
+
+def test_a_picture_larger_than_the_machine_is_refused(draw, encode, monkeypatch):
+    monkeypatch.setattr(coefficients, "_physical_memory", lambda: 64 << 20)
+    with pytest.raises(errors.TooLarge, match="machine"):
+        jpeg.read(encode(draw(64, 64)))
+
+
+def test_threads_take_turns(kinds):
+    files = [kinds[name] for name in ("gray", "4:2:0", "progressive", "huffman")]
+    expected = [jpeg.read(data) for data in files]
+    wrong: list[int] = []
+
+    def run(i: int) -> None:
+        for _ in range(5):
+            image = jpeg.read(files[i])
+            same = (
+                np.array_equal(a.levels, b.levels)
+                for a, b in zip(image.components, expected[i].components, strict=True)
+            )
+            if not all(same):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(files))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+FORK = """
+import os, sys
+from jpegmend import jpeg
+from jpegmend.jpeg.process import DECODER
+data = open(sys.argv[1], "rb").read()
+jpeg.read(data)
+first = DECODER._process.pid
+child = os.fork()
+if child == 0:
+    jpeg.read(data)
+    sys.exit(3 if DECODER._process.pid != first else 4)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+jpeg.read(data)
+print(status, DECODER._process.pid == first, first)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_has_its_own_worker_and_none_outlives_its_parent(stored, tmp_path):
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(stored["huffman"])
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+    status, kept, pid = done.stdout.split()
+    assert (status, kept, done.stderr) == ("3", "True", "")
+    with pytest.raises(ProcessLookupError):
+        _wait_for_end(int(pid))
+
+
+def _wait_for_end(pid: int) -> None:
+    for _ in range(200):
+        os.kill(pid, 0)
+        time.sleep(0.05)
+
+
+def test_no_temporary_file_is_left(stored, tmp_path, monkeypatch):
+    monkeypatch.setattr(coefficients, "_scratch", lambda size: str(tmp_path))
+    monkeypatch.setattr(coefficients, "_IN_MEMORY", 10)
+    image = jpeg.read(stored["huffman"])
+    with pytest.raises(errors.DamagedJpeg, match="gave up.*Huffman"):
+        jpeg.read(with_bogus_codes(stored["huffman"]))
+    assert list(tmp_path.iterdir()) == []
+    assert image.components[0].levels.any()
+
+
+def test_only_what_is_needed_is_imported():
+    """The worker and the room itself stay free of heavy packages."""
+    code = (
+        "import sys, jpegmend.jpeg; "
+        "print([m for m in ('PIL', 'torch', 'onnxruntime', 'jpegio', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+    assert done.stdout.strip() == "[]"
