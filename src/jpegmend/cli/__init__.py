@@ -14,6 +14,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "restore": ("jpegmend.cli.restore", "remove compression artifacts (the verb may be left out)"),
     "inspect": ("jpegmend.cli.inspect", "say what a file is: coding, sampling, tables, quality, metadata"),
     "models": ("jpegmend.cli.models", "list the networks, released or not"),
+    "evaluate": ("jpegmend.cli.evaluate", "measure networks on clear pictures, or show a paper's table beside ours"),
+    "benchmark": ("jpegmend.cli.benchmark", "speed and memory on this machine, as ratios"),
 }
 """Name, module and one line of help of every verb."""
 
@@ -57,10 +59,13 @@ def _call(verb: str, arguments: list[str]) -> int:
     """One verb, through typer; what its ``command`` returns is the exit code."""
     import typer
 
+    from jpegmend.cli.lists import spread
+
+    module = import_module(VERBS[verb][0])
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command()(import_module(VERBS[verb][0]).command)
+    app.command()(module.command)
     try:
-        code = app(arguments, prog_name=f"jpegmend {verb}", standalone_mode=False)
+        code = app(spread(arguments, getattr(module, "LISTS", ())), prog_name=f"jpegmend {verb}", standalone_mode=False)
     except Exception as error:
         # Wrong usage, in whichever class the installed typer keeps it: it can show itself, and has a code.
         if not hasattr(error, "show"):

@@ -12,7 +12,7 @@ LISTS = ("--model", "--size")
 """Options that take several values."""
 
 
-def benchmark(
+def command(
     model: Annotated[list[str] | None, typer.Option(help="Names, paths of cards, or jpeg; several.")] = None,
     size: Annotated[list[str] | None, typer.Option(help="Sides, 512, or 4000x3000; several.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,

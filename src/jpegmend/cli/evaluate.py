@@ -17,7 +17,7 @@ COLOURS = {("y", None): "papers-gray", ("rgb", None): "rgb-420", ("rgb", "420"):
 STORED = Path("docs/results")
 
 
-def evaluate(
+def command(
     model: Annotated[list[str] | None, typer.Option(help="Names, paths of cards, or jpeg; several.")] = None,
     data: Annotated[
         list[str] | None, typer.Option(help="Folders of clear pictures, or names of sets; several.")
@@ -41,7 +41,8 @@ def evaluate(
     elif table:
         _table(table, data or [], results, out, workers, threads)
     elif task:
-        _task(task)
+        chosen = choose(protocol or "rgb-420", colour, sampling)
+        _task(task, model or ["mend-s"], data or [], chosen, quality)
     elif protocol == "list":
         _protocols()
     else:
@@ -88,7 +89,7 @@ def _measure(
     from jpegmend.evaluation import cases, markdown
     from jpegmend.evaluation.protocols import parse_case
     from jpegmend.evaluation.report import write_report
-    from jpegmend.evaluation.run import evaluate as run
+    from jpegmend.evaluation.run import evaluate
 
     if not data:
         raise MissingData("nothing to measure on; give --data with folders of clear pictures")
@@ -96,7 +97,7 @@ def _measure(
     columns = (TextColumn(protocol.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("", total=None)
-        result = run(
+        result = evaluate(
             models,
             folders,
             protocol,
@@ -146,7 +147,20 @@ def _protocols() -> None:
         typer.echo(f"{name:24} {protocol.title}")
 
 
-def _task(name: str) -> None:
-    from jpegmend.evaluation import tasks
+def _task(name: str, models: list[str], data: list[str], protocol: Protocol, quality: list[str] | None) -> None:
+    from jpegmend.evaluation import cases, markdown, subjects, tasks
+    from jpegmend.evaluation.protocols import label, parse_case
 
-    typer.echo(tasks.find(name).describe())
+    if name == "list":
+        typer.echo("\n".join(f"{task.name:12} {task.sentence}" for task in tasks.TASKS.values()))
+        return
+    wanted = tasks.find(name)
+    files = [path for folder in data for path in cases.pictures(cases.find_set(folder))]
+    pictures = [cases.open_original(path, protocol) for path in files]
+    used = subjects.subjects([m for m in models if m != "jpeg"], consistent=protocol.consistent, both=False)
+    lines = []
+    for case in [parse_case(text) for text in quality or []] or protocol.qualities:
+        found = tasks.run(wanted, pictures, used, protocol, case)
+        texts = (markdown.number(value, 0 if key == "pictures" else 3) for key, value in found.items())
+        lines.append([label(case), *texts])
+    typer.echo(markdown.grid(["quality", "pictures", "JPEG", *(subject.name for subject in used)], lines))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jpegmend.evaluation.published import PAPERS, UNOBTAINABLE
@@ -14,14 +15,14 @@ NAMES = {"jpeg": "JPEG", "jpeg + projection": "JPEG"}
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> str:
-    """A Markdown table; columns from ``numbers`` on are aligned to the right.
+    """A Markdown table; columns from ``numbers`` on are aligned to the right, but for remarks.
 
     >>> print(grid(["set", "dB"], [["LIVE1", "1.00"]], numbers=1))
     | set | dB |
     | --- | ---: |
     | LIVE1 | 1.00 |
     """
-    rule = ["---" if column < numbers else "---:" for column in range(len(header))]
+    rule = ["---" if n < numbers or name == "remarks" else "---:" for n, name in enumerate(header)]
     return "\n".join("| " + " | ".join(line) + " |" for line in [list(header), rule, *map(list, rows)])
 
 
@@ -205,7 +206,5 @@ def figure_table(figure: Figure, results: Sequence[Result]) -> str:
 
 
 def _only(result: Result, models: Sequence[str]) -> Result:
-    from dataclasses import replace
-
     kept = tuple(row for row in result.means if row.model in models and not row.consistent)
     return replace(result, means=kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jpegmend import weights
 from jpegmend.errors import InvalidOption
@@ -198,7 +198,7 @@ def printed(table: Table) -> list[Published]:
 
 
 def lines(table: Table, results: Sequence[Result]) -> list[Line]:
-    """The rows of a table with ours beside them.
+    """The rows of a table with ours beside them, by set and quality; models that the paper has not come last in each.
 
     Results of protocols that cannot be compared with the table's are passed over; within one protocol the last
     result of a model, set and quality counts.
@@ -208,7 +208,20 @@ def lines(table: Table, results: Sequence[Result]) -> list[Line]:
         for mean in merge(fitting(table.protocol, results))
         if not mean.consistent
     }
-    return [_line(row, ours) for row in printed(table)]
+    rows = printed(table)
+    known = {(model_of(row), SETS.get(row.data_set), row.quality) for row in rows}
+    found = [_line(row, ours) for row in rows]
+    for row in {(row.data_set, row.quality): row for row in rows}.values():
+        for (model, data_set, quality), mean in ours.items():
+            if (data_set, quality) == (SETS.get(row.data_set), row.quality) and (model, data_set, quality) not in known:
+                found.append(Line(_unprinted(row, model), model, mean, "not in the paper"))
+    sets, qualities = (list(dict.fromkeys(getattr(row, name) for row in rows)) for name in ("data_set", "quality"))
+    return sorted(found, key=lambda line: (sets.index(line.row.data_set), qualities.index(line.row.quality)))
+
+
+def _unprinted(beside: Published, model: str) -> Published:
+    nothing = dict.fromkeys(("psnr", "ssim", "psnr_b", "parameters", "seconds"))
+    return replace(beside, method=model, variant="", note="", **nothing)
 
 
 def fitting(protocol: str, results: Iterable[Result]) -> list[Result]:
@@ -223,8 +236,6 @@ def fitting(protocol: str, results: Iterable[Result]) -> list[Result]:
 
 
 def _with_encoder(wanted: Protocol, measured: Protocol) -> Protocol:
-    from dataclasses import replace
-
     return replace(wanted, encoder=measured.encoder)
 
 

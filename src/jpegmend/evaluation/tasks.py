@@ -1,16 +1,13 @@
-"""The seam for downstream use: how well another program does on clear, compressed and restored pictures.
-
-DCSC shows object detection before and after restoration. No small detector or classifier with its weights is
-shipped by a Python package under a permissive licence without a download from a hub, so no task is built in; a task
-of your own is a name, a sentence and a function from a picture to what is right about it.
-"""
+"""Downstream use, as DCSC shows it: how well another program does on clear, compressed and restored pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jpegmend.errors import InvalidOption
+from jpegmend.evaluation import faces
 from jpegmend.evaluation.cases import Picture, damage
 from jpegmend.evaluation.protocols import Case, Protocol
 from jpegmend.evaluation.subjects import Subject
@@ -18,55 +15,69 @@ from jpegmend.evaluation.subjects import Subject
 
 @dataclass(frozen=True)
 class Task:
-    """A use of pictures that can be right or wrong."""
+    """A use of pictures that can go right or wrong."""
 
     name: str
     sentence: str
-    judge: Callable[[Picture, int], float]
-    """From a uint8 picture and its number in the set to a score, higher is better: 1 for right, 0 for wrong."""
+    truth: Callable[[Picture], Any]
+    """What is to be found, from the clear uint8 picture."""
+    judge: Callable[[Any, Picture], float]
+    """From that and another version of the picture to a score of 0..1."""
+    counts: Callable[[Any], bool] = bool
+    """Whether a picture says anything: one without faces does not."""
 
-    def describe(self) -> str:
-        """One line for the command."""
-        return f"{self.name}: {self.sentence}"
 
-
-TASKS: Mapping[str, Task] = {}
-"""Tasks this package can run by itself: none, see above."""
+TASKS: Mapping[str, Task] = {
+    task.name: task
+    for task in (
+        Task(
+            "faces",
+            "faces found by scikit-image's cascade, F1 against those in the clear picture",
+            faces.detect,
+            lambda truth, picture: faces.agreement(truth, faces.detect(picture)),
+        ),
+    )
+}
+"""Tasks that run with what Python packages ship; one of your own is one more value."""
 
 
 def find(name: str) -> Task:
     """The task of that name.
 
     Raises:
-        InvalidOption: there is none; the message says how to bring one.
+        InvalidOption: there is none; the message lists the names.
     """
     if name not in TASKS:
-        raise InvalidOption(
-            f"no task {name!r}; there are: {', '.join(TASKS) or 'none, because no package ships a small classifier'}; "
-            "run one of your own by jpegmend.evaluation.tasks.run"
-        )
+        raise InvalidOption(f"no task {name!r}; there are: {', '.join(TASKS)}")
     return TASKS[name]
 
 
-def run(task: Task, pictures: Sequence[Picture], subject: Subject, protocol: Protocol, case: Case) -> dict[str, float]:
-    """Mean score of a task on clear, compressed and restored pictures.
+def run(
+    task: Task, pictures: Sequence[Picture], subjects: Sequence[Subject], protocol: Protocol, case: Case
+) -> dict[str, float]:
+    """Mean score of a task on the pictures as decoded JPEGs and as each model restores them; ``pictures`` counts them.
 
     Args:
         task: what is done with them.
         pictures: clear ones, uint8, as the protocol compares them.
-        subject: the model.
+        subjects: the models.
         protocol: how pictures are damaged.
         case: at which quality.
 
     Raises:
-        InvalidOption: no pictures.
+        InvalidOption: no picture has anything to be found.
     """
-    if not pictures:
-        raise InvalidOption("no pictures; a task needs at least one")
-    totals = {"clear": 0.0, "jpeg": 0.0, "restored": 0.0}
-    for number, picture in enumerate(pictures):
+    totals = {"JPEG": 0.0, **{subject.name: 0.0 for subject in subjects}}
+    used = 0
+    for picture in pictures:
         trial = damage(picture, protocol, case)
-        restored, _ = subject.restore(trial.jpeg)
-        for name, seen in (("clear", trial.truth), ("jpeg", trial.decoded), ("restored", restored)):
-            totals[name] += task.judge(seen, number)
-    return {name: total / len(pictures) for name, total in totals.items()}
+        truth = task.truth(trial.truth)
+        if not task.counts(truth):
+            continue
+        used += 1
+        totals["JPEG"] += task.judge(truth, trial.decoded)
+        for subject in subjects:
+            totals[subject.name] += task.judge(truth, subject.restore(trial.jpeg)[0])
+    if not used:
+        raise InvalidOption(f"task {task.name}: nothing to be found in {len(pictures)} clear pictures; give others")
+    return {"pictures": used, **{name: total / used for name, total in totals.items()}}

@@ -1,0 +1,76 @@
+import json
+
+import numpy as np
+import pytest
+
+from jpegmend.errors import InvalidOption, MissingData
+from jpegmend.evaluation import documents
+from jpegmend.evaluation.protocols import find
+from jpegmend.evaluation.run import evaluate
+
+BENCHMARK = {
+    "speed": [
+        {
+            "what": "mend-s",
+            "width": 512,
+            "height": 512,
+            "seconds": 0.25,
+            "seconds_per_megapixel": 0.95,
+            "times_reference": 21.0,
+            "peak_mb": 180.0,
+        }
+    ],
+    "reference": "a stack",
+    "environment": {"machine": "a machine", "commit": "c0ffee"},
+}
+
+
+@pytest.fixture
+def project(tmp_path, picture_set):
+    stored = tmp_path / "docs" / "results"
+    stored.mkdir(parents=True)
+    evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "out", qualities=[(10,)])
+    (stored / "gray.json").write_bytes((tmp_path / "out" / "result.json").read_bytes())
+    (stored / "speed.json").write_text(json.dumps(BENCHMARK))
+    block = "before\n<!-- table:{} -->\nold\n<!-- /table -->\nafter\n"
+    (tmp_path / "README.md").write_text(block.format("quality") + block.format("speed") + block.format("colour"))
+    return tmp_path
+
+
+def test_blocks_are_filled_from_what_is_stored(project):
+    changed = documents.write(project)
+    text = (project / "README.md").read_text()
+    assert "| tiny | JPEG |" in text and "| mend-s | 512x512 | 0.25 | 0.95 | 21.0 | 180 |" in text
+    assert text.count("before") == text.count("after") == 3
+    assert text.count("old") == 1, "nothing is stored for colour, so that block stays"
+    names = {path.name for path in changed}
+    assert {"README.md", "gray.md", "published-dcsc.md", "published-mdu.md"} <= names
+
+
+def test_a_second_time_nothing_changes(project):
+    documents.write(project)
+    assert documents.write(project) == []
+
+
+def test_an_open_block_is_an_error():
+    with pytest.raises(InvalidOption, match="close the block"):
+        documents.fill("<!-- table:quality -->\n", {})
+
+
+def test_missing_or_broken_results_are_named(tmp_path):
+    with pytest.raises(MissingData, match="jpegmend evaluate"):
+        documents.results([tmp_path / "none"])
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(MissingData, match="broken.json"):
+        documents.results([tmp_path])
+
+
+def test_infinite_scores_survive_as_exact_or_empty(tmp_path, picture_set):
+    from jpegmend.evaluation.results import Result
+
+    made = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "out", qualities=[(10,)])
+    row = made.means[0]
+    row.scores["psnr"] = float("inf")
+    made.save(tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text())["means"][0]["scores"]["psnr"] is None
+    assert np.isnan(Result.read(tmp_path / "r.json").means[0].scores["psnr"])
