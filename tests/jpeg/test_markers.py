@@ -157,6 +157,25 @@ def test_three_tables_for_three_components(stored):
     assert image.components[2].table[0].tolist() == [300, 301, 305, 306, 314, 315, 327, 328]
 
 
+def test_components_of_one_name_are_taken_in_order(stored):
+    """Some writers number nothing; libjpeg reads their files."""
+    data = bytearray(stored["huffman"])
+    frame, scan = frame_at(stored["huffman"]), stored["huffman"].index(b"\xff\xda")
+    for i in range(3):
+        data[frame + 10 + 3 * i] = data[scan + 5 + 2 * i] = 7
+    found, plain = jpeg.read(bytes(data)), jpeg.read(stored["huffman"])
+    for a, b in zip(found.components, plain.components, strict=True):
+        assert np.array_equal(a.levels, b.levels) and np.array_equal(a.table, b.table)
+
+
+def test_a_scan_of_an_unknown_component_is_damage(stored):
+    scan = stored["huffman"].index(b"\xff\xda")
+    data = bytearray(stored["huffman"])
+    data[scan + 5] = 99
+    with pytest.raises(errors.DamagedJpeg, match="does not have"):
+        jpeg.read(bytes(data))
+
+
 BROKEN = {
     "empty header": (b"\xff\xd8\xff\xd9", "no frame header"),
     "cut in the header": (None, "inside its"),

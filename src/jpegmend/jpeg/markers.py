@@ -198,11 +198,7 @@ class _Reading:
             _damaged("picture data before a frame header")
         if not body or not 1 <= body[0] <= 4 or len(body) != 4 + 2 * body[0]:
             _damaged("a scan header of a wrong length")
-        identifiers = [part[0] for part in self.frame.parts]
-        names = body[1 : 1 + 2 * body[0] : 2]
-        if any(name not in identifiers for name in names) or len(set(names)) != len(names):
-            _damaged("a scan of a component that the frame does not have")
-        chosen = tuple(identifiers.index(name) for name in names)
+        chosen = self._scanned(body[1 : 1 + 2 * body[0] : 2])
         for index in chosen:
             slot = self.frame.parts[index][3]
             if index not in self.used_tables:
@@ -214,6 +210,17 @@ class _Reading:
         first, last, approximation = body[-3], body[-2], body[-1]
         self.scans.append(Scan(chosen, first, last, approximation >> 4 > 0, complete=False))
         self.open_scan = True
+
+    def _scanned(self, names: bytes) -> tuple[int, ...]:
+        """Indices of the components of these names; of components named alike, as some writers do, in order."""
+        assert self.frame is not None
+        chosen: list[int] = []
+        for name in names:
+            match = [i for i, part in enumerate(self.frame.parts) if part[0] == name and i not in chosen]
+            if not match:
+                _damaged("a scan of a component that the frame does not have")
+            chosen.append(match[0])
+        return tuple(chosen)
 
     def header(self) -> Header:
         if self.frame is None:
@@ -276,8 +283,6 @@ def _check_frame(frame: _Frame, max_pixels: int) -> None:
         raise UnsupportedJpeg(f"the picture is {size}; sides up to {_LARGEST_SIDE} are read")
     if len(frame.parts) not in (1, 3, 4):
         raise UnsupportedJpeg(f"{len(frame.parts)} colour components; 1, 3 and 4 are read")
-    if len({part[0] for part in frame.parts}) != len(frame.parts):
-        _damaged("two components of the same name")
     if any(not (1 <= h <= 4 and 1 <= v <= 4 and slot <= 3) for _, h, v, slot in frame.parts):
         _damaged("sampling factors or table numbers outside what JPEG allows (1 to 4, 0 to 3)")
 
