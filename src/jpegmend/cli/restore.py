@@ -133,7 +133,7 @@ def _restore_all(jobs: list[Job], options: dict[str, Any], telling: _Output) -> 
     with Bar(len(jobs), shown=not (telling.quiet or telling.as_json)) as bar:
         for job in jobs:
             try:
-                _check_apart(job, inputs)
+                _check_place(job, inputs, telling.overwrite)
                 line = _restore_one(job, options, telling, bar)
             except InvalidOption:
                 raise
@@ -149,10 +149,13 @@ def _restore_all(jobs: list[Job], options: dict[str, Any], telling: _Output) -> 
     return SOME_FAILED if failed else DONE
 
 
-def _check_apart(job: Job, inputs: list[Path]) -> None:
-    """A result never takes the place of anything that is an input of this run, whatever it is called."""
+def _check_place(job: Job, inputs: list[Path], overwrite: bool) -> None:
+    """A result never takes the place of an input of this run, whatever it is called; told before any work is done."""
     if job.target == STANDARD or not job.target.exists():
         return
+    from jpegmend.restoration.output import check_place
+
+    check_place(job.target, overwrite=overwrite)
     if any(source != STANDARD and source.exists() and source.samefile(job.target) for source in inputs):
         raise OutputError(f"{job.target} is an input; inputs are never overwritten, choose another -o")
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend import planes as arithmetic
-from jpegmend.restoration.observe import PixelScene
+from jpegmend.restoration.observe import PixelScene, Scene
 from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
 
@@ -47,6 +47,21 @@ def look(read: Callable[[Window], Floats], height: int, width: int) -> Guess | N
     if quality is None or confidence < CONFIDENT:
         return None
     return Guess(int(quality), (int(offset[0]), int(offset[1])), float(confidence))
+
+
+def look_at(scene: Scene) -> Guess | None:
+    """Judge the first plane of a scene, which must be gray or luma; None also for any other colour."""
+    if scene.colour not in ("gray", "ycbcr"):
+        return None
+    plane = scene.planes[0]
+    return look(lambda window: scene.read(0, window), plane.rows, plane.columns)
+
+
+def conflict(stated: int | None, found: Guess | None) -> str | None:
+    """In words, that the tables (their nearest quality) promise far more than the pixels show; else None."""
+    if stated is None or found is None or found.quality > stated - FAR_BELOW:
+        return None
+    return f"the tables say quality {stated}, the pixels {found.quality}"
 
 
 def middle(height: int, width: int) -> Window:

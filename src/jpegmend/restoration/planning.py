@@ -39,7 +39,7 @@ def plan_pixels(pixels: Pixels, options: Options) -> Plan:
     if options.consistent:
         raise InvalidOption(f"consistent=True needs a JPEG file; this is {pixels.format}, which has no tables")
     values = pixels.values
-    found = _look_at(PixelScene(values, 50, (0, 0), (1, 1)))
+    found = guess.look_at(PixelScene(values, 50, (0, 0), (1, 1)))
     quality = options.quality or (found.quality if found else None)
     offset = found.offset if found else (0, 0)
     scene = PixelScene(values, quality or 100, offset, guess.guess_sampling(values, offset))
@@ -65,7 +65,7 @@ def plan_jpeg(image: JpegImage, options: Options) -> Plan:
     convert, note = (colour.choose(scene.colour), "")
     if scene.colour in ("cmyk", "ycck"):
         convert, note = colour.choose_ink(image)
-    found = _look_at(scene) if scene.colour in ("gray", "ycbcr") else None
+    found = guess.look_at(scene)
     plan = Plan(
         scene=scene,
         convert=convert,
@@ -86,9 +86,9 @@ def _believe(plan: Plan, image: JpegImage, options: Options) -> Plan:
         return replace(plan, estimated=True, consistent=False, consistent_why=why)
     stated, _ = nearest_quality(image.components[0].table)
     found = plan.guess
-    if found is None or found.quality > stated - guess.FAR_BELOW:
+    said = guess.conflict(stated, found)
+    if found is None or said is None:
         return plan
-    said = f"the tables say quality {stated}, the pixels {found.quality}"
     plan = replace(
         plan,
         estimated=True,
@@ -117,9 +117,5 @@ def _decide_consistency(plan: Plan, options: Options) -> Plan:
     if options.consistent and plan.shifted:
         # The grid of the file and the grid the network would be shown exclude each other; the caller's word counts.
         plan = replace(plan, shifted=False, estimated=False)
-    return replace(plan, consistent=options.consistent, consistent_why=f"{'on' if options.consistent else 'off'}: as asked")
-
-
-def _look_at(scene: Scene) -> Guess | None:
-    plane = scene.planes[0]
-    return guess.look(lambda window: scene.read(0, window), plane.rows, plane.columns)
+    word = "on" if options.consistent else "off"
+    return replace(plan, consistent=options.consistent, consistent_why=f"{word}: as asked")

@@ -1,0 +1,157 @@
+"""``inspect``: what a file is, without restoring it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jpegmend.jpeg import JpegImage
+from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.restoration import guess, metadata
+from jpegmend.restoration.observe import JpegScene, PixelScene, Scene
+from jpegmend.restoration.options import MAX_PIXELS, Options
+from jpegmend.restoration.sources import Pixels, Source, open_source
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentFacts:
+    """One component of a JPEG file."""
+
+    identifier: int
+    sampling: tuple[int, int]
+    """Vertical and horizontal sampling factor, as in the file."""
+    size: tuple[int, int]
+    """Rows and columns of its own samples."""
+    quality: int
+    """The libjpeg quality whose table is nearest to its own."""
+    exact: bool
+    """Whether it is exactly that quality's table."""
+    table: tuple[tuple[int, ...], ...]
+    """Quantisation steps, 8 rows of 8, low frequencies first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What a file is."""
+
+    format: str
+    width: int
+    height: int
+    colour: str
+    """gray, ycbcr, rgb, cmyk or ycck."""
+    coding: str | None
+    """baseline, extended or progressive, with ", arithmetic" where it is; None if no JPEG."""
+    sampling: str | None
+    scans: int | None
+    restart_interval: int | None
+    components: tuple[ComponentFacts, ...]
+    quality: int | None
+    """Of libjpeg, nearest to the luma table; None if no JPEG."""
+    quality_exact: bool | None
+    estimated_quality: int | None
+    """What the pixels look like, 1..100; None where they show no compression."""
+    grid: tuple[int, int] | None
+    """Row and column of the picture where the 8x8 blocks of that compression begin."""
+    conflict: str | None
+    """What the tables and the pixels disagree on: the mark of a file that was compressed twice."""
+    metadata: dict[str, str]
+    """What the file carries, in a few words each."""
+    lost: float
+    """Share of the picture that never arrived, 0..1."""
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values only, for JSON."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """For people: a few indented lines, without a line end at the last."""
+        lines = [f"{self.width} x {self.height} pixels, {self.format}, {self.colour}"]
+        if self.coding:
+            restarts = f", restart every {self.restart_interval} MCUs" if self.restart_interval else ""
+            lines.append(f"{self.coding}, {self.sampling}, {self.scans} scan{'s' * (self.scans != 1)}{restarts}")
+        for number, part in enumerate(self.components, 1):
+            kind = "exactly" if part.exact else "nearest to"
+            v, h = part.sampling
+            size = f"{part.size[1]} x {part.size[0]}"
+            lines.append(f"component {number}: {size}, sampling {h}x{v}, table {kind} libjpeg quality {part.quality}")
+        if self.components:
+            lines += [f"  {' '.join(f'{step:3d}' for step in row)}" for row in self.components[0].table]
+        lines.append(self._seen())
+        if self.conflict:
+            lines.append(f"compressed twice: {self.conflict}")
+        lines += [f"{name}: {words}" for name, words in self.metadata.items()]
+        if self.lost:
+            lines.append(f"{self.lost:.0%} of the picture never arrived")
+        lines += [f"note: {warning}" for warning in self.warnings]
+        return "\n".join(f"  {line}" for line in lines)
+
+    def _seen(self) -> str:
+        if self.estimated_quality is None:
+            return "by its pixels: no trace of compression that could be named"
+        return f"by its pixels: quality about {self.estimated_quality}, blocks begin at {self.grid}"
+
+
+def inspect(source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = False) -> Inspection:
+    """Say what a picture file is; takes what :func:`jpegmend.restore` takes.
+
+    Raises:
+        InputError: it cannot be read, is no picture, damaged (``strict``), too large or of a kind that is not read.
+    """
+    opened = open_source(source, Options(max_pixels=max_pixels, strict=strict))
+    described = metadata.describe(opened)
+    scene: Scene
+    if isinstance(opened, Pixels):
+        scene = PixelScene(opened.values, 50, (0, 0), (1, 1))
+        carried, warnings, facts = opened.metadata, opened.warnings, {"colour": scene.colour}
+    else:
+        scene = JpegScene(opened)
+        carried, warnings, facts = opened.header.metadata, opened.warnings, _frame(opened)
+    found = guess.look_at(scene)
+    return Inspection(
+        **{"scans": None, "restart_interval": None, "components": (), **described, **facts},
+        width=scene.width,
+        height=scene.height,
+        estimated_quality=found.quality if found else None,
+        grid=found.offset if found else None,
+        conflict=guess.conflict(described["quality"], found),
+        metadata=_words(carried),
+        warnings=warnings,
+    )
+
+
+def _frame(image: JpegImage) -> dict[str, Any]:
+    header = image.header
+    components = []
+    for part in image.components:
+        quality, exact = nearest_quality(part.table, chroma=bool(components) and header.colour in ("ycbcr", "ycck"))
+        components.append(
+            ComponentFacts(
+                identifier=part.identifier,
+                sampling=(part.vertical, part.horizontal),
+                size=(part.rows, part.columns),
+                quality=quality,
+                exact=exact,
+                table=tuple(tuple(int(step) for step in row) for row in part.table),
+            )
+        )
+    return {
+        "colour": header.colour,
+        "scans": header.scans,
+        "restart_interval": header.restart_interval,
+        "components": tuple(components),
+    }
+
+
+def _words(carried: Any) -> dict[str, str]:
+    """Metadata in a few words, only what there is."""
+    density = carried.density
+    found = {
+        "icc profile": f"{len(carried.icc)} bytes" if carried.icc else "",
+        "exif": f"{len(carried.exif)} bytes" if carried.exif else "",
+        "orientation": str(carried.orientation) if carried.orientation != 1 else "",
+        "xmp": f"{len(carried.xmp)} bytes" if carried.xmp else "",
+        "density": f"{density[0]} x {density[1]} {density[2]}" if density else "",
+        "comment": "; ".join(comment.decode("utf-8", "replace") for comment in carried.comments),
+    }
+    return {name: words for name, words in found.items() if words}
