@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from jpegmend import cli
+from jpegmend.cli.evaluate import choose
+from jpegmend.cli.lists import spread
+from jpegmend.errors import InvalidOption
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / "a.png")
+    return folder
+
+
+def test_several_values_after_one_option(pictures, tmp_path, capsys):
+    words = ["evaluate", "--model", "jpeg", "--data", str(pictures), "--quality", "10", "30"]
+    assert cli.run([*words, "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "| set (1) | 10 | JPEG |" in printed and "| set (1) | 30 | JPEG |" in printed
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_table_is_printed_with_ours(pictures, tmp_path, capsys):
+    named = pictures.rename(tmp_path / "Classic5")
+    words = ["evaluate", "--table", "mdu:I", "--data", str(named), "--out", str(tmp_path / "out")]
+    assert cli.run(words) == 0
+    printed = capsys.readouterr().out
+    (jpeg,) = [line for line in printed.splitlines() if line.startswith("| Classic5 | 10 | JPEG |")]
+    cells = [cell.strip() for cell in jpeg.split("|")]
+    assert cells[4] == "27.82" and float(cells[5]) > 0 and cells[6] == f"{float(cells[5]) - 27.82:+.2f}"
+
+
+def test_lists_of_names(capsys):
+    for words, name in (
+        (["--table", "list"], "dual:1"),
+        (["--protocol", "list"], "do-no-harm"),
+        (["--task", "list"], "faces"),
+    ):
+        assert cli.run(["evaluate", *words]) == 0
+        assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("colour", "sampling", "name"),
+    [("y", None, "papers-gray"), ("rgb", None, "rgb-420"), ("rgb", "4:4:4", "rgb-444"), (None, "420", "rgb-420")],
+)
+def test_colour_and_sampling_pick_the_protocol(colour, sampling, name):
+    assert choose(None, colour, sampling).name == name
+
+
+def test_contradicting_options_are_refused():
+    with pytest.raises(InvalidOption, match="leave --colour"):
+        choose("papers-gray", "rgb", None)
+    with pytest.raises(InvalidOption, match="422"):
+        choose(None, "rgb", "422")
+    assert cli.run(["evaluate", "--table", "none"]) == 2
+
+
+def test_nothing_to_measure_is_an_error(capsys):
+    assert cli.run(["evaluate", "--model", "jpeg"]) == 1
+    assert "--data" in capsys.readouterr().err
+
+
+def test_a_benchmark_is_printed_and_kept(tmp_path, capsys):
+    words = ["benchmark", "--model", "jpeg", "--size", "32", "64x48", "--repeats", "1", "--no-memory"]
+    assert cli.run([*words, "--json", str(tmp_path / "b.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "| jpeg | 32x32 |" in printed and "| jpeg | 64x48 |" in printed and (tmp_path / "b.json").exists()
+
+
+def test_negative_numbers_and_what_follows_two_dashes_are_left_alone():
+    assert spread(["--size", "1", "-2", "--", "3"], ["--size"]) == ["--size", "1", "--size", "-2", "--", "3"]
