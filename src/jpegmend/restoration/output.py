@@ -1,136 +1,140 @@
-"""The result becomes a file: PNG, TIFF, WebP or JPEG, with all the input carried that the format can hold.
+"""The way out: a restored picture and what its file carried, written whole or not at all.
 
-Pixels here are uint8 or uint16 over their whole range. A file appears under its name only when it is whole.
+Pixels are whole numbers here, 0..255 or 0..65535. A file appears under its name only when it is complete; what was
+there before is replaced only where that was asked for.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from os import PathLike
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend.errors import OutputError
+from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.jpeg import Metadata
-from jpegmend.restoration import png, tiff
+from jpegmend.restoration import lossy, png, tiff
+from jpegmend.restoration.depth import to_bits
+from jpegmend.restoration.target import check_target, open_target
 
-SUFFIXES = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg"}
-"""Which format a suffix stands for."""
+__all__ = ["SUFFIXES", "check_target", "find_format", "write"]
 
-_DEEP = ("png", "tiff")
-_NO_SUBSAMPLING = 0
+SUFFIXES = {
+    ".png": "png",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".webp": "webp",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+}
+"""Which format a file name asks for."""
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
+@dataclass(frozen=True)
+class _Format:
+    """What a format can hold."""
+
+    largest: int
+    """Pixels a side."""
+    deep: bool
+    """Whether it holds 16 bits a sample."""
+    transparent: bool
+    write: Callable[[BinaryIO, NDArray[Any], Metadata, int], tuple[str, ...]]
+    """Stream, pixels, metadata, and the quality of a lossy format or the bits of another; says what it left out."""
 
 
 def write(
-    pixels: Pixels,
+    pixels: NDArray[Any],
     metadata: Metadata,
-    target: str | PathLike[str] | IO[bytes],
+    target: str | Path | BinaryIO,
     *,
     format: str | None = None,
-    bits: int = 8,
+    bits: int | None = None,
     overwrite: bool = False,
     strip: bool = False,
-    quality: int = 95,
-) -> Path | None:
-    """Write pixels ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` to a file or an open binary stream.
+    quality: int | None = None,
+) -> tuple[str, ...]:
+    """Write pixels as PNG, TIFF, WebP or JPEG, and return what of the metadata could not be kept, in words.
 
-    ``format`` is ``png``, ``tiff``, ``webp`` or ``jpeg``; without it the suffix decides, and a stream gets PNG.
-    ``bits`` is 8, or 16 for PNG and TIFF, and must be the depth of ``pixels``; ``quality`` (1..100) is that of JPEG
-    and WebP. ``strip`` leaves out all metadata. A file that exists is replaced only with ``overwrite``; it is
-    written beside its place first, so a failure leaves nothing behind. Returns the path, None for a stream.
+    ``pixels``: uint8 or uint16, ``[H, W]`` gray, ``[H, W, 3]`` RGB or ``[H, W, 4]`` RGBA. ``target``: a path, or a
+    binary file that is only written to. ``format``: "png", "tiff", "webp" or "jpeg"; None goes by the suffix, and is
+    PNG for a file. ``bits``: 8 or 16 a sample; None for those of ``pixels`` where the format holds them. ``strip``
+    drops all metadata but the ICC profile, without which the colours would be others. ``quality``: 1..100, for JPEG
+    (default 95, 4:4:4) and WebP (default 95; 100 is lossless).
 
-    Raises:
-        OutputError: the place is taken or cannot be written, or the format cannot hold this picture.
+    A path gets the whole file or nothing: it is written beside its place and then moved there. A symbolic link is
+    replaced, not followed. Raises ``OutputError`` (there is something and not ``overwrite``; a format cannot hold
+    this picture; the disk says no) and ``InvalidOption`` (bits, quality).
     """
-    path = None if hasattr(target, "write") else Path(target)  # type: ignore[arg-type]
-    chosen = _format(path, format)
-    _check(pixels, chosen, bits)
-    carried = Metadata() if strip else metadata
-    writer = _WRITERS[chosen]
-    try:
-        if path is None:
-            writer(target, pixels, carried, quality)  # type: ignore[arg-type]
-            return None
-        with _appear(path, overwrite) as stream:
-            writer(stream, pixels, carried, quality)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{path or 'output'} cannot be written as {chosen}: {error}") from error
-    return path
+    name = find_format(None if hasattr(target, "write") else target, format)
+    _check_options(bits, quality)
+    kind = _FORMATS[name]
+    depth = bits or (pixels.dtype.itemsize * 8 if kind.deep else 8)
+    _check_fit(name, kind, pixels, depth)
+    left_out: tuple[str, ...] = ()
+    kept = replace(Metadata(), icc=metadata.icc) if strip else metadata
+    if kept.icc and not _profile_fits(kept.icc, pixels):
+        kept = replace(kept, icc=None)
+        left_out = ("the ICC profile, which is for another kind of colour than the output has",)
+    choice = depth if kind.deep else quality or lossy.DEFAULT_QUALITY
+    if not isinstance(target, str | Path):
+        return left_out + kind.write(target, pixels, kept, choice)
+    with open_target(Path(target), overwrite=overwrite) as stream:
+        return left_out + kind.write(stream, pixels, kept, choice)
 
 
-def check_place(path: Path, *, overwrite: bool) -> None:
-    """Say early that a file could not be written: before minutes are spent on its picture.
+def find_format(target: object, format: str | None = None) -> str:
+    """The format to write: the one asked for, else the suffix's, else PNG where ``target`` is None.
 
-    Raises:
-        OutputError: it exists and may not be replaced, or its place is a folder.
+    >>> find_format("photo.restored.tif")
+    'tiff'
+
+    Raises ``OutputError`` for unknown formats and suffixes, and where the two contradict each other.
     """
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; give a file name, or end it in / to write into it")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; choose another name, or allow it to be replaced (--overwrite)")
+    if format is not None and format not in _FORMATS:
+        raise OutputError(f"no output format {format!r}; there are: {', '.join(_FORMATS)}")
+    if target is None:
+        return format or "png"
+    suffix = Path(str(target)).suffix
+    by_suffix = SUFFIXES.get(suffix.lower())
+    if format is None and by_suffix is None:
+        raise OutputError(
+            f"no output format has the suffix {suffix!r}; use one of {', '.join(SUFFIXES)}, or name a format"
+        )
+    if format and by_suffix and format != by_suffix:
+        raise OutputError(f"{target}: the suffix says {by_suffix}, but {format} was asked for; change one of them")
+    return format or str(by_suffix)
 
 
-def _format(path: Path | None, format: str | None) -> str:
-    chosen = format or ("png" if path is None else SUFFIXES.get(path.suffix.lower()))
-    if chosen not in _WRITERS:
-        found = f"format {format!r}" if format else f"the suffix of {path}"
-        raise OutputError(f"{found} is none that is written; there are: {', '.join(_WRITERS)} ({', '.join(SUFFIXES)})")
-    return chosen
+def _check_options(bits: int | None, quality: int | None) -> None:
+    if bits not in (None, 8, 16):
+        raise InvalidOption(f"{bits} bits; allowed: 8, 16")
+    if quality is not None and not 1 <= quality <= 100:
+        raise InvalidOption(f"output quality {quality}; it goes from 1 to 100")
 
 
-def _check(pixels: Pixels, format: str, bits: int) -> None:
-    if bits not in (8, 16) or pixels.dtype.itemsize * 8 != bits:
-        raise OutputError(f"{bits} bits were asked for and the pixels have {pixels.dtype.itemsize * 8}; 8 and 16 exist")
-    if bits == 16 and format not in _DEEP:
-        raise OutputError(f"{format} holds 8 bits a sample; for 16 choose {' or '.join(_DEEP)}")
-    if format == "jpeg" and pixels.ndim == 3 and pixels.shape[2] == 4:
-        raise OutputError("jpeg holds no transparency; choose png, tiff or webp")
+def _check_fit(name: str, kind: _Format, pixels: NDArray[Any], bits: int) -> None:
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] not in ((), (3,), (4,)) or 0 in pixels.shape:
+        found = f"{pixels.dtype} {list(pixels.shape)}"
+        raise OutputError(f"pixels are {found}; allowed: uint8 or uint16, [H, W], [H, W, 3] or [H, W, 4]")
+    if bits == 16 and not kind.deep:
+        raise OutputError(f"{name} holds 8 bits a sample; use png or tiff for 16")
+    height, width = pixels.shape[:2]
+    if max(height, width) > kind.largest:
+        raise OutputError(f"{width}x{height} pixels; {name} holds {kind.largest} a side at most, png and tiff more")
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and not kind.transparent:
+        raise OutputError(f"{name} holds no transparency; use png, tiff or webp")
 
 
-@contextmanager
-def _appear(path: Path, overwrite: bool) -> Iterator[IO[bytes]]:
-    """A stream whose bytes stand under ``path`` once the block ends well, and nowhere if it does not."""
-    check_place(path, overwrite=overwrite)
-    partial = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.partial")
-    try:
-        # Opened like this, and not by tempfile, the file has the permissions every new file has.
-        with partial.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        if overwrite:
-            partial.replace(path)
-        else:
-            _claim(partial, path)
-    finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+def _profile_fits(profile: bytes, pixels: NDArray[Any]) -> bool:
+    """Whether an ICC profile is for this number of channels: bytes 16..19 name its colour space (ICC.1, 7.2.6)."""
+    return profile[16:20] == (b"GRAY" if pixels.ndim == 2 else b"RGB ")
 
 
-def _claim(partial: Path, path: Path) -> None:
-    """Give the file its name unless something has taken it meanwhile; the check and the act are one."""
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        check_place(path, overwrite=False)
-        raise
-    except OSError:
-        # A file system without hard links: reserve the name, then take it over.
-        with path.open("xb"):
-            pass
-        partial.replace(path)
-
-
-def _write_png(stream: IO[bytes], pixels: Pixels, metadata: Metadata, quality: int) -> None:
+def _write_png(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, bits: int) -> tuple[str, ...]:
     chunks: list[png.Chunk] = []
     if metadata.icc:
         chunks.append(png.profile_chunk(metadata.icc))
@@ -140,54 +144,38 @@ def _write_png(stream: IO[bytes], pixels: Pixels, metadata: Metadata, quality: i
         chunks.append((b"eXIf", metadata.exif))
     if metadata.xmp:
         chunks.append(png.international_chunk("XML:com.adobe.xmp", metadata.xmp))
-    chunks += [png.text_chunk("Comment", _text(comment)) for comment in metadata.comments]
-    png.write(stream, pixels, chunks)  # type: ignore[arg-type]
+    chunks += [png.text_chunk("Comment", comment_text(comment)) for comment in metadata.comments]
+    png.write(stream, pixels, bits, chunks)
+    return ("the extended part of its XMP",) if metadata.extended_xmp else ()
 
 
-def _write_tiff(stream: IO[bytes], pixels: Pixels, metadata: Metadata, quality: int) -> None:
-    comment = _text(metadata.comments[0]) if metadata.comments else None
-    tiff.write(stream, pixels, metadata, comment)
+def _write_tiff(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, bits: int) -> tuple[str, ...]:
+    return tiff.write(stream, to_bits(pixels, bits), metadata, "\n".join(map(comment_text, metadata.comments)))
 
 
-def _write_webp(stream: IO[bytes], pixels: Pixels, metadata: Metadata, quality: int) -> None:
-    _save_by_pillow(stream, pixels, metadata, "WEBP", quality=quality, method=4)
+def _write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
+    return lossy.write_webp(stream, to_bits(pixels, 8), metadata, quality)
 
 
-def _write_jpeg(stream: IO[bytes], pixels: Pixels, metadata: Metadata, quality: int) -> None:
-    extra: dict[str, Any] = {"quality": quality, "subsampling": _NO_SUBSAMPLING, "optimize": False}
-    if metadata.density and metadata.density[2] != "aspect":
-        per_inch = 2.54 if metadata.density[2] == "dpcm" else 1.0
-        extra["dpi"] = tuple(round(number * per_inch) for number in metadata.density[:2])
-    if metadata.comments:
-        extra["comment"] = metadata.comments[0]
-    _save_by_pillow(stream, pixels, metadata, "JPEG", **extra)
+def _write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
+    return lossy.write_jpeg(stream, to_bits(pixels, 8), metadata, quality)
 
 
-def _save_by_pillow(stream: IO[bytes], pixels: Pixels, metadata: Metadata, format: str, **extra: Any) -> None:
-    from PIL import Image
+def comment_text(comment: bytes) -> str:
+    """A comment of a JPEG as text: UTF-8 where it is that, else Latin-1, which any bytes are.
 
-    if metadata.icc:
-        extra["icc_profile"] = metadata.icc
-    if metadata.exif:
-        extra["exif"] = b"Exif\0\0" + metadata.exif
-    if metadata.xmp:
-        extra["xmp"] = metadata.xmp
-    buffer = io.BytesIO()  # Pillow moves back and forth in what it writes, and a pipe cannot
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format, **extra)
-    stream.write(buffer.getbuffer())
-
-
-def _text(comment: bytes) -> str:
-    """A JPEG comment has no stated encoding: UTF-8 where it is that, else Latin-1."""
+    >>> comment_text(b"caf\\xe9") == comment_text(b"caf\\xc3\\xa9")
+    True
+    """
     try:
         return comment.decode()
     except UnicodeDecodeError:
         return comment.decode("latin-1")
 
 
-_WRITERS: Mapping[str, Callable[[IO[bytes], Pixels, Metadata, int], None]] = {
-    "png": _write_png,
-    "tiff": _write_tiff,
-    "webp": _write_webp,
-    "jpeg": _write_jpeg,
+_FORMATS = {
+    "png": _Format(2**31 - 1, True, True, _write_png),
+    "tiff": _Format(2**31 - 1, True, True, _write_tiff),
+    "webp": _Format(16383, False, True, _write_webp),
+    "jpeg": _Format(65500, False, False, _write_jpeg),
 }

@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegmend.restoration.depth import to_bits
+
 Bytes = NDArray[np.uint8]
 Chunk = tuple[bytes, bytes]
 
@@ -25,20 +27,19 @@ _COLOUR_TYPE = {1: 0, 3: 2, 4: 6}  # samples a pixel -> gray, RGB, RGBA
 _NONE, _SUB, _UP, _AVERAGE, _PAETH = range(5)
 
 
-def write(stream: BinaryIO, pixels: NDArray[Any], chunks: Sequence[Chunk] = ()) -> None:
-    """Write pixels as a PNG, with the given chunks between the header and the picture.
+def write(stream: BinaryIO, pixels: NDArray[Any], bits: int, chunks: Sequence[Chunk] = ()) -> None:
+    """Write pixels as a PNG of 8 or 16 bits a sample, with the given chunks between the header and the picture.
 
     ``pixels`` is ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]``, uint8 or uint16; ``chunks`` are pairs of a four-letter
     name and a body. The stream is written in order and never moved back, so a pipe will do.
 
     >>> import io
     >>> file = io.BytesIO()
-    >>> write(file, np.zeros((2, 3), np.uint8))
+    >>> write(file, np.zeros((2, 3), np.uint8), 8)
     >>> file.getvalue()[12:16]
     b'IHDR'
     """
     samples = pixels.shape[2] if pixels.ndim == 3 else 1
-    bits = pixels.dtype.itemsize * 8
     height, width = pixels.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, bits, _COLOUR_TYPE[samples], 0, 0, 0)
     stream.write(_SIGNATURE)
@@ -48,7 +49,7 @@ def write(stream: BinaryIO, pixels: NDArray[Any], chunks: Sequence[Chunk] = ()) 
     # Run lengths and Huffman codes only: on filtered photos this is a little smaller than level 1 with string
     # matching, and 1.6 times as fast; level 6 gains 1 % for four times the time (measured on 4 photos of 1 MP).
     compressor = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
-    for strip in _filtered_strips(pixels, samples * bits // 8):
+    for strip in _filtered_strips(pixels, samples, bits):
         body = compressor.compress(strip.data)
         if body:
             _write_chunk(stream, b"IDAT", body)
@@ -91,13 +92,14 @@ def _write_chunk(stream: BinaryIO, name: bytes, body: bytes) -> None:
     stream.write(struct.pack(">I", zlib.crc32(body, zlib.crc32(name))))
 
 
-def _filtered_strips(pixels: NDArray[Any], pixel_bytes: int) -> Iterator[Bytes]:
+def _filtered_strips(pixels: NDArray[Any], samples: int, bits: int) -> Iterator[Bytes]:
     """Rows in strips, each row led by the number of its filter: ``[rows, 1 + row bytes]``."""
+    pixel_bytes = samples * bits // 8
     height, row_bytes = pixels.shape[0], pixels.shape[1] * pixel_bytes
     rows = max(1, _STRIP_BYTES // row_bytes)
     above = np.zeros((1, row_bytes), np.uint8)
     for top in range(0, height, rows):
-        strip = _big_endian_bytes(pixels[top : top + rows], row_bytes)
+        strip = _big_endian_bytes(to_bits(pixels[top : top + rows], bits), row_bytes)
         yield _filter(np.concatenate([above, strip]), pixel_bytes)
         above = strip[-1:].copy()
 

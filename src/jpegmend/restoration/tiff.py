@@ -1,79 +1,87 @@
-"""TIFF, 8 and 16 bits, through tifffile, with the tags that say where a picture comes from."""
+"""TIFF, by tifffile: 8 or 16 bits a sample, compressed without loss.
+
+Of EXIF it keeps the texts that are tags of TIFF itself; a whole EXIF directory would have to be laid out anew.
+"""
 
 from __future__ import annotations
 
 import io
-from typing import IO, Any
+from typing import Any, BinaryIO
 
-import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from jpegmend.jpeg import Metadata
 
-_XMP, _ORIENTATION = 700, 274
-_BYTE, _ASCII, _SHORT = 1, 2, 3
-_DESCRIPTION = 270
-_NOTES = (_DESCRIPTION, 271, 272, 306, 315, 33432)
-"""Description, make, model, date, artist, copyright. The exposure data of EXIF lies in a directory of its own, which
-tifffile does not write: it is not carried into TIFF."""
-
-_ROWS_BYTES = 1 << 20
+_ICC, _XMP, _DESCRIPTION, _ORIENTATION = 34675, 700, 270, 274
+_UNDEFINED, _BYTE, _ASCII, _SHORT = 7, 1, 2, 3
+_TEXTS = {_DESCRIPTION: "description", 271: "make", 272: "model", 306: "date", 315: "artist", 33432: "copyright"}
+"""Texts of EXIF's first directory that TIFF has under the same numbers."""
+_STRIP_BYTES = 1 << 20
 
 
-def write(stream: IO[bytes], pixels: NDArray[Any], metadata: Metadata, comment: str | None) -> None:
-    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]``, uint8 or uint16, compressed without loss (deflate)."""
+def write(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, comment: str) -> tuple[str, ...]:
+    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]``, uint8 or uint16, as it is; say in words what was left out."""
     import tifffile
 
-    extra: dict[str, Any] = {}
-    if metadata.icc:
-        extra["iccprofile"] = metadata.icc
+    tags, left_out = _gather_tags(metadata, comment)
+    options: dict[str, Any] = {}
     if metadata.density:
-        extra["resolution"] = metadata.density[:2]
-        extra["resolutionunit"] = {"dpi": 2, "dpcm": 3, "aspect": 1}[metadata.density[2]]
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        extra["extrasamples"] = ["unassalpha"]
-    # tifffile needs to move in what it writes; a pipe cannot.
-    seekable = stream if stream.seekable() else io.BytesIO()
+        x, y, unit = metadata.density
+        options["resolution"] = (x, y)
+        options["resolutionunit"] = {"dpi": "INCH", "dpcm": "CENTIMETER", "aspect": "NONE"}[unit]
+    # tifffile moves back in its file to fill in offsets; a pipe cannot.
+    seekable = stream.seekable()
+    file = stream if seekable else io.BytesIO()
     tifffile.imwrite(
-        seekable,
-        np.ascontiguousarray(pixels),
+        file,
+        pixels,
         photometric="minisblack" if pixels.ndim == 2 else "rgb",
+        extrasamples=["unassalpha"] if pixels.shape[2:] == (4,) else None,
         compression="zlib",
-        rowsperstrip=max(1, _ROWS_BYTES // max(1, pixels[0].nbytes)),
+        predictor=True,
+        rowsperstrip=max(1, _STRIP_BYTES // (pixels[0].size * pixels.itemsize)),
         metadata=None,
-        extratags=_tags(metadata, comment),
-        **extra,
+        software="jpegmend",
+        extratags=tags,
+        **options,
     )
-    if isinstance(seekable, io.BytesIO) and seekable is not stream:
-        stream.write(seekable.getbuffer())
+    if isinstance(file, io.BytesIO) and not seekable:
+        stream.write(file.getbuffer())
+    return left_out
 
 
-def _tags(metadata: Metadata, comment: str | None) -> list[tuple[int, int, int, Any, bool]]:
-    """Tags as tifffile takes them: code, type, count, value, whether only on the first page."""
-    tags: list[tuple[int, int, int, Any, bool]] = []
+def _gather_tags(metadata: Metadata, comment: str) -> tuple[list[tuple[Any, ...]], tuple[str, ...]]:
+    """tifffile's extratags (number, type, count, value, once), and what has no place among them."""
+    tags: list[tuple[Any, ...]] = []
+    if metadata.icc:
+        tags.append((_ICC, _UNDEFINED, len(metadata.icc), metadata.icc, True))
     if metadata.xmp:
         tags.append((_XMP, _BYTE, len(metadata.xmp), metadata.xmp, True))
     if metadata.orientation != 1:
         tags.append((_ORIENTATION, _SHORT, 1, metadata.orientation, True))
-    notes = _notes(metadata.exif)
-    if comment and _DESCRIPTION not in notes:
-        notes[_DESCRIPTION] = comment
-    for code, text in notes.items():
-        plain = text.encode("ascii", "replace")
-        tags.append((code, _ASCII, len(plain) + 1, plain, True))
-    return tags
+    texts, whole = _read_texts(metadata.exif)
+    if comment:
+        texts[_DESCRIPTION] = f"{texts[_DESCRIPTION]}\n{comment}" if _DESCRIPTION in texts else comment
+    # TIFF's texts are 7-bit; readers in use take UTF-8, as EXIF 3.0 does.
+    encoded = {tag: text.replace("\0", "").encode() + b"\0" for tag, text in texts.items()}
+    tags += [(tag, _ASCII, len(text), text, True) for tag, text in encoded.items()]
+    left_out = [] if whole else [f"EXIF other than {', '.join(_TEXTS.values())} and orientation"]
+    if metadata.extended_xmp:
+        left_out.append("the extended part of its XMP")
+    return tags, tuple(left_out)
 
 
-def _notes(exif: bytes | None) -> dict[int, str]:
-    """The texts in the first directory of an EXIF block; none where it is broken."""
-    if not exif:
-        return {}
-    from PIL import Image
-
-    found = Image.Exif()
+def _read_texts(block: bytes | None) -> tuple[dict[int, str], bool]:
+    """The texts of an EXIF block that TIFF can hold, and whether there is nothing else in it."""
+    if not block:
+        return {}, True
+    exif = Image.Exif()
     try:
-        found.load(exif)
-        return {code: value for code in _NOTES if isinstance(value := found.get(code), str) and value}
-    except Exception:
-        # Whatever a camera wrote there must not cost the user the picture.
-        return {}
+        exif.load(block)
+        entries = dict(exif)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError):  # what Pillow raises on a damaged block
+        return {}, False
+    texts = {tag: str(entries[tag]) for tag in _TEXTS if isinstance(entries.get(tag), str) and entries[tag]}
+    known = {*_TEXTS, _ORIENTATION, 282, 283, 296, 305}  # the density and the program's name are told otherwise
+    return texts, set(entries) <= known

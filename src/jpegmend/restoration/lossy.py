@@ -1,0 +1,67 @@
+"""WebP and JPEG, by Pillow. Pixels are uint8, 0..255."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+from PIL import Image
+
+from jpegmend.jpeg import Metadata
+
+DEFAULT_QUALITY = 95
+"""Of JPEG and WebP: high, because a second compression should not undo the restoration."""
+_SEGMENT = 65533
+"""Bytes a JPEG segment holds (T.81, B.1.1.4)."""
+_EXIF_LEAD, _XMP_LEAD = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+
+
+def write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
+    """Write ``[H, W]`` or ``[H, W, 3]`` as JPEG, chroma at full size; say in words what was left out."""
+    options: dict[str, Any] = {"quality": quality, "subsampling": "4:4:4", "optimize": pixels.size < 1 << 24}
+    left_out = ["the extended part of its XMP"] if metadata.extended_xmp else []
+    comment = b"\n".join(metadata.comments)
+    blocks = (
+        ("exif", _EXIF_LEAD, metadata.exif, "EXIF"),
+        ("xmp", b"", metadata.xmp, "XMP"),
+        ("comment", b"", comment, "the comments"),
+    )
+    for key, lead, body, words in blocks:
+        room = _SEGMENT - len(_XMP_LEAD if key == "xmp" else lead)
+        if body and len(body) <= room:
+            options[key] = lead + body
+        elif body:
+            left_out.append(f"{words} ({len(body)} bytes; a JPEG segment holds {room})")
+    if metadata.icc:
+        options["icc_profile"] = metadata.icc
+    if metadata.density and metadata.density[2] != "aspect":
+        factor = 2.54 if metadata.density[2] == "dpcm" else 1.0
+        options["dpi"] = tuple(round(factor * value) for value in metadata.density[:2])
+    elif metadata.density and metadata.density[0] != metadata.density[1]:
+        left_out.append("the pixel aspect ratio")
+    Image.fromarray(pixels).save(stream, "JPEG", **options)
+    return tuple(left_out)
+
+
+def write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
+    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` as WebP, lossless at quality 100; say what was left out."""
+    options: dict[str, Any] = {"quality": quality, "lossless": quality == 100}
+    if options["lossless"]:
+        options["quality"] = 50  # there it means effort
+    blocks = (("icc_profile", metadata.icc), ("exif", metadata.exif), ("xmp", metadata.xmp))
+    options |= {key: body for key, body in blocks if body}
+    image = Image.fromarray(pixels)
+    # WebP has no gray; a gray profile was let through for gray pixels and would be wrong now.
+    left_out = []
+    if image.mode == "L":
+        image = image.convert("RGB")
+        if options.pop("icc_profile", None):
+            left_out.append("the ICC profile, which is for gray; WebP has none")
+    image.save(stream, "WEBP", **options)
+    if metadata.extended_xmp:
+        left_out.append("the extended part of its XMP")
+    if metadata.comments:
+        left_out.append("the comments")
+    if metadata.density and metadata.density[2] != "aspect":
+        left_out.append("the density")
+    return tuple(left_out)

@@ -1,0 +1,85 @@
+"""Where a file goes: beside its place first, under its name only when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from jpegmend.errors import OutputError
+
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Raise ``OutputError`` where ``open_target`` surely would: worth asking before an hour of work."""
+    if not target.parent.is_dir():
+        raise OutputError(f"{target}: the folder {target.parent} does not exist; make it first")
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; give the name of a file in it")
+    if not overwrite and os.path.lexists(target) and not _is_device(target):
+        raise OutputError(f"{target} exists already; give another name, or allow it to be overwritten")
+
+
+@contextlib.contextmanager
+def open_target(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """A stream whose bytes appear under ``target`` when the block ends well, and nowhere when it does not.
+
+    Raises ``OutputError`` where the file exists (unless ``overwrite``) or cannot be written. Devices and pipes
+    (/dev/stdout, /dev/null) are written to directly.
+    """
+    check_target(target, overwrite=overwrite)
+    try:
+        if _is_device(target):
+            with target.open("wb") as stream:
+                yield stream
+            return
+        # The name says what it is should the machine lose power; the suffix keeps viewers and globs away.
+        part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+        try:
+            # "x" follows no link and takes nobody's file.
+            with part.open("xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            _give_name(part, target, overwrite)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def _give_name(part: Path, target: Path, overwrite: bool) -> None:
+    if overwrite:
+        os.replace(part, target)
+        return
+    # A hard link fails where the name is taken, in one step: nothing that appeared meanwhile is lost.
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise OutputError(f"{target} has appeared meanwhile and is left as it is; the result is not kept") from None
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        _take_name(part, target)
+
+
+def _take_name(part: Path, target: Path) -> None:
+    """For file systems without hard links: claim the name with an empty file, then move the whole one over it."""
+    try:
+        target.open("xb").close()
+    except FileExistsError:
+        raise OutputError(f"{target} has appeared meanwhile and is left as it is; the result is not kept") from None
+    os.replace(part, target)
+
+
+def _is_device(target: Path) -> bool:
+    try:
+        return not stat.S_ISREG(mode := target.stat().st_mode) and not stat.S_ISDIR(mode)
+    except OSError:
+        return False
