@@ -160,6 +160,7 @@ def _raise_for(message: str, header: Header) -> None:
     message = message.removeprefix("[JSTRUCT] ")
     lower = message.lower()
     if "memory" in lower or "bad_alloc" in lower:
+        DECODER.close()  # the library does not give back what it held when memory ran out
         raise TooLarge(f"decoding {header.width}x{header.height} pixels ran out of memory: {message}")
     if header.arithmetic and "arithmetic" in lower:
         raise UnsupportedJpeg("arithmetic coding; the decoder installed here was built without it")
