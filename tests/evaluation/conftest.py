@@ -1,5 +1,6 @@
 """Small pictures that look like photos to a codec: a smooth field, texture, edges."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +30,13 @@ def picture_set(tmp_path: Path) -> Path:
 @pytest.fixture(name="photo")
 def photo_fixture():
     return make_photo
+
+
+@pytest.fixture
+def blur_card(tmp_path: Path) -> Path:
+    """The card of a network that blurs, as a file."""
+    spec = importlib.util.spec_from_file_location("tiny_networks", Path(__file__).parents[1] / "tiny_networks.py")
+    networks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(networks)
+    networks.blur(tmp_path, 1, 1)
+    return tmp_path / "blur.json"

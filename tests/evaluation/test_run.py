@@ -89,3 +89,24 @@ def test_wrong_wishes_are_named(picture_set, tmp_path):
     (tmp_path / "bad.json").write_text(json.dumps({"means": [{}]}))
     with pytest.raises(MissingData, match="evaluate again"):
         Result.read(tmp_path / "bad.json")
+
+
+def test_a_network_is_run_with_and_without_the_projection(picture_set, tmp_path, blur_card):
+    out = tmp_path / "out"
+    result = evaluate([str(blur_card), "jpeg"], [picture_set], find("papers-gray"), out, qualities=[(30,)])
+    blurred, projected, jpeg = result.means
+    assert [blurred.label, projected.label, jpeg.label] == ["blur", "blur + projection", "jpeg"]
+    # The network mixes three planes at random: it harms, and the file's own cells undo most of that.
+    assert blurred.gain < projected.gain and blurred.worse == 1.0
+    facts = result.models["blur"]
+    assert len(facts["sha256"]) == 64 and facts["network"] == "mend"
+    assert {row.weights for row in read_rows(out / "images.csv")} == {facts["sha256"][:12], ""}
+
+
+def test_rows_of_other_weights_are_not_reused(picture_set, tmp_path, blur_card):
+    out = tmp_path / "out"
+    evaluate([str(blur_card)], [picture_set], find("rgb-444"), out, qualities=[(30,)])
+    rows = (out / "images.csv").read_text().replace(read_rows(out / "images.csv")[0].weights, "0123456789ab")
+    (out / "images.csv").write_text(rows)
+    evaluate([str(blur_card)], [picture_set], find("rgb-444"), out, qualities=[(30,)])
+    assert all(row.weights != "0123456789ab" for row in read_rows(out / "images.csv"))

@@ -39,7 +39,7 @@ def command(
     if docs:
         _documents()
     elif table:
-        _table(table, data or [], results, out, workers, threads)
+        _table(table, model or [], data or [], results, out, workers, threads)
     elif task:
         chosen = choose(protocol or "rgb-420", colour, sampling)
         _task(task, model or ["mend-s"], data or [], chosen, quality)
@@ -114,20 +114,29 @@ def _measure(
     return result
 
 
-def _table(name: str, data: list[str], stored: list[Path] | None, out: Path, workers: int, threads: int | None) -> None:
+def _table(
+    name: str,
+    more: list[str],
+    data: list[str],
+    stored: list[Path] | None,
+    out: Path,
+    workers: int,
+    threads: int | None,
+) -> None:
     from jpegmend.evaluation import documents, tables
     from jpegmend.evaluation.protocols import find
 
     if name == "list":
-        for key, known in [*tables.TABLES.items(), *tables.FIGURES.items()]:
-            typer.echo(f"{key:12} {known.title}")
+        for key in [*tables.TABLES, *tables.FIGURES]:
+            typer.echo(f"{key:12} {tables.find(key).title}")
         return
     wanted = tables.find(name)
     if stored is None:
         stored = [path for path in (STORED, out / "result.json") if path.exists()]
     found = documents.results(stored)
     if data:
-        models, _, qualities = tables.needed(wanted)
+        needs, _, qualities = tables.needed(wanted)
+        models = [*needs, *(name for name in more if name not in needs)]
         labels = ["+".join(map(str, case)) for case in qualities] or None
         found.append(_measure(models, data, find(wanted.protocol), labels, out, workers, threads, False))
     typer.echo(documents.show(name, found))

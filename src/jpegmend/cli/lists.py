@@ -11,7 +11,8 @@ def spread(words: Sequence[str], options: Iterable[str]) -> list[str]:
     >>> spread(["--model", "a", "b", "--out", "x"], ["--model"])
     ['--model', 'a', '--model', 'b', '--out', 'x']
     """
-    names, found, current = set(options), [], ""
+    found: list[str] = []
+    names, current = set(options), ""
     for number, word in enumerate(words):
         if word == "--":
             return found + list(words[number:])

@@ -64,7 +64,7 @@ def ciede2000(first: Doubles, second: Doubles) -> Doubles:
     turned = 60 * np.exp(-(((mean_h - 275) / 25) ** 2))  # eq. 16, doubled
     rotation = -2 * np.sqrt(_seventh(mean_c)) * np.sin(np.radians(turned))
     # Rounding can bring the sum of equal colours just below 0.
-    return np.sqrt(np.maximum(terms_l**2 + terms_c**2 + terms_h**2 + rotation * terms_c * terms_h, 0))
+    return np.asarray(np.sqrt(np.maximum(terms_l**2 + terms_c**2 + terms_h**2 + rotation * terms_c * terms_h, 0)))
 
 
 def _seventh(chroma: Doubles) -> Doubles:

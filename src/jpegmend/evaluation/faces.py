@@ -28,7 +28,8 @@ def detect(picture: Picture) -> list[Box]:
         from skimage.feature import Cascade
     except ImportError as error:
         raise MissingExtra("faces are found by scikit-image; pip install scikit-image") from error
-    cascade: Any = Cascade(data.lbp_frontal_face_cascade_filename())
+    shipped: Any = data
+    cascade: Any = Cascade(shipped.lbp_frontal_face_cascade_filename())
     pixels = np.ascontiguousarray(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2))
     largest = (min(pixels.shape[:2]),) * 2
     found = cascade.detect_multi_scale(

@@ -41,7 +41,7 @@ class Subject:
         kind = "onnx" if "onnx" in self.card.files else "safetensors"
         return dict(self.card.files.get(kind, {})).get("sha256", "")
 
-    def restore(self, data: bytes, *, threads: int | None = None) -> tuple[Picture, float]:
+    def restore(self, data: bytes, *, threads: int | None = None, runtime: str = "auto") -> tuple[Picture, float]:
         """The picture this subject makes of a JPEG, uint8, and the seconds ``jpegmend.restore`` took for it.
 
         Raises:
@@ -58,6 +58,7 @@ class Subject:
             consistent=self.consistent and not plain,
             bits=8,
             threads=threads,
+            runtime=runtime,
         )
         pixels = answer.to_array(8)
         return np.asarray(pixels, np.uint8), perf_counter() - start

@@ -220,8 +220,8 @@ def lines(table: Table, results: Sequence[Result]) -> list[Line]:
 
 
 def _unprinted(beside: Published, model: str) -> Published:
-    nothing = dict.fromkeys(("psnr", "ssim", "psnr_b", "parameters", "seconds"))
-    return replace(beside, method=model, variant="", note="", **nothing)
+    unknown = replace(beside, psnr=None, ssim=None, psnr_b=None, parameters=None, seconds=None)
+    return replace(unknown, method=model, variant="", note="")
 
 
 def fitting(protocol: str, results: Iterable[Result]) -> list[Result]:
@@ -259,17 +259,22 @@ def state(model: str) -> str:
     """Why there is no result of a model: no weights, or not measured yet."""
     if model == "jpeg":
         return "not measured yet"
-    if model not in weights.MODELS or not weights.MODELS[model].released:
+    if not released(model):
         return f"weights not trained: {model}"
     return f"not measured yet: {model}"
 
 
-def needed(table: Table) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
-    """What to run for a table: models with weights (and jpeg), folders' names of the sets, cases."""
-    rows = [row for row in printed(table) if row.data_set in SETS and row.quality]
-    models = {
-        model for row in rows if (model := model_of(row)) and (model == "jpeg" or not state(model).startswith("w"))
-    }
+def needed(wanted: Table | Figure) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
+    """What to run for a table or figure: models with weights (and jpeg), folders' names of the sets, cases."""
+    if isinstance(wanted, Figure):
+        return ["jpeg", *filter(released, wanted.models)], [], list(find_protocol(wanted.protocol).qualities)
+    rows = [row for row in printed(wanted) if row.data_set in SETS and row.quality]
+    models = {model for row in rows if (model := model_of(row)) and model != "jpeg" and released(model)}
     sets = list(dict.fromkeys(SETS[row.data_set] for row in rows))
     qualities = list(dict.fromkeys(row.quality for row in rows))
-    return ["jpeg", *sorted(models - {"jpeg"})], sets, [parse_case(quality) for quality in qualities]
+    return ["jpeg", *sorted(models)], sets, [parse_case(quality) for quality in qualities]
+
+
+def released(model: str) -> bool:
+    """Whether there are weights of that name."""
+    return model in weights.MODELS and weights.MODELS[model].released

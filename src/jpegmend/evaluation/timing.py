@@ -127,6 +127,7 @@ def benchmark(
     sizes: Sequence[tuple[int, int]],
     *,
     threads: int | None = None,
+    runtime: str = "auto",
     repeats: int = 3,
     memory: bool = True,
     reference: bool = True,
@@ -145,22 +146,22 @@ def benchmark(
         raise InvalidOption(f"{repeats} repeats; at least 1")
     found: list[dict[str, Any]] = []
     for width, height in sizes:
-        found += _one_size(models, width, height, threads, repeats, memory, reference)
-    facts = environment(threads=threads, repeats=repeats)
+        found += _one_size(models, width, height, {"threads": threads, "runtime": runtime}, repeats, memory, reference)
+    facts = environment(threads=threads, runtime=runtime, repeats=repeats)
     return {"speed": found, "reference": REFERENCE if reference else "none", "environment": facts}
 
 
 def _one_size(
-    models: Sequence[str], width: int, height: int, threads: int | None, repeats: int, memory: bool, reference: bool
+    models: Sequence[str], width: int, height: int, how: dict[str, Any], repeats: int, memory: bool, reference: bool
 ) -> list[dict[str, Any]]:
     data = synthetic_jpeg(width, height)
     work: dict[str, Callable[[], Any]] = {}
     for name in models:
         subject = Subject(find(name), consistent=True)
-        work[name] = lambda subject=subject: subject.restore(data, threads=threads)  # type: ignore[misc]
+        work[name] = lambda subject=subject: subject.restore(data, **how)  # type: ignore[misc]
     side = (min(width, REFERENCE_SIDE), min(height, REFERENCE_SIDE))
     if reference:
-        run = reference_runner(threads)
+        run = reference_runner(how["threads"])
         work["reference"] = lambda: run(*side)
     seconds = _by_turns(work, repeats)
     pixels = {name: (side if name == "reference" else (width, height)) for name in work}
@@ -176,7 +177,7 @@ def _one_size(
                 "seconds": took,
                 "seconds_per_megapixel": 1e6 * took / area,
                 "times_reference": base * area / took if base else None,
-                "peak_mb": peak(data, name, threads) if memory and name != "reference" else None,
+                "peak_mb": peak(data, name, **how) if memory and name != "reference" else None,
             }
         )
     return lines
@@ -193,10 +194,10 @@ def _by_turns(work: dict[str, Callable[[], Any]], repeats: int) -> dict[str, flo
     return {name: statistics.median(values) for name, values in took.items()}
 
 
-def peak(data: bytes, model: str, threads: int | None = None) -> float:
+def peak(data: bytes, model: str, **how: Any) -> float:
     """Peak resident memory in MB of a fresh process that restores one JPEG by the API."""
     with _kept(data) as path:
-        return footprint.measure("restore", str(path), json.dumps({"model": model, "threads": threads}))["peak_mb"]
+        return footprint.measure("restore", str(path), json.dumps({"model": model, **how}))["peak_mb"]
 
 
 def command(data: bytes, model: str) -> dict[str, float]:
