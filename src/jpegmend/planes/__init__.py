@@ -5,11 +5,12 @@ Planes are float32, 0..1; coefficients and tables are in the units of the file, 
 
 from jpegmend.planes import fidelity
 from jpegmend.planes.chroma import down_box, up_box, up_fancy
-from jpegmend.planes.colour import cmyk_to_rgb, rgb_to_ycbcr, studio_y, ycbcr_to_rgb, ycck_to_cmyk
+from jpegmend.planes.colour import NEUTRAL, cmyk_to_rgb, rgb_to_ycbcr, studio_y, ycbcr_to_rgb, ycck_to_cmyk
 from jpegmend.planes.dct import blocks, dct, idct, unblocks
 from jpegmend.planes.quantisation import coefficients, decode, dequantise, quantise
 
 __all__ = [
+    "NEUTRAL",
     "blocks",
     "cmyk_to_rgb",
     "coefficients",

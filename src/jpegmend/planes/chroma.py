@@ -15,9 +15,7 @@ def _check(plane: Floats, vertical: int, horizontal: int) -> Floats:
         raise InvalidOption(f"an array of shape {plane.shape}; a plane must be [H, W] and not empty")
     for factor in (vertical, horizontal):
         if factor != int(factor) or factor < 1:
-            raise InvalidOption(
-                f"sampling factors {vertical}x{horizontal}; they must be whole numbers from 1 up"
-            )
+            raise InvalidOption(f"sampling factors {vertical}x{horizontal}; they must be whole numbers from 1 up")
     return plane if plane.dtype == np.float64 else plane.astype(np.float32, copy=False)
 
 
@@ -64,7 +62,8 @@ def up_fancy(plane: Floats, v: int, h: int) -> Floats:
     New samples lie a quarter of a step beside the old ones and are 3/4 of the nearer and 1/4 of the farther;
     the edge is replicated. As in libjpeg-turbo (``jdsample.c``) this holds for 1x2, 2x1 and 2x2, and where
     columns are doubled only from three columns up; everything else repeats samples as ``up_box`` does.
-    Give it the component's true size, without the padding of its blocks, or the padding leaks in.
+    Give it the component's true size, without the padding of its blocks, or the padding leaks in, and clipped
+    to the range of a sample: libjpeg clips before it upsamples.
 
     Raises:
         InvalidOption: a factor is no whole number from 1 up.

@@ -17,8 +17,8 @@ KR, KG, KB = 0.299, 0.587, 0.114
 NEUTRAL = 128 / 255
 """Chroma without colour: JFIF puts it at 128 of 0..255, which is not the middle of 0..1."""
 
-STUDIO = np.array([65.481, 128.553, 24.966])
-"""What R, G and B of 0..1 add to the studio-range luma of BT.601 (MATLAB ``rgb2ycbcr``), 0..255 scale."""
+STUDIO = np.array([65481, 128553, 24966], np.int32)
+"""What R, G and B of 0..1 add to the studio-range luma of BT.601 (MATLAB ``rgb2ycbcr``), in thousandths of 1/255."""
 
 
 def _check(planes: Floats, count: int) -> Floats:
@@ -86,7 +86,8 @@ def cmyk_to_rgb(cmyk: Floats, *, adobe_inverted: bool) -> Floats:
 def studio_y(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The papers' gray picture: uint8 RGB [H, W, 3] to the studio-range luma of BT.601, uint8 [H, W].
 
-    It is MATLAB's ``rgb2ycbcr``: 65.481 R + 128.553 G + 24.966 B over 255, plus 16, rounded.
+    It is MATLAB's ``rgb2ycbcr``: 65.481 R + 128.553 G + 24.966 B over 255, plus 16, rounded; in whole numbers,
+    so that halves go up on every machine.
 
     Raises:
         InvalidOption: not uint8, or not [H, W, 3].
@@ -96,7 +97,7 @@ def studio_y(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     found: NDArray[Any] = np.asarray(rgb)
     if found.dtype != np.uint8 or found.ndim != 3 or found.shape[2] != 3:
-        raise InvalidOption(
-            f"{found.dtype} of shape {found.shape}; studio luma is made of uint8 [H, W, 3] RGB"
-        )
-    return np.floor(found @ (STUDIO / 255) + 16.5).astype(np.uint8)
+        raise InvalidOption(f"{found.dtype} of shape {found.shape}; studio luma is made of uint8 [H, W, 3] RGB")
+    red, green, blue = (found[..., i] * STUDIO[i] for i in range(3))
+    whole = (red + green + blue + 127_500) // 255_000 + 16
+    return np.asarray(whole, np.uint8)

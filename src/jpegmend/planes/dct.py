@@ -62,11 +62,9 @@ def unblocks(cut: NDArray[Any]) -> NDArray[Any]:
     (16, 24)
     """
     if cut.ndim < 4 or cut.shape[-2:] != (BLOCK, BLOCK):
-        raise InvalidOption(
-            f"an array of shape {cut.shape} is no grid of blocks; it must be [..., R, K, 8, 8]"
-        )
+        raise InvalidOption(f"an array of shape {cut.shape} is no grid of blocks; it must be [..., R, K, 8, 8]")
     *lead, rows, columns, _, _ = cut.shape
-    return cut.swapaxes(-3, -2).reshape(*lead, rows * BLOCK, columns * BLOCK)
+    return np.ascontiguousarray(cut.swapaxes(-3, -2).reshape(*lead, rows * BLOCK, columns * BLOCK))
 
 
 def _transform(values: Floats, matrix: dict[Any, Any]) -> Floats:

@@ -29,9 +29,7 @@ INSET = 0.01
 _NOISE = 4e-6
 
 
-def project(
-    plane: Floats, levels: NDArray[np.integer[Any]], table: NDArray[Any], *, inset: float = INSET
-) -> Floats:
+def project(plane: Floats, levels: NDArray[np.integer[Any]], table: NDArray[Any], *, inset: float = INSET) -> Floats:
     """The nearest plane whose coefficients lie in the file's cells: [8R, 8K], 0..1, not clipped.
 
     levels [R, K, 8, 8] and table [8, 8] are the file's. Blocks that are consistent already come back
