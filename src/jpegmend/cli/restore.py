@@ -153,9 +153,9 @@ def _check_place(job: Job, inputs: list[Path], overwrite: bool) -> None:
     """A result never takes the place of an input of this run, whatever it is called; told before any work is done."""
     if job.target == STANDARD or not job.target.exists():
         return
-    from jpegmend.restoration.output import check_place
+    from jpegmend.restoration.output import check_target
 
-    check_place(job.target, overwrite=overwrite)
+    check_target(job.target, overwrite=overwrite)
     if any(source != STANDARD and source.exists() and source.samefile(job.target) for source in inputs):
         raise OutputError(f"{job.target} is an input; inputs are never overwritten, choose another -o")
 
@@ -168,7 +168,7 @@ def _restore_one(job: Job, options: dict[str, Any], telling: _Output, bar: Bar) 
     target: Any = sys.stdout.buffer if job.target == STANDARD else job.target
     if job.target != STANDARD:
         job.target.parent.mkdir(parents=True, exist_ok=True)
-    restored.save(
+    left_out = restored.save(
         target,
         format=telling.format.value if telling.format else ("png" if job.target == STANDARD else None),
         bits=telling.bits,
@@ -183,11 +183,12 @@ def _restore_one(job: Job, options: dict[str, Any], telling: _Output, bar: Bar) 
         beside = job.target.with_name(f"{job.target.stem}.compare.png")
         comparison.write(decoded.to_array(8), restored.to_array(8), beside, overwrite=telling.overwrite)
     if telling.as_json:
-        return json.dumps({"file": str(job.source), "output": str(job.target), **restored.report.as_dict()})
-    return None if telling.quiet else _summary(job, restored)
+        facts = {"file": str(job.source), "output": str(job.target), "not_kept": list(left_out)}
+        return json.dumps({**facts, **restored.report.as_dict()})
+    return None if telling.quiet else _summary(job, restored, left_out)
 
 
-def _summary(job: Job, restored: Restored) -> str:
+def _summary(job: Job, restored: Restored, left_out: tuple[str, ...]) -> str:
     """What was read and what was done, in one or two lines."""
     report = restored.report
     kind = " ".join(str(part) for part in (report.coding, report.format, report.sampling) if part)
@@ -201,7 +202,8 @@ def _summary(job: Job, restored: Restored) -> str:
     lines = [f"{job.source}: {read}", f"  -> {job.target}  ({how}, {report.seconds:.1f} s)"]
     if report.lost:
         lines.append(f"  {report.lost:.0%} of the picture never arrived; the rest is restored")
-    return "\n".join([*lines, *(f"  note: {warning}" for warning in report.warnings)])
+    notes = [*report.warnings, *(f"not kept: {what}" for what in left_out)]
+    return "\n".join([*lines, *(f"  note: {note}" for note in notes)])
 
 
 def _failure(job: Job, error: Exception, telling: _Output) -> str | None:

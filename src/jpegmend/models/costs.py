@@ -1,0 +1,62 @@
+"""A table of what every network costs at its paper's size: ``python -m jpegmend.models.costs FILE [--time]``."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from jpegmend.models import NETWORKS, cost
+from jpegmend.models.contract import Spec
+from jpegmend.models.files import example
+
+_HEAD = """# What the networks cost
+Written by `python -m jpegmend.models.costs`; defaults of each `Config`, which are the papers' values.
+Multiply-adds are those of convolutions and matrix products. Memory is what is alive at once in a float32 inference.
+For networks that run in windows (CQR, RNAN, Dual) both are counted in one window. Seconds are for one megapixel with
+random weights in PyTorch, eager, from one run on a picture of {side} x {side}, {threads} threads: compare them with
+each other, not with another machine.
+
+| network | parameters | multiply-adds a pixel | bytes a pixel | context, pixels | tiles | seconds a megapixel |
+| --- | ---: | ---: | ---: | ---: | --- | ---: |
+"""
+
+
+def rows(side: int | None) -> Iterator[str]:
+    """A line of Markdown for each network; without ``side`` nothing is timed."""
+    for name, spec in NETWORKS.items():
+        config = spec.config()
+        pixel = cost.count(spec, config)
+        network = spec.build(config)
+        seconds = "" if side is None else f"{_seconds(spec, config, side) / side**2 * 1e6:.1f}"
+        yield (
+            f"| {name} | {cost.parameters(network):,} | {pixel.multiply_adds:,.0f} | {pixel.peak_bytes:,.0f} "
+            f"| {spec.halo(config)} | {spec.tiling} | {seconds} |"
+        )
+
+
+@torch.inference_mode()
+def _seconds(spec: Spec, config: Any, side: int) -> float:
+    network, seen = spec.build(config).eval(), example(spec, config, side, side)
+    network(example(spec, config, 32, 32))
+    start = time.perf_counter()
+    network(seen)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--side", type=int, default=None, help="time a picture of this side; a multiple of 16")
+    given = parser.parse_args()
+    head = _HEAD.format(side=given.side or 0, threads=torch.get_num_threads())
+    given.file.write_text(head + "\n".join(rows(given.side)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

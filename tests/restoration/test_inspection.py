@@ -1,0 +1,70 @@
+"""inspect: what Pillow wrote is what is said."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jpegmend import inspect
+from jpegmend.restoration import comparison
+
+
+def picture(height: int = 96, width: int = 120) -> np.ndarray:
+    rng = np.random.default_rng(5)
+    rows, columns = np.mgrid[:height, :width]
+    base = 128 + 60 * np.sin(columns / 9) + 40 * np.cos(rows / 13)
+    return np.clip(base[:, :, None] + rng.normal(0, 12, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def jpeg(**options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture()).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("subsampling", "name"), [(0, "4:4:4"), (1, "4:2:2"), (2, "4:2:0")])
+def test_sampling_and_quality(subsampling: int, name: str) -> None:
+    found = inspect(jpeg(quality=35, subsampling=subsampling, comment=b"hello", dpi=(72, 72)))
+    assert (found.width, found.height, found.sampling, found.colour) == (120, 96, name, "ycbcr")
+    assert (found.quality, found.quality_exact, found.coding, found.scans) == (35, True, "baseline", 1)
+    assert [part.exact for part in found.components] == [True] * 3
+    assert found.metadata["comment"] == "hello"
+    assert "72 x 72" in found.metadata["density"]
+    assert found.lost == 0 and found.conflict is None
+
+
+def test_progressive_and_own_tables() -> None:
+    tables = [[7] * 64, [9] * 64]
+    found = inspect(jpeg(qtables=tables, progressive=True))
+    assert found.coding == "progressive" and found.scans is not None and found.scans > 1
+    assert not found.quality_exact
+    assert {step for row in found.components[0].table for step in row} == {7}
+
+
+def test_dict_is_plain_and_text_is_for_people() -> None:
+    found = inspect(jpeg(quality=50))
+    assert json.loads(json.dumps(found.as_dict()))["quality"] == 50
+    assert "120 x 96" in found.as_text() and "quality 50" in found.as_text()
+
+
+def test_a_picture_without_tables() -> None:
+    found = inspect(picture())
+    assert (found.format, found.quality, found.sampling, found.components) == ("array", None, None, ())
+    assert found.as_text()
+
+
+def test_the_most_changed_place_is_enlarged() -> None:
+    before = np.zeros((300, 400, 3), np.uint8)
+    after = before.copy()
+    after[200:260, 280:340] = 200
+    top, left = comparison.most_changed(before, after)
+    assert top <= 200 and top + comparison.CROP >= 260
+    assert left <= 280 and left + comparison.CROP >= 340
+    assert comparison.compose(before, after[:, :, 0]).shape[1] == 2 * 400 + 8
+
+
+def test_a_tiny_picture_can_be_compared() -> None:
+    one = np.zeros((1, 1), np.uint8)
+    assert comparison.compose(one, one).ndim == 3
