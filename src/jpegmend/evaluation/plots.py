@@ -6,6 +6,7 @@ matplotlib is an extra; its drawing state is not touched (no pyplot), so this is
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,18 +84,24 @@ def gain_by_quality(result: Result) -> str:
 def frontier(result: Result) -> str:
     """Mean gain against seconds a megapixel and against parameters, a dot a model, names beside the dots; SVG."""
     figure, axes = panels(2)
+    costs: tuple[list[float], list[float]] = ([], [])
     for number, label in enumerate(_labels(result.means)):
         found = [mean for mean in result.means if mean.label == label]
         gained = sum(mean.gain for mean in found) / len(found)
         seconds = sum(mean.seconds_per_megapixel for mean in found) / len(found)
         parameters = float(result.models.get(found[0].model, {}).get("parameters") or 0)
-        for axis, cost in zip(axes, (seconds, parameters), strict=True):
+        for axis, cost, seen in zip(axes, (seconds, parameters), costs, strict=True):
             if cost > 0:
+                seen.append(cost)
                 axis.plot([cost], [gained], linestyle="none", **style(number))
                 axis.annotate(label, (cost, gained), xytext=(6, 4), textcoords="offset points", fontsize=8)
-    for axis, title in zip(axes, ("seconds a megapixel", "parameters"), strict=True):
+    for axis, title, seen in zip(axes, ("seconds a megapixel", "parameters"), costs, strict=True):
         axis.set(xscale="log", xlabel=title, ylabel="mean gain over the JPEG, dB")
-        axis.margins(0.2)
+        axis.margins(y=0.2)
+        # From 0 and over whole decades: small differences between models must look small.
+        axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
+        if seen:
+            axis.set_xlim(10 ** math.floor(math.log10(min(seen))), 10 ** math.ceil(math.log10(max(seen) * 1.5)))
     return svg(figure)
 
 
