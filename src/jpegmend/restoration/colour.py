@@ -37,7 +37,7 @@ def choose_ink(image: JpegImage) -> tuple[Converter, str]:
         planes = np.clip(planes, 0, 1)
         cmyk = arithmetic.ycck_to_cmyk(planes) if ycck else planes
         if managed is not None:
-            return managed(cmyk)
+            return managed(np.asarray(cmyk, np.float32))
         return np.asarray(arithmetic.cmyk_to_rgb(cmyk, adobe_inverted=inverted), np.float32)
 
     if managed is not None:
@@ -73,6 +73,6 @@ def _managed(profile: bytes | None, inverted: bool) -> Converter | None:
         stored = np.floor(np.clip(ink, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0)
         image = Image.fromarray(np.ascontiguousarray(stored), "CMYK")
         shown = np.asarray(ImageCms.applyTransform(image, transform))
-        return np.multiply(shown.transpose(2, 0, 1), np.float32(1 / 255), dtype=np.float32)
+        return np.asarray(shown.transpose(2, 0, 1), np.float32) * np.float32(1 / 255)
 
     return convert

@@ -59,7 +59,7 @@ class Group:
     def pack(self, seen: Floats) -> Floats:
         """Planes [n, h, w] as the network wants them, [C, h, w]."""
         if self._together:
-            return seen if self._kind == "ycbcr" else arithmetic.ycbcr_to_rgb(seen).astype(np.float32, copy=False)
+            return seen if self._kind == "ycbcr" else np.asarray(arithmetic.ycbcr_to_rgb(seen), np.float32)
         if self._kind == "y":
             return seen
         packed = np.full((3, *seen.shape[1:]), NEUTRAL, np.float32)
@@ -69,7 +69,7 @@ class Group:
     def unpack(self, answer: Floats) -> Floats:
         """The network's answer [C, h, w] as planes [n, h, w]; gray from RGB is their mean."""
         if self._together:
-            return answer if self._kind == "ycbcr" else arithmetic.rgb_to_ycbcr(answer).astype(np.float32, copy=False)
+            return answer if self._kind == "ycbcr" else np.asarray(arithmetic.rgb_to_ycbcr(answer), np.float32)
         return answer.mean(0, keepdims=True) if self._kind == "rgb" else answer[:1]
 
     def project(self, planes: Floats, window: Window) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +130,8 @@ class JpegScene:
         small = small.grow(CONTEXT).clip(small.bottom + CONTEXT, small.right + CONTEXT)
         near = self.read(index, small)
         full = upsample(near, small, plane, window, limited=False)
-        inside = Window(window.top, min(window.bottom, plane.rows * v), window.left, min(window.right, plane.columns * h))
+        bottom, right = min(window.bottom, plane.rows * v), min(window.right, plane.columns * h)
+        inside = Window(window.top, bottom, window.left, right)
         if inside != window and inside.height and inside.width:
             full[inside.inside(window)] = upsample(near, small, plane, inside)
         return full
@@ -161,12 +162,12 @@ class PixelScene:
         """A window [h, w] of one plane."""
         if self.colour == "gray":
             return self._floats(window)
-        return self.read_together(window)[index]
+        return np.asarray(self.read_together(window)[index])
 
     def read_together(self, window: Window) -> Floats:
         """A window [3, h, w], as YCbCr."""
         rgb = np.ascontiguousarray(self._floats(window).transpose(2, 0, 1))
-        return arithmetic.rgb_to_ycbcr(rgb).astype(np.float32, copy=False)
+        return np.asarray(arithmetic.rgb_to_ycbcr(rgb), np.float32)
 
     def _floats(self, window: Window) -> Floats:
         on_picture = window.move(-self.top, -self.left)
@@ -176,14 +177,16 @@ class PixelScene:
 
 def _standard(quality: int, index: int, colour: str) -> Floats:
     chroma = colour in ("ycbcr", "ycck") and index in (1, 2)
-    return (standard_chroma(quality) if chroma else standard_luma(quality)).astype(np.float32)
+    table = standard_chroma(quality) if chroma else standard_luma(quality)
+    return np.asarray(table, np.float32)
 
 
-def to_floats(values: NDArray[np.generic]) -> Floats:
+def to_floats(values: NDArray[Any]) -> Floats:
     """Samples as float32 0..1: integers over their largest value, floats as they are."""
     if values.dtype.kind == "f":
         return values.astype(np.float32)
-    return np.multiply(values, np.float32(1 / np.iinfo(values.dtype).max), dtype=np.float32)
+    floats: Floats = np.multiply(values, np.float32(1 / np.iinfo(values.dtype).max), dtype=np.float32)
+    return floats
 
 
 def _nearest_part(window: Window, height: int, width: int) -> Window:

@@ -182,7 +182,8 @@ class _Job:
         align = lcm(16, *(lcm(group.align_rows, group.align_columns) for group in groups))
         halo = round_up(self.card.halo, 8) if active and self.card.tiling != "window" else 0
         each = OWN_BYTES_PER_PIXEL + (self.card.bytes_per_pixel if active else 0)
-        side = largest_side(self._tile_budget(canvas_bytes), each, halo, align)
+        limited = self.options.memory is not None
+        side = largest_side(self._tile_budget(canvas_bytes), each, halo, align, strict=limited)
         bottom, right = scene.top + scene.height, scene.left + scene.width
         return plan(round_up(bottom, align), round_up(right, align), side=side, halo=halo, align=align)
 
@@ -280,8 +281,6 @@ class _Overviews:
             scene = self._scene
             plane = scene.planes[group.indices[0]]
             height, width = (plane.rows, plane.columns) if plane.levels is not None else (scene.height, scene.width)
-            seen = guess.small_picture(
-                lambda window: group.read(window.move(scene.top, scene.left)), height, width
-            )
+            seen = guess.small_picture(lambda window: group.read(window.move(scene.top, scene.left)), height, width)
             self._made[key] = group.pack(seen)
         return self._made[key]

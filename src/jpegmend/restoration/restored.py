@@ -41,12 +41,12 @@ class Restored:
     @property
     def width(self) -> int:
         """Columns."""
-        return self.pixels.shape[1]
+        return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
         """Rows."""
-        return self.pixels.shape[0]
+        return int(self.pixels.shape[0])
 
     def to_array(self, bits: int | None = None) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """The pixels as uint8 or uint16; without ``bits`` as deep as they were kept. May be a view: do not write to it.
@@ -89,9 +89,10 @@ class Restored:
         """
         from jpegmend.restoration import output
 
-        pixels = self.to_array(bits or 8)
+        depth = bits or 8
+        pixels, facts = self.to_array(depth), self.metadata
         return output.write(
-            pixels, self.metadata, path, format=format, bits=bits or 8, overwrite=overwrite, strip=strip, quality=quality
+            pixels, facts, path, format=format, bits=depth, overwrite=overwrite, strip=strip, quality=quality
         )
 
     def __repr__(self) -> str:

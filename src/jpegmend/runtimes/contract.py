@@ -66,7 +66,7 @@ def check_answer(restored: Floats, planes: Floats, name: str) -> Floats:
         ModelError: it has not.
     """
     if restored.shape != planes.shape:
-        raise ModelError(f"{name!r} answered {restored.shape} for planes of shape {planes.shape}; its weights are wrong")
+        raise ModelError(f"{name!r} answered {restored.shape} for planes {planes.shape}; its weights are wrong")
     # A sum is a single pass without a temporary, and one NaN or infinity is enough to show in it.
     if not np.isfinite(restored.sum(dtype=np.float32)):
         raise ModelError(f"{name!r} answered with NaN or infinity; its weights are wrong, or the input is far off")

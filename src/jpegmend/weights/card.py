@@ -13,6 +13,7 @@ from jpegmend.errors import WeightsDamaged
 PlaneKind = Literal["y", "ycbcr", "rgb"]
 Tiling = Literal["exact", "global", "window"]
 
+TILINGS = ("exact", "global", "window")
 INPUTS = ("planes", "tables", "sampling", "overview")
 
 
@@ -34,7 +35,7 @@ class Card:
     halo: int
     """Context a tile needs on each side, in pixels of the network's own grid."""
     tiling: Tiling = "exact"
-    """``exact``: tiled equals untiled; ``global``: reads an overview of the whole picture; ``window``: fixed windows, blended."""
+    """``exact``: tiled equals untiled; ``global``: wants an overview of the whole; ``window``: fixed ones, blended."""
     window: int | None = None
     """Side of the window in pixels where ``tiling`` is ``window``, a multiple of ``multiple``."""
     inputs: tuple[str, ...] = ("planes",)
@@ -73,7 +74,7 @@ class Card:
         side = self.window or 0
         return (
             (self.planes not in ("y", "ycbcr", "rgb"), f"planes {self.planes!r}; allowed: y, ycbcr, rgb"),
-            (self.tiling not in ("exact", "global", "window"), f"tiling {self.tiling!r}; allowed: exact, global, window"),
+            (self.tiling not in TILINGS, f"tiling {self.tiling!r}; allowed: {', '.join(TILINGS)}"),
             (bool(unknown), f"unknown inputs {unknown}; allowed: {', '.join(INPUTS)}"),
             (self.inputs[:1] != ("planes",), "the first input must be planes"),
             (self.multiple < 1, f"multiple {self.multiple}; it must be at least 1"),
@@ -88,9 +89,7 @@ class Card:
 
 _FROM_JSON: dict[str, Callable[[Any], Any]] = {"inputs": tuple, "data": tuple, "scores": tuple}
 _NAMES = {f.name for f in fields(Card)} - {"folder"}
-_NEEDED = {
-    f.name for f in fields(Card) if f.default is MISSING and f.default_factory is MISSING
-}
+_NEEDED = {f.name for f in fields(Card) if f.default is MISSING and f.default_factory is MISSING}
 
 
 def read_card(path: Path | str) -> Card:

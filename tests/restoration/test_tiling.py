@@ -1,0 +1,144 @@
+"""Tiled equals untiled, and tiles are cut as they should be."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jpegmend import restore
+from jpegmend.errors import InvalidOption
+from jpegmend.restoration.tiles import Window, largest_side, lattice, plan, ramp
+
+
+def both(data, card, many, **options):
+    """Planes restored in one tile and in several."""
+    whole = restore(data, model=card, keep_planes=True, **options)
+    tiled = restore(data, model=many, keep_planes=True, **options)
+    assert whole.report.tiles == 1
+    assert tiled.report.tiles >= 4
+    return whole, tiled
+
+
+@pytest.mark.parametrize("kind", ["y", "ycbcr", "rgb"])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("consistent", [False, True])
+def test_tiled_equals_untiled(kind, subsampling, consistent, make_card, draw, encode):
+    card, many = (make_card("blur", planes=kind, multiple=16, bytes_per_pixel=b) for b in (100.0, 20_000.0))
+    data = encode(draw(203, 185), quality=20, subsampling=subsampling)
+    whole, tiled = both(data, card, many, consistent=consistent)
+    for one, other in zip(whole.planes, tiled.planes, strict=True):
+        assert np.abs(one - other).max() < 1e-4
+    apart = np.abs(whole.to_array(16).astype(int) - tiled.to_array(16))
+    assert apart.max() <= 8  # of 65535: 1e-4 and the colour matrix
+
+
+@pytest.mark.parametrize("name", ["4-4-0", "4-1-1", "3x1", "3x2-1x2-1x1", "2x2-2x1-1x2"])
+def test_tiled_equals_untiled_for_other_samplings(name, make_card, odd_files):
+    card, many = (make_card("blur", 2, 1, multiple=8, bytes_per_pixel=b) for b in (100.0, 100_000.0))
+    whole = restore(odd_files[name], model=card, keep_planes=True)
+    tiled = restore(odd_files[name], model=many, keep_planes=True)
+    assert tiled.report.tiles > 1 or whole.height * whole.width < 2500
+    for one, other in zip(whole.planes, tiled.planes, strict=True):
+        assert np.abs(one - other).max() < 1e-4
+    assert np.abs(whole.to_array(16).astype(int) - tiled.to_array(16)).max() <= 8
+
+
+def test_a_halo_too_small_would_show(make_card, draw, encode):
+    """The test above can fail: with half the halo the tiles differ."""
+    data = encode(draw(203, 185), quality=20)
+    good = make_card("blur", 12, 2)
+    bad = make_card("blur", 12, 2, bytes_per_pixel=20_000.0)
+    object.__setattr__(bad, "halo", 1)
+    whole, tiled = both(data, good, bad, consistent=False)
+    assert max(np.abs(one - other).max() for one, other in zip(whole.planes, tiled.planes, strict=True)) > 1e-3
+
+
+def test_tiled_pixels_on_a_shifted_grid(make_card, draw, monkeypatch):
+    from jpegmend.restoration import guess
+
+    monkeypatch.setattr(guess, "look", lambda *_: guess.Guess(30, (3, 5), 1.0))
+    card, many = (make_card("blur", multiple=16, bytes_per_pixel=b) for b in (100.0, 20_000.0))
+    whole, tiled = both(draw(203, 185), card, many)
+    assert whole.report.grid == (3, 5)
+    assert np.abs(whole.to_array(16).astype(int) - tiled.to_array(16)).max() <= 8
+
+
+def test_windows_overlap_and_blend(make_card, draw, encode):
+    """A network that is the same everywhere shows no seam; one that is not gives the same however it is tiled."""
+    data = encode(draw(203, 185), quality=20)
+    same = make_card("identity", tiling="window", window=64, halo=8, multiple=8)
+    plain = restore(data, model=make_card("identity"), consistent=False)
+    assert np.abs(restore(data, model=same, consistent=False).to_array().astype(int) - plain.to_array()).max() <= 2
+    card, many = (make_card("blur", 4, 2, tiling="window", window=64, bytes_per_pixel=b) for b in (100.0, 20_000.0))
+    whole, tiled = both(data, card, many)
+    for one, other in zip(whole.planes, tiled.planes, strict=True):
+        assert np.abs(one - other).max() < 1e-4
+
+
+def test_the_overview_is_of_the_whole_picture(make_card, draw, encode):
+    picture = draw(203, 185)
+    picture[:100] //= 4
+    data = encode(picture, quality=90, mode="L")
+    card = make_card("mean_of_overview", planes="y", bytes_per_pixel=40_000.0)
+    restored = restore(data, model=card, consistent=False)
+    assert restored.report.tiles > 4
+    values = restored.to_array(16) / 65535
+    assert values.std() < 1e-6
+    plain = restore(data, model=card, strength=0).to_array(16) / 65535
+    assert abs(values.mean() - plain.mean()) < 0.01
+
+
+def test_less_memory_more_tiles(make_card, draw, encode):
+    data = encode(draw(256, 256), quality=20)
+    card = make_card("blur", bytes_per_pixel=2000.0)
+    tiles = [
+        restore(data, model=card, memory=memory).report.tiles for memory in (400_000_000, 190_000_000, 175_000_000)
+    ]
+    assert tiles[0] == 1
+    assert tiles[0] < tiles[1] < tiles[2]
+
+
+def test_too_little_memory_is_said(make_card, draw, encode):
+    with pytest.raises(InvalidOption, match="too little"):
+        restore(encode(draw(64, 64)), model=make_card("identity"), memory=10_000_000)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 600), st.integers(1, 600), st.sampled_from([16, 32, 48, 128]), st.integers(0, 40), st.integers(1, 8)
+)
+def test_tiles_cover_everything_once(height, width, align, halo, times):
+    side = align * times
+    covered = np.zeros((height, width), int)
+    tiles = list(plan(height, width, side=side, halo=halo, align=align))
+    for tile in tiles:
+        covered[tile.slices] += 1
+        assert tile.top % align == 0
+        assert tile.left % align == 0
+        assert len(tiles) == 1 or max(tile.height, tile.width) <= side
+    assert (covered == 1).all()
+
+
+def test_tiles_stay_in_the_budget():
+    side = largest_side(100e6, 500, 64, 16)
+    assert side % 16 == 0
+    assert (side + 128) ** 2 * 500 <= 100e6 < (side + 16 + 128) ** 2 * 500
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 500), st.integers(2, 12), st.integers(0, 5))
+def test_windows_cover_everything_and_weigh_something(extent, eighths, overlap_eighths):
+    side, overlap = 8 * eighths + 8, 8 * min(overlap_eighths, eighths // 2)
+    weight = np.zeros(extent)
+    for start in lattice(extent, side, overlap):
+        stop = min(start + side, extent)
+        weight[start:stop] += ramp(start, stop, extent, overlap)
+    assert weight.min() > 0
+
+
+def test_windows_grow_clip_and_align():
+    window = Window(5, 20, 9, 30)
+    assert window.grow(8).clip(100, 35) == Window(0, 28, 1, 35)
+    assert window.align(8, 16) == Window(0, 24, 0, 32)
+    assert window.inside(Window(4, 40, 8, 40)) == (slice(1, 16), slice(1, 22))
+    assert Window(5, 3, 0, 1).height == 0

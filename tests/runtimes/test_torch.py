@@ -1,0 +1,92 @@
+"""PyTorch gives what ONNX Runtime gives, from the weights file of the same network."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from jpegmend import weights
+from jpegmend.errors import WeightsDamaged, WeightsMissing
+from jpegmend.runtimes import open_runtime
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory):
+    """A small mend with random weights, as safetensors and as ONNX."""
+    from jpegmend import models
+    from jpegmend.models import files
+
+    folder = tmp_path_factory.mktemp("mend")
+    spec = models.find("mend")
+    config = spec.config(widths=(8, 8, 8), blocks=(1, 1, 1), embedding=8)
+    torch.manual_seed(0)
+    network = spec.build(config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    files.save_weights(folder / "tiny.safetensors", spec, config, network.state_dict(), {})
+    loaded, _ = files.load_weights(folder / "tiny.safetensors")
+    files.export_onnx(folder / "tiny.onnx", loaded, spec, config)
+    entries = {
+        kind: {"file": f"tiny.{kind}", "sha256": hashlib.sha256((folder / f"tiny.{kind}").read_bytes()).hexdigest()}
+        for kind in ("onnx", "safetensors")
+    }
+    facts = {
+        "name": "tiny",
+        "network": "mend",
+        "title": "t",
+        "planes": "ycbcr",
+        "halo": spec.halo(config),
+        "multiple": spec.multiple,
+        "inputs": list(spec.inputs),
+        "released": True,
+        "files": entries,
+    }
+    (folder / "tiny.json").write_text(json.dumps(facts))
+    return weights.read_card(folder / "tiny.json")
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 48), (32, 112)])
+@pytest.mark.parametrize("sampling", [(2, 2), (0, 0)])
+def test_both_runtimes_agree(size, sampling, card):
+    random = np.random.default_rng(0)
+    planes = random.random((3, *size), np.float32)
+    tables = random.integers(1, 100, (3, 8, 8)).astype(np.float32)
+    one, other = (open_runtime(card, runtime=kind, threads=1)(planes, tables, sampling) for kind in ("onnx", "torch"))
+    assert np.abs(one - other).max() < 1e-4
+    assert np.abs(one - planes).max() > 1e-3
+
+
+def test_both_restore_the_same(card):
+    import io
+
+    from PIL import Image
+
+    from jpegmend import restore
+
+    values = np.random.default_rng(0).integers(0, 255, (6, 7, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(values).resize((70, 60), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=20)
+    one, other = (restore(stream.getvalue(), model=card, runtime=kind) for kind in ("onnx", "torch"))
+    assert np.abs(one.to_array(16).astype(int) - other.to_array(16)).max() <= 8
+    assert other.report.runtime.startswith("torch")
+
+
+def test_auto_takes_what_there_is(card):
+    from dataclasses import replace
+
+    assert open_runtime(card).name == "onnx cpu"
+    only = replace(card, files={"safetensors": card.files["safetensors"]})
+    assert open_runtime(only).name.startswith("torch")
+    with pytest.raises(WeightsMissing):
+        open_runtime(replace(card, files={"onnx": card.files["onnx"]}), runtime="torch")
+
+
+def test_weights_of_another_network_are_refused(card):
+    from dataclasses import replace
+
+    with pytest.raises(WeightsDamaged, match="holds network 'mend'"):
+        open_runtime(replace(card, network="dcsc"), runtime="torch")
