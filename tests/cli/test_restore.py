@@ -1,0 +1,196 @@
+"""The command on real files: what is written, what is said, which exit code."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jpegmend import cli
+from jpegmend.cli.units import parse_bytes
+from jpegmend.errors import InvalidOption
+
+
+def picture(seed: int = 0) -> Image.Image:
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:48, :80]
+    base = 128 + 70 * np.sin(columns / 7) + 30 * np.cos(rows / 5)
+    return Image.fromarray(np.clip(base[:, :, None] + rng.normal(0, 9, (48, 80, 3)), 0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    picture().save("a.jpg", quality=15, comment=b"kept", dpi=(300, 300))
+    (tmp_path / "sub").mkdir()
+    picture(1).save("sub/b.jpg", quality=30)
+    return tmp_path
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_one_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["a.jpg"]) == 0
+    assert files(folder) == {"a.jpg", "sub/b.jpg", "a.restored.png"}
+    said = capsys.readouterr().out
+    assert "80x48" in said and "quality 15" in said and "a.restored.png" in said
+    with Image.open("a.restored.png") as image:
+        assert image.size == (80, 48)
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+def test_a_result_is_not_replaced_unless_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.restored.png").write_bytes(b"mine")
+    assert cli.run(["a.jpg"]) == 1
+    assert "exists" in capsys.readouterr().err
+    assert Path("a.restored.png").read_bytes() == b"mine"
+    assert cli.run(["a.jpg", "--overwrite", "--quiet"]) == 0
+    assert Path("a.restored.png").read_bytes() != b"mine"
+
+
+def test_an_input_is_never_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path("a.jpg").read_bytes()
+    assert cli.run(["a.jpg", "-o", "a.jpg", "--overwrite"]) == 1
+    assert "input" in capsys.readouterr().err
+    assert Path("a.jpg").read_bytes() == before
+
+
+def test_an_input_behind_a_link_is_never_overwritten(folder: Path) -> None:
+    Path("link.jpg").symlink_to("a.jpg")
+    before = Path("a.jpg").read_bytes()
+    assert cli.run(["a.jpg", "-o", "link.jpg", "--overwrite"]) == 1
+    assert Path("a.jpg").read_bytes() == before
+
+
+def test_folders(folder: Path) -> None:
+    assert cli.run([".", "-r", "-o", "out/", "-q"]) == 0
+    assert {"out/a.restored.png", "out/sub/b.restored.png"} <= files(folder)
+    assert cli.run([".", "-q", "--format", "webp"]) == 0
+    assert "a.restored.webp" in files(folder) and "sub/b.restored.webp" not in files(folder)
+
+
+def test_earlier_results_are_not_restored_again(folder: Path) -> None:
+    assert cli.run([".", "-q"]) == 0
+    assert cli.run([".", "-q", "--overwrite"]) == 0
+    assert "a.restored.restored.png" not in files(folder)
+
+
+def test_patterns(folder: Path) -> None:
+    assert cli.run(["sub/*.jpg", "-q"]) == 0
+    assert "sub/b.restored.png" in files(folder)
+
+
+def test_a_failure_does_not_stop_the_rest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("broken.jpg").write_bytes(b"\xff\xd8\xff\xdb nonsense")
+    assert cli.run(["broken.jpg", "gone.jpg", "a.jpg"]) == 1
+    captured = capsys.readouterr()
+    assert "a.restored.png" in files(folder)
+    assert "2 of 3 files failed" in captured.err
+    assert "broken.jpg" in captured.err and "gone.jpg" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_two_files_of_one_stem(folder: Path) -> None:
+    picture(2).save("a.png")
+    assert cli.run(["a.jpg", "a.png", "-o", "out/", "-q"]) == 0
+    assert {"out/a.jpg.restored.png", "out/a.png.restored.png"} <= files(folder)
+
+
+def test_json_is_one_line_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["a.jpg", "gone.jpg", "--json"]) == 1
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["file"], first["quality"], first["model"]) == ("a.jpg", 15, "mend-s")
+    assert second["file"] == "gone.jpg" and second["message"]
+
+
+def test_standard_input_and_output() -> None:
+    buffer = io.BytesIO()
+    picture().save(buffer, "JPEG", quality=20)
+    command = [sys.executable, "-m", "jpegmend", "-", "-o", "-"]
+    done = subprocess.run(command, input=buffer.getvalue(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert Image.open(io.BytesIO(done.stdout)).size == (80, 48)
+    assert b"80x48" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "bits"), [("o.png", 16), ("o.tif", 16), ("o.tiff", 8), ("o.webp", 8), ("o.jpg", 8)])
+def test_formats_by_suffix(folder: Path, name: str, bits: int) -> None:
+    assert cli.run(["a.jpg", "-o", name, "--bits", str(bits), "-q"]) == 0
+    assert Path(name).stat().st_size > 0
+
+
+def test_strength_zero_is_the_decoded_jpeg(folder: Path) -> None:
+    assert cli.run(["a.jpg", "--strength", "0", "-o", "zero.png", "-q"]) == 0
+    ours, theirs = (np.asarray(Image.open(name).convert("RGB")).astype(int) for name in ("zero.png", "a.jpg"))
+    # One level a plane by rounding; the colour transform can make two of it.
+    assert np.abs(ours - theirs).max() <= 3 and np.abs(ours - theirs).mean() < 0.5
+
+
+def test_compare(folder: Path) -> None:
+    assert cli.run(["a.jpg", "--compare", "-q"]) == 0
+    with Image.open("a.restored.compare.png") as image:
+        assert image.width > 160 and image.height > 96
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--bogus"],
+        ["a.jpg", "--strength", "2"],
+        ["a.jpg", "--bits", "12"],
+        ["a.jpg", "--bits", "16", "-o", "o.jpg"],
+        ["a.jpg", "-o", "o.xyz"],
+        ["a.jpg", "sub/b.jpg", "-o", "one.png"],
+        ["a.jpg", "--memory", "much"],
+        ["empty/"],
+        ["inspect"],
+    ],
+)
+def test_wrong_usage_is_told_apart(folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty").mkdir()
+    before = files(folder)
+    assert cli.run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err or captured.out
+    assert files(folder) == before
+
+
+def test_an_unknown_model_lists_the_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["a.jpg", "--model", "nope"]) == 1
+    assert "mend-s" in capsys.readouterr().err
+
+
+def test_too_large_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["a.jpg", "--max-pixels", "100"]) == 1
+    assert "100" in capsys.readouterr().err
+
+
+def test_inspect(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["inspect", "a.jpg"]) == 0
+    assert "4:2:0" in capsys.readouterr().out
+    assert cli.run(["inspect", "a.jpg", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["quality"] == 15
+
+
+def test_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["models"]) == 0
+    assert "mend-s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2G", 2e9), ("800M", 8e8), ("1.5 GB", 1.5e9), ("4096", 4096), ("3GiB", 3e9)]
+)
+def test_sizes(text: str, size: float) -> None:
+    assert parse_bytes(text) == size
+
+
+def test_a_size_that_is_none() -> None:
+    with pytest.raises(InvalidOption, match="much"):
+        parse_bytes("much")
