@@ -1,26 +1,39 @@
 """JPEG in batches, on the device: what an encoder and a decoder do to pixels, without the entropy coding.
 
-Follows libjpeg step by step (rounded YCbCr, box-filtered chroma with its alternating rounding, DCT, tables,
-inverse DCT, triangle-filtered chroma), so that training sees what files hold. Values are on the 0..255 scale
-inside this file; what leaves it is 0..1.
+Levels and decoded pixels equal libjpeg-turbo's to the last bit (:mod:`jpegmend.data.arithmetic`), so that training
+sees what files hold. What a network is shown is the float decoding, neither rounded nor clipped.
 
-Shape letters: B batch, H W pixels (multiples of 16), h w pixels of a subsampled plane.
+Shape letters: B batch, R block row, K block column, H W pixels (multiples of 16), h w of a subsampled plane.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from jpegmend.data import arithmetic
 from jpegmend.models.contract import Observation
 
 Sampling = Literal["gray", "444", "422", "420"]
 FACTORS: dict[Sampling, tuple[int, int]] = {"gray": (0, 0), "444": (1, 1), "422": (1, 2), "420": (2, 2)}
 """How many luma rows and columns share one chroma sample."""
+
+
+class File(NamedTuple):
+    """A batch of JPEG files of one kind and size, as a reader has them before any pixel is made."""
+
+    levels: tuple[Tensor, ...]
+    """A component each, ``[B, R, K, 8, 8]`` whole numbers: one for gray, Y, Cb, Cr for colour."""
+    luma: Tensor
+    """``[B, 8, 8]`` quantisation steps, row-major."""
+    chroma: Tensor
+    sampling: Sampling
+    pixels: Tensor | None = None
+    """What another decoder showed, where it did: see :func:`show`."""
 
 
 def dct_matrix(device: torch.device | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -52,16 +65,6 @@ def studio_luma(rgb: Tensor) -> Tensor:
     return torch.round((rgb * weights[:, None, None]).sum(1, keepdim=True) + 16)
 
 
-def down_box(plane: Tensor, v: int, h: int) -> Tensor:
-    """Average ``v x h`` cells as libjpeg does: whole numbers, rounding bias alternating along the row."""
-    if v * h == 1:
-        return plane
-    sums = functional.avg_pool2d(plane, (v, h)) * (v * h)
-    bias = torch.arange(sums.shape[-1], device=plane.device) % 2
-    bias = bias + 1 if v == 2 else bias
-    return torch.floor((sums + bias) / (v * h))
-
-
 def up_fancy(plane: Tensor, v: int, h: int) -> Tensor:
     """libjpeg's triangle filter for factors 1 and 2 (weights 3/4 and 1/4, edges repeated), not rounded."""
     if v * h == 1:
@@ -69,45 +72,73 @@ def up_fancy(plane: Tensor, v: int, h: int) -> Tensor:
     return functional.interpolate(plane, scale_factor=(v, h), mode="bilinear", align_corners=False)
 
 
-def through_cells(plane: Tensor, table: Tensor) -> Tensor:
-    """Quantise and decode: ``[B, 1, h, w]`` whole numbers 0..255, ``table [B, 8, 8]``; not clipped or rounded."""
+def blocks(plane: Tensor) -> Tensor:
+    """``[B, 1, 8 R, 8 K]`` to ``[B, R, K, 8, 8]``."""
     B, _, height, width = plane.shape
-    D = dct_matrix(plane.device)
-    blocks = (plane - 128).reshape(B, height // 8, 8, width // 8, 8).permute(0, 1, 3, 2, 4)
-    steps = table[:, None, None]
-    coefficients = D @ blocks @ D.T
-    # Halves go away from zero in libjpeg; torch.round sends them to even.
-    ratio = coefficients / steps
-    levels = torch.sign(ratio) * torch.floor(ratio.abs() + 0.5)
-    decoded = D.T @ (levels * steps) @ D
-    return decoded.permute(0, 1, 3, 2, 4).reshape(B, 1, height, width) + 128
+    return plane.reshape(B, height // 8, 8, width // 8, 8).permute(0, 1, 3, 2, 4)
 
 
-def observe(planes: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling) -> Observation:
-    """What a reader of the file sees.
+def unblocks(cells: Tensor) -> Tensor:
+    """The inverse of :func:`blocks`."""
+    B, R, K = cells.shape[:3]
+    return cells.permute(0, 1, 3, 2, 4).reshape(B, 1, 8 * R, 8 * K)
 
-    ``planes`` is ``[B, 3, H, W]`` YCbCr (or ``[B, 1, H, W]`` for gray) on 0..255, ``luma`` and ``chroma``
-    the tables ``[B, 8, 8]``. Returns planes on the luma grid in 0..1, chroma brought up by libjpeg's filter.
+
+def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling) -> File:
+    """What libjpeg writes for whole numbers 0..255: RGB ``[B, 3, H, W]``, or ``[B, 1, H, W]`` where gray.
+
+    ``luma`` and ``chroma`` are the tables ``[B, 8, 8]``, row-major.
     """
-    whole = torch.round(planes)
-    B, _, height, width = planes.shape
-    v, h = FACTORS[sampling]
-    y = through_cells(whole[:, :1], luma)
     if sampling == "gray":
-        flat = torch.full((B, 2, height, width), 127.5, device=planes.device)
-        seen, tables = torch.cat([y, flat], 1), torch.stack([luma, *[torch.ones_like(luma)] * 2], 1)
+        planes, given = [picture], [luma]
     else:
-        colour = [through_cells(down_box(whole[:, c : c + 1], v, h), chroma) for c in (1, 2)]
-        # 128 stands for "no colour" in the file; 0.5 does inside the package.
-        seen = torch.cat([y, *[up_fancy(plane, v, h) for plane in colour]], 1)
-        tables = torch.stack([luma, chroma, chroma], 1)
-    factors = torch.tensor([[v, h]], device=planes.device, dtype=torch.float32).expand(B, 2)
+        v, h = FACTORS[sampling]
+        y, cb, cr = arithmetic.rgb_to_ycbcr(picture).split(1, 1)
+        planes, given = [y, *(arithmetic.down_box(plane, v, h) for plane in (cb, cr))], [luma, chroma, chroma]
+    levels = tuple(
+        arithmetic.quantise(arithmetic.forward_dct(blocks(plane - 128)), table[:, None, None]).float()
+        for plane, table in zip(planes, given, strict=True)
+    )
+    return File(levels, luma, chroma, sampling)
+
+
+def observe(file: File) -> Observation:
+    """What a network sees of the files: planes on the luma grid in 0..1, chroma brought up by libjpeg's filter.
+
+    ``[B, 3, H, W]`` for gray too: its chroma planes are 0.5 and their tables ones.
+    """
+    given = [file.luma, file.chroma, file.chroma]
+    planes = [_decode(levels, table) for levels, table in zip(file.levels, given, strict=False)]
+    v, h = FACTORS[file.sampling]
+    y, *colour = planes
+    if not colour:
+        # 128 of 255 stands for "no colour" in a file; where there is no file behind a plane it is 0.5.
+        flat = torch.full_like(y, 127.5).expand(-1, 2, -1, -1)
+        seen, tables = torch.cat([y, flat], 1), torch.stack([file.luma, *[torch.ones_like(file.luma)] * 2], 1)
+    else:
+        seen = torch.cat([y, *(up_fancy(plane, v, h) for plane in colour)], 1)
+        tables = torch.stack(given, 1)
+    factors = torch.tensor([[v, h]], device=y.device, dtype=torch.float32).expand(len(y), 2)
     return Observation(seen / 255, tables, factors)
 
 
-def decoded_pixels(seen: Observation) -> Tensor:
-    """The 8-bit picture a decoder shows: ``[B, 3, H, W]`` RGB, or ``[B, 1, H, W]`` gray; whole numbers 0..255."""
-    planes = torch.clamp(torch.round(seen.planes * 255), 0, 255)
-    if seen.sampling[0, 0] == 0:
-        return planes[:, :1]
-    return torch.clamp(torch.round(ycbcr_to_rgb(planes)), 0, 255)
+def _decode(levels: Tensor, table: Tensor) -> Tensor:
+    """The orthonormal inverse DCT in float: ``[B, 1, h, w]`` on 0..255, not clipped or rounded."""
+    D = dct_matrix(levels.device)
+    rows = (levels * table[:, None, None]) @ D
+    return unblocks((rows.transpose(-1, -2) @ D).transpose(-1, -2)) + 128
+
+
+def show(file: File) -> Tensor:
+    """The 8-bit picture libjpeg shows: ``[B, 3, H, W]`` RGB, or ``[B, 1, H, W]`` gray; whole numbers 0..255."""
+    if file.pixels is not None:
+        return file.pixels
+    given = (file.luma, file.chroma, file.chroma)
+    planes = [
+        (unblocks(arithmetic.inverse_dct(levels * table[:, None, None])) + 128).clamp(0, 255).float()
+        for levels, table in zip(file.levels, given, strict=False)
+    ]
+    if file.sampling == "gray":
+        return planes[0]
+    v, h = FACTORS[file.sampling]
+    return arithmetic.ycbcr_to_rgb(torch.cat([planes[0], *(arithmetic.up_fancy(p, v, h) for p in planes[1:])], 1))

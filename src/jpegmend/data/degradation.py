@@ -9,15 +9,19 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from jpegmend.data import codec
-from jpegmend.data.codec import Sampling
+from jpegmend.data.codec import File, Sampling
 from jpegmend.errors import InvalidRecipe
 from jpegmend.jpeg import tables
 from jpegmend.models.contract import Observation
+
+Encoder = Literal["batched", "pillow"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,20 +34,39 @@ class Degradation:
     """Share of each kind of file."""
     studio: float = 0.5
     """Share of the gray crops whose Y has the studio range, as in the papers' gray protocol."""
+    tables: Sequence[tuple[Sequence[int], Sequence[int]]] = ()
+    """Luma and chroma tables of other encoders, 64 steps each, row-major."""
+    custom: float = 0.0
+    """Share that is compressed with one of those ``tables`` in place of libjpeg's."""
     double: float = 0.0
-    """Share that was compressed before: on a shifted grid or the same, at a quality of its own."""
+    """Share that was compressed before, at a quality of its own, higher or lower."""
     double_qualities: tuple[int, int] = (10, 90)
     """Range of the quality of that earlier compression."""
+    shifted: float = 0.5
+    """Share of the double ones whose first grid of blocks lay elsewhere (the picture was cropped between)."""
+    social: float = 0.0
+    """Share of the batches that went through a site: compressed, made smaller, and compressed again."""
+    smaller: tuple[float, float] = (0.5, 0.9)
+    """Range of the factor by which such a site makes pictures smaller."""
+    encoder: Encoder = "batched"
+    """The batched codec on the device, or files that Pillow writes."""
 
     def __post_init__(self) -> None:
-        for low, high, share in self.qualities:
+        for low, high, share in (*self.qualities, (*self.double_qualities, 1.0)):
             if not 1 <= low <= high <= 100 or share < 0:
-                raise InvalidRecipe(
-                    f"qualities {low} to {high}, share {share}: 1 <= low <= high <= 100, share >= 0"
-                )
+                raise InvalidRecipe(f"qualities {low} to {high}, share {share}: 1 <= low <= high <= 100, share >= 0")
         unknown = set(self.sampling) - set(codec.FACTORS)
-        if unknown or not any(self.sampling.values()):
-            raise InvalidRecipe(f"sampling {dict(self.sampling)}: kinds are {', '.join(codec.FACTORS)}")
+        if unknown or not any(self.sampling.values()) or min(self.sampling.values()) < 0:
+            raise InvalidRecipe(f"sampling {dict(self.sampling)}: kinds are {', '.join(codec.FACTORS)}, one above 0")
+        for name in ("studio", "custom", "double", "shifted", "social"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidRecipe(f"{name} {getattr(self, name)}: a share lies in 0..1")
+        if not 0.25 <= self.smaller[0] <= self.smaller[1] <= 1:
+            raise InvalidRecipe(f"smaller {self.smaller}: 0.25 <= low <= high <= 1")
+        if any(len(table) != 64 or not all(1 <= step <= 255 for step in table) for pair in self.tables for table in pair):
+            raise InvalidRecipe("tables: each pair is luma and chroma, each 64 steps in 1..255, row-major")
+        if self.custom and not self.tables:
+            raise InvalidRecipe(f"custom {self.custom} but no tables; give pairs of 64 steps")
 
 
 @lru_cache(maxsize=256)
@@ -54,7 +77,8 @@ def table_pair(quality: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return luma, chroma
 
 
-def _tables(qualities: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
+def tables_of(qualities: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """libjpeg's luma and chroma tables, each ``[B, 8, 8]``, one quality a picture."""
     pairs = [table_pair(quality, device) for quality in qualities]
     return torch.stack([luma for luma, _ in pairs]), torch.stack([chroma for _, chroma in pairs])
 
@@ -66,41 +90,80 @@ def draw_quality(degradation: Degradation, rng: random.Random) -> int:
     return rng.randint(low, high)
 
 
+def _draw_tables(degradation: Degradation, batch: int, device: torch.device, rng: random.Random) -> tuple[Tensor, Tensor]:
+    luma, chroma = tables_of([draw_quality(degradation, rng) for _ in range(batch)], device)
+    for index in range(batch if degradation.custom else 0):
+        if rng.random() < degradation.custom:
+            pair = rng.choice(degradation.tables)
+            luma[index], chroma[index] = (torch.tensor(table, dtype=torch.float32).reshape(8, 8) for table in pair)
+    return luma, chroma
+
+
+def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling, encoder: Encoder = "batched") -> File:
+    """By the encoder of that name: see :func:`jpegmend.data.codec.compress`."""
+    if encoder == "pillow":
+        from jpegmend.data import encoder as real
+
+        return real.compress(picture, luma, chroma, sampling)
+    return codec.compress(picture, luma, chroma, sampling)
+
+
 def _compressed_before(rgb: Tensor, degradation: Degradation, rng: random.Random) -> Tensor:
     """The share ``double`` of the batch after an earlier JPEG, on a grid moved by 0..7 pixels; 0..255 whole."""
     chosen = [index for index in range(len(rgb)) if rng.random() < degradation.double]
     if not chosen:
         return rgb
-    low, high = degradation.double_qualities
-    qualities = [rng.randint(low, high) for _ in chosen]
-    shift = rng.choice([(0, 0), (rng.randrange(8), rng.randrange(8))])
+    shift = (rng.randrange(8), rng.randrange(8)) if rng.random() < degradation.shifted else (0, 0)
     moved = torch.roll(rgb[chosen], shift, (2, 3))
-    seen = codec.observe(codec.rgb_to_ycbcr(moved), *_tables(qualities, rgb.device), "444")
-    back = torch.roll(codec.decoded_pixels(seen), (-shift[0], -shift[1]), (2, 3))
+    shown = _earlier(moved, degradation, rng)
     rgb = rgb.clone()
-    rgb[chosen] = back
+    rgb[chosen] = torch.roll(shown, (-shift[0], -shift[1]), (2, 3))
     return rgb
+
+
+def _earlier(rgb: Tensor, degradation: Degradation, rng: random.Random) -> Tensor:
+    low, high = degradation.double_qualities
+    earlier = tables_of([rng.randint(low, high) for _ in range(len(rgb))], rgb.device)
+    sampling = rng.choice(("444", "420"))
+    return codec.show(compress(rgb, *earlier, sampling, degradation.encoder))  # type: ignore[arg-type]
+
+
+def _through_a_site(rgb: Tensor, degradation: Degradation, rng: random.Random) -> tuple[Tensor, Tensor]:
+    """The picture made smaller, clean and after a first JPEG at full size; sides stay multiples of 16."""
+    factor = rng.uniform(*degradation.smaller)
+    size = [max(16, int(side * factor) // 16 * 16) for side in rgb.shape[2:]]
+    clean, spoiled = (
+        functional.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False).round().clamp(0, 255)
+        for x in (rgb, _earlier(rgb, degradation, rng))
+    )
+    return clean, spoiled
 
 
 def degrade(clean: Tensor, degradation: Degradation, rng: random.Random) -> tuple[Observation, Tensor]:
     """Compress a batch of one kind of file.
 
     ``clean`` is ``[B, 3, H, W]`` uint8 RGB, sides multiples of 16. Returns what a reader of the files sees and
-    the truth ``[B, 3, H, W]`` (YCbCr in 0..1; for gray pictures chroma is 0.5). One batch holds one sampling.
+    the truth ``[B, 3, H, W]`` (YCbCr in 0..1; for gray pictures chroma is 0.5). One batch holds one sampling;
+    a batch that went through a site comes back smaller.
     """
     kinds = list(degradation.sampling)
     sampling = rng.choices(kinds, [degradation.sampling[kind] for kind in kinds])[0]
     rgb = clean.float()
-    spoiled = _compressed_before(rgb, degradation, rng)
-    if sampling == "gray":
-        studio = rng.random() < degradation.studio
-        truth, planes = (
-            codec.studio_luma(x) if studio else codec.rgb_to_ycbcr(x)[:, :1] for x in (rgb, spoiled)
-        )
-        truth = torch.round(truth)
-        truth = torch.cat([truth, torch.full_like(truth, 127.5).expand(-1, 2, -1, -1)], 1)
+    if degradation.social and rng.random() < degradation.social:
+        rgb, spoiled = _through_a_site(rgb, degradation, rng)
     else:
-        truth, planes = codec.rgb_to_ycbcr(rgb), codec.rgb_to_ycbcr(spoiled)
-    qualities = [draw_quality(degradation, rng) for _ in range(len(clean))]
-    seen = codec.observe(planes, *_tables(qualities, clean.device), sampling)
-    return seen, truth / 255
+        spoiled = _compressed_before(rgb, degradation, rng)
+    studio = sampling == "gray" and rng.random() < degradation.studio
+    truth, given = as_written(rgb, sampling, studio), spoiled
+    if sampling == "gray":
+        given = torch.round(truth[:, :1] if spoiled is rgb else as_written(spoiled, sampling, studio)[:, :1])
+    pair = _draw_tables(degradation, len(clean), clean.device, rng)
+    return codec.observe(compress(given, *pair, sampling, degradation.encoder)), truth / 255
+
+
+def as_written(rgb: Tensor, sampling: Sampling, studio: bool) -> Tensor:
+    """The planes a file would hold without loss: ``[B, 3, H, W]`` YCbCr on 0..255; gray whole, its chroma 127.5."""
+    if sampling != "gray":
+        return codec.rgb_to_ycbcr(rgb)
+    y = torch.round(codec.studio_luma(rgb) if studio else codec.rgb_to_ycbcr(rgb)[:, :1])
+    return torch.cat([y, torch.full_like(y, 127.5).expand(-1, 2, -1, -1)], 1)

@@ -37,7 +37,7 @@ def scores(
         truth = torch.cat([y, torch.full_like(y, 127.5).expand(-1, 2, -1, -1)], 1) / 255
         for quality in QUALITIES:
             luma, chroma = (table[None] for table in table_pair(quality, y.device))
-            seen, target, _ = view(kind, codec.observe(y, luma, chroma, "gray"), truth, 0.0)
+            seen, target, _ = view(kind, codec.observe(codec.compress(y, luma, chroma, "gray")), truth, 0.0)
             restored = network(seen).planes
             before, after = psnr(seen.planes[0, 0], target[0, 0]), psnr(restored[0, 0], target[0, 0])
             sums.setdefault(f"psnr_{quality}", []).append(after)
