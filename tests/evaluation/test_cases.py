@@ -88,3 +88,18 @@ def test_sets_are_found_by_path_or_name(tmp_path, monkeypatch):
     assert cases.find_set(tmp_path) == tmp_path
     with pytest.raises(MissingData, match="no pictures"):
         cases.pictures(tmp_path / "bsds500" / "val")
+
+
+def test_the_variants_of_qgcns_colour_tables(photo):
+    from skimage.metrics import structural_similarity
+
+    truth, judged = photo(40, 48, 8), photo(40, 48, 9)
+    found = cases.score(truth, judged)
+    theirs = structural_similarity(truth, judged, channel_axis=2, data_range=255)
+    # scikit-image leaves a border of half a window out, we use the windows that lie inside: the same pixels.
+    assert found["ssim:uniform-7"] == pytest.approx(theirs, abs=1e-9)
+    error = np.square(truth.astype(float) - judged).mean()
+    blocking = sum(metrics.bef(judged[..., c], variant="fbcnn") for c in range(3))
+    assert found["psnr_b:fbcnn-sum"] == pytest.approx(10 * np.log10(255**2 / (error + blocking)))
+    gray = cases.score(truth[..., 0], judged[..., 0])
+    assert gray["psnr_b:fbcnn-sum"] == pytest.approx(gray["psnr_b:fbcnn"])

@@ -19,8 +19,8 @@ def test_every_row_is_there_with_a_source():
 
 
 def test_every_row_belongs_to_a_table_with_a_command():
-    named = {(table.paper, name) for table in tables.TABLES.values() for name in table.tables}
-    assert {(r.paper, r.table) for r in published.rows()} == named
+    shown = [row for table in tables.TABLES.values() for row in tables.printed(table)]
+    assert sorted(shown, key=repr) == sorted(published.rows(), key=repr)
 
 
 def test_impossible_rows_are_marked_and_never_compared():
@@ -52,7 +52,8 @@ def test_scores_with_a_bug_in_the_metric_are_not_compared_but_copied_ones_are():
         (("dual", "1", "Classic5", "10", "M-Net"), None),
         (("qgcn", "III", "LIVE1", "10", "QGCN"), "ssim:uniform-8"),
         (("qgcn", "III", "LIVE1", "10", "DnCNN-3"), None),
-        (("qgcn", "II", "LIVE1", "10", "QGCN"), None),
+        (("qgcn", "II", "LIVE1", "10", "QGCN"), "ssim:uniform-7"),
+        (("qgcn", "II", "LIVE1", "10", "JPEG"), None),
         (("dcsc", "errata, 128-filter model", "LIVE1", "10", "DCSC-128"), None),
         (("later work", "", "LIVE1", "10", "FBCNN"), "ssim:matlab"),
     ],

@@ -6,7 +6,9 @@ Pictures are uint8, [H, W] gray or [H, W, 3] RGB.
 from __future__ import annotations
 
 import io
+import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,17 @@ Picture = NDArray[np.uint8]
 SUFFIXES = (".webp", ".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jpg", ".jpeg")
 ROOT = "JPEGMEND_DATA"
 SPLITS = ("train", "val", "test")
+BLOCK = 8
+SSIM: Mapping[str, Mapping[str, Any]] = {
+    "matlab": {},
+    "uniform-8": {"window": "uniform", "size": 8},
+    "uniform-7": {"window": "uniform", "size": 7, "sample_covariance": True},
+}
+"""Parameters of the variants of ``Protocol.ssim``."""
+
+PSNR_B = ("true", "fbcnn", "fbcnn-sum")
+"""The variants of ``Protocol.psnr_b``."""
+
 PILLOW_SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
 
 
@@ -150,8 +163,9 @@ def decode(data: bytes) -> Picture:
 def score(truth: Picture, judged: Picture) -> dict[str, float]:
     """PSNR in dB, SSIM and PSNR-B in dB, in each variant, of one 8-bit picture against the truth.
 
-    Keys: ``psnr``, ``ssim:matlab``, ``ssim:uniform-8``, ``psnr_b:true``, ``psnr_b:fbcnn``. For RGB the PSNR is
-    over all values, SSIM and PSNR-B are means over the three channels. SSIM is NaN on sides below its window.
+    Keys: ``psnr``, ``ssim:`` and ``psnr_b:`` with the variants of ``Protocol.ssim`` and ``Protocol.psnr_b``. For RGB
+    the PSNR is over all values; SSIM and PSNR-B are means over the three channels, but for ``psnr_b:fbcnn-sum``.
+    SSIM is NaN on sides below its window, PSNR-B on sides below a block.
 
     Raises:
         InvalidOption: the shapes differ.
@@ -159,20 +173,20 @@ def score(truth: Picture, judged: Picture) -> dict[str, float]:
     if truth.shape != judged.shape:
         raise InvalidOption(f"truth of shape {truth.shape} and result of {judged.shape}; they must be alike")
     pairs = [(truth, judged)] if truth.ndim == 2 else [(truth[..., c], judged[..., c]) for c in range(3)]
-
-    def ssim(**options: Any) -> float:
+    found = {"psnr": metrics.psnr(truth, judged, peak=255)}
+    for name, options in SSIM.items():
         small = min(truth.shape[:2]) < options.get("size", 11)
-        return float("nan") if small else float(np.mean([metrics.ssim(a, b, peak=255, **options) for a, b in pairs]))
+        values = [math.nan] if small else [metrics.ssim(a, b, peak=255, **options) for a, b in pairs]
+        found[f"ssim:{name}"] = float(np.mean(values))
+    return found | {f"psnr_b:{name}": value for name, value in _psnr_b(truth, judged, pairs).items()}
 
-    def psnr_b(variant: Any) -> float:
-        small = min(truth.shape[:2]) < 8
-        values = [] if small else [metrics.psnr_b(a, b, peak=255, variant=variant) for a, b in pairs]
-        return float(np.mean(values)) if values else float("nan")
 
-    return {
-        "psnr": metrics.psnr(truth, judged, peak=255),
-        "ssim:matlab": ssim(),
-        "ssim:uniform-8": ssim(window="uniform", size=8),
-        "psnr_b:true": psnr_b("true"),
-        "psnr_b:fbcnn": psnr_b("fbcnn"),
-    }
+def _psnr_b(truth: Picture, judged: Picture, pairs: list[tuple[Picture, Picture]]) -> dict[str, float]:
+    if min(truth.shape[:2]) < BLOCK:
+        return dict.fromkeys(PSNR_B, math.nan)
+    true = [metrics.psnr_b(a, b, peak=255) for a, b in pairs]
+    common = [metrics.psnr_b(a, b, peak=255, variant="fbcnn") for a, b in pairs]
+    blocking = sum(metrics.bef(b, variant="fbcnn") for _, b in pairs)
+    error = float(np.square(truth.astype(np.float64) - judged).mean()) + blocking
+    together = math.inf if error == 0 else 10 * math.log10(255**2 / error)
+    return dict(zip(PSNR_B, (float(np.mean(true)), float(np.mean(common)), together), strict=True))

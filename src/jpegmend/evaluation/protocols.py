@@ -66,10 +66,12 @@ class Protocol:
     """Rows and columns cut off at the top left between two compressions, so that the grids do not align."""
     rounding: Literal["8-bit"] = "8-bit"
     """The restored picture is clipped and rounded to whole numbers of 0..255 before it is compared."""
-    ssim: Literal["matlab", "uniform-8"] = "matlab"
-    """``matlab``: Gaussian 11x11, sigma 1.5, valid region; ``uniform-8``: 8x8 uniform window (QGCN's code)."""
-    psnr_b: Literal["true", "fbcnn"] = "true"
-    """How block boundaries are counted, see ``jpegmend.metrics.bef``."""
+    ssim: Literal["matlab", "uniform-8", "uniform-7"] = "matlab"
+    """``matlab``: Gaussian 11x11, sigma 1.5, valid region; ``uniform-8``: 8x8 uniform window (QGCN's gray tables);
+    ``uniform-7``: 7x7 uniform, covariance over N - 1, scikit-image's default (QGCN's colour tables)."""
+    psnr_b: Literal["true", "fbcnn", "fbcnn-sum"] = "true"
+    """How block boundaries are counted, see ``jpegmend.metrics.bef``; for RGB the mean over the channels, but for
+    ``fbcnn-sum``, where the blocking of all channels is added to the error of the whole (QGCN's colour tables)."""
     consistent: bool = False
     """Whether the projection into the file's quantisation cells is on. A property of a row, not of a table."""
     both: bool = False
@@ -167,12 +169,12 @@ _NAMED = (
     ),
     Protocol(
         name="qgcn-rgb",
-        title="QGCN's colour tables: 4:2:0, SSIM with a uniform 8x8 window, projection off",
+        title="QGCN's colour tables: 4:2:0, their variants of SSIM and PSNR-B, projection off",
         channel="rgb",
         sampling="4:2:0",
         qualities=(*_USUAL, (50,)),
-        ssim="uniform-8",
-        psnr_b="fbcnn",
+        ssim="uniform-7",
+        psnr_b="fbcnn-sum",
     ),
     Protocol(
         name="double-jpeg",

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.errors import MissingData
+from jpegmend.evaluation.cases import PSNR_B, SSIM
 from jpegmend.evaluation.protocols import Protocol, check_comparable
 
-METRICS = ("psnr", "ssim:matlab", "ssim:uniform-8", "psnr_b:true", "psnr_b:fbcnn")
+METRICS = ("psnr", *(f"ssim:{name}" for name in SSIM), *(f"psnr_b:{name}" for name in PSNR_B))
 
 
 @dataclass(frozen=True, kw_only=True)

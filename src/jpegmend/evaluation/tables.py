@@ -47,6 +47,11 @@ class Table:
     tables: tuple[str, ...]
     protocol: str = "papers-gray"
 
+    @property
+    def channel(self) -> str:
+        """Of its rows: RGB or Y."""
+        return "RGB" if find_protocol(self.protocol).channel == "rgb" else "Y"
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -89,7 +94,8 @@ TABLES: Mapping[str, Table] = {
     "mdu:XII": Table("MDU, table XII: with a classifier", "mdu", ("XII",)),
     "dual:1": Table("Dual, table 1: five sets", "dual", ("1",)),
     "dual:2": Table("Dual, table 2: de-blockers", "dual", ("2",)),
-    "later": Table("Later work, by the same protocol", "later work", ("",)),
+    "later:gray": Table("Later work, by the papers' gray protocol", "later work", ("",)),
+    "later:rgb": Table("Later work, in colour", "later work", ("",), "rgb-420"),
 }
 """Every table, by the name the command takes."""
 
@@ -169,7 +175,9 @@ class Line:
         key = self.row.known[metric]
         if self.ours is None:
             return _number(printed, digits), "", ""
-        mine = self.ours.scores[key or {"psnr": "psnr", "ssim": "ssim:matlab", "psnr_b": "psnr_b:true"}[metric]]
+        mine = self.ours.scores.get(
+            key or {"psnr": "psnr", "ssim": "ssim:matlab", "psnr_b": "psnr_b:true"}[metric], math.nan
+        )
         if printed is None or math.isnan(mine):
             return _number(printed, digits), _number(mine, digits), ""
         difference = f"{mine - printed:+.{digits}f}" if key else "not comparable"
@@ -194,7 +202,7 @@ def find(name: str) -> Table | Figure:
 
 def printed(table: Table) -> list[Published]:
     """The rows of a table, in printed order."""
-    return published.select(table.paper, table.tables)
+    return [row for row in published.select(table.paper, table.tables) if row.channel == table.channel]
 
 
 def lines(table: Table, results: Sequence[Result]) -> list[Line]:
