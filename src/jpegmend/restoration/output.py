@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -49,7 +50,7 @@ class _Format:
 def write(
     pixels: NDArray[Any],
     metadata: Metadata,
-    target: str | Path | BinaryIO,
+    target: str | PathLike[str] | BinaryIO,
     *,
     format: str | None = None,
     bits: int | None = None,
@@ -62,8 +63,8 @@ def write(
     ``pixels``: uint8 or uint16, ``[H, W]`` gray, ``[H, W, 3]`` RGB or ``[H, W, 4]`` RGBA. ``target``: a path, or a
     binary file that is only written to. ``format``: "png", "tiff", "webp" or "jpeg"; None goes by the suffix, and is
     PNG for a file. ``bits``: 8 or 16 a sample; None for those of ``pixels`` where the format holds them. ``strip``
-    drops all metadata but the ICC profile, without which the colours would be others. ``quality``: 1..100, for JPEG
-    (default 95, 4:4:4) and WebP (default 95; 100 is lossless).
+    drops all metadata, the ICC profile too. ``quality``: 1..100, for JPEG (default 95, 4:4:4) and WebP (default 95;
+    100 is lossless).
 
     A path gets the whole file or nothing: it is written beside its place and then moved there. A symbolic link is
     replaced, not followed. Raises ``OutputError`` (there is something and not ``overwrite``; a format cannot hold
@@ -75,15 +76,18 @@ def write(
     depth = bits or (pixels.dtype.itemsize * 8 if kind.deep else 8)
     _check_fit(name, kind, pixels, depth)
     left_out: tuple[str, ...] = ()
-    kept = replace(Metadata(), icc=metadata.icc) if strip else metadata
+    kept = Metadata() if strip else metadata
     if kept.icc and not _profile_fits(kept.icc, pixels):
         kept = replace(kept, icc=None)
         left_out = ("the ICC profile, which is for another kind of colour than the output has",)
     choice = depth if kind.deep else quality or lossy.DEFAULT_QUALITY
-    if not isinstance(target, str | Path):
-        return left_out + kind.write(target, pixels, kept, choice)
-    with open_target(Path(target), overwrite=overwrite) as stream:
-        return left_out + kind.write(stream, pixels, kept, choice)
+    try:
+        if not isinstance(target, str | PathLike):
+            return left_out + kind.write(target, pixels, kept, choice)
+        with open_target(Path(target), overwrite=overwrite) as stream:
+            return left_out + kind.write(stream, pixels, kept, choice)
+    except ValueError as error:  # the encoders' word for what they cannot do
+        raise OutputError(f"{target} cannot be written as {name}: {error}; png takes any picture") from error
 
 
 def find_format(target: object, format: str | None = None) -> str:

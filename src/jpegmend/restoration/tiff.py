@@ -6,6 +6,7 @@ Of EXIF it keeps the texts that are tags of TIFF itself; a whole EXIF directory 
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
@@ -78,10 +79,11 @@ def _read_texts(block: bytes | None) -> tuple[dict[int, str], bool]:
         return {}, True
     exif = Image.Exif()
     try:
-        exif.load(block)
-        entries = dict(exif)
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError):  # what Pillow raises on a damaged block
-        return {}, False
+        with warnings.catch_warnings(action="ignore"):  # Pillow warns of a damaged block, or raises one of many errors
+            exif.load(block)
+            entries = dict(exif)
+    except Exception:
+        return {}, False  # whatever a camera wrote there must not cost the user the picture
     texts = {tag: str(entries[tag]) for tag in _TEXTS if isinstance(entries.get(tag), str) and entries[tag]}
     known = {*_TEXTS, _ORIENTATION, 282, 283, 296, 305}  # the density and the program's name are told otherwise
     return texts, set(entries) <= known

@@ -1,0 +1,454 @@
+"""Files that are written, read back by Pillow and tifffile."""
+
+import errno
+import io
+import os
+import stat
+import struct
+import subprocess
+import sys
+import threading
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image, ImageCms
+
+from jpegmend.errors import InvalidOption, OutputError
+from jpegmend.jpeg import Metadata
+from jpegmend.restoration import output, png
+from jpegmend.restoration.depth import to_bits
+
+SHAPES = [(13, 17), (13, 17, 3), (13, 17, 4)]
+NOTHING = Metadata()
+
+
+def some_pixels(shape, dtype=np.uint8, seed=0):
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def open_picture(path: Path) -> Image.Image:
+    return Image.open(io.BytesIO(path.read_bytes()))  # of a path, Pillow keeps the file open
+
+
+def read_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and bodies of a PNG's chunks, their checksums verified."""
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    found, place = [], 8
+    while place < len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        name, body = data[place + 4 : place + 8], data[place + 8 : place + 8 + length]
+        assert struct.unpack_from(">I", data, place + 8 + length)[0] == zlib.crc32(name + body)
+        found.append((name, body))
+        place += 12 + length
+    return found
+
+
+def unfilter(data: bytes, rows: int, row_bytes: int, pixel_bytes: int) -> np.ndarray:
+    """A PNG's samples as bytes, by the plain loop of the specification (9.2)."""
+    body = zlib.decompress(b"".join(body for name, body in read_chunks(data) if name == b"IDAT"))
+    coded = np.frombuffer(body, np.uint8).reshape(rows, 1 + row_bytes).astype(int)
+    out = np.zeros((rows + 1, row_bytes + pixel_bytes), int)
+    for r in range(rows):
+        for c in range(row_bytes):
+            a, b, x = out[r + 1, c], out[r, c + pixel_bytes], out[r, c]
+            p = a + b - x
+            paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - x), 2, x))[2]
+            guess = (0, a, b, (a + b) // 2, paeth)[coded[r, 0]]
+            out[r + 1, c + pixel_bytes] = (coded[r, c + 1] + guess) % 256
+    return out[1:, pixel_bytes:].astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def rgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture(scope="module")
+def carried(rgb_profile) -> Metadata:
+    exif = Image.Exif()
+    exif[271], exif[272], exif[315] = "Maker", "Model 1", "An Artist"
+    exif.get_ifd(0x8769)[0x829A] = 0.01  # exposure time, in a directory that TIFF gets nothing of
+    return Metadata(
+        icc=rgb_profile,
+        exif=exif.tobytes().removeprefix(b"Exif\0\0"),
+        xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>h\xc3\xa4</x:xmpmeta>",
+        comments=(b"first", "zweit\u00e4 \u6e2f".encode()),
+        density=(300, 150, "dpi"),
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_lossless_formats_keep_every_bit(shape, dtype, suffix, tmp_path):
+    pixels = some_pixels(shape, dtype)
+    path = tmp_path / f"picture{suffix}"
+    assert output.write(pixels, NOTHING, path) == ()
+    if suffix == ".tif":
+        assert np.array_equal(tifffile.imread(path), pixels)
+    elif dtype == np.uint8 or len(shape) == 2:
+        assert np.array_equal(np.asarray(open_picture(path)), pixels)
+    else:  # Pillow reads only the upper byte of 16-bit colour
+        samples = shape[2]
+        found = unfilter(path.read_bytes(), shape[0], shape[1] * samples * 2, samples * 2)
+        assert np.array_equal(found.view(">u2").reshape(shape), pixels)
+        assert np.array_equal(np.asarray(open_picture(path)), pixels >> 8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays.arrays(
+        st.sampled_from([np.uint8, np.uint16]),
+        st.sampled_from([(1, 1), (1, 40, 3), (40, 1, 4), (6, 5), (7, 3, 3), (3, 9, 4)]),
+    ),
+    st.integers(1, 200),
+)
+def test_png_of_any_pixels_in_strips_of_any_height(pixels, strip):
+    stream = io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(png, "_STRIP_BYTES", strip)
+        png.write(stream, pixels, pixels.itemsize * 8)
+    pixel_bytes = pixels[0, 0].size * pixels.itemsize
+    found = unfilter(stream.getvalue(), pixels.shape[0], pixels.shape[1] * pixel_bytes, pixel_bytes)
+    assert np.array_equal(found.view(f">u{pixels.itemsize}").reshape(pixels.shape), pixels)
+
+
+def test_png_chooses_every_filter_somewhere():
+    y, x = np.mgrid[:64, :64]
+    noise = np.random.default_rng(0).integers(0, 256, 64)
+    parts = [
+        np.random.default_rng(1).choice([0, 255], (64, 64)),  # nothing predicts it
+        np.tile(noise[:, None], (1, 64)),  # the left neighbour does
+        np.tile(noise[None], (64, 1)),  # the upper one
+        ((x + y) * 3 + np.random.default_rng(2).integers(-9, 9, (64, 64))),  # their mean
+        np.where(x > y, 200, 30) + noise[None] // 40,  # an edge
+    ]
+    stream = io.BytesIO()
+    picture = np.concatenate(parts).astype(np.uint8)
+    png.write(stream, picture, 8)
+    body = zlib.decompress(b"".join(body for name, body in read_chunks(stream.getvalue()) if name == b"IDAT"))
+    assert set(body[:: 1 + 64]) == {0, 1, 2, 3, 4}
+    assert np.array_equal(np.asarray(Image.open(stream)), picture)
+
+
+def test_png_compresses_smooth_pictures_like_pillow():
+    y, x = np.mgrid[:300, :400]
+    smooth = (127 + 60 * np.sin(x / 40) + 50 * np.cos(y / 30)).astype(np.uint8)
+    ours, theirs = io.BytesIO(), io.BytesIO()
+    png.write(ours, smooth, 8)
+    Image.fromarray(smooth).save(theirs, "PNG", compress_level=1)
+    assert len(ours.getvalue()) < 1.1 * len(theirs.getvalue())
+
+
+def test_png_takes_no_second_picture_of_memory():
+    script = (
+        "import resource, numpy, os\n"
+        "from jpegmend.restoration import output; from jpegmend.jpeg import Metadata\n"
+        "pixels = numpy.zeros((5000, 6000, 3), 'uint8'); pixels += 1\n"  # 90 MB
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak()\n"
+        "output.write(pixels, Metadata(), open(os.devnull, 'wb'))\n"
+        "print((peak() - before) / 1024)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 45  # MiB
+
+
+def test_png_carries_everything(carried, tmp_path):
+    path = tmp_path / "a.png"
+    assert output.write(some_pixels((9, 8, 3)), carried, path) == ()
+    image = open_picture(path)
+    image.load()
+    assert image.info["icc_profile"] == carried.icc
+    assert image.info["dpi"] == pytest.approx((300, 150), abs=0.02)
+    assert image.getexif()[272] == "Model 1"
+    assert image.getexif().get_ifd(0x8769)[0x829A] == pytest.approx(0.01)
+    chunks = read_chunks(path.read_bytes())
+    assert (b"eXIf", carried.exif) in chunks
+    assert (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + carried.xmp) in chunks
+    assert (b"tEXt", b"Comment\0first") in chunks
+    assert (b"iTXt", b"Comment\0\0\0\0\0" + carried.comments[1]) in chunks
+    names = [name for name, _ in chunks]
+    assert max(names.index(name) for name in (b"iCCP", b"pHYs", b"eXIf")) < names.index(b"IDAT")
+
+
+@pytest.mark.parametrize(
+    ("density", "expected"),
+    [((300, 300, "dpi"), (11811, 11811, 1)), ((118, 59, "dpcm"), (11800, 5900, 1)), ((2, 1, "aspect"), (2, 1, 0))],
+)
+def test_png_density(density, expected):
+    stream = io.BytesIO()
+    output.write(some_pixels((2, 2)), Metadata(density=density), stream)
+    assert struct.unpack(">IIB", dict(read_chunks(stream.getvalue()))[b"pHYs"]) == expected
+
+
+def test_tiff_carries_what_it_can_and_says_what_not(carried, tmp_path):
+    path = tmp_path / "a.tiff"
+    (said,) = output.write(some_pixels((9, 8, 3), np.uint16), carried, path)
+    assert "EXIF" in said
+    with tifffile.TiffFile(path) as file:
+        tags = file.pages[0].tags
+        assert bytes(tags[34675].value) == carried.icc
+        assert bytes(tags[700].value) == carried.xmp
+        assert (tags[271].value, tags[272].value, tags[315].value) == ("Maker", "Model 1", "An Artist")
+        assert tags[282].value == (300, 1)
+        assert tags[283].value == (150, 1)
+        assert tags[296].value == 2
+        assert "first" in tags[270].value
+    assert open_picture(tmp_path / "a.tiff").info["icc_profile"] == carried.icc
+
+
+def test_tiff_without_more_exif_loses_nothing(tmp_path):
+    exif = Image.Exif()
+    exif[271], exif[274] = "Maker", 6
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    path = tmp_path / "a.tif"
+    assert output.write(some_pixels((9, 8)), Metadata(exif=block, orientation=6), path) == ()
+    with tifffile.TiffFile(path) as file:
+        assert file.pages[0].tags[274].value == 6
+
+
+@pytest.mark.parametrize(
+    "block", [b"II*\0", b"MM\0*\0\0\0\x08\xff\xff", b"nonsense", b"II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0"]
+)
+def test_tiff_survives_broken_exif(block):
+    stream = io.BytesIO()
+    output.write(some_pixels((9, 8)), Metadata(exif=block), stream, format="tiff")
+    assert tifffile.imread(io.BytesIO(stream.getvalue())).shape == (9, 8)
+
+
+def test_jpeg_carries_everything(carried, tmp_path):
+    path = tmp_path / "a.jpg"
+    assert output.write(some_pixels((16, 24, 3)), carried, path, quality=90) == ()
+    image = open_picture(path)
+    assert image.info["icc_profile"] == carried.icc
+    assert image.info["dpi"] == (300, 150)
+    assert image.info["xmp"] == carried.xmp
+    assert image.info["comment"] == b"\n".join(carried.comments)
+    assert image.getexif()[315] == "An Artist"
+    assert all(layer[1:3] == (1, 1) for layer in image.layer)
+    twin = io.BytesIO()
+    Image.new("L", (8, 8)).save(twin, "JPEG", quality=90)
+    assert image.quantization[0] == Image.open(twin).quantization[0]
+
+
+def test_jpeg_says_what_does_not_fit():
+    huge = Metadata(exif=b"II*\0" + bytes(70_000), xmp=b" " * 70_000, density=(2, 1, "aspect"))
+    stream = io.BytesIO()
+    said = output.write(some_pixels((8, 8, 3)), huge, stream, format="jpeg")
+    assert [word for word in ("EXIF", "XMP", "aspect") if not any(word in text for text in said)] == []
+    assert Image.open(stream).size == (8, 8)
+
+
+def test_webp_carries_profile_exif_xmp(carried, tmp_path):
+    path = tmp_path / "a.webp"
+    said = output.write(some_pixels((16, 24, 3)), carried, path)
+    assert any("comments" in text for text in said)
+    assert any("density" in text for text in said)
+    image = open_picture(path)
+    assert image.info["icc_profile"] == carried.icc
+    assert image.info["xmp"] == carried.xmp
+    assert image.getexif()[271] == "Maker"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_webp_of_quality_100_is_lossless(shape):
+    pixels, stream = some_pixels(shape), io.BytesIO()
+    if len(shape) == 3 and shape[2] == 4:
+        pixels[..., 3] |= 1  # what is wholly transparent may change its colour
+    output.write(pixels, NOTHING, stream, format="webp", quality=100)
+    found = np.asarray(Image.open(stream))
+    assert np.array_equal(found if len(shape) == 3 else found[..., 0], pixels)
+
+
+@pytest.mark.parametrize("name", ["png", "tiff", "webp", "jpeg"])
+def test_strip_drops_all(name, carried):
+    stripped, bare = io.BytesIO(), io.BytesIO()
+    pixels = some_pixels((16, 24, 3))
+    assert output.write(pixels, carried, stripped, format=name, strip=True) == ()
+    output.write(pixels, NOTHING, bare, format=name)
+    assert stripped.getvalue() == bare.getvalue()
+
+
+@pytest.mark.parametrize("name", ["png", "tiff", "webp", "jpeg"])
+def test_profile_of_another_colour_is_left_out(name, carried):
+    stream = io.BytesIO()
+    said = output.write(some_pixels((16, 24)), Metadata(icc=carried.icc), stream, format=name)
+    assert any("ICC" in text for text in said)
+    assert "icc_profile" not in Image.open(stream).info
+
+
+def test_extended_xmp_is_said_to_be_lost():
+    for name in ("png", "tiff", "webp", "jpeg"):
+        said = output.write(some_pixels((8, 8, 3)), Metadata(extended_xmp=b"x"), io.BytesIO(), format=name)
+        assert any("extended" in text for text in said), name
+
+
+def test_depth_changes_both_ways():
+    eight = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert np.array_equal(to_bits(to_bits(eight, 16), 8), eight)
+    sixteen = np.arange(0, 65536, dtype=np.uint16).reshape(256, 256)
+    assert np.array_equal(to_bits(sixteen, 8), np.rint(sixteen / 257).astype(np.uint8))
+    assert to_bits(eight, 8) is eight
+
+
+@pytest.mark.parametrize("name", ["png", "tiff"])
+def test_bits_decide_the_depth(name, tmp_path):
+    pixels = some_pixels((20, 30), np.uint16)
+    for bits in (8, 16):
+        path = tmp_path / f"{bits}.{name}"
+        output.write(pixels, NOTHING, path, bits=bits)
+        assert np.array_equal(np.asarray(open_picture(path)), to_bits(pixels, bits))
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("name", ["webp", "jpeg"])
+    def test_sixteen_bits(self, name, tmp_path):
+        with pytest.raises(OutputError, match="png or tiff"):
+            output.write(some_pixels((8, 8)), NOTHING, tmp_path / f"a.{name}", bits=16)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_transparency_in_jpeg(self):
+        with pytest.raises(OutputError, match="transparency"):
+            output.write(some_pixels((8, 8, 4)), NOTHING, io.BytesIO(), format="jpeg")
+
+    @pytest.mark.parametrize(("width", "name"), [(16384, "webp"), (65501, "jpeg")])
+    def test_too_wide(self, width, name):
+        with pytest.raises(OutputError, match=str(width)):
+            output.write(np.zeros((1, width), np.uint8), NOTHING, io.BytesIO(), format=name)
+
+    @pytest.mark.parametrize("pixels", [np.zeros((4, 4)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)])
+    def test_other_arrays(self, pixels):
+        with pytest.raises(OutputError, match="uint8 or uint16"):
+            output.write(pixels, NOTHING, io.BytesIO())
+
+    @pytest.mark.parametrize("options", [{"bits": 12}, {"quality": 0}, {"quality": 101}])
+    def test_options(self, options):
+        with pytest.raises(InvalidOption):
+            output.write(some_pixels((4, 4)), NOTHING, io.BytesIO(), **options)
+
+    @pytest.mark.parametrize(("name", "format"), [("a.gif", None), ("a", None), ("a.png", "gif"), ("a.png", "tiff")])
+    def test_formats(self, name, format):
+        with pytest.raises(OutputError):
+            output.find_format(Path(name), format)
+
+    def test_a_format_names_a_file_without_suffix(self, tmp_path):
+        output.write(some_pixels((4, 4)), NOTHING, str(tmp_path / "bare"), format="webp")
+        assert open_picture(tmp_path / "bare").format == "WEBP"
+
+
+class TestPlace:
+    def test_nothing_is_overwritten_unasked(self, tmp_path):
+        path = tmp_path / "a.png"
+        path.write_bytes(b"mine")
+        with pytest.raises(OutputError, match="exists"):
+            output.write(some_pixels((4, 4)), NOTHING, path)
+        assert path.read_bytes() == b"mine"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_overwrite_replaces(self, tmp_path):
+        path = tmp_path / "a.png"
+        path.write_bytes(b"mine")
+        output.write(some_pixels((4, 4)), NOTHING, path, overwrite=True)
+        assert open_picture(path).size == (4, 4)
+        assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize("target", ["photo.jpg", "nowhere"])
+    def test_a_link_is_replaced_and_never_followed(self, target, tmp_path):
+        photo, link = tmp_path / "photo.jpg", tmp_path / "a.png"
+        photo.write_bytes(b"mine")
+        link.symlink_to(target)
+        with pytest.raises(OutputError, match="exists"):
+            output.write(some_pixels((4, 4)), NOTHING, link)
+        output.write(some_pixels((4, 4)), NOTHING, link, overwrite=True)
+        assert photo.read_bytes() == b"mine"
+        assert not link.is_symlink()
+        assert sorted(tmp_path.iterdir()) == [link, photo]
+
+    @pytest.mark.parametrize("linkless", [False, True])
+    def test_a_file_that_appears_meanwhile_is_safe(self, linkless, tmp_path, monkeypatch):
+        path, write = tmp_path / "a.png", png.write
+
+        def write_and_lose_the_race(*arguments):
+            write(*arguments)
+            path.write_bytes(b"mine")
+
+        monkeypatch.setattr(png, "write", write_and_lose_the_race)
+        if linkless:
+            monkeypatch.setattr(os, "link", refuse_links)
+        with pytest.raises(OutputError, match="meanwhile"):
+            output.write(some_pixels((4, 4)), NOTHING, path)
+        assert path.read_bytes() == b"mine"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_file_systems_without_links(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(os, "link", refuse_links)
+        output.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
+        assert open_picture(tmp_path / "a.png").size == (4, 4)
+        assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
+
+    @pytest.mark.parametrize(
+        ("raised", "seen"),
+        [(OSError(errno.ENOSPC, "No space left on device"), OutputError), (KeyboardInterrupt(), KeyboardInterrupt)],
+    )
+    @pytest.mark.parametrize("before", [None, b"mine"])
+    def test_a_failure_leaves_what_was_there(self, raised, seen, before, tmp_path, monkeypatch):
+        path = tmp_path / "a.png"
+        if before:
+            path.write_bytes(before)
+
+        def fail(stream, *_):
+            stream.write(b"half a pic")
+            raise raised
+
+        monkeypatch.setattr(png, "write", fail)
+        with pytest.raises(seen):
+            output.write(some_pixels((4, 4)), NOTHING, path, overwrite=True)
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == ({"a.png": before} if before else {})
+
+    def test_missing_folder_and_folder(self, tmp_path):
+        with pytest.raises(OutputError, match="does not exist"):
+            output.write(some_pixels((4, 4)), NOTHING, tmp_path / "no" / "a.png")
+        with pytest.raises(OutputError, match="folder"):
+            output.write(some_pixels((4, 4)), NOTHING, tmp_path, format="png", overwrite=True)
+
+    def test_permissions_are_those_of_new_files(self, tmp_path):
+        old = os.umask(0o027)
+        try:
+            output.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
+        finally:
+            os.umask(old)
+        assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == 0o640
+
+    @pytest.mark.parametrize("name", ["png", "tiff", "webp", "jpeg"])
+    def test_pipes(self, name, carried):
+        reading, writing = os.pipe()
+        got: list[bytes] = []
+        with open(reading, "rb") as source:
+            reader = threading.Thread(target=lambda: got.append(source.read()))
+            reader.start()
+            with open(writing, "wb") as target:
+                output.write(some_pixels((100, 300, 3)), carried, target, format=name)
+            reader.join(30)
+        assert Image.open(io.BytesIO(got[0])).size == (300, 100)
+
+    def test_devices_are_written_to_not_replaced(self, tmp_path):
+        fifo = tmp_path / "a.png"
+        os.mkfifo(fifo)
+        got: list[bytes] = []
+        reader = threading.Thread(target=lambda: got.append(fifo.read_bytes()))
+        reader.start()
+        output.write(some_pixels((4, 4)), NOTHING, fifo)
+        reader.join(30)
+        assert Image.open(io.BytesIO(got[0])).size == (4, 4)
+        assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def refuse_links(*_):
+    raise OSError(errno.EPERM, "Operation not permitted")
