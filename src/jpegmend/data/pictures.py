@@ -6,8 +6,9 @@ Shape letters: B batch, H W pixels.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from jpegmend.data import pack
 from jpegmend.errors import MissingData
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm")
@@ -38,48 +40,81 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def load_rgb(path: Path, *, reduce: int = 1) -> Tensor:
-    """One picture as ``[3, H, W]`` uint8 RGB, made smaller by a whole factor with a box filter."""
+def load_rgb(path: Path) -> Tensor:
+    """One picture as ``[3, H, W]`` uint8 RGB."""
     with Image.open(path) as image:
-        rgb = image.convert("RGB")
-        if reduce > 1:
-            rgb = rgb.reduce(reduce)
-        return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures held as uint8 on a device, drawn by area so that every pixel is as likely as any other."""
+    """Pictures held as uint8 on a device; within a source every pixel is as likely as any other."""
 
     tensors: Sequence[Tensor]
+    """Each ``[3, H, W]``."""
+    weights: Sequence[float] | None = None
+    """How often each is drawn; by its pixels where None."""
+    _by_side: dict[int, tuple[list[Tensor], list[float]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(
-        cls, paths: Iterable[Path], *, device: torch.device | str = "cpu", halve_above: int = 0
+        cls,
+        paths: Iterable[Path],
+        *,
+        device: torch.device | str = "cpu",
+        halve_above: int = 0,
+        shares: Sequence[float] | None = None,
     ) -> Pictures:
-        """Read all pictures; those with more pixels than ``halve_above`` also at half the size (0: none).
+        """Read all pictures below folders, in files, or in packed files (:mod:`jpegmend.data.pack`).
 
-        A large photo is often soft at full size; its half is as sharp as the test sets are.
+        Those with more pixels than ``halve_above`` are also used at half the size (0: none): a large photo is
+        often soft at full size; its half is as sharp as the test sets are. ``shares`` says how often crops come
+        from each path; by size where it is None.
         """
-        tensors = []
-        for path in find_pictures(paths):
-            tensors.append(load_rgb(path).to(device))
-            if halve_above and tensors[-1].shape[1] * tensors[-1].shape[2] > halve_above:
-                tensors.append(load_rgb(path, reduce=2).to(device))
-        return cls(tensors)
+        sources = [list(_read(path, halve_above, device)) for path in paths]
+        tensors = [tensor for source in sources for tensor in source]
+        if shares is None:
+            return cls(tensors)
+        weights = []
+        for source, share in zip(sources, shares, strict=True):
+            pixels = [float(tensor.shape[1] * tensor.shape[2]) for tensor in source]
+            weights += [share * count / sum(pixels) for count in pixels]
+        return cls(tensors, weights)
 
     def crops(self, batch: int, side: int, rng: random.Random) -> Tensor:
         """``[B, 3, side, side]`` uint8: random places, flips and quarter turns."""
-        large = [t for t in self.tensors if min(t.shape[1:]) >= side]
-        if not large:
-            raise MissingData(
-                f"no picture is at least {side} x {side} pixels; use smaller crops or larger pictures"
-            )
-        chosen = rng.choices(large, [t.shape[1] * t.shape[2] for t in large], k=batch)
+        large, cumulative = self._large_enough(side)
         out = []
-        for picture in chosen:
+        for picture in rng.choices(large, cum_weights=cumulative, k=batch):
             top, left = (rng.randrange(length - side + 1) for length in picture.shape[1:])
             crop = picture[:, top : top + side, left : left + side]
             crop = torch.rot90(crop, rng.randrange(4), (1, 2))
             out.append(crop.flip(2) if rng.random() < 0.5 else crop)
         return torch.stack(out)
+
+    def _large_enough(self, side: int) -> tuple[list[Tensor], list[float]]:
+        """The pictures that hold such a crop, and their weights summed up; worked out once a side."""
+        if side not in self._by_side:
+            weights = self.weights or [float(t.shape[1] * t.shape[2]) for t in self.tensors]
+            fit = [(t, w) for t, w in zip(self.tensors, weights, strict=True) if min(t.shape[1:]) >= side]
+            if not fit:
+                raise MissingData(
+                    f"no picture is at least {side} x {side} pixels; use smaller crops or larger pictures"
+                )
+            self._by_side[side] = [t for t, _ in fit], list(accumulate(w for _, w in fit))
+        return self._by_side[side]
+
+
+def _read(path: Path, halve_above: int, device: torch.device | str) -> Iterator[Tensor]:
+    """Every picture of one source, and the halves of the large ones."""
+    whole = pack.read(path) if path.suffix == pack.SUFFIX else map(load_rgb, find_pictures([path]))
+    for picture in whole:
+        yield picture.to(device)
+        if halve_above and picture.shape[1] * picture.shape[2] > halve_above:
+            yield halved(picture).to(device)
+
+
+def halved(picture: Tensor) -> Tensor:
+    """``[3, H, W]`` uint8 at half the size, by Pillow's box filter."""
+    image = Image.fromarray(np.ascontiguousarray(picture.permute(1, 2, 0).numpy()))
+    return torch.from_numpy(np.array(image.reduce(2))).permute(2, 0, 1).contiguous()

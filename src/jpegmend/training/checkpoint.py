@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,43 +15,74 @@ from jpegmend.errors import WeightsDamaged
 
 @dataclass
 class State:
-    """A run at one moment."""
+    """A run at one moment.
 
-    network: nn.Module
+    There is no state of random numbers: every step draws from a stream of its own, named by seed and step.
+    """
+
+    networks: dict[str, nn.Module]
+    """``network``, the one the recipe is about, first; then its aids by name."""
+    optimisers: dict[str, torch.optim.Optimizer]
+    """One for each of them."""
     average: dict[str, Tensor]
-    """Running average of the weights (EMA), by parameter name."""
-    optimiser: torch.optim.Optimizer
-    rng: random.Random
+    """Running average of the network's weights (EMA), by name."""
     step: int = 0
+    moves: int = 0
+    """Steps that moved the network itself and not an aid."""
+    rollbacks: int = 0
+    """How often the run went back to its last good state."""
     seconds: float = 0.0
     """Time spent training, over all sessions of the run."""
-    log: dict[str, Any] = field(default_factory=dict)
+    best: float = float("-inf")
+    """Highest validation score so far, dB."""
+    attended: str = ""
+    """Which network learns at present; not saved, it follows from the budget."""
+    runners: dict[str, Any] = field(default_factory=dict)
+    """The networks as they are called in training: compiled, distributed. Not saved."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The network the recipe is about."""
+        return self.networks["network"]
+
+    def content(self) -> dict[str, Any]:
+        """All of it as plain values and tensors, which are not copied."""
+        return {
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "average": self.average,
+            "counters": {name: getattr(self, name) for name in _COUNTERS},
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        """A copy of :meth:`content` to go back to."""
+        return copy.deepcopy(self.content())
+
+    def adopt(self, content: dict[str, Any]) -> None:
+        """Take over what :meth:`content` gave; ``content`` itself stays as it is."""
+        for name, network in self.networks.items():
+            network.load_state_dict(content["networks"][name])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(copy.deepcopy(content["optimisers"][name]))
+        for name, tensor in content["average"].items():
+            self.average[name].copy_(tensor)
+        for name in _COUNTERS:
+            setattr(self, name, content["counters"][name])
 
     def save(self, path: Path) -> None:
         """Write all of it; a reader sees the old file or the new one, never half of one."""
-        content = {
-            "network": self.network.state_dict(),
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-            "rng": list(self.rng.getstate()[1]),
-            "torch_rng": torch.get_rng_state(),
-            "step": self.step,
-            "seconds": self.seconds,
-        }
         partial = path.with_name(path.name + ".partial")
-        torch.save(content, partial)
+        torch.save(self.content(), partial)
         partial.replace(path)
 
     def restore(self, path: Path) -> None:
         """Take over what :meth:`save` wrote; raises :class:`~jpegmend.errors.WeightsDamaged`."""
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            self.network.load_state_dict(content["network"])
-            self.optimiser.load_state_dict(content["optimiser"])
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise WeightsDamaged(f"{path}: {error}; start the run again without --resume") from error
-        for name, tensor in content["average"].items():
-            self.average[name].copy_(tensor)
-        self.rng.setstate((3, tuple(content["rng"]), None))
-        torch.set_rng_state(content["torch_rng"])
-        self.step, self.seconds = content["step"], content["seconds"]
+            self.adopt(torch.load(path, map_location="cpu", weights_only=True))
+        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+            raise WeightsDamaged(
+                f"{path}: {error}; it does not belong to this recipe: start again without --resume"
+            ) from error
+
+
+_COUNTERS = ("step", "moves", "rollbacks", "seconds", "best")

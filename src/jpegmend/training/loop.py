@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from dataclasses import dataclass, field
@@ -10,20 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jpegmend import models
 from jpegmend.data.degradation import degrade
 from jpegmend.data.pictures import Pictures
+from jpegmend.errors import InvalidRecipe, JpegmendError
 from jpegmend.models import files
-from jpegmend.training import validation
+from jpegmend.training import losses, validation
+from jpegmend.training.aids import AIDS, same_crops
 from jpegmend.training.checkpoint import State
-from jpegmend.training.losses import pixel_loss
-from jpegmend.training.recipe import Phase, Recipe
+from jpegmend.training.recipe import Phase, Recipe, Stage, build_config
+from jpegmend.training.reports import Reports
 from jpegmend.training.schedule import rate_at
+from jpegmend.training.stopping import stop_requests
+from jpegmend.training.team import Team
 from jpegmend.training.views import view
 
 _MEMORY_FORMAT = torch.channels_last
+_WATCH = {"cpu": 1, "cuda": 20}
+"""Every how many steps the loss is looked at; on a GPU a look waits for the device."""
+_SNAPSHOT = 200
+"""Every how many steps a state to go back to is kept."""
+_PATIENCE = 10
+"""Rollbacks before a run gives up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,31 +41,57 @@ class Place:
 
     folder: Path
     data: list[Path]
+    shares: list[float] | None = None
+    """How often crops come from each of ``data``; by size where None."""
     validation: list[Path] = field(default_factory=list)
     device: str = "cpu"
     resume: bool = False
     warm_start: Path | None = None
+    """A weights file to begin from."""
     save_every: float = 180.0
     """Seconds between checkpoints."""
+    bar: bool = False
+    """Whether to show progress."""
 
 
 def start(recipe: Recipe, place: Place) -> State:
     """A fresh run, one warm-started from released weights, or the one in the folder where ``resume`` is set."""
     torch.manual_seed(recipe.seed)
-    config = recipe.build_config()
-    network = models.find(recipe.network).build(config).to(place.device, memory_format=_MEMORY_FORMAT)
+    network = models.find(recipe.network).build(recipe.build_config())
     if place.warm_start:
         trained, _ = files.load_weights(place.warm_start)
-        network.load_state_dict(trained.state_dict())
+        try:
+            network.load_state_dict(trained.state_dict())
+        except RuntimeError as error:
+            raise InvalidRecipe(f"{place.warm_start} does not fit {recipe.network} of this recipe: {error}") from error
+    if recipe.checkpoint:
+        if not hasattr(network, "checkpoint"):
+            raise InvalidRecipe(f"checkpoint: {recipe.network} cannot recompute; leave it out")
+        network.checkpoint = True
+    networks = {"network": network}
+    for stage in recipe.stages:
+        aid = AIDS[stage.aid]
+        own = getattr(network, stage.aid, None)
+        networks[stage.aid] = own or aid.build(build_config(aid.config, stage.config, stage.aid))
+    networks = {name: net.to(place.device, memory_format=_MEMORY_FORMAT) for name, net in networks.items()}
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-    settings = recipe.optimiser
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.rate, betas=settings.betas, weight_decay=settings.decay
-    )
-    state = State(network, average, optimiser, random.Random(recipe.seed))
+    optimisers = {name: _optimiser(recipe, net, name) for name, net in networks.items()}
+    state = State(networks, optimisers, average)
     if place.resume:
         state.restore(place.folder / "checkpoint.pt")
     return state
+
+
+def _optimiser(recipe: Recipe, network: nn.Module, name: str) -> torch.optim.Optimizer:
+    """Adam over the parameters, those with a factor on their learning rate in groups of their own."""
+    settings = recipe.optimiser
+    factors = settings.rates if name == "network" else {}
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for key, parameter in network.named_parameters():
+        factor = next((factor for prefix, factor in factors.items() if key.startswith(prefix)), 1.0)
+        groups.setdefault(factor, []).append(parameter)
+    named = [{"params": parameters, "factor": factor} for factor, parameters in groups.items() if parameters]
+    return torch.optim.AdamW(named, lr=settings.rate, betas=settings.betas, weight_decay=settings.decay)
 
 
 def used(recipe: Recipe, state: State) -> float:
@@ -67,66 +102,187 @@ def used(recipe: Recipe, state: State) -> float:
     return state.seconds / (60 * recipe.minutes)
 
 
-def step(recipe: Recipe, phase: Phase, state: State, pictures: Pictures, share: float) -> Tensor:
-    """Draw a batch, move the weights once, and return the loss."""
-    spec = models.find(recipe.network)
-    clean = pictures.crops(phase.batch, phase.crop, state.rng)
-    seen, truth = degrade(clean, recipe.degradation.build(), state.rng)
-    seen, truth, planes = view(spec.planes(recipe.build_config()), seen, truth, recipe.chroma_weight)
-    seen = seen._replace(planes=seen.planes.contiguous(memory_format=_MEMORY_FORMAT))
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate_at(recipe.optimiser, share)
-    half = recipe.precision == "bfloat16"
-    with torch.autocast(clean.device.type, torch.bfloat16, enabled=half):
-        restored = state.network(seen).planes
-    loss = pixel_loss(phase.losses, restored.float(), truth, planes)
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.optimiser.clip)
-    state.optimiser.step()
+def attend(recipe: Recipe, state: State, team: Team, name: str, device: str) -> None:
+    """Let one network learn and freeze the others (an aid inside the network: the aid's word counts)."""
+    if state.attended == name:
+        return
+    for other, network in state.networks.items():
+        network.train(other == name).requires_grad_(other == name)
+    runner: Any = team.wrap(state.networks[name])
+    if recipe.compile and device.startswith("cuda"):
+        runner = torch.compile(runner)
+    state.runners[name], state.attended = runner, name
+
+
+def step(recipe: Recipe, place: Place, state: State, pictures: Pictures, share: float, team: Team) -> Tensor:
+    """Draw the batches, move the weights once, and return the loss; NaN where it or the gradient is not finite."""
+    part, course = recipe.part_at(share)
+    name = part.aid if isinstance(part, Stage) else "network"
+    attend(recipe, state, team, name, place.device)
+    runner, optimiser = state.runners[name], state.optimisers[name]
+    rate = part.rate if isinstance(part, Stage) else rate_at(recipe.optimiser, course, warm=bool(place.warm_start))
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["factor"]
+    optimiser.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=place.device)
+    for turn in range(recipe.accumulate):
+        stream = team.rank * recipe.accumulate + turn
+        rng = random.Random(f"{recipe.seed} {state.step} {state.rollbacks} {stream}")
+        clean = pictures.crops(part.batch, part.crop, rng)
+        with team.syncing(runner, turn == recipe.accumulate - 1):
+            loss = loss_of(recipe, part, state, runner, clean, rng) / recipe.accumulate
+            loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    norm = nn.utils.clip_grad_norm_(state.networks[name].parameters(), recipe.optimiser.clip)
+    optimiser.step()
     state.step += 1
-    _follow(state, recipe.ema)
-    return loss.detach()
+    if name == "network":
+        _follow(state, recipe.ema)
+    return team.mean(torch.where(torch.isfinite(norm), total, torch.nan))
+
+
+def loss_of(recipe: Recipe, part: Phase | Stage, state: State, runner: Any, clean: Tensor, rng: random.Random) -> Tensor:
+    """The loss of one batch ``clean [B, 3, H, W]`` uint8, of whichever network ``part`` trains."""
+    kind = models.find(recipe.network).planes(recipe.build_config())
+    degradation = recipe.degradation.build()
+    autocast = torch.autocast(clean.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
+    if isinstance(part, Stage):
+        draw = same_crops(clean, kind, rng)
+        return AIDS[part.aid].loss(state.networks[part.aid], runner, draw, degradation, rng)
+    seen, truth, planes = view(kind, *degrade(clean, degradation, rng), recipe.chroma_weight)
+    seen = seen._replace(planes=seen.planes.contiguous(memory_format=_MEMORY_FORMAT))
+    with autocast:
+        estimate = runner(seen, collect=not losses.NEEDS_TRACES.isdisjoint(part.losses))
+    traces = {key: tuple(t.float() for t in value) for key, value in estimate.traces.items()}
+    estimate = estimate._replace(planes=estimate.planes.float(), traces=traces)
+    return losses.total(part.losses, losses.Answer(estimate, seen, truth, planes, state.networks))
 
 
 @torch.no_grad()
 def _follow(state: State, decay: float) -> None:
     """Move the running average towards the weights; early on it follows faster, so that it forgets the start."""
-    decay = min(decay, (1 + state.step) / (10 + state.step))
-    average, current = list(state.average.values()), list(state.network.state_dict().values())
-    torch._foreach_lerp_(average, current, 1 - decay)
+    decay = min(decay, (1 + state.moves) / (10 + state.moves)) if state.moves else 0.0
+    state.moves += 1
+    current = state.network.state_dict()
+    floats = [name for name, tensor in current.items() if tensor.is_floating_point()]
+    torch._foreach_lerp_([state.average[n] for n in floats], [current[n] for n in floats], 1 - decay)
+    for name in current.keys() - set(floats):
+        state.average[name].copy_(current[name])
 
 
-def train(recipe: Recipe, place: Place) -> State:
-    """Run the recipe to the end of its budget; stops cleanly, with everything saved."""
+def train(recipe: Recipe, place: Place, team: Team | None = None) -> State:
+    """Run the recipe to the end of its budget, or until somebody asks it to stop; everything is saved either way."""
+    team = team or Team()
     place.folder.mkdir(parents=True, exist_ok=True)
-    pictures = Pictures.load(place.data, device=place.device, halve_above=recipe.halve_above)
+    pictures = Pictures.load(place.data, device=place.device, halve_above=recipe.halve_above, shares=place.shares)
     state = start(recipe, place)
-    clock, saved = time.monotonic(), time.monotonic()
-    total, count = 0.0, 0
-    while (share := used(recipe, state)) < 1:
-        total += float(step(recipe, recipe.phase_at(share), state, pictures, share))
-        count += 1
-        now = time.monotonic()
-        state.seconds, clock = state.seconds + now - clock, now
-        if now - saved > place.save_every:
-            keep(recipe, place, state, {"loss": total / count, "share": share})
-            total, count, saved = 0.0, 0, time.monotonic()
-            clock = saved  # saving and validating do not count as training
-    keep(recipe, place, state, {"loss": total / max(count, 1), "share": 1.0})
+    watch = _WATCH["cuda" if place.device.startswith("cuda") else "cpu"]
+    reports = Reports(place.folder, name=recipe.name, leads=team.leads, bar=place.bar)
+    with stop_requests() as request, reports:
+        good, meter, stopped = state.snapshot(), Meter(), False
+        while (share := used(recipe, state)) < 1 and not stopped:
+            meter.add(step(recipe, place, state, pictures, share, team), recipe, share, team)
+            state.seconds, asked = team.agree(meter.clock(state.seconds), float(request.made))
+            stopped = bool(asked)
+            if state.step % watch == 0 or stopped:
+                if not meter.sound():
+                    _roll_back(state, good, reports)
+                    meter = Meter()
+                    continue
+                reports.progress(share, meter.loss(), meter.speed(), meter.left(recipe, state))
+                if state.step % _SNAPSHOT == 0:
+                    good = state.snapshot()
+            if meter.age() > place.save_every and meter.sound():
+                keep(recipe, place, state, reports, team, meter.facts(share))
+                meter = Meter()
+        if meter.count and meter.sound():
+            facts = {"stopped": True} if stopped else {}
+            keep(recipe, place, state, reports, team, meter.facts(min(1.0, used(recipe, state))) | facts)
     return state
 
 
-def keep(recipe: Recipe, place: Place, state: State, facts: dict[str, Any]) -> None:
+def _roll_back(state: State, good: dict[str, Any], reports: Reports) -> None:
+    """Go back to the last good state; the steps from there draw other crops."""
+    rollbacks, seconds = state.rollbacks + 1, state.seconds
+    reports.note(f"step {state.step}: the loss is no number; back to step {good['counters']['step']}")
+    state.adopt(good)
+    state.rollbacks, state.seconds = rollbacks, seconds
+    if rollbacks > _PATIENCE:
+        raise JpegmendError(
+            f"the loss became no number {rollbacks} times; lower optimiser.rate or optimiser.clip, or use float32"
+        )
+
+
+def keep(
+    recipe: Recipe, place: Place, state: State, reports: Reports, team: Team, facts: dict[str, Any]
+) -> None:
     """Write the checkpoint and the averaged weights, validate, and add one line to the log."""
+    if not team.leads:
+        return
     spec, config = models.find(recipe.network), recipe.build_config()
-    state.save(place.folder / "checkpoint.pt")
-    about = {"recipe": recipe.model_dump(mode="json"), "steps": state.step, "seconds": round(state.seconds)}
+    line: dict[str, Any] = {"step": state.step, "minutes": round(state.seconds / 60, 2), **facts}
+    about = {
+        "recipe": recipe.model_dump(mode="json"),
+        "data": [path.name for path in place.data],
+        "steps": state.step,
+        "seconds": round(state.seconds),
+    }
     path = place.folder / "average.safetensors"
     files.save_weights(path, spec, config, state.average, about)
-    line = {"step": state.step, "minutes": round(state.seconds / 60, 2), **facts}
     if place.validation:
         network, _ = files.load_weights(path)
-        line |= validation.scores(network, spec.planes(config), place.validation, place.device)
-    with (place.folder / "log.jsonl").open("a") as log:
-        log.write(json.dumps(line) + "\n")
+        found = validation.scores(network, spec.planes(config), place.validation, place.device)
+        line |= found
+        if (score := sum(value for key, value in found.items() if key.startswith("gain_"))) > state.best:
+            state.best = score
+            files.save_weights(place.folder / "best.safetensors", spec, config, state.average, about)
+    state.save(place.folder / "checkpoint.pt")
+    reports.save(line)
+
+
+class Meter:
+    """Mean loss, speed and time since the last save."""
+
+    def __init__(self) -> None:
+        self.count = self.pixels = 0
+        self.started = self.last = time.monotonic()
+        self.total: Tensor | None = None
+
+    def add(self, loss: Tensor, recipe: Recipe, share: float, team: Team) -> None:
+        """Count one step."""
+        part, _ = recipe.part_at(share)
+        self.total = loss if self.total is None else self.total + loss
+        self.count += 1
+        self.pixels += part.batch * part.crop**2 * recipe.accumulate * team.size
+
+    def clock(self, seconds: float) -> float:
+        """``seconds`` and what went by since the last call: saving and validating do not count as training."""
+        now = time.monotonic()
+        seconds, self.last = seconds + now - self.last, now
+        return seconds
+
+    def sound(self) -> bool:
+        """Whether every loss since the last save was a number."""
+        return self.total is None or bool(torch.isfinite(self.total))
+
+    def loss(self) -> float:
+        """Its mean."""
+        return float(self.total) / max(self.count, 1) if self.total is not None else 0.0
+
+    def age(self) -> float:
+        """Seconds since the last save."""
+        return time.monotonic() - self.started
+
+    def speed(self) -> float:
+        """Pixels of crops a second."""
+        return self.pixels / max(self.age(), 1e-9)
+
+    def left(self, recipe: Recipe, state: State) -> float:
+        """Seconds to the end of the budget, at this speed."""
+        if recipe.minutes is not None:
+            return 60 * recipe.minutes - state.seconds
+        return ((recipe.steps or 0) - state.step) * self.age() / max(self.count, 1)
+
+    def facts(self, share: float) -> dict[str, Any]:
+        """A line of the log."""
+        return {"loss": self.loss(), "share": share, "pixels_a_second": round(self.speed())}

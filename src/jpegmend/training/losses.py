@@ -1,14 +1,24 @@
-"""Losses, each a small function of the restored and the true planes ``[B, C, H, W]`` in 0..1."""
+"""Losses, each a small function, and the table of those that a recipe may name.
+
+Pictures are ``[B, C, H, W]`` in 0..1. Losses of single elements keep that shape; all others answer one number.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jpegmend.errors import InvalidRecipe
+from jpegmend.models.contract import Estimate, Observation
 
 CHARBONNIER_EPSILON = 1e-3
 """Where the Charbonnier loss turns from a square to an absolute value; a quarter of a gray level."""
+_SSIM_SIDE, _SSIM_SIGMA = 11, 1.5
+_SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
 
 
 def mae(restored: Tensor, truth: Tensor) -> Tensor:
@@ -26,19 +36,135 @@ def charbonnier(restored: Tensor, truth: Tensor) -> Tensor:
     return torch.sqrt((restored - truth).square() + CHARBONNIER_EPSILON**2)
 
 
-PIXEL_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mae": mae,
-    "mse": mse,
-    "charbonnier": charbonnier,
+def ssim(restored: Tensor, truth: Tensor) -> Tensor:
+    """1 - SSIM per element of the valid region, Gaussian 11x11 of sigma 1.5: ``[B, C, H - 10, W - 10]``."""
+    x = torch.arange(_SSIM_SIDE, device=truth.device, dtype=truth.dtype) - _SSIM_SIDE // 2
+    weights = torch.exp(-(x**2) / (2 * _SSIM_SIGMA**2))
+    weights = weights / weights.sum()
+
+    def blur(image: Tensor) -> Tensor:
+        C = image.shape[1]
+        down = functional.conv2d(image, weights.reshape(1, 1, -1, 1).expand(C, 1, -1, 1), groups=C)
+        return functional.conv2d(down, weights.reshape(1, 1, 1, -1).expand(C, 1, 1, -1), groups=C)
+
+    a, b = blur(restored), blur(truth)
+    aa, bb, ab = blur(restored**2) - a**2, blur(truth**2) - b**2, blur(restored * truth) - a * b
+    return 1 - (2 * a * b + _SSIM_C1) * (2 * ab + _SSIM_C2) / ((a**2 + b**2 + _SSIM_C1) * (aa + bb + _SSIM_C2))
+
+
+def margin_ranking(better: Tensor, worse: Tensor, margin: float) -> Tensor:
+    """``max(0, s_worse - s_better + margin)``, the mean over pairs of scores ``[B]`` (CQR eq. 2)."""
+    return functional.relu(worse - better + margin).mean()
+
+
+def quality_score(score: Tensor) -> Tensor:
+    """``sigmoid(-score)``, the mean over ``[B]``: low where the ranker likes the picture (CQR eq. 5)."""
+    return torch.sigmoid(-score).mean()
+
+
+def feature_matching(restored: tuple[Tensor, ...], truth: tuple[Tensor, ...]) -> Tensor:
+    """Mean absolute difference of features, the mean over layers (CQR eq. 6)."""
+    return torch.stack([(a - b).abs().mean() for a, b in zip(restored, truth, strict=True)]).mean()
+
+
+def binary_cross_entropy(logit: Tensor, compressed: Tensor | float) -> Tensor:
+    """Cross entropy of ``sigmoid(logit) [B]`` with labels 1 for compressed and 0 for clear (Dual eq. 12)."""
+    labels = torch.as_tensor(compressed, dtype=logit.dtype, device=logit.device).expand_as(logit)
+    return functional.binary_cross_entropy_with_logits(logit, labels)
+
+
+def over_stages(estimates: tuple[Tensor, ...], truth: Tensor) -> Tensor:
+    """The sum over stages of the mean absolute difference (one half of MDU eq. 24)."""
+    return sum((mae(estimate, truth).mean() for estimate in estimates), start=truth.new_zeros(()))
+
+
+def multi_stage(
+    pictures: tuple[Tensor, ...],
+    artifacts: tuple[Tensor, ...],
+    truth: Tensor,
+    J: Tensor,
+    *,
+    alpha: float = 0.1,
+    beta: float = 0.1,
+    alpha_last: float = 1.0,
+    beta_last: float = 1.0,
+) -> Tensor:
+    """MDU's loss (eq. 24): MAE of ``O^(0)..O^(T)`` to the truth and of ``H^(1)..H^(T)`` to ``J - truth``.
+
+    The last of each weighs ``alpha_last`` and ``beta_last``, those before it ``alpha`` and ``beta``.
+    """
+    H = J - truth
+    return (
+        alpha_last * mae(pictures[-1], truth).mean()
+        + beta_last * mae(artifacts[-1], H).mean()
+        + alpha * over_stages(pictures[:-1], truth)
+        + beta * over_stages(artifacts[:-1], H)
+    )
+
+
+class Answer(NamedTuple):
+    """All that a loss may look at."""
+
+    estimate: Estimate
+    seen: Observation
+    truth: Tensor
+    planes: Tensor
+    """Weight of each plane ``[C]``; 0 leaves a plane out."""
+    aids: Mapping[str, nn.Module]
+    """Frozen networks by name."""
+
+
+def _weighted(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Answer], Tensor]:
+    def whole(answer: Answer) -> Tensor:
+        by_plane = loss(answer.estimate.planes, answer.truth).mean((0, 2, 3))
+        return (by_plane * (answer.planes / answer.planes.sum())).sum()
+
+    return whole
+
+
+def _trace(answer: Answer, name: str) -> tuple[Tensor, ...]:
+    if name not in answer.estimate.traces:
+        raise InvalidRecipe(f"a loss needs the stages {name!r}, which this network does not have; use it with mdu")
+    return answer.estimate.traces[name]
+
+
+def _aid(answer: Answer, name: str) -> Any:
+    if name not in answer.aids:
+        raise InvalidRecipe(f"a loss needs the {name}; give the recipe a stage that trains it")
+    return answer.aids[name]
+
+
+def _quality_score(answer: Answer) -> Tensor:
+    return quality_score(_aid(answer, "ranker")(answer.estimate.planes).score)
+
+
+def _feature_matching(answer: Answer) -> Tensor:
+    ranker = _aid(answer, "ranker")
+    return feature_matching(ranker(answer.estimate.planes).features, ranker(answer.truth).features)
+
+
+def _judge(answer: Answer) -> Tensor:
+    return binary_cross_entropy(_aid(answer, "judge")(answer.estimate.planes).score, 0.0)
+
+
+LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
+    "mae": _weighted(mae),
+    "mse": _weighted(mse),
+    "charbonnier": _weighted(charbonnier),
+    "ssim": _weighted(ssim),
+    "quality_score": _quality_score,
+    "feature_matching": _feature_matching,
+    "judge": _judge,
+    "pictures": lambda answer: over_stages(_trace(answer, "O")[:-1], answer.truth),
+    "last_artifacts": lambda answer: over_stages(_trace(answer, "H")[-1:], answer.seen.planes - answer.truth),
+    "artifacts": lambda answer: over_stages(_trace(answer, "H")[:-1], answer.seen.planes - answer.truth),
 }
-"""Losses that weigh every element alike, by the name recipes use."""
+"""By the name recipes use. MDU's eq. 24 is ``mae`` and ``last_artifacts`` (alpha and beta at T), ``pictures`` and
+``artifacts`` (before T), each with its weight; ``judge`` is table XII's cross entropy."""
+
+NEEDS_TRACES = frozenset({"pictures", "last_artifacts", "artifacts"})
 
 
-def pixel_loss(weights: Mapping[str, float], restored: Tensor, truth: Tensor, planes: Tensor) -> Tensor:
-    """The weighted sum of pixel losses, planes weighted by ``planes [C]`` (0 leaves a plane out): a scalar."""
-    share = planes / planes.sum()
-    total = torch.zeros((), device=restored.device)
-    for name, weight in weights.items():
-        by_plane = PIXEL_LOSSES[name](restored, truth).mean((0, 2, 3))
-        total = total + weight * (by_plane * share).sum()
-    return total
+def total(weights: Mapping[str, float], answer: Answer) -> Tensor:
+    """The weighted sum of the named losses, one number."""
+    return sum((weight * LOSSES[name](answer) for name, weight in weights.items()), start=answer.truth.new_zeros(()))

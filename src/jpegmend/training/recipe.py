@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jpegmend import models
 from jpegmend.data.codec import Sampling
-from jpegmend.data.degradation import Degradation
-from jpegmend.errors import InvalidRecipe, UnknownModel
+from jpegmend.data.degradation import Degradation, Encoder
+from jpegmend.errors import InvalidOption, InvalidRecipe, UnknownModel
+from jpegmend.training.aids import AIDS
+from jpegmend.training.losses import LOSSES
 
 
 class _Part(BaseModel):
@@ -24,23 +27,40 @@ class Phase(_Part):
     """A stretch of the run with its own crops and losses."""
 
     share: float = Field(gt=0, le=1)
-    """Part of the whole budget."""
+    """Part of the budget that the stages leave."""
     crop: int = Field(gt=0, multiple_of=16)
     """Side of the square crops, in pixels."""
     batch: int = Field(gt=0)
-    losses: dict[str, float] = {"charbonnier": 1.0}
+    """Crops at a time; ``accumulate`` of them, on every process, make one step."""
+    losses: dict[str, float] = Field(default={"charbonnier": 1.0}, min_length=1)
     """Weight of each loss, by its name in :mod:`jpegmend.training.losses`."""
+
+
+class Stage(_Part):
+    """What is trained before the network itself, and frozen then: a ranker, a classifier."""
+
+    aid: str
+    """A name in :data:`jpegmend.training.aids.AIDS`."""
+    share: float = Field(gt=0, lt=1)
+    """Part of the whole budget."""
+    crop: int = Field(gt=0, multiple_of=16)
+    batch: int = Field(gt=0)
+    rate: float = Field(default=1e-4, gt=0)
+    config: dict[str, Any] = {}
+    """Hyper-parameters that differ from the aid's defaults."""
 
 
 class Optimiser(_Part):
     """Adam with decoupled weight decay, and the learning rate's course."""
 
     rate: float = Field(default=1e-3, gt=0)
+    rates: dict[str, float] = {}
+    """Factor on the rate for parameters whose name starts so: ``{ scalars = 100 }``."""
     betas: tuple[float, float] = (0.9, 0.99)
     decay: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, gt=0)
     """Largest allowed norm of the whole gradient."""
-    schedule: Literal["cosine", "constant-then-decay"] = "cosine"
+    schedule: Literal["cosine", "constant-then-decay", "halving"] = "cosine"
     warmup: float = Field(default=0.01, ge=0, lt=1)
     """Share of the budget over which the rate rises from zero."""
     final: float = Field(default=0.01, ge=0, le=1)
@@ -53,8 +73,14 @@ class DegradationPart(_Part):
     qualities: list[tuple[int, int, float]] = [(5, 60, 1.0)]
     sampling: dict[Sampling, float] = {"gray": 1.0}
     studio: float = 0.5
+    tables: list[tuple[list[int], list[int]]] = []
+    custom: float = 0.0
     double: float = 0.0
     double_qualities: tuple[int, int] = (10, 90)
+    shifted: float = 0.5
+    social: float = 0.0
+    smaller: tuple[float, float] = (0.5, 0.9)
+    encoder: Encoder = "batched"
 
     def build(self) -> Degradation:
         """The checked value that :mod:`jpegmend.data` works with."""
@@ -70,6 +96,10 @@ class Recipe(_Part):
     """A name in ``models.NETWORKS``."""
     config: dict[str, Any] = {}
     """Hyper-parameters that differ from the network's defaults."""
+    note: str = ""
+    """Which row of which table this is, or where it leaves its paper."""
+    data: dict[str, float] = {}
+    """Known sets (:mod:`jpegmend.data.sets`) and the share of each, where the command line names none."""
     seed: int = 0
     minutes: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
@@ -79,63 +109,151 @@ class Recipe(_Part):
     halve_above: int = Field(default=0, ge=0)
     """Pictures with more pixels are also used at half their size; 0 for none."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network's inner arithmetic, by autocast."""
+    compile: bool = False
+    """Whether ``torch.compile`` is used where the run is on CUDA."""
+    checkpoint: bool = False
+    """Whether the backward pass recomputes what would not fit in memory, where the network can."""
+    accumulate: int = Field(default=1, gt=0)
+    """Batches whose gradients make one step."""
     chroma_weight: float = Field(default=0.5, ge=0)
     """Weight of the chroma planes in the losses of colour networks, against 1 for luma."""
     degradation: DegradationPart = DegradationPart()
     optimiser: Optimiser = Optimiser()
+    stages: list[Stage] = []
+    """Run first, in order."""
     phases: list[Phase] = Field(min_length=1)
 
     def build_config(self) -> Any:
         """The network's frozen config; raises InvalidRecipe on unknown hyper-parameters."""
-        spec = models.find(self.network)
-        plain = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in self.config.items()
-        }
-        try:
-            return spec.config(**plain)
-        except TypeError as error:
-            raise InvalidRecipe(f"config of {self.network}: {error}") from error
+        return build_config(models.find(self.network).config, self.config, self.network)
 
-    def phase_at(self, share: float) -> Phase:
-        """The phase that covers this share of the budget (0..1)."""
+    def part_at(self, share: float) -> tuple[Stage | Phase, float]:
+        """The stage or phase that covers this share of the budget (0..1), and the share of its own course.
+
+        A stage has its own course; all phases together have one.
+        """
+        end = 0.0
+        for stage in self.stages:
+            if share < end + stage.share - 1e-9:
+                return stage, (share - end) / stage.share
+            end += stage.share
+        course = (share - end) / (1 - end)
         end = 0.0
         for phase in self.phases:
             end += phase.share
-            if share < end - 1e-9:
-                return phase
-        return self.phases[-1]
+            if course < end - 1e-9:
+                return phase, course
+        return self.phases[-1], course
 
 
-def read_recipe(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:
-    """Read and check a recipe; ``overrides`` maps dotted keys to values (``{"optimiser.rate": 1e-4}``).
-
-    Raises :class:`~jpegmend.errors.InvalidRecipe`, naming the key that is wrong.
-    """
+def build_config(kind: type[Any], given: Mapping[str, Any], owner: str) -> Any:
+    """A frozen config from plain values (lists stand for tuples); InvalidRecipe where they do not fit."""
+    plain = {key: _frozen(value) for key, value in given.items()}
     try:
-        content = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise InvalidRecipe(f"{path}: {error}") from error
+        return kind(**plain)
+    except (TypeError, InvalidOption) as error:
+        raise InvalidRecipe(f"config of {owner}: {error}") from error
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read and check a recipe; ``overrides`` maps dotted keys to values.
+
+    ``{"optimiser.rate": 1e-4, "phases.0.crop": 64, "phases.*.batch": 8}``; ``extends = "../dcsc.toml"`` in the file
+    takes over what that one says, tables key by key, lists as a whole. Raises
+    :class:`~jpegmend.errors.InvalidRecipe`, naming the key that is wrong.
+    """
+    content = _load(path)
     for dotted, value in (overrides or {}).items():
-        *parents, last = dotted.split(".")
-        place = content
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = value
+        for place, key in _places(content, dotted):
+            place[key] = value
+    # One budget: an override of either kind replaces what the file says.
+    for given, other in (("minutes", "steps"), ("steps", "minutes")):
+        if given in (overrides or {}) and other not in (overrides or {}):
+            content.pop(other, None)
     return check_recipe(content, str(path))
+
+
+def _load(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The file's content, with what it extends beneath it."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidRecipe(f"{path}: {error}") from error
+    if "extends" not in content:
+        return content
+    below = (path.parent / content.pop("extends")).resolve()
+    if below in seen:
+        raise InvalidRecipe(f"{path}: extends {below.name}, which extends it")
+    return _merged(_load(below, (*seen, path.resolve())), content)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    out = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict) and key not in _WHOLE
+        out[key] = _merged(out[key], value) if both else value
+    return out
+
+
+_WHOLE = ("losses", "sampling", "data")
+"""Tables that are replaced as a whole: their keys are choices, not settings."""
+
+
+def _places(content: Any, dotted: str) -> list[tuple[Any, Any]]:
+    """Every container and key that a dotted name means; ``*`` is every element of a list."""
+    *parents, last = dotted.split(".")
+    places = [content]
+    for parent in parents:
+        places = [inner for place in places for inner in _inside(place, parent, dotted)]
+    return [(place, int(last) if isinstance(place, list) else last) for place in places]
+
+
+def _inside(place: Any, key: str, dotted: str) -> list[Any]:
+    if isinstance(place, list):
+        if key == "*":
+            return place
+        if key.isdigit() and int(key) < len(place):
+            return [place[int(key)]]
+        raise InvalidRecipe(f"{dotted}: {key!r} is no element of a list of {len(place)}; give a number or *")
+    if not isinstance(place, dict):
+        raise InvalidRecipe(f"{dotted}: nothing lies below {place!r}")
+    return [place.setdefault(key, [] if key == "stages" else {})]
 
 
 def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
     """A recipe from plain values; raises :class:`~jpegmend.errors.InvalidRecipe`."""
     try:
         recipe = Recipe(**content)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    except (ValidationError, TypeError) as error:
+        details = error.errors() if isinstance(error, ValidationError) else [{"loc": (), "msg": str(error)}]
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in details)
         raise InvalidRecipe(f"{source}: {wrong}") from error
-    if (recipe.minutes is None) == (recipe.steps is None):
-        raise InvalidRecipe(f"{source}: give the budget as minutes or as steps, one of them")
     try:
+        for message in _contradictions(recipe):
+            raise InvalidRecipe(message)
         recipe.build_config()
-    except UnknownModel as error:
+        recipe.degradation.build()
+        for stage in recipe.stages:
+            build_config(AIDS[stage.aid].config, stage.config, stage.aid)
+    except (UnknownModel, InvalidRecipe) as error:
         raise InvalidRecipe(f"{source}: {error}") from error
-    recipe.degradation.build()
     return recipe
+
+
+def _contradictions(recipe: Recipe) -> list[str]:
+    found = []
+    if (recipe.minutes is None) == (recipe.steps is None):
+        found.append("give the budget as minutes or as steps, one of them")
+    if abs(sum(phase.share for phase in recipe.phases) - 1) > 1e-6:
+        found.append("the shares of the phases must add up to 1")
+    if sum(stage.share for stage in recipe.stages) >= 1:
+        found.append("the stages leave nothing of the budget for the network; their shares must add up to less than 1")
+    found += [f"no aid {s.aid!r}; there are: {', '.join(AIDS)}" for s in recipe.stages if s.aid not in AIDS]
+    unknown = {name for phase in recipe.phases for name in phase.losses} - set(LOSSES)
+    found += [f"no loss {name!r}; there are: {', '.join(LOSSES)}" for name in sorted(unknown)]
+    return found

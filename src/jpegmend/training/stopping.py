@@ -1,0 +1,42 @@
+"""Stopping when asked to: Ctrl-C and SIGTERM let the step end and everything be saved."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Request:
+    """Whether somebody asked the run to stop."""
+
+    made: bool = False
+
+
+@contextmanager
+def stop_requests() -> Iterator[Request]:
+    """Turns the first signal into a request; a second one acts as it always did."""
+    request = Request()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def ask(number: int, frame: Any) -> None:
+        request.made = True
+        restore()
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield request
+    finally:
+        restore()
