@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jpegmend.evaluation import cases, protocols, subjects
+from jpegmend.evaluation import cases, protocols, speed, subjects
 from jpegmend.evaluation.cases import Picture
 from jpegmend.evaluation.colour_shift import colour_shift
 from jpegmend.evaluation.environment import environment
-from jpegmend.evaluation.markdown import grid
 
 
 def drawing(side: int = 384) -> Picture:
@@ -61,10 +60,8 @@ def main() -> None:
                 shift = colour_shift(trial.truth, picture, sigma=options.sigma)
                 values = {"mean": shift.mean, "percentile95": shift.percentile95}
                 lines.append({"image": image, "quality": quality, "what": name, **values})
-    header = ["picture", "quality", "what", "mean CIEDE2000", "95th percentile"]
-    rows = [[x["image"], x["quality"], x["what"], f"{x['mean']:.3f}", f"{x['percentile95']:.3f}"] for x in lines]
-    print(grid(header, rows, numbers=3))
     found = {"colour": lines, "sigma": options.sigma, "protocol": protocol.to_json(), "environment": environment()}
+    print(speed.colour(found))
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 

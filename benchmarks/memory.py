@@ -11,9 +11,8 @@ import math
 import tempfile
 from pathlib import Path
 
-from jpegmend.evaluation import footprint, timing
+from jpegmend.evaluation import footprint, speed, timing
 from jpegmend.evaluation.environment import environment
-from jpegmend.evaluation.markdown import grid
 
 SIZES = {"12": (4000, 3000), "100": (10000, 10000)}
 BARS = {"12": 700, "100": 1500}
@@ -37,13 +36,8 @@ def main() -> None:
                 words = json.dumps({"model": model, "threads": options.threads})
                 found = footprint.measure("restore", str(path), words)
                 lines.append({"what": model, "megapixels": math.prod(SIZES[name]) / 1e6, "bar_mb": BARS[name], **found})
-    header = ["model", "megapixels", "peak, MB", "bar, MB", "seconds"]
-    rows = [
-        [x["what"], f"{x['megapixels']:.0f}", f"{x['peak_mb']:.0f}", f"{x['bar_mb']}", f"{x['seconds']:.1f}"]
-        for x in lines
-    ]
-    print(grid(header, rows, numbers=1))
     found = {"memory": lines, "environment": environment(threads=options.threads)}
+    print(speed.memory(found))
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 

@@ -16,17 +16,33 @@ COMMANDS = {
 }
 
 
+def run(name, *words, cwd=ROOT):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])}
+    script = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *words]
+    done = subprocess.run(script, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_benchmark_is_tried_here():
-    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == set(COMMANDS)
+    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {*COMMANDS, "everything"}
+
+
+def test_one_command_makes_documentation(tmp_path, picture_set):
+    picture_set.rename(tmp_path / "LIVE1")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text(
+        "<!-- table:rgb-444 -->\n<!-- /table -->\n<!-- table:colour-shift -->\n<!-- /table -->\n"
+    )
+    run("everything", "--data", str(tmp_path), "--model", "jpeg", "--only", "colour-444", "colour-shift", cwd=tmp_path)
+    page = (tmp_path / "docs" / "page.md").read_text()
+    assert "| LIVE1 | JPEG |" in page and "CIEDE2000" in page
+    assert (tmp_path / "docs" / "results" / "colour-444.md").exists()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_benchmark_writes_what_it_measured_and_where(name, tmp_path, picture_set):
     words = [str(picture_set) if word == "PICTURES" else word for word in COMMANDS[name]]
     out = tmp_path / "found.json"
-    script = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), "--model", "jpeg", "--out", str(out), *words]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run(name, "--model", "jpeg", "--out", str(out), *words)
     found = json.loads(out.read_text())
     assert found[name] and {"commit", "machine", "libraries"} <= set(found["environment"])

@@ -33,7 +33,7 @@ def results(paths: Iterable[Path]) -> list[Result]:
 
 def benchmarks(paths: Iterable[Path]) -> list[Mapping[str, Any]]:
     """The benchmarks among some JSON files or folders of them, by file name."""
-    return [found for path in _files(paths) if "speed" in (found := _load(path))]
+    return [found for path in _files(paths) if set(speed.READERS) & (found := _load(path)).keys()]
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -54,7 +54,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> dict[str, Maker]:
-    """What each block is filled with: by protocol (also ``quality`` for papers-gray), by paper's table, ``speed``."""
+    """What each block is filled with: by protocol (also ``quality`` for papers-gray), by benchmark (``speed`` ...)."""
     found: dict[str, Maker] = {}
     by_protocol: dict[str, list[Result]] = {}
     for result in stored:
@@ -66,8 +66,11 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
         found["quality"] = found["papers-gray"]
     if "rgb-420" in found:
         found["colour"] = found["rgb-420"]
-    if measured:
-        found["speed"] = lambda: speed.markdown(measured[-1])
+    for benchmark in measured:
+        for key in speed.READERS.keys() & benchmark.keys():
+            # "colour" is the block of the colour protocol, as "quality" is of the gray one.
+            name = "colour-shift" if key == "colour" else key
+            found[name] = lambda key=key, benchmark=benchmark: speed.READERS[key](benchmark)  # type: ignore[misc]
     return found
 
 
@@ -108,9 +111,16 @@ def write(root: Path) -> list[Path]:
     stored, measured = results([folder]), benchmarks([folder])
     blocks = makers(stored, measured)
     texts = {path: fill(path.read_text("utf-8"), blocks) for path in _pages(root)}
-    texts |= {folder / f"{Path(result.source).stem}.md": markdown.report(result, []) for result in stored}
+    texts |= {folder / f"{Path(result.source).stem}.md": page(result, folder) for result in stored}
     texts |= {folder / f"published-{paper}.md": text for paper, text in papers(stored).items()}
     return [path for path, text in texts.items() if _changed(path, text)]
+
+
+def page(result: Result, folder: Path) -> str:
+    """The page of one stored result, with its plot if that lies beside it."""
+    name = Path(result.source).stem
+    plot = f"\n![gain over the JPEG against quality]({name}.svg)\n" if (folder / f"{name}.svg").exists() else ""
+    return markdown.report(result, []) + plot
 
 
 def _pages(root: Path) -> list[Path]:

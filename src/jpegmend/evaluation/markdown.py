@@ -115,7 +115,6 @@ def report(result: Result, rows: Sequence[Row]) -> str:
         provenance(result) + ".",
         scores_table([result]),
         "Seconds a megapixel, decoding included: " + speed(result) + ".",
-        "## Pictures that gained least and most",
         extremes(rows),
         "## Protocol",
         grid(["what", "how"], facts, numbers=2),
@@ -134,7 +133,7 @@ def speed(result: Result) -> str:
 
 
 def extremes(rows: Sequence[Row], count: int = 3) -> str:
-    """For each model and quality the pictures with the least and the most gain in dB."""
+    """For each model and quality the pictures with the least and the most gain in dB; nothing without pictures."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row.model != "jpeg":
@@ -147,7 +146,7 @@ def extremes(rows: Sequence[Row], count: int = 3) -> str:
         ranked = sorted(found, key=gain)
         least, most = ranked[:count], ranked[::-1][:count]
         lines.append([name, quality, *(", ".join(f"{r.image} {gain(r):+.2f}" for r in some) for some in (least, most))])
-    return grid(["model", "quality", "least", "most"], lines, numbers=4)
+    return "## Pictures that gained least and most\n\n" + grid(["model", "quality", "least", "most"], lines, numbers=4)
 
 
 def gain(row: Row) -> float:

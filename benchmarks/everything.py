@@ -1,0 +1,93 @@
+"""Every table and figure of the documentation, made anew by one command. Hours on two cores; ``--only`` picks parts.
+
+    python benchmarks/everything.py --data SETS --model mend-s [--only gray colour speed ...]
+
+``SETS`` is a folder with Classic5, LIVE1 and bsds500/{val,test} in its two upper levels. Unfinished evaluations go
+on where they stopped. Results go to ``docs/results``, from there into README and docs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jpegmend.evaluation import cases, documents, plots
+from jpegmend.evaluation.protocols import find, parse_case
+from jpegmend.evaluation.run import evaluate
+
+STORED = Path("docs/results")
+ALL = ("Classic5", "LIVE1", "bsds500-val", "bsds500-test")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One evaluation; without qualities the protocol's own."""
+
+    protocol: str
+    sets: tuple[str, ...]
+    qualities: tuple[str, ...] = ()
+
+
+EVALUATIONS: Mapping[str, Part] = {
+    "gray": Part("papers-gray", ALL, ("5", "10", "20", "30", "40", "50")),
+    "colour": Part("rgb-420", ("LIVE1", "bsds500-test")),
+    "colour-444": Part("rgb-444", ("LIVE1",)),
+    "qgcn": Part("qgcn-rgb", ("LIVE1", "bsds500-test")),
+    "double": Part("double-jpeg", ("LIVE1",)),
+    "social": Part("social-simulated", ("LIVE1",)),
+    "high": Part("do-no-harm", ("Classic5", "LIVE1", "bsds500-val")),
+    "high-gray": Part("do-no-harm-gray", ("Classic5", "LIVE1", "bsds500-val")),
+}
+
+SCRIPTS = ("speed", "scaling", "memory", "colour-shift", "contrast")
+
+
+def main() -> None:
+    """Run the parts one after the other, then fill the documentation."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets")
+    parser.add_argument("--model", nargs="+", default=["mend-s"])
+    parser.add_argument("--only", nargs="+", choices=[*EVALUATIONS, *SCRIPTS], default=[*EVALUATIONS, *SCRIPTS])
+    parser.add_argument("--work", type=Path, default=Path("results"), help="where unfinished results are kept")
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    os.environ[cases.ROOT] = str(options.data)
+    STORED.mkdir(parents=True, exist_ok=True)
+    for name in options.only:
+        print(name, flush=True)
+        if name in EVALUATIONS:
+            measure(name, [*options.model, "jpeg"], options.work / name, options.workers)
+        else:
+            run_script(name, options.model)
+    for path in documents.write(Path.cwd()):
+        print(f"wrote {path}")
+
+
+def measure(name: str, models: list[str], out: Path, workers: int) -> None:
+    """One evaluation, stored with its plot."""
+    part = EVALUATIONS[name]
+    folders = [cases.find_set(each) for each in part.sets]
+    qualities = [parse_case(text) for text in part.qualities] or None
+    result = evaluate(models, folders, find(part.protocol), out, qualities=qualities, workers=workers)
+    shutil.copy(out / "result.json", STORED / f"{name}.json")
+    if any(mean.model != "jpeg" for mean in result.means):
+        (STORED / f"{name}.svg").write_text(plots.gain_by_quality(result), "utf-8")
+
+
+def run_script(name: str, models: list[str]) -> None:
+    """One of the other benchmarks, in a process of its own so that memory and threads are its own."""
+    script = Path(__file__).with_name(f"{name.removesuffix('-shift')}.py")
+    words = ["--out", str(STORED / f"{name}.json"), "--model", *(models[:1] if name == "contrast" else models)]
+    if name == "contrast":
+        words += ["--data", str(cases.pictures(cases.find_set("LIVE1"))[0])]
+    subprocess.run([sys.executable, str(script), *words], check=True)
+
+
+if __name__ == "__main__":
+    main()
