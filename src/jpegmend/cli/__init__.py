@@ -72,6 +72,8 @@ def _call(verb: str, arguments: list[str]) -> int:
             raise
         error.show()
         return WRONG_USAGE
+    if code == INTERRUPTED:  # typer turns Ctrl-C into this code, and says nothing
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else DONE
 
 

@@ -40,8 +40,8 @@ def compose(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.u
     return np.concatenate([rows[0], gap, rows[1]])
 
 
-def write(before: NDArray[np.uint8], after: NDArray[np.uint8], path: Path, *, overwrite: bool = False) -> None:
-    """Write the comparison as a PNG; raises :class:`~jpegmend.errors.OutputError` as ``output.write`` does."""
+def write(before: NDArray[Any], after: NDArray[Any], path: Path, *, overwrite: bool = False) -> None:
+    """Write the comparison of two uint8 pictures as a PNG; raises :class:`~jpegmend.errors.OutputError` as ``output.write`` does."""
     output.write(compose(before, after), Metadata(), path, format="png", overwrite=overwrite)
 
 

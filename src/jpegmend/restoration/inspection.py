@@ -122,7 +122,7 @@ def inspect(source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = Fals
 
 def _frame(image: JpegImage) -> dict[str, Any]:
     header = image.header
-    components = []
+    components: list[ComponentFacts] = []
     for part in image.components:
         quality, exact = nearest_quality(part.table, chroma=bool(components) and header.colour in ("ycbcr", "ycck"))
         components.append(
