@@ -13,9 +13,6 @@ from jpegmend.restoration.tiles import Window, round_up
 from jpegmend.runtimes import Floats
 from jpegmend.weights.card import PlaneKind
 
-NEUTRAL = 128 / 255
-"""Chroma of a gray picture."""
-
 
 class Group:
     """One or three planes of a scene, on one grid.
@@ -62,7 +59,7 @@ class Group:
             return seen if self._kind == "ycbcr" else np.asarray(arithmetic.ycbcr_to_rgb(seen), np.float32)
         if self._kind == "y":
             return seen
-        packed = np.full((3, *seen.shape[1:]), NEUTRAL, np.float32)
+        packed = np.full((3, *seen.shape[1:]), arithmetic.NEUTRAL, np.float32)
         packed[: 1 if self._kind == "ycbcr" else 3] = seen
         return packed
 

@@ -26,7 +26,7 @@ from jpegmend.restoration.tiles import Window, largest_side, plan, round_up
 from jpegmend.runtimes import Floats, open_runtime
 from jpegmend.weights import Card
 
-TILE_BYTES = 250e6
+TILE_BYTES = 400e6
 """Working memory of one tile where no limit is given."""
 BASE_BYTES = 160e6
 """What the process holds before any picture: Python, numpy, the runtime, the network; measured."""

@@ -76,6 +76,8 @@ def plan_jpeg(image: JpegImage, options: Options) -> Plan:
         profile=not note,
         warnings=(*image.warnings, *([note] if note else [])),
     )
+    if options.strength == 0:
+        return replace(plan, consistent=False, consistent_why="off: the decoded picture itself was asked for")
     return _decide_consistency(_believe(plan, image, options), options)
 
 
@@ -110,8 +112,6 @@ def plan_shifted(plan: Plan, decoded: np.ndarray) -> Plan:
 
 
 def _decide_consistency(plan: Plan, options: Options) -> Plan:
-    if plan.strength == 0:
-        return replace(plan, consistent=False, consistent_why="off: the decoded picture itself was asked for")
     if options.consistent is None:
         return plan
     if options.consistent and plan.shifted:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.errors import InvalidOption
 from jpegmend.jpeg import Metadata
+from jpegmend.restoration.depth import to_bits
 from jpegmend.restoration.report import Report
 from jpegmend.runtimes import Floats
 
 if TYPE_CHECKING:
     from PIL import Image
-
-_BAND = 1 << 22
 
 
 class Restored:
@@ -56,7 +55,7 @@ class Restored:
         """
         if bits not in (None, 8, 16):
             raise InvalidOption(f"{bits} bits; allowed: 8, 16")
-        return change_depth(self.pixels, bits or self.pixels.itemsize * 8)
+        return to_bits(self.pixels, bits or self.pixels.itemsize * 8)
 
     def to_image(self) -> Image.Image:
         """The picture for Pillow, 8 bits: mode L, RGB or RGBA, with its ICC profile, EXIF and density."""
@@ -74,42 +73,37 @@ class Restored:
 
     def save(
         self,
-        path: str | PathLike[str] | IO[bytes],
+        path: str | PathLike[str] | BinaryIO,
         *,
         format: str | None = None,
         bits: int | None = None,
         overwrite: bool = False,
         strip: bool = False,
-        quality: int = 95,
-    ) -> Any:
-        """Write the picture: PNG, TIFF, WebP or JPEG, by suffix or ``format``; see ``restoration.output.write``.
+        quality: int | None = None,
+    ) -> tuple[str, ...]:
+        """Write the picture as PNG, TIFF, WebP or JPEG, by suffix or ``format``; 8 bits unless ``bits`` says 16.
+
+        What the input carried goes with it as far as the format can hold it; the answer names what could not be
+        kept. ``strip`` leaves it all out. ``quality`` is for JPEG and WebP, 1..100.
 
         Raises:
-            OutputError: it cannot be written there, or not in that form.
+            OutputError: there is something already and not ``overwrite``, or it cannot be written there or so.
+            InvalidOption: ``bits`` or ``quality`` out of range.
         """
         from jpegmend.restoration import output
 
-        depth = bits or 8
-        pixels, facts = self.to_array(depth), self.metadata
+        depth = 8 if bits is None else bits
         return output.write(
-            pixels, facts, path, format=format, bits=depth, overwrite=overwrite, strip=strip, quality=quality
+            self.pixels,
+            self.metadata,
+            path,
+            format=format,
+            bits=depth,
+            overwrite=overwrite,
+            strip=strip,
+            quality=quality,
         )
 
     def __repr__(self) -> str:
         depth = self.pixels.itemsize * 8
         return f"<Restored {self.width}x{self.height}, {self.report.colour}, {depth} bits, by {self.report.model}>"
-
-
-def change_depth(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
-    """uint8 or uint16 to 8 or 16 bits, rounded, over the whole range: 255 is 65535."""
-    if pixels.itemsize * 8 == bits:
-        return pixels
-    if bits == 16:
-        return pixels.astype(np.uint16) * np.uint16(257)
-    changed = np.empty(pixels.shape, np.uint8)
-    rows = max(1, _BAND // max(1, pixels[0].size))
-    for top in range(0, len(pixels), rows):
-        # Exactly round(value / 257): halves do not occur, 257 is odd.
-        band = pixels[top : top + rows].astype(np.uint32)
-        changed[top : top + rows] = (band + 128) // 257
-    return changed
