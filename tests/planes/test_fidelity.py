@@ -1,0 +1,166 @@
+"""The promise of the quantisation cell: after a projection, quantising gives the file's own levels."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from jpegmend import jpeg, planes
+from jpegmend.errors import InvalidOption
+from jpegmend.jpeg.tables import standard_chroma, standard_luma
+from jpegmend.planes import fidelity
+
+QUALITIES = st.integers(1, 100)
+SEEDS = st.integers(0, 2**32 - 1)
+FACTORS = {"4:2:2": (1, 2), "4:2:0": (2, 2), "4:4:0": (2, 1), "4:1:1": (1, 4)}
+
+
+def random_file(rng: np.random.Generator, table: np.ndarray) -> np.ndarray:
+    """Levels [2, 3, 8, 8] of pictures from flat to pure noise with every sample at an end of its range."""
+    contrast = rng.choice([0, 1, 30, 127.5])
+    signs = rng.choice([-1.0, 1.0], (16, 24)) if rng.random() < 0.5 else rng.uniform(-1, 1, (16, 24))
+    return planes.quantise((127.5 + contrast * signs) / 255, table)
+
+
+def disturb(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Any restored plane: near, far, out of range."""
+    spread = rng.choice([1e-3, 0.05, 1.0])
+    return rng.normal(0.5, spread, shape).astype(np.float32)
+
+
+@given(QUALITIES, SEEDS)
+@settings(max_examples=150, deadline=None)
+def test_projected_plane_quantises_to_the_levels(quality, seed):
+    rng = np.random.default_rng(seed)
+    table = standard_luma(quality)
+    levels = random_file(rng, table)
+    plane = planes.fidelity.project(disturb(rng, (16, 24)), levels, table)
+    assert plane.dtype == np.float32
+    assert np.array_equal(planes.quantise(plane, table), levels)
+
+
+@given(QUALITIES, st.sampled_from(list(FACTORS.values())), SEEDS)
+@settings(max_examples=150, deadline=None)
+def test_projected_chroma_quantises_to_the_levels(quality, factors, seed):
+    v, h = factors
+    rng = np.random.default_rng(seed)
+    table = standard_chroma(quality)
+    levels = random_file(rng, table)
+    plane = fidelity.project_upsampled(disturb(rng, (v * 16, h * 24)), levels, table, v, h)
+    assert plane.dtype == np.float32
+    assert np.array_equal(planes.quantise(planes.down_box(plane, v, h), table), levels)
+
+
+@given(SEEDS, st.sampled_from([1, 7, 255]))
+@settings(max_examples=60, deadline=None)
+def test_tables_with_steps_far_apart_keep_the_promise(seed, largest):
+    """A level of many large steps beside a step of 1 is the worst case for float32."""
+    rng = np.random.default_rng(seed)
+    table = rng.choice([1, largest], (8, 8)).astype(np.uint16)
+    levels = random_file(rng, table)
+    plane = fidelity.project(disturb(rng, (16, 24)), levels, table)
+    assert np.array_equal(planes.quantise(plane, table), levels)
+
+
+def test_every_quality_on_a_real_picture(photos):
+    gray = planes.studio_y(photos["coffee"])[:64, :96].astype(np.float32) / 255
+    for quality in range(1, 101):
+        table = standard_luma(quality)
+        levels = planes.quantise(gray, table)
+        blurred = planes.up_box(planes.down_box(gray, 2, 2), 2, 2)
+        assert np.array_equal(planes.quantise(fidelity.project(blurred, levels, table), table), levels)
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_the_files_own_levels_come_back_from_a_real_file(photos, rng, subsampling):
+    target = io.BytesIO()
+    Image.fromarray(photos["astronaut"]).save(target, "JPEG", quality=35, subsampling=subsampling)
+    luma, *chroma = jpeg.read(target.getvalue()).components
+    for part in (luma, *chroma):
+        v, h = luma.vertical // part.vertical, luma.horizontal // part.horizontal
+        plane = planes.up_box(planes.decode(part.levels, part.table), v, h)
+        restored = plane + rng.normal(0, 0.1, plane.shape).astype(np.float32)
+        restored = fidelity.project_upsampled(restored, part.levels, part.table, v, h)
+        assert np.array_equal(planes.quantise(planes.down_box(restored, v, h), part.table), part.levels)
+
+
+@given(QUALITIES, st.sampled_from([(1, 1), *FACTORS.values()]), SEEDS)
+@settings(max_examples=60, deadline=None)
+def test_projecting_twice_changes_nothing(quality, factors, seed):
+    v, h = factors
+    rng = np.random.default_rng(seed)
+    table = standard_luma(quality)
+    levels = random_file(rng, table)
+    once = fidelity.project_upsampled(disturb(rng, (v * 16, h * 24)), levels, table, v, h)
+    again = fidelity.project_upsampled(once, levels, table, v, h)
+    assert np.abs(again - once).max() < 2e-6 * max(1, np.abs(once).max())
+
+
+def test_the_original_and_the_decoded_plane_are_left_alone(photos):
+    gray = planes.studio_y(photos["drawing"])[:96, :128].astype(np.float32) / 255
+    table = standard_luma(20)
+    levels = planes.quantise(gray, table)
+    # Without an inset the original is in its cells (but for rounding at their edges): it defines the levels.
+    assert np.abs(fidelity.project(gray, levels, table, inset=0) - gray).max() < 1e-6
+    decoded = planes.decode(levels, table)
+    assert np.array_equal(fidelity.project(decoded, levels, table), decoded)
+
+
+def test_it_is_the_nearest_consistent_plane(rng):
+    """Variational inequality: no consistent plane lies in the direction that the projection took away."""
+    table = standard_luma(30)
+    levels = planes.quantise(rng.uniform(size=(16, 16)), table)
+    start = rng.uniform(size=(16, 16))
+    nearest = fidelity.project(start, levels, table, inset=0.1)
+    for _ in range(20):
+        inside = levels * table + rng.uniform(-0.4, 0.4, levels.shape) * table
+        other = (planes.unblocks(planes.idct(inside.astype(np.float64))) + 128) / 255
+        assert np.vdot(start - nearest, other - nearest) <= 1e-9
+
+
+def test_it_comes_nearer_to_the_original(photos, rng):
+    gray = planes.studio_y(photos["coffee"])[:96, :96].astype(np.float32) / 255
+    table = standard_luma(40)
+    levels = planes.quantise(gray, table)
+    guess = planes.decode(levels, table) + rng.normal(0, 0.05, gray.shape).astype(np.float32)
+    projected = fidelity.project(guess, levels, table, inset=0)
+    assert np.square(projected - gray).mean() < 0.9 * np.square(guess - gray).mean()
+
+
+def test_half_an_inset_leaves_the_decoded_plane(rng):
+    table = standard_luma(60)
+    levels = planes.quantise(rng.uniform(size=(16, 16)), table)
+    plane = fidelity.project(rng.uniform(size=(16, 16)), levels, table, inset=0.5)
+    assert np.abs(plane - planes.decode(levels, table)).max() < 1e-6
+
+
+def test_wild_levels_of_a_damaged_file_stay_finite(rng):
+    levels = rng.integers(-32768, 32768, (2, 2, 8, 8)).astype(np.int16)
+    plane = fidelity.project(np.zeros((16, 16), np.float32), levels, np.full((8, 8), 65535, np.uint16))
+    assert np.isfinite(plane).all()
+
+
+def test_inputs_are_not_written_to(rng):
+    table, plane = standard_luma(10), rng.uniform(size=(16, 16)).astype(np.float32)
+    levels = np.zeros((2, 2, 8, 8), np.int16)
+    before = plane.copy()
+    for given_plane in (plane, np.asfortranarray(plane)):
+        fidelity.project(given_plane, levels, table)
+        assert np.array_equal(given_plane, before)
+
+
+@pytest.mark.parametrize("inset", [-0.01, 0.51, float("nan")])
+def test_an_inset_beyond_the_cell_is_refused(inset):
+    with pytest.raises(InvalidOption, match="inset"):
+        fidelity.project(np.zeros((8, 8)), np.zeros((1, 1, 8, 8), np.int16), np.ones((8, 8)), inset=inset)
+
+
+def test_planes_that_do_not_fit_the_levels_are_refused():
+    levels = np.zeros((1, 2, 8, 8), np.int16)
+    with pytest.raises(InvalidOption, match="crop or pad"):
+        fidelity.project(np.zeros((8, 8)), levels, np.ones((8, 8)))
+    with pytest.raises(InvalidOption, match="crop or pad"):
+        fidelity.project_upsampled(np.zeros((16, 16)), levels, np.ones((8, 8)), 2, 2)
