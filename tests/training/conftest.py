@@ -1,0 +1,36 @@
+"""A small picture, and a network small enough to train in a blink."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jpegmend.training.recipe import Recipe, check_recipe
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> Path:
+    """A folder with two pictures of 96 x 112 pixels: waves, a box and grain."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:96, :112].astype(float)
+    for number in range(2):
+        picture = np.stack([127 + 90 * np.sin(x / (5 + c) + y / (7 + number)) for c in range(3)], -1)
+        picture[30:60, 20 : 60 + 10 * number] = rng.integers(0, 256, 3)
+        picture += rng.normal(0, 5, picture.shape)
+        Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+def tiny(**changes) -> Recipe:
+    """Two convolutions of AR-CNN's kind on gray crops of 16 pixels."""
+    content = {
+        "name": "tiny",
+        "network": "arcnn",
+        "config": {"kernels": [3, 3], "widths": [4], "deviation": 0.1},
+        "steps": 8,
+        "optimiser": {"rate": 1e-3},
+        "phases": [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"mae": 1.0}}],
+    }
+    return check_recipe(content | changes)

@@ -1,0 +1,168 @@
+"""The loop: exact resume, rollback, warm start, clean stop, schedule."""
+
+import json
+import os
+import signal
+
+import pytest
+import torch
+
+from jpegmend.errors import InvalidRecipe, JpegmendError, WeightsDamaged
+from jpegmend.training import loop
+from jpegmend.training.recipe import Optimiser
+from jpegmend.training.schedule import rate_at
+from tests.training.conftest import tiny
+
+
+def place(folder, pictures, **more):
+    return loop.Place(folder=folder, data=[pictures], **more)
+
+
+def same(a, b):
+    return all(torch.equal(a[key], b[key]) for key in a)
+
+
+def log_of(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def stop_after(monkeypatch, steps):
+    """Sends this process SIGTERM once that many steps are done."""
+    real = loop.step
+
+    def step(recipe, where, state, *rest):
+        loss = real(recipe, where, state, *rest)
+        if state.step == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return loss
+
+    monkeypatch.setattr(loop, "step", step)
+
+
+STAGE = {"aid": "ranker", "share": 0.4, "crop": 16, "batch": 2, "config": {"widths": [4, 4]}}
+GUIDED = [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"mae": 1.0, "quality_score": 0.1}}]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"accumulate": 2}, {"network": "dncnn", "config": {"depth": 3, "width": 4}}, {"stages": [STAGE], "phases": GUIDED}],
+    ids=["plain", "accumulated", "normalised", "staged"],
+)
+@pytest.mark.parametrize("stopped_at", [2, 5])
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(pictures, tmp_path, monkeypatch, changes, stopped_at):
+    recipe = tiny(**changes)
+    whole = loop.train(recipe, place(tmp_path / "whole", pictures))
+    with monkeypatch.context() as patched:
+        stop_after(patched, stopped_at)
+        first = loop.train(recipe, place(tmp_path / "parts", pictures))
+    assert first.step == stopped_at
+    assert log_of(tmp_path / "parts")[-1]["stopped"] is True
+    second = loop.train(recipe, place(tmp_path / "parts", pictures, resume=True))
+    assert second.step == whole.step == 8
+    assert same(whole.network.state_dict(), second.network.state_dict())
+    assert same(whole.average, second.average)
+    assert (tmp_path / "whole/average.safetensors").stat().st_size > 0
+
+
+def test_a_signal_handler_is_put_back(pictures, tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    stop_after(monkeypatch, 1)
+    loop.train(tiny(), place(tmp_path, pictures))
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_loss_that_is_no_number_rolls_back_and_the_run_goes_on(pictures, tmp_path, monkeypatch):
+    real, spoiled = loop.loss_of, []
+
+    def loss_of(recipe, part, state, *rest):
+        loss = real(recipe, part, state, *rest)
+        if state.step == 5 and not spoiled:
+            spoiled.append(state.step)
+            return loss * torch.nan
+        return loss
+
+    monkeypatch.setattr(loop, "loss_of", loss_of)
+    state = loop.train(tiny(), place(tmp_path, pictures))
+    assert (spoiled, state.rollbacks, state.step) == ([5], 1, 8)
+    assert all(torch.isfinite(tensor).all() for tensor in state.network.state_dict().values())
+
+
+def test_a_run_that_never_recovers_says_so(pictures, tmp_path, monkeypatch):
+    real = loop.loss_of
+    monkeypatch.setattr(loop, "loss_of", lambda *given: real(*given) * torch.nan)
+    with pytest.raises(JpegmendError, match=r"optimiser\.rate"):
+        loop.train(tiny(), place(tmp_path, pictures))
+
+
+def test_training_learns_validates_and_logs(pictures, tmp_path):
+    recipe = tiny(steps=24, ema=0.5, optimiser={"rate": 2e-2}, seed=1)
+    loop.train(recipe, place(tmp_path, pictures, validation=[pictures], save_every=0.0))
+    lines = log_of(tmp_path)
+    assert [line["step"] for line in lines[:3]] == [1, 2, 3]
+    assert lines[-1]["psnr_10"] > lines[0]["psnr_10"] + 3
+    assert {"loss", "minutes", "share", "pixels_a_second", "gain_90"} <= lines[-1].keys()
+    assert (tmp_path / "best.safetensors").exists()
+
+
+def test_a_warm_start_begins_with_the_weights_given(pictures, tmp_path):
+    trained = loop.train(tiny(), place(tmp_path / "a", pictures))
+    again = loop.start(tiny(), place(tmp_path / "b", pictures, warm_start=tmp_path / "a/average.safetensors"))
+    for key, tensor in trained.average.items():
+        assert torch.equal(tensor.half().float(), again.network.state_dict()[key])
+    other = tiny(config={"kernels": [3, 3], "widths": [5]})
+    with pytest.raises(InvalidRecipe, match="does not fit"):
+        loop.start(other, place(tmp_path / "c", pictures, warm_start=tmp_path / "a/average.safetensors"))
+
+
+def test_a_minutes_budget_ends(pictures, tmp_path):
+    state = loop.train(tiny(steps=None, minutes=0.005), place(tmp_path, pictures))
+    assert state.step > 0
+    assert state.seconds >= 0.3
+
+
+def test_what_cannot_be_resumed_or_recomputed_is_said(pictures, tmp_path):
+    with pytest.raises(WeightsDamaged, match="--resume"):
+        loop.train(tiny(), place(tmp_path, pictures, resume=True))
+    with pytest.raises(InvalidRecipe, match="checkpoint"):
+        loop.start(tiny(checkpoint=True), place(tmp_path, pictures))
+
+
+def test_recomputing_changes_no_weight(pictures, tmp_path):
+    config = {"features": 4, "filters": 4, "iterations": 4}
+    plain, saving = (
+        loop.train(tiny(network="dcsc", config=config, steps=2, checkpoint=on), place(tmp_path / str(on), pictures))
+        for on in (False, True)
+    )
+    for key, tensor in plain.average.items():
+        assert torch.allclose(tensor, saving.average[key], atol=1e-6)
+
+
+def test_parameters_may_have_rates_of_their_own(pictures, tmp_path):
+    state = loop.start(tiny(optimiser={"rate": 1e-3, "rates": {"layers.1": 10}}), place(tmp_path, pictures))
+    groups = state.optimisers["network"].param_groups
+    assert [(group["factor"], len(group["params"])) for group in groups] == [(1.0, 2), (10.0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "share", "expected"),
+    [
+        ("cosine", 0.0, 0.0),
+        ("cosine", 0.05, 0.5 * (0.1 + 0.9 * 0.99384)),
+        ("cosine", 0.5, 0.1 + 0.9 * 0.5),
+        ("cosine", 1.0, 0.1),
+        ("constant-then-decay", 0.8, 1.0),
+        ("constant-then-decay", 0.9, 0.1 + 0.9 * 0.5),
+        ("halving", 0.19, 1.0),
+        ("halving", 0.21, 0.5),
+        ("halving", 1.0, 0.0625),
+    ],
+)
+def test_the_rate_follows_the_share_of_the_budget(schedule, share, expected):
+    optimiser = Optimiser(rate=1.0, schedule=schedule, warmup=0.1, final=0.1)
+    assert rate_at(optimiser, share) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_warm_start_always_has_a_rise():
+    optimiser = Optimiser(rate=1.0, warmup=0.0)
+    assert rate_at(optimiser, 0.0) == 1.0
+    assert rate_at(optimiser, 0.0, warm=True) == 0.0

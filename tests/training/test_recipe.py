@@ -1,0 +1,126 @@
+"""Every recipe of the repository is valid, and two steps of every family run."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from jpegmend import models
+from jpegmend.errors import InvalidRecipe
+from jpegmend.training import loop
+from jpegmend.training.recipe import Phase, Stage, check_recipe, read_recipe
+from tests.training.conftest import tiny
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SMALL = {"steps": 2, "phases.*.crop": 16, "phases.*.batch": 2}
+STAGED = {"stages.*.crop": 16, "stages.*.batch": 2, "stages.0.config": {"widths": [4, 4]}}
+FAMILIES = {
+    "mend-s": {"config": {"widths": [8, 8], "blocks": [1, 1], "embedding": 8}},
+    "dcsc": {"config": {"features": 4, "filters": 8, "iterations": 2}},
+    "arcnn": {"config": {"widths": [8, 8, 4]}},
+    "dncnn": {"config": {"depth": 3, "width": 8}},
+    "rnan": {"config": {"width": 8, "blocks": 2, "trunk": 1}},
+    "cqr": {"config": {"width": 8, "blocks": 2, "trunk": 1}, **STAGED},
+    "qgcn": {"config": {"blocks": 2, "width": 8, "global_widths": [4, 4, 4, 4], "hidden": 8, "vector": 4}},
+    "qgcn-gray": {
+        "config": {"channels": 1, "blocks": 2, "width": 8, "global_widths": [4, 4, 4, 4], "hidden": 8, "vector": 4}
+    },
+    "edsr": {"config": {"tables": False, "whole": False, "blocks": 2, "width": 8}},
+    "mdu": {"config": {"stages": 2, "width": 4, "depth": 1}},
+    "ablations/mdu/mae-bce": {"config": {"stages": 2, "width": 4, "depth": 1}, **STAGED},
+    "ablations/mdu/ssim": {"config": {"stages": 2, "width": 4, "depth": 1}},
+    "dual": {
+        "config": {"stages": 2, "inner": 1, "features": 8, "units": 2, "reduced": 4, "classifier_features": 4},
+        "stages.*.crop": 16,
+        "stages.*.batch": 2,
+    },
+}
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.toml")), ids=lambda path: str(path.relative_to(RECIPES)))
+def test_is_valid_and_named_after_its_file(path):
+    recipe = read_recipe(path)
+    folder = path.parent.name
+    assert recipe.name == (path.stem if folder == "recipes" else f"{folder}-{path.stem}")
+
+
+def test_every_network_has_a_recipe():
+    assert {read_recipe(path).network for path in RECIPES.glob("*.toml")} == set(models.NETWORKS)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_two_steps_of_every_family(name, pictures, tmp_path):
+    recipe = read_recipe(RECIPES / f"{name}.toml", SMALL | FAMILIES[name])
+    fresh = loop.start(recipe, loop.Place(folder=tmp_path, data=[pictures]))
+    before = {key: value.clone() for key, value in fresh.network.state_dict().items()}
+    state = loop.train(recipe, loop.Place(folder=tmp_path, data=[pictures]))
+    assert state.step == 2
+    assert state.moves == 2 - len(recipe.stages)
+    after = state.network.state_dict()
+    assert any(not torch.equal(before[key], after[key]) for key in before)
+    assert all(torch.isfinite(value).all() for value in after.values())
+    assert (tmp_path / "average.safetensors").exists()
+
+
+def test_extends_takes_over_and_replaces(tmp_path):
+    (tmp_path / "below.toml").write_text(
+        'name = "a"\nnetwork = "arcnn"\nsteps = 3\n[optimiser]\nrate = 0.5\nclip = 2.0\n'
+        '[degradation]\nsampling = { gray = 1.0 }\n[[phases]]\nshare = 1.0\ncrop = 16\nbatch = 1\n'
+    )
+    (tmp_path / "above.toml").write_text(
+        'extends = "below.toml"\nname = "b"\n[optimiser]\nrate = 0.25\n[degradation]\nsampling = { 444 = 1.0 }\n'
+    )
+    recipe = read_recipe(tmp_path / "above.toml")
+    assert (recipe.name, recipe.steps, recipe.optimiser.rate, recipe.optimiser.clip) == ("b", 3, 0.25, 2.0)
+    assert recipe.degradation.sampling == {"444": 1.0}
+
+
+def test_a_circle_of_extends_is_refused(tmp_path):
+    for one, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{one}.toml").write_text(f'extends = "{other}.toml"\n')
+    with pytest.raises(InvalidRecipe, match="extends"):
+        read_recipe(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"colour": 1}, "colour"),
+        ({"network": "nonesuch"}, "nonesuch"),
+        ({"config": {"depth": 3}}, "depth"),
+        ({"config": {"widths": [0, 1, 1]}}, "config"),
+        ({"minutes": 5.0}, "budget"),
+        ({"phases": [{"share": 0.5, "crop": 16, "batch": 2}]}, "add up to 1"),
+        ({"phases": [{"share": 1.0, "crop": 17, "batch": 2}]}, "crop"),
+        ({"phases": [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"l2": 1.0}}]}, "l2"),
+        ({"stages": [{"aid": "oracle", "share": 0.1, "crop": 16, "batch": 2}]}, "oracle"),
+        ({"degradation": {"qualities": [[0, 5, 1.0]]}}, "qualities"),
+    ],
+)
+def test_mistakes_are_named(changes, named):
+    with pytest.raises(InvalidRecipe, match=named):
+        tiny(**changes)
+
+
+def test_overrides_reach_into_lists_and_replace_the_budget():
+    recipe = read_recipe(RECIPES / "mend-s.toml", {"phases.1.crop": 32, "phases.*.batch": 1, "steps": 5})
+    assert [phase.crop for phase in recipe.phases] == [64, 32, 128]
+    assert {phase.batch for phase in recipe.phases} == {1}
+    assert (recipe.steps, recipe.minutes) == (5, None)
+    with pytest.raises(InvalidRecipe, match="phases"):
+        read_recipe(RECIPES / "mend-s.toml", {"phases.7.crop": 32})
+
+
+def test_stages_come_first_and_phases_share_one_course():
+    recipe = read_recipe(RECIPES / "cqr.toml")
+    stage, course = recipe.part_at(0.075)
+    assert isinstance(stage, Stage)
+    assert course == pytest.approx(0.5)
+    phase, course = recipe.part_at(0.15 + 0.85 / 2)
+    assert isinstance(phase, Phase)
+    assert course == pytest.approx(0.5)
+
+
+def test_a_recipe_survives_being_stored():
+    recipe = read_recipe(RECIPES / "ablations" / "cqr" / "wide.toml")
+    assert check_recipe(recipe.model_dump(mode="json")) == recipe
