@@ -181,6 +181,12 @@ def score(truth: Picture, judged: Picture) -> dict[str, float]:
     return found | {f"psnr_b:{name}": value for name, value in _psnr_b(truth, judged, pairs).items()}
 
 
+def baseline(truth: Picture, decoded: Picture) -> tuple[float, float]:
+    """PSNR and PSNR-B in dB of the decoded JPEG: what gains are counted from, without the cost of all variants."""
+    pairs = [(truth, decoded)] if truth.ndim == 2 else [(truth[..., c], decoded[..., c]) for c in range(3)]
+    return metrics.psnr(truth, decoded, peak=255), _psnr_b(truth, decoded, pairs)["true"]
+
+
 def _psnr_b(truth: Picture, judged: Picture, pairs: list[tuple[Picture, Picture]]) -> dict[str, float]:
     if min(truth.shape[:2]) < BLOCK:
         return dict.fromkeys(PSNR_B, math.nan)

@@ -55,7 +55,7 @@ def measure(job: Job) -> list[Row]:
     original = cases.open_original(job.path, job.protocol)
     trial = cases.damage(original, job.protocol, job.case)
     height, width = trial.truth.shape[:2]
-    before = cases.score(trial.truth, trial.decoded)
+    jpeg_psnr, jpeg_psnr_b = cases.baseline(trial.truth, trial.decoded)
     rows = []
     for subject in job.subjects:
         judged, seconds = subject.restore(trial.jpeg, threads=job.threads)
@@ -71,8 +71,8 @@ def measure(job: Job) -> list[Row]:
                 height=height,
                 jpeg_bytes=len(trial.jpeg),
                 seconds=seconds,
-                jpeg_psnr=before["psnr"],
-                jpeg_psnr_b=before["psnr_b:true"],
+                jpeg_psnr=jpeg_psnr,
+                jpeg_psnr_b=jpeg_psnr_b,
                 scores=cases.score(trial.truth, judged),
             )
         )
