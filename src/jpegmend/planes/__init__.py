@@ -7,10 +7,12 @@ from jpegmend.planes import fidelity
 from jpegmend.planes.chroma import down_box, up_box, up_fancy
 from jpegmend.planes.colour import NEUTRAL, cmyk_to_rgb, rgb_to_ycbcr, studio_y, ycbcr_to_rgb, ycck_to_cmyk
 from jpegmend.planes.dct import blocks, dct, idct, unblocks
+from jpegmend.planes.estimate import Compression, estimate
 from jpegmend.planes.quantisation import coefficients, decode, dequantise, quantise
 
 __all__ = [
     "NEUTRAL",
+    "Compression",
     "blocks",
     "cmyk_to_rgb",
     "coefficients",
@@ -18,6 +20,7 @@ __all__ = [
     "decode",
     "dequantise",
     "down_box",
+    "estimate",
     "fidelity",
     "idct",
     "quantise",

@@ -1,0 +1,180 @@
+"""How hard a picture was compressed, and where its blocks lie, read off its pixels.
+
+For pictures that hold no tables (a PNG that was a JPEG once), and for files whose tables tell only of their last save.
+
+The model: on the right grid, a DCT coefficient is a whole multiple of its quantisation step plus a little noise (from
+rounding to 8 bits, or from a later, finer compression); on a wrong grid, or without compression, it is Laplacian. Both
+are probability densities, so libjpeg's qualities, several noise levels and "no compression" compete by likelihood.
+
+Shape letters: N blocks, F frequencies, S steps, Q qualities.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.errors import InvalidOption
+from jpegmend.planes.dct import Floats, blocks, dct
+
+Array = NDArray[np.float64]
+
+_SMALLEST = 24
+"""Side in pixels below which nothing is said."""
+_BLOCKS, _FEW_BLOCKS = 1500, 500
+"""Blocks looked at, in the end and while grids compete."""
+_NOISE = (0.33, 0.55, 0.9, 1.5)
+"""Standard deviations of the noise, 0..255 scale: 8-bit rounding alone makes 0.29, a second compression more."""
+_OUTLIERS = 0.03
+"""Share of coefficients that follow no step: clipped pixels, later retouching."""
+_ENOUGH = 8
+"""Coefficients above a few gray levels from which a frequency is listened to."""
+_CLEARLY = 2.0
+"""What "above" means, 0..255 scale."""
+_FLAT = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
+"""Shares of coefficients that are zero because the picture is flat there, tried for "no compression"."""
+_HALF_SURE, _AT_LEAST = 0.33, 40.0
+"""Gain over "no compression" at which the confidence is one half: in nats a block, but in all no less than that. Real
+compression makes 1 to 10 a block; odd pictures have been seen at 0.3 with a wrong answer."""
+
+# The standard luma table (ITU-T T.81, K.1) where it matters: low frequencies, in order of how often they are not zero.
+# fmt: off
+_FREQUENCIES = (
+    (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0), (4, 0),
+    (3, 1), (2, 2), (1, 3), (0, 4), (0, 5), (1, 4), (2, 3), (3, 2), (4, 1), (5, 0),
+)
+_BASE = (
+    11, 12, 14, 12, 10, 16, 14, 13, 14, 18,
+    17, 16, 19, 24, 40, 26, 24, 22, 22, 24,
+)
+# fmt: on
+
+
+class Compression(NamedTuple):
+    """What the pixels say."""
+
+    quality: int | None
+    """Of libjpeg, 1..100; None where there is no trace."""
+    offset: tuple[int, int]
+    """Row and column of the picture where the first whole block begins, 0..7 each."""
+    confidence: float
+    """0..1."""
+
+
+NOTHING = Compression(None, (0, 0), 0.0)
+
+
+def estimate(plane: Floats) -> Compression:
+    """Quality and block grid of the compression that shows most in a luma plane ``[H, W]``, 0..1.
+
+    Nothing is found in pictures under 24 pixels a side, in flat ones, and above quality 97 or so, where steps of 1 and
+    2 drown in the rounding to 8 bits.
+
+    Raises:
+        InvalidOption: not a plane.
+    """
+    if plane.ndim != 2:
+        raise InvalidOption(f"an array of shape {plane.shape}; give one plane [H, W]")
+    if min(plane.shape) < _SMALLEST:
+        return NOTHING
+    found = [(_judge(plane, offset, thorough=False), offset) for offset in _grids(plane)]
+    (_, rough), offset = max(found, key=lambda entry: entry[0][0])
+    if rough is None:
+        return NOTHING
+    gain, quality = _judge(plane, offset, thorough=True)
+    if quality is None or gain <= 0:
+        return NOTHING
+    blocks_seen = min(_BLOCKS, (plane.shape[0] // 8) * (plane.shape[1] // 8))
+    return Compression(quality, offset, gain / (gain + max(_AT_LEAST, _HALF_SURE * blocks_seen)))
+
+
+def _grids(plane: Floats) -> list[tuple[int, int]]:
+    """Grids worth a look: what jumps most at every eighth row and column, the runners-up, and the plain one."""
+    rows, columns = _edges(plane), _edges(plane.T)
+    found = {(row, column) for row in rows for column in columns}
+    return [(0, 0), *sorted(found - {(0, 0)})]
+
+
+def _edges(plane: Floats) -> list[int]:
+    """The two phases (0..7) whose rows differ most from the row above, beyond what the rows around them do."""
+    step = np.abs(np.diff(plane, axis=0))
+    beyond = step[1:-1] - (step[:-2] + step[2:]) / 2
+    # Large steps are the picture's own edges.
+    by_row = np.clip(beyond, -0.06, 0.06).mean(axis=1)
+    phases = np.array([by_row[(phase - 2) % 8 :: 8].mean() for phase in range(8)])
+    return [int(phase) for phase in np.argsort(phases)[-2:]]
+
+
+def _judge(plane: Floats, offset: tuple[int, int], *, thorough: bool) -> tuple[float, int | None]:
+    """Gain in nats of the best quality over "no compression" on a grid, and that quality."""
+    coefficients = _coefficients(plane, offset, _BLOCKS if thorough else _FEW_BLOCKS)
+    candidates = np.arange(1, 99) if thorough else np.arange(5, 99, 5)
+    noise = _NOISE if thorough else _NOISE[1:2]
+    total = np.zeros((len(noise), len(candidates)))
+    heard = 0
+    for values, base in zip(coefficients.T, _BASE, strict=True):
+        sizes = np.abs(values)
+        # Different ones: the same number in every block is a drawn ramp, not a compressed picture.
+        if len(np.unique(np.round(sizes[sizes > _CLEARLY], 2))) < _ENOUGH:
+            continue
+        heard += 1
+        steps, place = np.unique(_steps(base, candidates), return_inverse=True)
+        total += _gains(sizes, steps, noise)[:, place]
+    if heard < 2:
+        return 0.0, None
+    best = total.max(axis=0)
+    return float(best.max()), int(candidates[best.argmax()])
+
+
+def _steps(base: int, qualities: NDArray[np.int_]) -> NDArray[np.int_]:
+    """libjpeg's quality scaling of one step of the standard table."""
+    scale = np.where(qualities < 50, 5000 // np.maximum(qualities, 1), 200 - 2 * qualities)
+    steps: NDArray[np.int_] = np.clip((base * scale + 50) // 100, 1, 255)
+    return steps
+
+
+def _coefficients(plane: Floats, offset: tuple[int, int], most: int) -> Array:
+    """Chosen coefficients ``[N, F]`` of blocks spread over the plane, 0..255 scale."""
+    top, left = offset
+    height, width = ((length - start) // 8 * 8 for length, start in zip(plane.shape, offset, strict=True))
+    cut = blocks(plane[top : top + height, left : left + width]).reshape(-1, 8, 8)
+    cut = cut[:: max(1, len(cut) // most)]
+    transformed = dct(np.ascontiguousarray(cut, dtype=np.float32) * np.float32(255))
+    rows, columns = zip(*_FREQUENCIES, strict=True)
+    return transformed[:, rows, columns].astype(np.float64)
+
+
+def _gains(sizes: Array, steps: NDArray[np.int_], noise: tuple[float, ...]) -> Array:
+    """Log-likelihood ratio of steps ``[S]`` against no step, summed over sizes ``[N]``: ``[noises, S]``."""
+    step = steps[:, None].astype(np.float64)
+    level = np.round(sizes / step)
+    zeros = (level == 0).mean(axis=1, keepdims=True)
+    scale = float(sizes[sizes > _CLEARLY].mean())
+    # Share of the exponential tail that the encoder rounded to this level, of all that did not become zero.
+    share = (1 - zeros) * np.exp(-(level - 1) * step / scale) * (1 - np.exp(-step / scale))
+    share = np.where(level == 0, 2 * zeros, share)
+    away = np.square(sizes - level * step)
+    outliers = _OUTLIERS * np.exp(-sizes / scale) / scale
+    gains = [
+        np.log((1 - _OUTLIERS) * share * _bell(away, sigma) + outliers).sum(axis=1) - _without(sizes, sigma)
+        for sigma in noise
+    ]
+    return np.stack(gains)
+
+
+def _without(sizes: Array, sigma: float) -> float:
+    """Log-likelihood of sizes ``[N]`` under no compression: flat places, and an exponential tail elsewhere."""
+    flat = 2 * _bell(np.square(sizes), sigma)
+    descending = np.sort(sizes)[::-1]
+    found = []
+    for share in _FLAT:
+        scale = max(float(descending[: max(1, round((1 - share) * len(sizes)))].mean()), sigma)
+        found.append(np.log(share * flat + (1 - share) * np.exp(-sizes / scale) / scale).sum())
+    return float(max(found))
+
+
+def _bell(squares: Array, sigma: float) -> Array:
+    """The normal density of numbers whose squares are given."""
+    return np.asarray(np.exp(-squares / (2 * sigma**2)) / (sigma * np.sqrt(2 * np.pi)))

@@ -1,0 +1,81 @@
+"""Quality and grid read off pixels, on files that Pillow wrote."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from jpegmend.errors import InvalidOption
+from jpegmend.planes import estimate
+
+# The function hides its module in the package's names.
+estimation = sys.modules["jpegmend.planes.estimate"]
+PHOTO = Image.fromarray(data.astronaut())
+
+
+def compressed(picture: Image.Image, quality: int) -> Image.Image:
+    return Image.open(io.BytesIO(saved(quality, picture))).convert("RGB")
+
+
+def saved(quality: int, picture: Image.Image = PHOTO) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def luma(picture: Image.Image) -> np.ndarray:
+    return np.asarray(np.asarray(picture, np.float32) @ np.float32([0.299, 0.587, 0.114]) / 255)
+
+
+@pytest.mark.parametrize("quality", [10, 20, 35, 50, 65, 80, 90])
+def test_quality_of_decoded_pixels(quality: int) -> None:
+    found = estimate(luma(compressed(PHOTO, quality)))
+    assert found.quality is not None and abs(found.quality - quality) <= 2
+    assert found.offset == (0, 0)
+    assert found.confidence > 0.7
+
+
+@pytest.mark.parametrize("quality", [10, 30, 70])
+@pytest.mark.parametrize("offset", [(3, 5), (7, 1), (0, 4)])
+def test_grid_of_a_cropped_picture(quality: int, offset: tuple[int, int]) -> None:
+    row, column = (-part % 8 for part in offset)
+    found = estimate(luma(compressed(PHOTO, quality).crop((column, row, 440, 400))))
+    assert found.offset == offset
+    assert found.quality is not None and abs(found.quality - quality) <= 2
+
+
+@pytest.mark.parametrize("quality", [20, 40])
+@pytest.mark.parametrize("shift", [0, 4])
+def test_the_harder_of_two_compressions_is_seen(quality: int, shift: int) -> None:
+    first = compressed(PHOTO, quality).crop((shift, shift, 480, 480))
+    found = estimate(luma(compressed(first, 95)))
+    assert found.quality is not None and abs(found.quality - quality) <= 3
+    assert found.offset == (-shift % 8, -shift % 8)
+
+
+def test_no_compression_is_seen_where_there_is_none() -> None:
+    rng = np.random.default_rng(0)
+    for plane in (
+        luma(PHOTO),
+        rng.random((96, 96)),
+        np.zeros((64, 64)),
+        np.linspace(0, 1, 128 * 128).reshape(128, 128),
+    ):
+        found = estimate(np.asarray(plane, np.float32))
+        assert found.quality is None or found.confidence < 0.5
+
+
+def test_small_pictures_say_nothing() -> None:
+    assert estimate(np.zeros((23, 300), np.float32)).quality is None
+    with pytest.raises(InvalidOption, match="one plane"):
+        estimate(np.zeros((3, 64, 64), np.float32))
+
+
+@pytest.mark.parametrize("quality", [1, 10, 50, 77, 98])
+def test_the_steps_are_those_of_libjpeg(quality: int) -> None:
+    whole = Image.open(io.BytesIO(saved(quality))).quantization[0]
+    expected = [whole[8 * row + column] for row, column in estimation._FREQUENCIES]
+    assert [int(estimation._steps(base, np.array([quality]))[0]) for base in estimation._BASE] == expected
