@@ -56,16 +56,17 @@ def count(spec: Spec, config: Any) -> Cost:
 def _run(spec: Spec, config: Any, side: int) -> _Counter:
     with FakeTensorMode():
         network, seen = spec.build(config).eval(), example(spec, config, side, side)
-        with torch.no_grad(), _Counter() as counter:
+        counter = _Counter()
+        with torch.no_grad(), counter:
             network(seen)
     return counter
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up operations, and the bytes of tensors from when an operation makes them until nobody holds them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0.0
         self.now = self.most = 0
 

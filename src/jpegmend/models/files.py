@@ -87,7 +87,8 @@ class _PlanesOnly(nn.Module):
 
     def forward(self, *tensors: Tensor) -> Tensor:
         given = dict(zip(self.inputs, tensors, strict=True))
-        blank = dict.fromkeys(Observation._fields)
+        # A field that the network does not read stands for nothing; the planes stand in for it.
+        blank = dict.fromkeys(("planes", "tables", "sampling"), given["planes"])
         planes: Tensor = self.network(Observation(**{**blank, **given})).planes
         return planes
 

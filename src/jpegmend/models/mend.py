@@ -95,8 +95,8 @@ class Mend(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairs)
         self.tail = nn.Conv2d(widths[0], 4 * _PLANES, 3, padding=1)
         # Starts as the identity: the first answer is the decoded JPEG.
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)
+        for parameter in self.tail.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
         """Restore ``seen.planes [B, 3, H, W]``; H and W multiples of 8 for the default three levels."""
