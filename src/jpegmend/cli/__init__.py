@@ -16,6 +16,9 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "models": ("jpegmend.cli.models", "list the networks, released or not"),
     "evaluate": ("jpegmend.cli.evaluate", "measure networks on clear pictures, or show a paper's table beside ours"),
     "benchmark": ("jpegmend.cli.benchmark", "speed and memory on this machine, as ratios"),
+    "train": ("jpegmend.cli.train", "run a recipe: train a network, or go on with one"),
+    "release": ("jpegmend.cli.release", "make a released network of a run: weights, card, curve"),
+    "data": ("jpegmend.cli.data", "the known picture sets: where to get them; download, check, pack"),
 }
 """Name, module and one line of help of every verb."""
 

@@ -21,7 +21,7 @@ from jpegmend.models import cards, files
 from jpegmend.models.contract import Spec
 from jpegmend.training import curve
 from jpegmend.weights import Card, read_card
-from jpegmend.weights.catalogue import CARDS
+from jpegmend.weights.catalogue import CARDS as CARDS
 
 ONNX_TOLERANCE = 1e-3
 """Largest difference in 0..1 between ONNX Runtime and PyTorch on a random picture of a size not exported at."""
@@ -46,7 +46,8 @@ def release(run: Path, name: str, *, folder: Path = CARDS, facts: Facts | None =
     ``run`` is the folder of a run, or a weights file in it. The training curve goes to ``curve.png`` in the run.
     Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run.
     """
-    source = run if run.is_file() else run / "average.safetensors"
+    source = next((path for path in (run, run.with_name(run.name + ".safetensors")) if path.is_file()), None)
+    source = source or run / "average.safetensors"
     if not source.exists():
         raise WeightsMissing(f"{run}: no average.safetensors there; give the folder that `jpegmend train` wrote")
     facts = facts or Facts()

@@ -1,0 +1,43 @@
+"""``jpegmend release``: make a released network of a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jpegmend.errors import MissingExtra
+
+LISTS = ("--data",)
+"""Options that take several values."""
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or a weights file in it (RUN/best).")],
+    name: Annotated[str, typer.Option(help="What users will call it.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for card and weights; the package's own if not given.")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="What it was trained on, with licences; several.")] = None,
+    licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
+    machine: Annotated[str | None, typer.Option(help="Where it was trained; this machine if not given.")] = None,
+    scores: Annotated[Path | None, typer.Option(help="A JSON list of scores for the card.")] = None,
+    notes: Annotated[str, typer.Option(help="What a reader of the card should know.")] = "",
+) -> int:
+    """Write the averaged weights in half precision, as ONNX where possible, with a card, and draw the curve."""
+    try:
+        from jpegmend.training import release
+    except ImportError as error:
+        raise MissingExtra(f"releasing needs {error.name}; pip install 'jpegmend[training]'") from error
+    facts = release.Facts(
+        data=data or (),
+        licence=licence,
+        machine=machine,
+        notes=notes,
+        scores=release.read_scores(scores) if scores else (),
+    )
+    card = release.release(run, name, folder=out or release.CARDS, facts=facts)
+    for form, entry in card.files.items():
+        sys.stdout.write(f"{form}: {card.folder / entry['file']}\n")
+    sys.stdout.write(f"card: {card.folder / name}.json\n")
+    return 0

@@ -1,0 +1,160 @@
+"""Getting a known set: download that goes on where it broke off, checksum, unpacking, counting, packing."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tarfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from jpegmend.data.sets import Archive, PictureSet, how_to_get
+from jpegmend.errors import MissingData
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with the file's name, the bytes there are, and how many there will be where that is known."""
+
+SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm")
+_BLOCK = 1 << 20
+_TIMEOUT = 60.0
+
+
+def _silent(name: str, done: int, total: int | None) -> None:
+    """No progress."""
+
+
+def prepare(known: PictureSet, root: Path, *, progress: Progress = _silent) -> Path:
+    """Download what is missing of a set, check and unpack it, count its pictures, and return its folder.
+
+    Raises :class:`~jpegmend.errors.MissingData` where no source answers, a checksum or a count is wrong, or the set
+    is one that has to be asked for.
+    """
+    folder = root / known.name
+    if not wrong_counts(known, folder):
+        return folder
+    if not known.archives:
+        raise MissingData(f"{known.name} cannot be downloaded by a program; {how_to_get(known)}")
+    for archive in known.archives:
+        file = root / "downloads" / archive.file
+        download(archive, file, progress=progress)
+        unpack(archive, file, folder)
+    if wrong := wrong_counts(known, folder):
+        raise MissingData(f"{folder}: {'; '.join(wrong)}; delete the folder and prepare it again")
+    return folder
+
+
+def download(archive: Archive, file: Path, *, progress: Progress = _silent) -> None:
+    """Fetch one file from the first source that gives it whole; a part that is there already is gone on with.
+
+    A file whose checksum nobody knew gets ``FILE.sha256`` beside it, and is held against that from then on.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    noted = file.with_name(file.name + ".sha256")
+    expected = archive.sha256 or (noted.read_text().strip() if noted.exists() else None)
+    if file.exists() and expected and _sha256(file) == expected:
+        return
+    partial, failures = file.with_name(file.name + ".partial"), []
+    for url in archive.urls:
+        try:
+            _fetch(url, partial, lambda done, total: progress(archive.file, done, total))
+        except (OSError, ValueError) as error:
+            failures.append(f"{url}: {error}")
+            continue
+        found = _sha256(partial)
+        if expected and found != expected:
+            partial.unlink()
+            failures.append(f"{url}: sha256 {found}, expected {expected}")
+            continue
+        partial.replace(file)
+        noted.write_text(found + "\n")
+        return
+    raise MissingData(f"{archive.file} could not be downloaded: {'; '.join(failures)}; run the command again to go on")
+
+
+def _fetch(url: str, partial: Path, progress: Callable[[int, int | None], None]) -> None:
+    """Download to ``partial``, from where it ends; ConnectionError where fewer bytes come than were promised."""
+    there = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={there}-"} if there else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416 and there:  # nothing lies behind what we have; the checksum will tell
+            return
+        raise
+    with response, partial.open("ab" if response.status == 206 else "wb") as stream:
+        there = there if response.status == 206 else 0
+        length = response.headers.get("Content-Length")
+        total = there + int(length) if length else None
+        while block := response.read(_BLOCK):
+            stream.write(block)
+            there += len(block)
+            progress(there, total)
+    if total is not None and there < total:
+        raise ConnectionError(f"{there} of {total} bytes came")
+
+
+def unpack(archive: Archive, file: Path, folder: Path) -> None:
+    """Write the pictures of the wanted folders of a tar or zip file, or the file itself, into the set's folder."""
+    if not archive.inside:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / file.name)
+        return
+    try:
+        for name, stream in _members(file):
+            if target := _target(archive, name):
+                place = folder / target
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with place.open("wb") as out:
+                    shutil.copyfileobj(stream, out)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise MissingData(f"{file} cannot be unpacked: {error}; delete it and prepare the set again") from error
+
+
+def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as opened:
+            for name in opened.namelist():
+                if not name.endswith("/"):
+                    with opened.open(name) as stream:
+                        yield name, stream
+        return
+    with tarfile.open(file) as tar:
+        for member in tar:
+            if member.isfile() and (extracted := tar.extractfile(member)):
+                yield member.name, extracted
+
+
+def _target(archive: Archive, name: str) -> PurePosixPath | None:
+    """Where a member goes, relative to the set; None for what is no wanted picture."""
+    path = PurePosixPath(name)
+    # Only the last part of a name is used, so that no archive can write outside the set's folder.
+    if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+        return None
+    target = archive.inside.get(str(path.parent).removeprefix("./"))
+    return None if target is None else PurePosixPath(target) / path.name
+
+
+def wrong_counts(known: PictureSet, folder: Path) -> list[str]:
+    """What is wrong with the number of pictures in a set's folders; empty where all are there."""
+    if not known.counts:
+        return [] if any(_pictures(folder)) else ["no pictures"]
+    found = {part: sum(1 for _ in _pictures(folder / part)) for part in known.counts}
+    return [
+        f"{found[part]} pictures in {part or 'the set'}, {count} expected"
+        for part, count in known.counts.items()
+        if found[part] != count
+    ]
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    return (p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else iter(())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,195 @@
+"""The known picture sets: where to get them, under which terms, and how they lie on the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jpegmend.errors import MissingData
+
+VARIABLE = "JPEGMEND_DATA"
+"""Environment variable that names the folder of all sets; ``datasets`` in the current folder where it is not set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """One file to download and what it holds."""
+
+    file: str
+    """Its name once downloaded."""
+    urls: tuple[str, ...]
+    """Where it lies; the next is tried where one fails."""
+    sha256: str | None = None
+    """None where no checksum is known to us; the file's own is noted beside it at the first download."""
+    inside: Mapping[str, str]
+    """Folder inside the archive to folder inside the set; ``""`` is the top."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureSet:
+    """A set as it is known by name."""
+
+    name: str
+    about: str
+    licence: str
+    page: str
+    """Where a person reads about it, or asks for it."""
+    archives: tuple[Archive, ...] = ()
+    """None where nobody may download it without asking."""
+    counts: Mapping[str, int]
+    """Pictures by folder inside the set; ``""`` is the top."""
+
+
+_DIV2K = "https://data.vision.ee.ethz.ch/cvl/DIV2K"
+_BSDS = "BSR/BSDS500/data/images"
+
+SETS: Mapping[str, PictureSet] = {
+    known.name: known
+    for known in (
+        PictureSet(
+            name="BSDS500",
+            about="500 photos of 481x321, themselves JPEGs of quality 95; train and test to learn, val to measure",
+            licence="research use",
+            page="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html",
+            archives=(
+                Archive(
+                    file="BSR_bsds500.tgz",
+                    urls=(
+                        "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz",
+                        "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz",
+                    ),
+                    inside={f"{_BSDS}/{part}": part for part in ("train", "test", "val")},
+                ),
+            ),
+            counts={"train": 200, "test": 200, "val": 100},
+        ),
+        PictureSet(
+            name="DIV2K",
+            about="800 photos of 2K to learn, 100 to validate, PNG",
+            licence="academic research use",
+            page="https://data.vision.ee.ethz.ch/cvl/DIV2K/",
+            archives=(
+                Archive(
+                    file="DIV2K_train_HR.zip", urls=(f"{_DIV2K}/DIV2K_train_HR.zip",), inside={"DIV2K_train_HR": "train"}
+                ),
+                Archive(
+                    file="DIV2K_valid_HR.zip", urls=(f"{_DIV2K}/DIV2K_valid_HR.zip",), inside={"DIV2K_valid_HR": "val"}
+                ),
+            ),
+            counts={"train": 800, "val": 100},
+        ),
+        PictureSet(
+            name="Flickr2K",
+            about="2650 photos of 2K, PNG",
+            licence="research use; each photo under its photographer's terms",
+            page="https://github.com/limbee/NTIRE2017",
+            archives=(
+                Archive(
+                    file="Flickr2K.tar",
+                    urls=("https://cv.snu.ac.kr/research/EDSR/Flickr2K.tar",),
+                    inside={"Flickr2K/Flickr2K_HR": ""},
+                ),
+            ),
+            counts={"": 2650},
+        ),
+        PictureSet(
+            name="LIVE1",
+            about="29 reference photos of the LIVE image quality database; only to measure",
+            licence="research use",
+            page="https://live.ece.utexas.edu/research/Quality/subjective.htm",
+            counts={"": 29},
+        ),
+        PictureSet(
+            name="Classic5",
+            about="5 gray pictures: barbara, boats, baboon, lena, peppers; only to measure",
+            licence="research use",
+            page="https://github.com/cszn/DnCNN/tree/master/testsets/classic5",
+            counts={"": 5},
+        ),
+        PictureSet(
+            name="Twitter",
+            about="pairs of photos and what the site made of them (Dong et al. 2015)",
+            licence="research use",
+            page="http://mmlab.ie.cuhk.edu.hk/projects/ARCNN.html",
+            counts={},
+        ),
+        PictureSet(
+            name="WeChat",
+            about="pairs of photos and what the site made of them (used by DCSC and MDU); ask the papers' authors",
+            licence="research use",
+            page="https://xueyangfu.github.io/",
+            counts={},
+        ),
+        PictureSet(
+            name="CID22",
+            about="250 pictures of 512x512 from the Cloudinary Image Dataset '22",
+            licence="CC BY-SA 4.0",
+            page="https://cloudinary.com/labs/cid22",
+            counts={"": 250},
+        ),
+        PictureSet(
+            name="CLIC",
+            about="photos of the Challenge on Learned Image Compression",
+            licence="Unsplash licence",
+            page="https://clic2025.compression.cc/",
+            counts={},
+        ),
+        PictureSet(
+            name="Kodak",
+            about="24 scanned photos of 768x512, PNG",
+            licence="released for unrestricted use by Eastman Kodak",
+            page="https://r0k.us/graphics/kodak/",
+            archives=tuple(
+                Archive(
+                    file=f"kodim{number:02}.png",
+                    urls=(f"https://r0k.us/graphics/kodak/kodak/kodim{number:02}.png",),
+                    inside={},
+                )
+                for number in range(1, 25)
+            ),
+            counts={"": 24},
+        ),
+    )
+}
+"""Every known set by name. No set comes with this package."""
+
+
+def root() -> Path:
+    """The folder that holds the sets, one folder each, and their packed files."""
+    return Path(os.environ.get(VARIABLE, "datasets"))
+
+
+def find(name: str) -> PictureSet:
+    """The known set of that name, whatever its case; MissingData lists the names."""
+    for known in SETS.values():
+        if known.name.lower() == name.lower():
+            return known
+    raise MissingData(f"no set {name!r} is known; there are: {', '.join(SETS)}; or give the path of a folder")
+
+
+def locate(name: str) -> Path:
+    """Where pictures lie: a path that exists, or a known set, ``BSDS500`` or a part of it, ``BSDS500/train``.
+
+    A packed file (``BSDS500.pack``, ``BSDS500-train.pack``) goes before the folder. Raises
+    :class:`~jpegmend.errors.MissingData`, saying how to get the set.
+    """
+    if Path(name).exists():
+        return Path(name)
+    top, _, part = name.partition("/")
+    known = find(top)
+    packed = root() / f"{'-'.join(filter(None, (known.name, part)))}.pack"
+    folder = root() / known.name / part
+    for place in (packed, folder):
+        if place.exists():
+            return place
+    raise MissingData(f"{name} is not at {folder}; {how_to_get(known)}")
+
+
+def how_to_get(known: PictureSet) -> str:
+    """One sentence that says what to do about a missing set."""
+    there = f"{root() / known.name} ({VARIABLE} names another place than {root()})"
+    if known.archives:
+        return f"`jpegmend data prepare {known.name}` downloads it ({known.licence}) to {there}"
+    return f"get it from {known.page} ({known.licence}) and put its pictures into {there}"
