@@ -1,0 +1,44 @@
+"""Every recipe's network is listed, with the config the recipe trains."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from jpegmend import MODELS, restore
+from jpegmend.errors import WeightsMissing
+from jpegmend.training.announce import announce
+from jpegmend.training.recipe import read_recipe
+from jpegmend.weights import read_card
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_has_its_card(path: Path) -> None:
+    recipe = read_recipe(path)
+    card = MODELS[recipe.name]
+    assert card.network == recipe.network
+    assert card.config == json.loads(json.dumps(dataclasses.asdict(recipe.build_config())))
+    assert card.recipe == f"recipes/{path.name}"
+
+
+def test_a_card_says_what_follows_from_the_config(tmp_path: Path) -> None:
+    assert announce(RECIPES[0].with_name("arcnn.toml"), folder=tmp_path)
+    card = read_card(tmp_path / "arcnn.json")
+    assert (card.parameters, card.halo, card.planes, card.released) == (106_561, 9, "y", False)
+
+
+def test_a_released_card_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "arcnn.json"
+    announce(RECIPES[0].with_name("arcnn.toml"), folder=tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"released": True, "notes": "mine"}))
+    assert not announce(RECIPES[0].with_name("arcnn.toml"), folder=tmp_path)
+    assert read_card(path).notes == "mine"
+
+
+def test_asking_for_it_says_that_it_is_to_come() -> None:
+    unreleased = next(name for name, card in MODELS.items() if not card.released)
+    with pytest.raises(WeightsMissing, match="not released yet"):
+        restore("examples/scan.jpg", model=unreleased)
