@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -70,11 +71,11 @@ def run_command(words: Sequence[str]) -> float:
     Raises:
         JpegmendError: it ended with another code than 0.
     """
-    from jpegmend import cli
-
+    sys.argv = ["jpegmend", *words]
     start = perf_counter()
     try:
-        cli.main(words)
+        # By name, as a shell would: this room may not import the command.
+        runpy.run_module("jpegmend", run_name="__main__")
     except SystemExit as end:
         if end.code not in (None, 0):
             raise JpegmendError(f"jpegmend {' '.join(words)} ended with {end.code}") from end
