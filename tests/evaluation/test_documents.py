@@ -52,9 +52,15 @@ def test_a_second_time_nothing_changes(project):
     assert documents.write(project) == []
 
 
-def test_an_open_block_is_an_error():
+@pytest.mark.parametrize("rest", ["", "<!-- table:speed -->\n<!-- /table -->\n"])
+def test_an_open_block_is_an_error(rest):
     with pytest.raises(InvalidOption, match="close the block"):
-        documents.fill("<!-- table:quality -->\n", {})
+        documents.fill("<!-- table:quality -->\n" + rest, {})
+
+
+def test_a_mark_in_a_sentence_is_no_block():
+    text = "write `<!-- table:speed -->` up to `<!-- /table -->`\n"
+    assert documents.fill(text, {"speed": lambda: "new"}) == text
 
 
 def test_missing_or_broken_results_are_named(tmp_path):

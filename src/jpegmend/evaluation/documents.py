@@ -17,7 +17,9 @@ from jpegmend.evaluation import markdown, speed, tables
 from jpegmend.evaluation.results import Result
 
 RESULTS = Path("docs/results")
-_BLOCK = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- /table -->)", re.DOTALL)
+# On lines of their own: in the middle of a sentence the marks are only spoken of.
+_OPEN = re.compile(r"^<!-- table:[\w-]+ -->$", re.MULTILINE)
+_BLOCK = re.compile(r"(^<!-- table:(?P<name>[\w-]+) -->\n)(?P<body>.*?)(^<!-- /table -->$)", re.DOTALL | re.MULTILINE)
 
 Maker = Callable[[], str]
 
@@ -89,7 +91,9 @@ def fill(text: str, blocks: Mapping[str, Maker]) -> str:
     >>> fill("<!-- table:speed -->\\nold\\n<!-- /table -->", {"speed": lambda: "new"})
     '<!-- table:speed -->\\nnew\\n<!-- /table -->'
     """
-    if len(re.findall(r"<!-- table:[\w-]+ -->", text)) != len(_BLOCK.findall(text)):
+    if len(_OPEN.findall(text)) != len(_BLOCK.findall(text)) or any(
+        _OPEN.search(m["body"]) for m in _BLOCK.finditer(text)
+    ):
         raise InvalidOption("a '<!-- table:NAME -->' without its '<!-- /table -->' on a line below; close the block")
 
     def make(match: re.Match[str]) -> str:

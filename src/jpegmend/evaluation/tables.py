@@ -180,7 +180,7 @@ class Line:
         )
         if printed is None or math.isnan(mine):
             return _number(printed, digits), _number(mine, digits), ""
-        difference = f"{mine - printed:+.{digits}f}" if key else "not comparable"
+        difference = f"{round(mine - printed, digits) + 0:+.{digits}f}" if key else "not comparable"
         return _number(printed, digits), _number(mine, digits), difference
 
 
