@@ -40,7 +40,7 @@ def project(tmp_path, picture_set):
 def test_blocks_are_filled_from_what_is_stored(project):
     changed = documents.write(project)
     text = (project / "README.md").read_text()
-    assert "| tiny | JPEG |" in text and "| mend-s | 512x512 | 0.25 | 0.95 | 21.0 | 180 |" in text
+    assert "| tiny (2) | 10 | JPEG |" in text and "| mend-s | 512x512 | 0.25 | 0.95 | 21.0 | 180 |" in text
     assert text.count("before") == text.count("after") == 3
     assert text.count("old") == 1, "nothing is stored for colour, so that block stays"
     names = {path.name for path in changed}
