@@ -6,12 +6,12 @@ import signal
 
 import pytest
 import torch
+from tests.training.conftest import tiny
 
 from jpegmend.errors import InvalidRecipe, JpegmendError, WeightsDamaged
 from jpegmend.training import loop
 from jpegmend.training.recipe import Optimiser
 from jpegmend.training.schedule import rate_at
-from tests.training.conftest import tiny
 
 
 def place(folder, pictures, **more):
@@ -45,7 +45,12 @@ GUIDED = [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"mae": 1.0, "quality
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"accumulate": 2}, {"network": "dncnn", "config": {"depth": 3, "width": 4}}, {"stages": [STAGE], "phases": GUIDED}],
+    [
+        {},
+        {"accumulate": 2},
+        {"network": "dncnn", "config": {"depth": 3, "width": 4}},
+        {"stages": [STAGE], "phases": GUIDED},
+    ],
     ids=["plain", "accumulated", "normalised", "staged"],
 )
 @pytest.mark.parametrize("stopped_at", [2, 5])

@@ -75,12 +75,14 @@ def test_binary_cross_entropy():
 
 
 def test_multi_stage_is_equation_24():
-    O, H = (plane(0.5), plane(0.4), plane(0.3)), (plane(0.2), plane(0.1))
+    pictures, artifacts = (plane(0.5), plane(0.4), plane(0.3)), (plane(0.2), plane(0.1))
     truth, J = plane(0.2), plane(0.35)
     expected = 0.1 + 0.05 + 0.1 * (0.3 + 0.2) + 0.1 * 0.05
-    assert float(losses.multi_stage(O, H, truth, J)) == pytest.approx(expected)
+    assert float(losses.multi_stage(pictures, artifacts, truth, J)) == pytest.approx(expected)
     named = {"mae": 1.0, "last_artifacts": 1.0, "pictures": 0.1, "artifacts": 0.1}
-    assert float(losses.total(named, answer(O[-1], truth, traces={"O": O, "H": H}, J=J))) == pytest.approx(expected)
+    assert float(
+        losses.total(named, answer(pictures[-1], truth, traces={"O": pictures, "H": artifacts}, J=J))
+    ) == pytest.approx(expected)
 
 
 class Fixed(nn.Module):

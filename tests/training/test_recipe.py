@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.training.conftest import tiny
 
 from jpegmend import models
 from jpegmend.errors import InvalidRecipe
 from jpegmend.training import loop
 from jpegmend.training.recipe import Phase, Stage, check_recipe, read_recipe
-from tests.training.conftest import tiny
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = {"steps": 2, "phases.*.crop": 16, "phases.*.batch": 2}
@@ -65,7 +65,7 @@ def test_two_steps_of_every_family(name, pictures, tmp_path):
 def test_extends_takes_over_and_replaces(tmp_path):
     (tmp_path / "below.toml").write_text(
         'name = "a"\nnetwork = "arcnn"\nsteps = 3\n[optimiser]\nrate = 0.5\nclip = 2.0\n'
-        '[degradation]\nsampling = { gray = 1.0 }\n[[phases]]\nshare = 1.0\ncrop = 16\nbatch = 1\n'
+        "[degradation]\nsampling = { gray = 1.0 }\n[[phases]]\nshare = 1.0\ncrop = 16\nbatch = 1\n"
     )
     (tmp_path / "above.toml").write_text(
         'extends = "below.toml"\nname = "b"\n[optimiser]\nrate = 0.25\n[degradation]\nsampling = { 444 = 1.0 }\n'

@@ -22,7 +22,9 @@ class Action(StrEnum):
 
 
 def command(
-    action: Annotated[Action, typer.Argument(help="list; prepare: download, unpack and check; check; pack.")] = Action.LIST,
+    action: Annotated[
+        Action, typer.Argument(help="list; prepare: download, unpack and check; check; pack.")
+    ] = Action.LIST,
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Known sets; for pack also folders and files.")
     ] = None,

@@ -17,7 +17,9 @@ LISTS = ("--data",)
 def command(
     run: Annotated[Path, typer.Argument(help="The folder of a run, or a weights file in it (RUN/best).")],
     name: Annotated[str, typer.Option(help="What users will call it.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for card and weights; the package's own if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for card and weights; the package's own if not given.")
+    ] = None,
     data: Annotated[list[str] | None, typer.Option(help="What it was trained on, with licences; several.")] = None,
     licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
     machine: Annotated[str | None, typer.Option(help="Where it was trained; this machine if not given.")] = None,

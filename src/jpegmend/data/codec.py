@@ -93,7 +93,7 @@ def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling) 
         planes, given = [picture], [luma]
     else:
         v, h = FACTORS[sampling]
-        y, cb, cr = arithmetic.rgb_to_ycbcr(picture).split(1, 1)
+        y, cb, cr = arithmetic.rgb_to_ycbcr(picture).chunk(3, 1)
         planes, given = [y, *(arithmetic.down_box(plane, v, h) for plane in (cb, cr))], [luma, chroma, chroma]
     levels = tuple(
         arithmetic.quantise(arithmetic.forward_dct(blocks(plane - 128)), table[:, None, None]).float()

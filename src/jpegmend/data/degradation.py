@@ -63,7 +63,9 @@ class Degradation:
                 raise InvalidRecipe(f"{name} {getattr(self, name)}: a share lies in 0..1")
         if not 0.25 <= self.smaller[0] <= self.smaller[1] <= 1:
             raise InvalidRecipe(f"smaller {self.smaller}: 0.25 <= low <= high <= 1")
-        if any(len(table) != 64 or not all(1 <= step <= 255 for step in table) for pair in self.tables for table in pair):
+        if any(
+            len(table) != 64 or not all(1 <= step <= 255 for step in table) for pair in self.tables for table in pair
+        ):
             raise InvalidRecipe("tables: each pair is luma and chroma, each 64 steps in 1..255, row-major")
         if self.custom and not self.tables:
             raise InvalidRecipe(f"custom {self.custom} but no tables; give pairs of 64 steps")
@@ -90,7 +92,9 @@ def draw_quality(degradation: Degradation, rng: random.Random) -> int:
     return rng.randint(low, high)
 
 
-def _draw_tables(degradation: Degradation, batch: int, device: torch.device, rng: random.Random) -> tuple[Tensor, Tensor]:
+def _draw_tables(
+    degradation: Degradation, batch: int, device: torch.device, rng: random.Random
+) -> tuple[Tensor, Tensor]:
     luma, chroma = tables_of([draw_quality(degradation, rng) for _ in range(batch)], device)
     for index in range(batch if degradation.custom else 0):
         if rng.random() < degradation.custom:

@@ -29,13 +29,9 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        here = (
-            [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-        )
+        here = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
         if not here:
-            raise MissingData(
-                f"{path}: no pictures there; give a folder or files ending in {', '.join(SUFFIXES)}"
-            )
+            raise MissingData(f"{path}: no pictures there; give a folder or files ending in {', '.join(SUFFIXES)}")
         found += here
     return found
 

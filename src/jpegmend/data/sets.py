@@ -72,7 +72,9 @@ SETS: Mapping[str, PictureSet] = {
             page="https://data.vision.ee.ethz.ch/cvl/DIV2K/",
             archives=(
                 Archive(
-                    file="DIV2K_train_HR.zip", urls=(f"{_DIV2K}/DIV2K_train_HR.zip",), inside={"DIV2K_train_HR": "train"}
+                    file="DIV2K_train_HR.zip",
+                    urls=(f"{_DIV2K}/DIV2K_train_HR.zip",),
+                    inside={"DIV2K_train_HR": "train"},
                 ),
                 Archive(
                     file="DIV2K_valid_HR.zip", urls=(f"{_DIV2K}/DIV2K_valid_HR.zip",), inside={"DIV2K_valid_HR": "val"}

@@ -67,13 +67,16 @@ def start(recipe: Recipe, place: Place) -> State:
     if recipe.checkpoint:
         if not hasattr(network, "checkpoint"):
             raise InvalidRecipe(f"checkpoint: {recipe.network} cannot recompute; leave it out")
-        network.checkpoint = True
+        network.checkpoint = True  # type: ignore[assignment]
     networks = {"network": network}
     for stage in recipe.stages:
         aid = AIDS[stage.aid]
         own = getattr(network, stage.aid, None)
         networks[stage.aid] = own or aid.build(build_config(aid.config, stage.config, stage.aid))
-    networks = {name: net.to(place.device, memory_format=_MEMORY_FORMAT) for name, net in networks.items()}
+    networks = {
+        name: net.to(place.device).to(memory_format=_MEMORY_FORMAT)  # type: ignore[call-overload]
+        for name, net in networks.items()
+    }
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     optimisers = {name: _optimiser(recipe, net, name) for name, net in networks.items()}
     state = State(networks, optimisers, average)
@@ -141,7 +144,9 @@ def step(recipe: Recipe, place: Place, state: State, pictures: Pictures, share: 
     return team.mean(torch.where(torch.isfinite(norm), total, torch.nan))
 
 
-def loss_of(recipe: Recipe, part: Phase | Stage, state: State, runner: Any, clean: Tensor, rng: random.Random) -> Tensor:
+def loss_of(
+    recipe: Recipe, part: Phase | Stage, state: State, runner: Any, clean: Tensor, rng: random.Random
+) -> Tensor:
     """The loss of one batch ``clean [B, 3, H, W]`` uint8, of whichever network ``part`` trains."""
     kind = models.find(recipe.network).planes(recipe.build_config())
     degradation = recipe.degradation.build()
@@ -213,9 +218,7 @@ def _roll_back(state: State, good: dict[str, Any], reports: Reports) -> None:
         )
 
 
-def keep(
-    recipe: Recipe, place: Place, state: State, reports: Reports, team: Team, facts: dict[str, Any]
-) -> None:
+def keep(recipe: Recipe, place: Place, state: State, reports: Reports, team: Team, facts: dict[str, Any]) -> None:
     """Write the checkpoint and the averaged weights, validate, and add one line to the log."""
     if not team.leads:
         return

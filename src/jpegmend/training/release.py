@@ -57,7 +57,7 @@ def release(run: Path, name: str, *, folder: Path = CARDS, facts: Facts | None =
     config = _config(spec, header["config"])
     folder.mkdir(parents=True, exist_ok=True)
     record = cards.describe(name, spec, config) | _story(name, header, log, facts)
-    record["files"] = _write_files(folder, name, network, spec, config, {**header, **record})
+    record["files"] = _write_files(folder, name, network, spec, config, _header(header, record))
     record["released"] = True
     path = folder / f"{name}.json"
     partial = path.with_name(path.name + ".partial")
@@ -69,6 +69,12 @@ def release(run: Path, name: str, *, folder: Path = CARDS, facts: Facts | None =
 
 def _config(spec: Spec, plain: dict[str, Any]) -> Any:
     return spec.config(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+
+
+def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """What the weights file says of itself: the recipe word for word, and what the card says of the rest."""
+    kept = {key: run[key] for key in ("recipe", "steps", "seconds") if key in run}
+    return kept | {key: record[key] for key in ("data", "licence", "trained", "scores")}
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -97,7 +103,7 @@ def _story(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: 
 
 def validation_scores(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The last validation of a run, one row a quality, PSNR and gain over the JPEG in dB."""
-    last = next((line for line in reversed(log) if any(key.startswith("psnr_") for key in line)), {})
+    last: dict[str, Any] = next((line for line in reversed(log) if any(key.startswith("psnr_") for key in line)), {})
     qualities = [int(key.removeprefix("psnr_")) for key in last if key.startswith("psnr_")]
     return [
         {
@@ -115,9 +121,7 @@ def _write_files(
 ) -> dict[str, dict[str, str]]:
     """The weights in every form there is; file names and checksums by form."""
     weights = folder / f"{name}.safetensors"
-    told = ("recipe", "data", "licence", "trained", "scores", "steps", "seconds")
-    recipe_and_more = {key: facts[key] for key in told if key in facts}
-    files.save_weights(weights, spec, config, network.state_dict(), recipe_and_more)
+    files.save_weights(weights, spec, config, network.state_dict(), facts)
     written = {"safetensors": weights}
     if spec.exportable:
         # What is exported is what was written: the weights after they were rounded to half precision.

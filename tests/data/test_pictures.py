@@ -1,0 +1,86 @@
+"""Crops from folders and from packed files."""
+
+import random
+
+import pytest
+import torch
+from PIL import Image
+
+from jpegmend.data import pack
+from jpegmend.data.pictures import Pictures, find_pictures, halved, load_rgb
+from jpegmend.errors import MissingData
+
+
+@pytest.fixture
+def folder(tmp_path, photos):
+    for number, picture in enumerate(photos.to(torch.uint8)):
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / f"{number}.png")
+    return tmp_path
+
+
+def test_packed_pictures_come_back_as_they_were(folder):
+    files = find_pictures([folder])
+    assert pack.write(folder / "all.pack", ((file.name, load_rgb(file)) for file in files)) == 4
+    back = list(pack.read(folder / "all.pack"))
+    assert all(torch.equal(picture, load_rgb(file)) for picture, file in zip(back, files, strict=True))
+    assert sorted(p.suffix for p in folder.iterdir()) == [".pack"] + [".png"] * 4
+    a = Pictures.load([folder / "all.pack"]).crops(6, 32, random.Random(1))
+    assert torch.equal(a, Pictures.load([folder]).crops(6, 32, random.Random(1)))
+
+
+def test_a_cut_or_foreign_packed_file_is_refused(folder):
+    path = folder / "all.pack"
+    pack.write(path, [("a", load_rgb(folder / "0.png"))])
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(MissingData, match="cut short"):
+        list(pack.read(path))
+    path.write_bytes(b"something else")
+    with pytest.raises(MissingData, match="not a packed set"):
+        list(pack.read(path))
+    with pytest.raises(MissingData):
+        list(pack.read(folder / "none.pack"))
+
+
+def test_a_broken_off_packing_leaves_nothing(folder):
+    def pictures():
+        yield "a", load_rgb(folder / "0.png")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pack.write(folder / "all.pack", pictures())
+    assert not list(folder.glob("*.pack*"))
+
+
+def test_crops_are_cut_turned_and_flipped_from_the_picture():
+    picture = torch.arange(3 * 20 * 24).reshape(3, 20, 24).to(torch.uint8)
+    crops = Pictures([picture]).crops(40, 16, random.Random(0))
+    assert crops.shape == (40, 3, 16, 16)
+    assert len({bytes(crop.numpy().tobytes()) for crop in crops}) > 20
+    windows = {bytes(picture[:, t : t + 16, s : s + 16].contiguous().numpy()) for t in range(5) for s in range(9)}
+    for crop in crops:
+        turned = [torch.rot90(c, k, (1, 2)).contiguous() for c in (crop, crop.flip(2)) for k in range(4)]
+        assert any(bytes(t.numpy()) in windows for t in turned)
+
+
+def test_shares_decide_how_often_a_source_is_drawn(tmp_path):
+    for name, value, side in (("a", 0, 64), ("b", 255, 32)):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (side, side), (value,) * 3).save(tmp_path / name / "x.png")
+    pictures = Pictures.load([tmp_path / "a", tmp_path / "b"], shares=[0.1, 0.9])
+    share = pictures.crops(400, 16, random.Random(0)).float().mean() / 255
+    assert 0.85 < share < 0.95
+    by_size = Pictures.load([tmp_path / "a", tmp_path / "b"]).crops(400, 16, random.Random(0)).float().mean() / 255
+    assert 0.15 < by_size < 0.25
+
+
+def test_large_pictures_are_also_used_at_half_their_size(folder):
+    pictures = Pictures.load([folder], halve_above=96 * 128 - 1)
+    assert [tuple(t.shape[1:]) for t in pictures.tensors] == [(96, 128), (48, 64)] * 4
+    assert int(halved(torch.tensor([10, 20, 30, 41] * 3, dtype=torch.uint8).reshape(3, 2, 2))[0, 0, 0]) == 25
+
+
+def test_nothing_to_train_on_is_said(tmp_path, folder):
+    with pytest.raises(MissingData, match="no pictures"):
+        find_pictures([tmp_path / "none"])
+    with pytest.raises(MissingData, match="at least 512"):
+        Pictures.load([folder]).crops(1, 512, random.Random(0))

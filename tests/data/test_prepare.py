@@ -1,0 +1,177 @@
+"""Getting sets from a server on this machine that breaks off, lies and disappears."""
+
+import hashlib
+import io
+import tarfile
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from jpegmend.data import prepare
+from jpegmend.data.sets import SETS, Archive, PictureSet, find, locate
+from jpegmend.errors import MissingData
+
+CONTENT = {f"top/images/train/{n}.png": bytes([n]) * (3000 + n) for n in range(3)}
+CONTENT |= {
+    "top/images/val/9.jpg": b"v" * 10,
+    "top/notes.txt": b"no picture",
+    "top/images/train/../../../evil.png": b"!",
+}
+
+
+def tar_of(content):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        for name, data in content.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def zip_of(content):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as made:
+        for name, data in content.items():
+            made.writestr(name, data)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def server():
+    """Serves ``files``; ``cut`` bytes are all that the next answer holds; ``asked`` are the requests."""
+
+    class Handler(BaseHTTPRequestHandler):
+        files: dict[str, bytes] = {}
+        cut: int | None = None
+        ranges = True
+        asked: list[tuple[str, str | None]] = []
+
+        def do_GET(self):
+            kind = type(self)
+            wanted = self.headers.get("Range")
+            kind.asked.append((self.path, wanted))
+            data = kind.files.get(self.path)
+            if data is None:
+                self.send_error(404)
+                return
+            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and kind.ranges else 0
+            if start and start >= len(data):
+                self.send_error(416)
+                return
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            end, kind.cut = (len(data) if kind.cut is None else start + kind.cut), None
+            self.wfile.write(data[start:end])
+
+        def log_message(self, *_):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    Handler.url = f"http://127.0.0.1:{running.server_port}"
+    yield Handler
+    running.shutdown()
+    running.server_close()
+    thread.join()
+
+
+def known(server, data, *, urls=("/a.tgz",), sha256=None):
+    server.files["/a.tgz"] = data
+    archive = Archive(
+        file="a.tgz",
+        urls=tuple(server.url + url for url in urls),
+        sha256=sha256,
+        inside={"top/images/train": "train", "top/images/val": ""},
+    )
+    return PictureSet(name="Mini", about="", licence="any", page="", archives=(archive,), counts={"train": 3, "": 1})
+
+
+@pytest.mark.parametrize("pack", [tar_of, zip_of])
+def test_downloads_unpacks_and_counts(server, tmp_path, pack):
+    seen = []
+    made = known(server, pack(CONTENT))
+    folder = prepare.prepare(made, tmp_path, progress=lambda *facts: seen.append(facts))
+    assert (folder / "train" / "2.png").read_bytes() == CONTENT["top/images/train/2.png"]
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.suffix in {".png", ".jpg"}) == [
+        "0.png",
+        "1.png",
+        "2.png",
+        "9.jpg",
+    ]
+    assert seen[-1][1] == seen[-1][2] == len(server.files["/a.tgz"])
+    before = len(server.asked)
+    prepare.prepare(made, tmp_path)
+    assert len(server.asked) == before  # what is whole is not asked for again
+
+
+def test_goes_on_where_it_broke_off(server, tmp_path):
+    made = known(server, tar_of(CONTENT))
+    server.cut = 100
+    with pytest.raises(MissingData, match="100 of"):
+        prepare.prepare(made, tmp_path)
+    prepare.prepare(made, tmp_path)
+    assert server.asked[-1] == ("/a.tgz", "bytes=100-")
+
+
+def test_a_server_without_ranges_starts_over(server, tmp_path):
+    made = known(server, tar_of(CONTENT))
+    server.cut, server.ranges = 100, False
+    with pytest.raises(MissingData):
+        prepare.prepare(made, tmp_path)
+    assert prepare.wrong_counts(made, prepare.prepare(made, tmp_path)) == []
+
+
+def test_a_mirror_is_tried(server, tmp_path):
+    made = known(server, tar_of(CONTENT), urls=("/gone.tgz", "/a.tgz"))
+    prepare.prepare(made, tmp_path)
+    assert [path for path, _ in server.asked[-2:]] == ["/gone.tgz", "/a.tgz"]
+
+
+def test_a_wrong_checksum_is_refused_and_the_file_not_kept(server, tmp_path):
+    data = tar_of(CONTENT)
+    made = known(server, data, sha256=hashlib.sha256(b"another file").hexdigest())
+    with pytest.raises(MissingData, match="sha256"):
+        prepare.prepare(made, tmp_path)
+    assert not list(tmp_path.rglob("a.tgz*"))
+    good = known(server, data, sha256=hashlib.sha256(data).hexdigest())
+    assert prepare.prepare(good, tmp_path).is_dir()
+
+
+def test_a_damaged_archive_and_a_wrong_count_are_named(server, tmp_path):
+    with pytest.raises(MissingData, match="unpacked"):
+        prepare.prepare(known(server, b"no archive"), tmp_path / "a")
+    few = {name: data for name, data in CONTENT.items() if not name.endswith("1.png")}
+    with pytest.raises(MissingData, match="2 pictures in train, 3 expected"):
+        prepare.prepare(known(server, tar_of(few)), tmp_path / "b")
+
+
+def test_sets_that_must_be_asked_for_say_where(tmp_path):
+    with pytest.raises(MissingData, match="live.ece"):
+        prepare.prepare(find("live1"), tmp_path)
+
+
+def test_a_missing_set_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("JPEGMEND_DATA", str(tmp_path))
+    with pytest.raises(MissingData, match="jpegmend data prepare BSDS500"):
+        locate("BSDS500/train")
+    with pytest.raises(MissingData, match="DIV2K"):
+        locate("nonesuch")
+    (tmp_path / "BSDS500" / "train").mkdir(parents=True)
+    assert locate("bsds500/train") == tmp_path / "BSDS500" / "train"
+    (tmp_path / "BSDS500-train.pack").touch()
+    assert locate("BSDS500/train").name == "BSDS500-train.pack"
+    assert locate(str(tmp_path)) == tmp_path
+
+
+def test_every_known_set_has_terms_and_a_page():
+    assert {"BSDS500", "DIV2K", "Flickr2K", "LIVE1", "Classic5", "Twitter", "WeChat", "CID22", "CLIC", "Kodak"} == set(
+        SETS
+    )
+    for made in SETS.values():
+        assert made.licence and made.page.startswith("http") and made.about
+        assert all(url.startswith("http") for archive in made.archives for url in archive.urls)

@@ -1,0 +1,123 @@
+"""A run becomes a released network, by the command line, and the pipeline's runtime agrees with PyTorch."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from jpegmend import cli, models
+from jpegmend.errors import NotExportable, WeightsMissing
+from jpegmend.models import files
+from jpegmend.models.contract import Observation
+from jpegmend.runtimes import open_runtime
+from jpegmend.training import release
+from jpegmend.weights import read_card
+
+RECIPE = """
+name = "tiny"
+network = "arcnn"
+config = { kernels = [3, 3], widths = [4], deviation = 0.1 }
+minutes = 90
+[[phases]]
+share = 1.0
+crop = 16
+batch = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def run(pictures, tmp_path_factory):
+    """A run of three steps, made by the command."""
+    folder = tmp_path_factory.mktemp("release")
+    (folder / "tiny.toml").write_text(RECIPE)
+    words = ["train", str(folder / "tiny.toml"), "--data", str(pictures), "--validate", str(pictures)]
+    words += ["--set", "steps=3", "optimiser.rate=1e-3", "--out", str(folder / "run"), "--device", "cpu"]
+    assert cli.run(words) == 0
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def folder(run, tmp_path_factory):
+    """What the command made of it."""
+    made = tmp_path_factory.mktemp("cards")
+    words = ["release", str(run), "--name", "mine", "--out", str(made), "--data", "waves (CC0)", "--notes", "a test"]
+    assert cli.run(words) == 0
+    return made
+
+
+def test_the_card_says_all_that_is_known(run, folder):
+    card = read_card(folder / "mine.json")
+    assert card.released and card.name == "mine" and card.network == "arcnn"
+    assert (card.data, card.notes, card.recipe) == (("waves (CC0)",), "a test", "recipes/tiny.toml")
+    assert card.trained["steps"] == 3
+    assert card.parameters == 4 * 9 + 4 + 4 * 9 + 1
+    assert card.multiply_adds == 72
+    assert {row["quality"] for row in card.scores} == {10, 40, 90}
+    for entry in card.files.values():
+        assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
+    assert (run / "curve.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_both_forms_of_the_weights_agree(folder):
+    network, header = files.load_weights(folder / "mine.safetensors")
+    assert header["recipe"]["phases"][0]["crop"] == 16
+    planes = np.random.default_rng(0).random((1, 40, 56), np.float32)
+    with torch.inference_mode():
+        blank = torch.ones(1, 1, 8, 8)
+        expected = network(Observation(torch.from_numpy(planes)[None], blank, torch.zeros(1, 2))).planes[0]
+    given = (planes, np.ones((1, 8, 8), np.float32), (0, 0), None)
+    found = open_runtime(read_card(folder / "mine.json"), runtime="onnx")(*given)
+    assert np.abs(found - expected.numpy()).max() < 1e-5
+
+
+def test_a_graph_that_differs_is_not_released(folder):
+    network, _ = files.load_weights(folder / "mine.safetensors")
+    spec = models.find("arcnn")
+    config = spec.config(kernels=(3, 3), widths=(4,))
+    assert release.check_onnx(folder / "mine.onnx", network, spec, config) < 1e-5
+    with torch.no_grad():
+        next(network.parameters()).add_(0.5)
+    with pytest.raises(NotExportable, match="differs"):
+        release.check_onnx(folder / "mine.onnx", network, spec, config)
+
+
+@pytest.fixture
+def without_export(monkeypatch):
+    """Releases the weights alone: the graph is tested above, and takes seconds."""
+    monkeypatch.setattr(files, "export_onnx", lambda path, *_: path.write_bytes(b""))
+    monkeypatch.setattr(release, "check_onnx", lambda *_: 0.0)
+
+
+def test_the_best_weights_can_be_named(run, tmp_path, without_export):
+    assert release.release(run / "best", "best", folder=tmp_path).released
+
+
+def test_a_second_run_in_the_same_folder_needs_resume(run, pictures, capsys):
+    words = ["train", str(run.parent / "tiny.toml"), "--data", str(pictures), "--out", str(run), "--set", "steps=3"]
+    assert cli.run(words) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert cli.run([*words, "--resume", "--device", "cpu"]) == 0
+
+
+def test_a_run_of_the_first_format_can_be_released(run, tmp_path, without_export):
+    # The first trainer wrote neither data nor machine, and its log had no speed.
+    network, header = files.load_weights(run / "average.safetensors")
+    old = tmp_path / "old"
+    old.mkdir()
+    spec = models.find("arcnn")
+    about = {key: header[key] for key in ("recipe", "steps", "seconds")}
+    files.save_weights(old / "average.safetensors", spec, spec.config(**_plain(header)), network.state_dict(), about)
+    (old / "log.jsonl").write_text(json.dumps({"step": 3, "minutes": 0.1, "loss": 0.1, "share": 1.0}) + "\n")
+    card = release.release(old, "old", folder=tmp_path / "cards")
+    assert card.scores == () and card.trained["machine"]
+
+
+def _plain(header):
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()}
+
+
+def test_no_run_is_said(tmp_path):
+    with pytest.raises(WeightsMissing, match="jpegmend train"):
+        release.release(tmp_path, "x", folder=tmp_path)
