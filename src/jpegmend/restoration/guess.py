@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend import planes as arithmetic
+from jpegmend.planes.estimate import estimate
 from jpegmend.restoration.observe import PixelScene, Scene
 from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
@@ -37,11 +38,6 @@ class Guess:
 
 def look(read: Callable[[Window], Floats], height: int, width: int) -> Guess | None:
     """Judge the middle of a luma plane; None where nothing believable is found, or the picture is too small."""
-    try:
-        from jpegmend.planes import estimate
-    except ImportError:
-        return None
-
     window = middle(height, width)
     if window.height < 24 or window.width < 24:
         return None
@@ -59,9 +55,14 @@ def look_at(scene: Scene) -> Guess | None:
     return look(lambda window: scene.read(0, window), plane.rows, plane.columns)
 
 
-def conflict(stated: int | None, found: Guess | None) -> str | None:
-    """In words, that the tables (their nearest quality) promise far more than the pixels show; else None."""
-    if stated is None or found is None or found.quality > stated - FAR_BELOW:
+def conflict(stated: int | None, found: Guess | None, *, exact: bool | None = True) -> str | None:
+    """In words, that the tables (their nearest quality) promise far more than the pixels show; else None.
+
+    Tables of a camera's own, not ``exact`` ones of libjpeg, are taken for some quality of libjpeg by the guess too,
+    up to 20 below: for them the distance must be twice as far.
+    """
+    far = FAR_BELOW if exact else 2 * FAR_BELOW
+    if stated is None or found is None or found.quality > stated - far:
         return None
     return f"the tables say quality {stated}, the pixels {found.quality}"
 

@@ -114,7 +114,7 @@ def inspect(source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = Fals
         height=scene.height,
         estimated_quality=found.quality if found else None,
         grid=found.offset if found else None,
-        conflict=guess.conflict(described["quality"], found),
+        conflict=guess.conflict(described["quality"], found, exact=described["quality_exact"]),
         metadata=_words(carried),
         warnings=warnings,
     )

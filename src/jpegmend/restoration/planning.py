@@ -86,9 +86,9 @@ def _believe(plan: Plan, image: JpegImage, options: Options) -> Plan:
     if options.quality is not None:
         why = f"off: treated as quality {options.quality} instead of by its own tables"
         return replace(plan, estimated=True, consistent=False, consistent_why=why)
-    stated, _ = nearest_quality(image.components[0].table)
+    stated, exact = nearest_quality(image.components[0].table)
     found = plan.guess
-    said = guess.conflict(stated, found)
+    said = guess.conflict(stated, found, exact=exact)
     if found is None or said is None:
         return plan
     plan = replace(

@@ -1,0 +1,85 @@
+"""What pixels say of their compression decides what is done, on real encodings."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jpegmend import restore
+from jpegmend.restoration import guess
+
+
+@pytest.fixture(scope="module")
+def picture():
+    """[H, W, 3] with the spectrum of photographs, one over frequency, and edges."""
+    random, side = np.random.default_rng(2), 256
+    frequency = np.fft.fftfreq(side)
+    distance = np.maximum(np.hypot(frequency[:, None], frequency), 1 / side)
+    noise = random.normal(size=(3, side, side))
+    clouds = np.fft.ifft2(np.fft.fft2(noise) / distance).real.transpose(1, 2, 0)
+    values = clouds.mean(-1, keepdims=True) + 0.3 * clouds
+    values = (values - values.mean()) / values.std() * 40 + 120
+    y, x = np.mgrid[:side, :side]
+    for row, column, radius in random.integers(5, (side, side, 40), (25, 3)):
+        values[(y - row) ** 2 + (x - column) ** 2 < radius**2] += random.normal(0, 35)
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def again(data, encode, shift, quality):
+    """Decoded, cut, and compressed once more."""
+    return encode(np.asarray(Image.open(io.BytesIO(data)))[shift[0] :, shift[1] :], quality=quality)
+
+
+@pytest.mark.parametrize("quality", [10, 40, 80])
+def test_once(quality, picture, identity, encode):
+    report = restore(encode(picture, quality=quality), model=identity).report
+    assert report.estimated_quality == quality
+    assert report.consistent
+    assert not report.estimated
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (3, 6)])
+def test_twice(shift, picture, identity, encode):
+    data = again(encode(picture, quality=15), encode, shift, 95)
+    report = restore(data, model=identity).report
+    assert abs(report.estimated_quality - 15) <= 3
+    assert report.grid == (-shift[0] % 8, -shift[1] % 8)
+    assert report.estimated
+    assert not report.consistent
+    assert "compressed twice" in report.consistent_why
+    assert restore(data, model=identity, consistent=True).report.consistent
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (3, 6)])
+def test_png_of_a_jpeg(shift, picture, identity, encode):
+    pixels = np.asarray(Image.open(io.BytesIO(encode(picture, quality=25))))[shift[0] :, shift[1] :]
+    report = restore(encode(pixels, format="PNG"), model=identity).report
+    assert report.estimated_quality == 25
+    assert report.grid == (-shift[0] % 8, -shift[1] % 8)
+    assert report.strength == 1
+
+
+def test_clean_pictures_are_left_alone(picture, make_card):
+    restored = restore(picture, model=make_card("gain", 0.5))
+    assert np.array_equal(restored.to_array(8), picture)
+    assert restored.report.estimated_quality is None
+
+
+def test_conflict_is_stricter_for_tables_of_libjpeg():
+    found = guess.Guess(70, (0, 0), 0.9)
+    assert guess.conflict(90, found)
+    assert guess.conflict(84, found) is None
+    assert guess.conflict(90, found, exact=False) is None
+    assert guess.conflict(None, found) is None
+    assert guess.conflict(90, None) is None
+
+
+@pytest.mark.parametrize("size", [(112, 112), (60, 200), (999, 1300)])
+def test_the_small_picture_shows_the_whole(size):
+    y, x = np.mgrid[: size[0], : size[1]]
+    plane = (y / size[0] + x / size[1]).astype(np.float32) / 2
+    small = guess.small_picture(lambda window: plane[None][(slice(None), *window.slices)], *size)
+    assert small.shape == (1, 112, 112)
+    rows, columns = np.mgrid[:112, :112] + 0.5
+    assert np.abs(small[0] - (rows + columns) / 224).max() < 0.02

@@ -1,0 +1,47 @@
+"""Every released network that promises exact tiles keeps the promise with the halo of its card."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jpegmend import restore, weights
+
+LARGEST = 1e5
+"""Multiply-adds a pixel of the networks tried here; the others are for benchmarks."""
+
+
+def is_quick_and_exact(card):
+    return card.released and card.tiling == "exact" and card.multiply_adds < LARGEST
+
+
+EXACT = [name for name, card in weights.MODELS.items() if is_quick_and_exact(card)]
+
+
+@pytest.fixture(scope="module")
+def picture():
+    """Soft shapes at many scales, [H, W, 3]: networks answer differently everywhere."""
+    random = np.random.default_rng(5)
+    total = np.zeros((416, 432, 3))
+    for size in (4, 12, 40, 120):
+        small = Image.fromarray(random.integers(0, 255, (size, size, 3), np.uint8))
+        total += np.asarray(small.resize((432, 416), Image.Resampling.BICUBIC)) / 4.0
+    return total.astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_tiled_equals_untiled(name, picture):
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=10)
+    card = weights.MODELS[name]
+    # Tiles as small as their halo: the hardest case there is.
+    many = replace(card, bytes_per_pixel=400e6 / (3 * card.halo + 16) ** 2)
+    whole, tiled = (
+        restore(stream.getvalue(), model=each, keep_planes=True, consistent=False, threads=1) for each in (card, many)
+    )
+    assert whole.report.tiles == 1
+    assert tiled.report.tiles > 1
+    for one, other in zip(whole.planes, tiled.planes, strict=True):
+        assert np.abs(one - other).max() < 1e-4
