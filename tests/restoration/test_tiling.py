@@ -142,3 +142,9 @@ def test_windows_grow_clip_and_align():
     assert window.align(8, 16) == Window(0, 24, 0, 32)
     assert window.inside(Window(4, 40, 8, 40)) == (slice(1, 16), slice(1, 22))
     assert Window(5, 3, 0, 1).height == 0
+
+
+def test_without_a_limit_a_wide_halo_still_gets_tiles():
+    assert largest_side(1e6, 1000, 128, 16, strict=False) == 32
+    with pytest.raises(InvalidOption, match="too little"):
+        largest_side(1e6, 1000, 128, 16)

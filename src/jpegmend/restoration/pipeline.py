@@ -180,10 +180,14 @@ class _Job:
     def _tiles(self, groups: tuple[Group, ...], canvas_bytes: int, active: bool) -> Iterator[Window]:
         scene = self.plan.scene
         align = lcm(16, *(lcm(group.align_rows, group.align_columns) for group in groups))
-        halo = round_up(self.card.halo, 8) if active and self.card.tiling != "window" else 0
-        each = OWN_BYTES_PER_PIXEL + (self.card.bytes_per_pixel if active else 0)
+        budget, halo, each = self._tile_budget(canvas_bytes), 0, OWN_BYTES_PER_PIXEL
+        if active and self.card.window:
+            # The network holds one window at a time, however large the tile is.
+            budget -= self.card.bytes_per_pixel * self.card.window**2
+        elif active:
+            halo, each = round_up(self.card.halo, 8), each + self.card.bytes_per_pixel
         limited = self.options.memory is not None
-        side = largest_side(self._tile_budget(canvas_bytes), each, halo, align, strict=limited)
+        side = largest_side(budget, each, halo, align, strict=limited)
         bottom, right = scene.top + scene.height, scene.left + scene.width
         return plan(round_up(bottom, align), round_up(right, align), side=side, halo=halo, align=align)
 

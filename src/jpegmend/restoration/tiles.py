@@ -74,7 +74,8 @@ def round_up(value: int, multiple: int) -> int:
 def largest_side(budget: float, bytes_per_pixel: float, halo: int, align: int, *, strict: bool = True) -> int:
     """Side of the largest square tile, a multiple of ``align``, that with its halo stays in the budget (bytes).
 
-    Without ``strict`` the budget is a wish: tiles stay at least as large as their halo, or most work would be wasted.
+    Without ``strict`` the budget is a wish: tiles stay at least a quarter of their halo, or nearly all work would be
+    wasted on context.
 
     Raises:
         InvalidOption: ``strict``, and not even the smallest tile does.
@@ -82,7 +83,7 @@ def largest_side(budget: float, bytes_per_pixel: float, halo: int, align: int, *
     pixels = int(max(0.0, budget) / bytes_per_pixel)
     side = (isqrt(pixels) - 2 * halo) // align * align
     if not strict:
-        return max(side, round_up(max(halo, 1), align))
+        return max(side, round_up(max(halo // 4, 1), align))
     if side < align:
         least = (align + 2 * halo) ** 2 * bytes_per_pixel - budget
         raise InvalidOption(f"the memory allowed is {least / 1e6:.0f} MB too little for the smallest tile; raise it")
