@@ -1,0 +1,66 @@
+"""The doors to data and training; the work behind them is tested in their rooms."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jpegmend import cli
+from jpegmend.cli.train import find_data, parse_settings
+from jpegmend.errors import InvalidOption
+
+
+@pytest.fixture
+def sets(tmp_path, monkeypatch):
+    """The folder of all sets, with a Classic5 of five small pictures in it."""
+    monkeypatch.setenv("JPEGMEND_DATA", str(tmp_path))
+    (tmp_path / "Classic5").mkdir()
+    for number in range(5):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 24, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "Classic5" / f"{number}.png")
+    return tmp_path
+
+
+def test_the_list_says_what_is_here(sets, capsys):
+    assert cli.run(["data"]) == 0
+    lines = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines() if line[0].isupper()}
+    assert (lines["Classic5"], lines["Kodak"]) == ("here", "missing")
+
+
+def test_check_names_what_is_missing_and_fails(sets, capsys):
+    assert cli.run(["data", "check", "classic5"]) == 0
+    assert cli.run(["data", "check", "classic5", "LIVE1"]) == 1
+    assert "0 pictures in the set, 29 expected" in capsys.readouterr().out
+
+
+def test_a_packed_set_is_found_before_its_folder(sets, capsys):
+    assert cli.run(["data", "pack", "Classic5"]) == 0
+    assert "5 pictures" in capsys.readouterr().out
+    assert find_data(["Classic5"]) == ([sets / "Classic5.pack"], None)
+
+
+def test_shares_of_data(sets):
+    paths, shares = find_data(["Classic5=0.25", str(sets)])
+    assert (paths, shares) == ([sets / "Classic5", sets], [0.25, 1.0])
+    with pytest.raises(InvalidOption, match="share"):
+        find_data(["Classic5=much"])
+
+
+def test_settings_are_read_as_toml():
+    assert parse_settings(["a.b=[1, 2]", "c=true", "d=word"]) == {"a.b": [1, 2], "c": True, "d": "word"}
+    with pytest.raises(InvalidOption, match="KEY=VALUE"):
+        parse_settings(["nothing"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["data", "prepare"], 2),
+        (["data", "prepare", "nonesuch"], 1),
+        (["data", "prepare", "LIVE1"], 1),
+        (["data", "pack", "Classic5", "-o", "all.zip"], 2),
+        (["train", "no-such-recipe.toml", "--data", "."], 1),
+    ],
+)
+def test_mistakes_end_with_a_message(sets, words, code, capsys):
+    assert cli.run(words) == code
+    assert capsys.readouterr().err.startswith("jpegmend: ")
