@@ -101,13 +101,17 @@ def test_public_names() -> None:
     ],
 )
 def test_loads_no_framework(line: str) -> None:
-    check = "import sys; heavy = {'torch', 'onnxruntime', 'PIL', 'tifffile'} & set(sys.modules); assert not heavy, heavy"
+    check = (
+        "import sys; heavy = {'torch', 'onnxruntime', 'PIL', 'tifffile'} & set(sys.modules); assert not heavy, heavy"
+    )
     done = subprocess.run([sys.executable, "-c", f"{line}; {check}"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def test_restoring_loads_no_torch() -> None:
-    line = "import sys, numpy, jpegmend; jpegmend.restore(numpy.zeros((8, 8), 'uint8')); assert 'torch' not in sys.modules"
+    line = (
+        "import sys, numpy, jpegmend; jpegmend.restore(numpy.zeros((8, 8), 'uint8')); assert 'torch' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

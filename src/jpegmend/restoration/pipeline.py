@@ -181,12 +181,12 @@ class _Job:
         scene = self.plan.scene
         align = lcm(16, *(lcm(group.align_rows, group.align_columns) for group in groups))
         budget, halo, each = self._tile_budget(canvas_bytes), 0, OWN_BYTES_PER_PIXEL
+        limited = self.options.memory is not None
         if active and self.card.window:
             # The network holds one window at a time, however large the tile is.
-            budget -= self.card.bytes_per_pixel * self.card.window**2
+            budget -= limited * self.card.bytes_per_pixel * self.card.window**2
         elif active:
             halo, each = round_up(self.card.halo, 8), each + self.card.bytes_per_pixel
-        limited = self.options.memory is not None
         side = largest_side(budget, each, halo, align, strict=limited)
         bottom, right = scene.top + scene.height, scene.left + scene.width
         return plan(round_up(bottom, align), round_up(right, align), side=side, halo=halo, align=align)
