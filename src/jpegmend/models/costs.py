@@ -17,12 +17,10 @@ from jpegmend.models.files import example
 _HEAD = """# What the networks cost
 Written by `python -m jpegmend.models.costs`; defaults of each `Config`, which are the papers' values.
 Multiply-adds are those of convolutions and matrix products. Memory is what is alive at once in a float32 inference.
-For networks that run in windows (CQR, RNAN, Dual) both are counted in one window. Seconds are for one megapixel with
-random weights in PyTorch, eager, from one run on a picture of {side} x {side}, {threads} threads: compare them with
-each other, not with another machine.
+For networks that run in windows (CQR, RNAN, Dual) both are counted in one window.
 
-| network | parameters | multiply-adds a pixel | bytes a pixel | context, pixels | tiles | seconds a megapixel |
-| --- | ---: | ---: | ---: | ---: | --- | ---: |
+| network | parameters | multiply-adds a pixel | bytes a pixel | context, pixels | tiles |{name}
+| --- | ---: | ---: | ---: | ---: | --- |{line}
 """
 
 
@@ -32,10 +30,10 @@ def rows(side: int | None) -> Iterator[str]:
         config = spec.config()
         pixel = cost.count(spec, config)
         network = spec.build(config)
-        seconds = "" if side is None else f"{_seconds(spec, config, side) / side**2 * 1e6:.1f}"
+        seconds = "" if side is None else f" {_seconds(spec, config, side) / side**2 * 1e6:.1f} |"
         yield (
             f"| {name} | {cost.parameters(network):,} | {pixel.multiply_adds:,.0f} | {pixel.peak_bytes:,.0f} "
-            f"| {spec.halo(config)} | {spec.tiling} | {seconds} |"
+            f"| {spec.halo(config)} | {spec.tiling} |{seconds}"
         )
 
 
@@ -54,7 +52,8 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--side", type=int, default=None, help="time a picture of this side; a multiple of 16")
     given = parser.parse_args()
-    head = _HEAD.format(side=given.side or 0, threads=torch.get_num_threads())
+    timed = f" seconds a megapixel, {torch.get_num_threads()} threads, eager |" if given.side else ""
+    head = _HEAD.format(name=timed, line=" ---: |" if given.side else "")
     given.file.write_text(head + "\n".join(rows(given.side)) + "\n")
 
 
