@@ -1,0 +1,81 @@
+"""Every network restores a real file through the pipeline everybody uses, tiled and whole."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import jpegmend
+from jpegmend.models import NETWORKS, cards, files
+from jpegmend.models.contract import Spec
+from tests.contracts.test_networks import SMALL, build
+
+
+def photo(height: int = 90, width: int = 117) -> bytes:
+    rng = np.random.default_rng(3)
+    rows, columns = np.mgrid[:height, :width]
+    base = 128 + 60 * np.sin(columns / 9) + 40 * np.cos(rows / 13)
+    colour = np.stack([base, 255 - base, base[::-1]], 2) + rng.normal(0, 8, (height, width, 3))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(colour, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=20)
+    return buffer.getvalue()
+
+
+def release(folder: Path, spec: Spec, config: Any) -> Path:
+    """A card and weights of a random network, as ``jpegmend release`` would write them; small steps from identity."""
+    network = build(spec, config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(0.5)
+    weights = folder / "small.safetensors"
+    files.save_weights(weights, spec, config, network.state_dict(), {})
+    card = cards.describe("small", spec, config) | {"released": True}
+    if card["tiling"] == "window":
+        card |= {"window": 32, "halo": 4}
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    card["files"] = {"safetensors": {"file": weights.name, "sha256": digest}}
+    (folder / "small.json").write_text(json.dumps(card))
+    return folder / "small.json"
+
+
+@pytest.mark.parametrize(("name", "index"), [(name, len(SMALL[name]) - 1) for name in NETWORKS])
+def test_every_network_restores_a_file(name: str, index: int, tmp_path: Path) -> None:
+    card = release(tmp_path, NETWORKS[name], NETWORKS[name].config(**SMALL[name][index]))
+    restored = jpegmend.restore(photo(), model=card, runtime="torch", consistent=False)
+    assert restored.to_array(8).shape == (90, 117, 3)
+    assert restored.report.runtime == "torch cpu"
+    decoded = jpegmend.restore(photo(), model=card, strength=0.0)
+    assert not np.array_equal(restored.to_array(16), decoded.to_array(16))
+
+
+# CQR and RNAN run in windows as Dual does, and take minutes for it at any size.
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("cqr", "rnan")])
+def test_tiles_give_what_the_whole_gives(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exact and global networks by their halo; windows lie at fixed places, so tiling cannot move them."""
+    from jpegmend.restoration import pipeline
+
+    card = release(tmp_path, NETWORKS[name], NETWORKS[name].config(**SMALL[name][0]))
+    options: dict[str, Any] = {"model": card, "runtime": "torch", "consistent": False, "keep_planes": True}
+    whole = jpegmend.restore(photo(), **options)
+    monkeypatch.setattr(pipeline, "largest_side", lambda *_, **__: 64)
+    monkeypatch.setattr(pipeline, "plan", _small_tiles(pipeline.plan))
+    tiled = jpegmend.restore(photo(), **options)
+    assert tiled.report.tiles > whole.report.tiles == 1
+    assert whole.planes is not None and tiled.planes is not None
+    for one, other in zip(whole.planes, tiled.planes, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def _small_tiles(plan: Any) -> Any:
+    """The pipeline's own plan, but without its wish to do small pictures in one tile."""
+
+    def small(height: int, width: int, *, side: int, halo: int, align: int) -> Any:
+        return plan(height, width, side=side, halo=0, align=align)
+
+    return small
