@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import lcm
 
 import numpy as np
 
@@ -58,7 +59,9 @@ class Treatment:
     def _blend(self, group: Group, region: Window) -> Floats:
         """The answer from windows at fixed places, blended where they overlap: the same however it is tiled."""
         assert self.card.window is not None
-        side, overlap = self.card.window, 2 * self.card.halo
+        side, grid = self.card.window, lcm(8, self.card.multiple)
+        # Windows begin at corners of blocks, or tables would not fit the pixels.
+        overlap = min(round_up(2 * self.card.halo, grid), side - grid)
         total = np.zeros((len(group.indices), region.height, region.width), np.float32)
         weight = np.zeros((region.height, region.width), np.float32)
         for top in lattice(group.height, side, overlap):

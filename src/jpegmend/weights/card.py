@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from math import lcm
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,8 +82,8 @@ class Card:
             (self.halo < 0, f"halo {self.halo}; it must not be negative"),
             (self.bytes_per_pixel <= 0, f"bytes_per_pixel {self.bytes_per_pixel}; it must be above 0"),
             (
-                self.tiling == "window" and (side <= 2 * self.halo or side % self.multiple != 0),
-                f"window {self.window}; it must be a multiple of {self.multiple} above twice the halo",
+                self.tiling == "window" and (side <= 2 * self.halo or side % lcm(8, self.multiple) != 0),
+                f"window {self.window}; it must be a multiple of 8 and {self.multiple}, above twice the halo",
             ),
         )
 
