@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.contracts.test_networks import SMALL, build
 
 import jpegmend
 from jpegmend.models import NETWORKS, cards, files
 from jpegmend.models.contract import Spec
-from tests.contracts.test_networks import SMALL, build
 
 
 def photo(height: int = 90, width: int = 117) -> bytes:

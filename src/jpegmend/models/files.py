@@ -32,9 +32,7 @@ def build(spec: Spec, config: Mapping[str, Any]) -> nn.Module:
         raise WeightsDamaged(f"config of {spec.name}: {error}; written by another version?") from error
 
 
-def save_weights(
-    path: Path, spec: Spec, config: Any, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
-) -> None:
+def save_weights(path: Path, spec: Spec, config: Any, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write ``tensors`` in half precision, with config and ``facts`` (recipe, data, scores, licence) as header."""
     header = {
         "format": FORMAT,
@@ -64,13 +62,9 @@ def load_weights(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         raise WeightsDamaged(f"{path}: {error}; fetch the file again") from error
     if header.get("format") != FORMAT:
         raise WeightsDamaged(f"{path}: format {header.get('format')!r}; only {FORMAT!r} is read")
-    facts = {
-        key: value if key in {"format", "network"} else json.loads(value) for key, value in header.items()
-    }
+    facts = {key: value if key in {"format", "network"} else json.loads(value) for key, value in header.items()}
     network = build(models.find(facts["network"]), facts["config"])
-    wide = {
-        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()
-    }
+    wide = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     try:
         network.load_state_dict(wide, strict=True)
     except RuntimeError as error:

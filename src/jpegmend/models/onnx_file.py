@@ -19,9 +19,7 @@ def write(path: Path, network: nn.Module, tensors: tuple[Tensor, ...], names: tu
     """Export ``network(*tensors)``; inputs get ``names``, the output is ``restored``; H and W are free."""
     import onnx
 
-    free = tuple(
-        {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO} if name == "planes" else {} for name in names
-    )
+    free = tuple({2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO} if name == "planes" else {} for name in names)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")

@@ -41,7 +41,7 @@ def compose(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.u
 
 
 def write(before: NDArray[Any], after: NDArray[Any], path: Path, *, overwrite: bool = False) -> None:
-    """Write the comparison of two uint8 pictures as a PNG; raises :class:`~jpegmend.errors.OutputError` as ``output.write`` does."""
+    """Write the comparison of two uint8 pictures as a PNG; raises what ``output.write`` does."""
     output.write(compose(before, after), Metadata(), path, format="png", overwrite=overwrite)
 
 

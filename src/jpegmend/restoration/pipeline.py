@@ -12,6 +12,7 @@ import numpy as np
 
 from jpegmend import jpeg, weights
 from jpegmend.jpeg import JpegImage, Metadata
+from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.restoration import guess, metadata, planning
 from jpegmend.restoration.canvas import Canvas
 from jpegmend.restoration.groups import Group, make_groups
@@ -102,7 +103,7 @@ def restore(
     if options.strength > 0:
         open_runtime(card, runtime=options.runtime, threads=options.threads)
     opened = open_source(source, options)
-    chosen = _choose(opened, options)
+    chosen = _with_caution(_choose(opened, options), card)
     job = _Job(opened, chosen, card, options)
     restored = job.run(progress or (lambda done, total: None))
     report = replace(restored.report, seconds=round(time.perf_counter() - started, 3))
@@ -118,6 +119,16 @@ def _choose(opened: JpegImage | Pixels, options: Options) -> Plan:
     plain = replace(options, strength=0.0, keep_planes=False, orientation="keep", bits=8, memory=None)
     decode = _Job(opened, replace(chosen, strength=0.0), weights.find(options.model), plain)
     return planning.plan_shifted(chosen, decode.run(lambda done, total: None).pixels)
+
+
+def _with_caution(chosen: Plan, card: Card) -> Plan:
+    """The plan with as much strength as the card allows at the quality the network is told."""
+    if not card.caution or not chosen.strength:
+        return chosen
+    told = chosen.scene.planes[0]
+    quality, _ = nearest_quality(np.rint(told.table if told.assumed is None else told.assumed).astype(np.uint16))
+    qualities, shares = np.array(card.caution, np.float64).T
+    return replace(chosen, strength=chosen.strength * float(np.interp(quality, qualities, shares)))
 
 
 @dataclass(eq=False)

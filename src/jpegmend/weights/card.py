@@ -52,6 +52,9 @@ class Card:
     """For each pixel of the picture."""
     bytes_per_pixel: float = 1024.0
     """Peak working memory of one run, for each pixel of its window, measured; decides the size of tiles."""
+    caution: tuple[tuple[float, float], ...] = ()
+    """Quality and share of the strength, points of a line in rising quality: where validation showed that the network
+    changes good pictures too much. Empty: its answer is taken whole."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Hyper-parameters, as the network's ``Config`` takes them."""
     recipe: str | None = None
@@ -88,7 +91,12 @@ class Card:
         )
 
 
-_FROM_JSON: dict[str, Callable[[Any], Any]] = {"inputs": tuple, "data": tuple, "scores": tuple}
+_FROM_JSON: dict[str, Callable[[Any], Any]] = {
+    "inputs": tuple,
+    "data": tuple,
+    "scores": tuple,
+    "caution": lambda value: tuple(map(tuple, value)),
+}
 _NAMES = {f.name for f in fields(Card)} - {"folder"}
 _NEEDED = {f.name for f in fields(Card) if f.default is MISSING and f.default_factory is MISSING}
 
