@@ -33,10 +33,20 @@ def write(path: Path, network: nn.Module, tensors: tuple[Tensor, ...], names: tu
             verbose=False,
         )
     model = halve_constants(program.model_proto)  # type: ignore[union-attr]
+    forget_origins(model)
     onnx.checker.check_model(model)
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(model.SerializeToString())
     partial.replace(path)
+
+
+def forget_origins(model: Any) -> None:
+    """Drop the exporter's notes: they hold source lines and paths of the machine that wrote the file."""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def halve_constants(model: Any) -> Any:
