@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -171,3 +172,22 @@ def test_a_warm_start_always_has_a_rise():
     optimiser = Optimiser(rate=1.0, warmup=0.0)
     assert rate_at(optimiser, 0.0) == 1.0
     assert rate_at(optimiser, 0.0, warm=True) == 0.0
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile writes C++")
+# Importing the compiler makes torch warn of its own older parts.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_run_takes_the_same_course(pictures, tmp_path):
+    network = {"network": "dncnn", "config": {"depth": 3, "width": 4}, "steps": 4}
+    plain = loop.train(tiny(**network), place(tmp_path / "plain", pictures))
+    compiled = loop.train(tiny(**network, compile=True), place(tmp_path / "compiled", pictures))
+    assert hasattr(compiled.runners["network"], "_orig_mod")
+    for key, value in plain.network.state_dict().items():
+        torch.testing.assert_close(compiled.network.state_dict()[key], value, atol=1e-4, rtol=1e-3)
+
+
+def test_without_a_compiler_a_run_goes_on_and_says_so(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.warns(UserWarning, match=r"no C\+\+ compiler"):
+        state = loop.train(tiny(compile=True), place(tmp_path, pictures))
+    assert state.step == 8

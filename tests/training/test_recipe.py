@@ -12,7 +12,7 @@ from jpegmend.training import loop
 from jpegmend.training.recipe import Phase, Stage, check_recipe, read_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-SMALL = {"steps": 2, "phases.*.crop": 16, "phases.*.batch": 2}
+SMALL = {"steps": 2, "compile": False, "phases.*.crop": 16, "phases.*.batch": 2}
 STAGED = {"stages.*.crop": 16, "stages.*.batch": 2, "stages.0.config": {"widths": [4, 4]}}
 FAMILIES = {
     "mend-s": {"config": {"widths": [8, 8], "blocks": [1, 1], "embedding": 8}},

@@ -101,7 +101,7 @@ class Mend(nn.Module):
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
         """Restore ``seen.planes [B, 3, H, W]``; H and W multiples of 8 for the default three levels."""
         code = self.embed(describe_file(seen))
-        # Head and tail in float32: bfloat16 pixels would already be wrong by a quarter of a gray level.
+        # The head in float32: bfloat16 pixels would already be wrong by a quarter of a gray level.
         with torch.autocast(seen.planes.device.type, enabled=False):
             x = self.head(functional.pixel_unshuffle(seen.planes - 0.5, 2))
         passed = []
@@ -114,8 +114,7 @@ class Mend(nn.Module):
         for index in reversed(range(len(self.up))):
             x = passed[index] + functional.pixel_shuffle(self.up[index](x), 2)
             x = self.up_levels[index](x, code)
-        with torch.autocast(seen.planes.device.type, enabled=False):
-            change = functional.pixel_shuffle(self.tail(x.to(seen.planes.dtype)), 2)
+        change = functional.pixel_shuffle(self.tail(x).to(seen.planes.dtype), 2)
         traces = {"description": (code,), "features": (features,)} if collect else {}
         return Estimate(seen.planes + change, traces=traces)
 

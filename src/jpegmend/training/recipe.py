@@ -111,7 +111,7 @@ class Recipe(_Part):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's inner arithmetic, by autocast."""
     compile: bool = False
-    """Whether ``torch.compile`` is used where the run is on CUDA."""
+    """Whether ``torch.compile`` is used: on CUDA, and on a CPU where there is a C++ compiler."""
     checkpoint: bool = False
     """Whether the backward pass recomputes what would not fit in memory, where the network can."""
     accumulate: int = Field(default=1, gt=0)
