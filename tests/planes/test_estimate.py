@@ -68,6 +68,16 @@ def test_no_compression_is_seen_where_there_is_none() -> None:
         assert found.quality is None or found.confidence < 0.5
 
 
+def test_one_edge_on_nothing_does_not_overflow() -> None:
+    wave = np.cos((2 * np.arange(8) + 1) * np.pi / 16).astype(np.float32)
+    picture = np.full((320, 320), 0.5, np.float32)
+    for block in range(20):
+        size = 0.4 if block == 0 else 0.002 + 0.0003 * block
+        picture[160:168, 16 * block : 16 * block + 8] += size * wave
+        picture[80:88, 16 * block : 16 * block + 8] += size * wave[:, None]
+    assert 0 <= estimate(picture).confidence <= 1
+
+
 def test_small_pictures_say_nothing() -> None:
     assert estimate(np.zeros((23, 300), np.float32)).quality is None
     with pytest.raises(InvalidOption, match="one plane"):

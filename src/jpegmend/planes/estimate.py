@@ -171,7 +171,9 @@ def _without(sizes: Array, sigma: float) -> float:
     found = []
     for share in _FLAT:
         scale = max(float(descending[: max(1, round((1 - share) * len(sizes)))].mean()), sigma)
-        found.append(np.log(share * flat + (1 - share) * np.exp(-sizes / scale) / scale).sum())
+        density = share * flat + (1 - share) * np.exp(-sizes / scale) / scale
+        # A few bright dots on nothing: so far out in the tail that the density is no float.
+        found.append(np.log(np.maximum(density, np.finfo(float).tiny)).sum())
     return float(max(found))
 
 
