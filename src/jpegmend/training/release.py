@@ -20,6 +20,7 @@ from jpegmend.errors import JpegmendError, NotExportable, WeightsMissing
 from jpegmend.models import cards, files
 from jpegmend.models.contract import Spec
 from jpegmend.training import curve
+from jpegmend.training.reach import measured_halo
 from jpegmend.weights import Card, read_card
 from jpegmend.weights.catalogue import CARDS as CARDS
 
@@ -57,6 +58,7 @@ def release(run: Path, name: str, *, folder: Path = CARDS, facts: Facts | None =
     config = _config(spec, header["config"])
     folder.mkdir(parents=True, exist_ok=True)
     record = cards.describe(name, spec, config) | _story(name, header, log, facts)
+    record["halo"] = measured_halo(network, spec, config)
     record["files"] = _write_files(folder, name, network, spec, config, _header(header, record))
     record["released"] = True
     path = folder / f"{name}.json"

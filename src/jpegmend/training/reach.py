@@ -1,0 +1,94 @@
+"""How far a trained network really looks: often much less far than its layers could.
+
+A tile needs its context, and context is computed twice. What lies at the rim of a receptive field passes through so
+many small weights that the answer changes by less than a float32 can hold, so a card may ask for less of it.
+
+Shape letters: B batch, C planes, H W pixels.
+"""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+from math import lcm
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jpegmend.data.degradation import Degradation, degrade
+from jpegmend.models.contract import Observation, Spec
+from jpegmend.training.views import view
+
+TOLERANCE = 2e-7
+"""What context left out may change on the drawing, in 0..1: a float32's last digits. Photographs can be a hundred times
+worse (seen with mend-s), and tiles promise 1e-4."""
+_NEAR = 64
+"""Contexts up to this many pixels are taken as they are: little is won below."""
+_KINDS = (("gray", 3), ("gray", 40), ("420", 3), ("420", 12), ("420", 40))
+"""Files tried: strong compression makes networks look furthest, and some levels answer only to weak."""
+
+_LEAVES = 1500
+"""Discs in the picture tried."""
+
+
+def measured_halo(network: nn.Module, spec: Spec, config: Any) -> int:
+    """The least context in pixels, in eighths of the receptive field, that changes nothing by more than
+    :data:`TOLERANCE` on a drawing of discs of every size, compressed; the receptive field's own where that is small or tiles
+    are not exact.
+
+    ``network`` has its trained weights and is in evaluation mode.
+    """
+    halo = spec.halo(config)
+    if halo <= _NEAR or spec.tiling != "exact":
+        return halo
+    step = lcm(8, spec.multiple)
+    shares = sorted({-(-halo * eighth // 8 // step) * step for eighth in range(1, 8)})
+    needed = 0
+    for seen in _observations(spec, config, side=-(-(2 * halo + 4 * step) // step) * step):
+        needed = max(
+            needed, next((share for share in shares if _change(network, seen, share, step) <= TOLERANCE), halo)
+        )
+    return needed
+
+
+def _observations(spec: Spec, config: Any, side: int) -> list[Observation]:
+    """A square picture of every kind of file, as the network sees it."""
+    kind = spec.planes(config)
+    rng, clean = random.Random(0), _leaves(side)
+    found = []
+    for sampling, quality in _KINDS:
+        if kind == "y" and sampling != "gray":
+            continue
+        degradation = Degradation(qualities=((quality, quality, 1.0),), sampling={sampling: 1.0})  # type: ignore[dict-item]
+        seen, _, _ = view(kind, *degrade(clean, degradation, rng), 1.0)
+        found.append(seen)
+    return found
+
+
+def _leaves(side: int) -> Tensor:
+    """Discs of every size and colour, one over the other, ``[1, 3, side, side]`` uint8: flat places, edges, texture."""
+    generator = torch.Generator().manual_seed(0)
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    picture = torch.full((3, side, side), 127.0)
+    for _ in range(_LEAVES):
+        across, down, size, *colour = torch.rand(6, generator=generator).tolist()
+        # The areas of leaves in a photograph fall with the third power of their radius.
+        radius = side / 4 / (1 + 40 * size**0.5) * 2
+        inside = (y - down * side) ** 2 + (x - across * side) ** 2 < radius**2
+        picture[:, inside] = 255 * torch.tensor(colour)[:, None]
+    return picture[None].to(torch.uint8)
+
+
+@torch.inference_mode()
+def _change(network: nn.Module, seen: Observation, halo: int, step: int) -> float:
+    """What the answer changes by, at nine places, where only ``halo`` pixels around each are seen."""
+    planes, side = seen.planes, seen.planes.shape[-1]
+    whole, worst = network(seen).planes, 0.0
+    starts = [round((side - step) * place / step) * step for place in (0.35, 0.5, 0.65)]
+    for top, left in product(starts, starts):
+        rows, columns = (slice(max(0, start - halo), min(side, start + step + halo)) for start in (top, left))
+        part = network(seen._replace(planes=planes[..., rows, columns])).planes
+        inside = part[..., top - rows.start :, left - columns.start :][..., :step, :step]
+        worst = max(worst, float((whole[..., top : top + step, left : left + step] - inside).abs().max()))
+    return worst
