@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -28,13 +28,16 @@ Encoder = Literal["batched", "pillow"]
 class Degradation:
     """What may happen to a clean crop; shares are relative weights."""
 
-    qualities: Sequence[tuple[int, int, float]] = ((5, 60, 1.0),)
+    # It is a table of a recipe too, and there unknown keys are mistakes.
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    qualities: tuple[tuple[int, int, float], ...] = ((5, 60, 1.0),)
     """Ranges of libjpeg quality, first and last included, and the share of each."""
     sampling: Mapping[Sampling, float] = field(default_factory=lambda: {"gray": 1.0})
     """Share of each kind of file."""
     studio: float = 0.5
     """Share of the gray crops whose Y has the studio range, as in the papers' gray protocol."""
-    tables: Sequence[tuple[Sequence[int], Sequence[int]]] = ()
+    tables: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = ()
     """Luma and chroma tables of other encoders, 64 steps each, row-major."""
     custom: float = 0.0
     """Share that is compressed with one of those ``tables`` in place of libjpeg's."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from jpegmend.models.contract import Estimate, Observation
 from jpegmend.models.layers import convolution
 
 
@@ -160,3 +161,24 @@ class AttentionBlocks(nn.ModuleList):
             if collect:
                 masks.append(mask)
         return x, tuple(masks)
+
+
+class AttentionNetwork(nn.Module):
+    """``O = J + tail(blocks(head(J)))``, of which RNAN and CQR's M are two shapes."""
+
+    def __init__(self, channels: int, count: int, shape: BlockShape) -> None:
+        super().__init__()
+        self.checkpoint = False
+        """Whether training keeps only what passes between blocks and computes the rest again going back."""
+        self.head = convolution(channels, shape.width)
+        self.blocks = AttentionBlocks(count, shape)
+        self.tail = convolution(shape.width, channels)
+
+    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
+        """``seen.planes [B, C, H, W]`` in 0..1, any size; traces ``masks``, ``[B, width, H, W]`` a block."""
+        J = seen.planes
+        # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
+        with torch.autocast(J.device.type, enabled=False):
+            features = self.head(J)
+        features, masks = self.blocks(features, collect, self.checkpoint)
+        return Estimate(J + self.tail(features), traces={"masks": masks} if collect else {})

@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.attention import AttentionBlocks, BlockShape
-from jpegmend.models.contract import Estimate, Observation, Planes, Spec
-from jpegmend.models.layers import check_counts, convolution
+from jpegmend.models.attention import AttentionNetwork, BlockShape
+from jpegmend.models.contract import Planes, Spec
+from jpegmend.models.layers import check_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,14 +120,10 @@ class Config:
         check_counts(up_kernel=self.up_kernel - 1, dilations=min(self.dilations, default=0))
 
 
-class CQR(nn.Module):
+class CQR(AttentionNetwork):
     """The de-blocking network M (section 3.2, fig. 2)."""
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.config = config
-        self.checkpoint = False
-        """Whether training keeps only what passes between blocks and computes the rest again going back."""
         shape = BlockShape(
             width=config.width,
             head=config.head,
@@ -138,18 +133,7 @@ class CQR(nn.Module):
             up_kernel=config.up_kernel,
             dilations=config.dilations if config.dilated else (1,) * len(config.dilations),
         )
-        self.head = convolution(config.channels, config.width)
-        self.blocks = AttentionBlocks(config.blocks, shape)
-        self.tail = convolution(config.width, config.channels)
-
-    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
-        """``seen.planes [B, C, H, W]`` in 0..1, any size; traces ``masks``, ``[B, width, H, W]`` a block."""
-        x = seen.planes
-        # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
-        with torch.autocast(x.device.type, enabled=False):
-            features = self.head(x)
-        features, masks = self.blocks(features, collect, self.checkpoint)
-        return Estimate(x + self.tail(features), traces={"masks": masks} if collect else {})
+        super().__init__(config.channels, config.blocks, shape)
 
 
 def planes(config: Config) -> Planes:

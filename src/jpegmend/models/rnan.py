@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import nn
-
-from jpegmend.models.attention import AttentionBlocks, BlockShape
-from jpegmend.models.contract import Estimate, Observation, Planes, Spec
-from jpegmend.models.layers import check_counts, convolution
+from jpegmend.models.attention import AttentionNetwork, BlockShape
+from jpegmend.models.contract import Planes, Spec
+from jpegmend.models.layers import check_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +44,10 @@ class Config:
         check_counts(up_kernel=self.up_kernel - 1)
 
 
-class RNAN(nn.Module):
-    """``O = J + tail(blocks(head(J)))``."""
+class RNAN(AttentionNetwork):
+    """Residual blocks around every mask, one more convolution at the end of each block where the config says so."""
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.config = config
-        self.checkpoint = False
-        """Whether training keeps only what passes between blocks and computes the rest again going back."""
         shape = BlockShape(
             width=config.width,
             head=config.head,
@@ -64,18 +57,7 @@ class RNAN(nn.Module):
             up_kernel=config.up_kernel,
             closing=config.closing,
         )
-        self.head = convolution(config.channels, config.width)
-        self.blocks = AttentionBlocks(config.blocks, shape)
-        self.tail = convolution(config.width, config.channels)
-
-    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
-        """``seen.planes [B, C, H, W]`` in 0..1, any size; traces ``masks``, ``[B, width, H, W]`` a block."""
-        J = seen.planes
-        # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
-        with torch.autocast(J.device.type, enabled=False):
-            features = self.head(J)
-        features, masks = self.blocks(features, collect, self.checkpoint)
-        return Estimate(J + self.tail(features), traces={"masks": masks} if collect else {})
+        super().__init__(config.channels, config.blocks, shape)
 
 
 def planes(config: Config) -> Planes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from jpegmend.models import files
 from jpegmend.training import losses, validation
 from jpegmend.training.aids import AIDS, same_crops
 from jpegmend.training.checkpoint import State
+from jpegmend.training.meter import Meter
 from jpegmend.training.recipe import Phase, Recipe, Stage, build_config
 from jpegmend.training.reports import Reports
 from jpegmend.training.schedule import rate_at
@@ -162,12 +162,11 @@ def loss_of(
 ) -> Tensor:
     """The loss of one batch ``clean [B, 3, H, W]`` uint8, of whichever network ``part`` trains."""
     kind = models.find(recipe.network).planes(recipe.build_config())
-    degradation = recipe.degradation.build()
     autocast = torch.autocast(clean.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
     if isinstance(part, Stage):
         draw = same_crops(clean, kind, rng)
-        return AIDS[part.aid].loss(state.networks[part.aid], runner, draw, degradation, rng)
-    seen, truth, planes = view(kind, *degrade(clean, degradation, rng), recipe.chroma_weight)
+        return AIDS[part.aid].loss(state.networks[part.aid], runner, draw, recipe.degradation, rng)
+    seen, truth, planes = view(kind, *degrade(clean, recipe.degradation, rng), recipe.chroma_weight)
     seen = seen._replace(planes=seen.planes.contiguous(memory_format=_MEMORY_FORMAT))
     with autocast:
         estimate = runner(seen, collect=not losses.NEEDS_TRACES.isdisjoint(part.losses))
@@ -254,51 +253,3 @@ def keep(recipe: Recipe, place: Place, state: State, reports: Reports, team: Tea
             files.save_weights(place.folder / "best.safetensors", spec, config, state.average, about)
     state.save(place.folder / "checkpoint.pt")
     reports.save(line)
-
-
-class Meter:
-    """Mean loss, speed and time since the last save."""
-
-    def __init__(self) -> None:
-        self.count = self.pixels = 0
-        self.started = self.last = time.monotonic()
-        self.total: Tensor | None = None
-
-    def add(self, loss: Tensor, recipe: Recipe, share: float, team: Team) -> None:
-        """Count one step."""
-        part, _ = recipe.part_at(share)
-        self.total = loss if self.total is None else self.total + loss
-        self.count += 1
-        self.pixels += part.batch * part.crop**2 * recipe.accumulate * team.size
-
-    def clock(self, seconds: float) -> float:
-        """``seconds`` and what went by since the last call: saving and validating do not count as training."""
-        now = time.monotonic()
-        seconds, self.last = seconds + now - self.last, now
-        return seconds
-
-    def sound(self) -> bool:
-        """Whether every loss since the last save was a number."""
-        return self.total is None or bool(torch.isfinite(self.total))
-
-    def loss(self) -> float:
-        """Its mean."""
-        return float(self.total) / max(self.count, 1) if self.total is not None else 0.0
-
-    def age(self) -> float:
-        """Seconds since the last save."""
-        return time.monotonic() - self.started
-
-    def speed(self) -> float:
-        """Pixels of crops a second."""
-        return self.pixels / max(self.age(), 1e-9)
-
-    def left(self, recipe: Recipe, state: State) -> float:
-        """Seconds to the end of the budget, at this speed."""
-        if recipe.minutes is not None:
-            return 60 * recipe.minutes - state.seconds
-        return ((recipe.steps or 0) - state.step) * self.age() / max(self.count, 1)
-
-    def facts(self, share: float) -> dict[str, Any]:
-        """A line of the log."""
-        return {"loss": self.loss(), "share": share, "pixels_a_second": round(self.speed())}

@@ -34,10 +34,10 @@ _LEAVES = 1500
 
 def measured_halo(network: nn.Module, spec: Spec, config: Any) -> int:
     """The least context in pixels, in eighths of the receptive field, that changes nothing by more than
-    :data:`TOLERANCE` on a drawing of discs of every size, compressed; the receptive field's own where that is small or tiles
-    are not exact.
+    :data:`TOLERANCE` on a drawing of discs of every size, compressed.
 
-    ``network`` has its trained weights and is in evaluation mode.
+    The receptive field's own where that is small or tiles are not exact. ``network`` has its trained weights and is
+    in evaluation mode.
     """
     halo = spec.halo(config)
     if halo <= _NEAR or spec.tiling != "exact":

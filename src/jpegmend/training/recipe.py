@@ -10,8 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jpegmend import models
-from jpegmend.data.codec import Sampling
-from jpegmend.data.degradation import Degradation, Encoder
+from jpegmend.data.degradation import Degradation
 from jpegmend.errors import InvalidOption, InvalidRecipe, UnknownModel
 from jpegmend.training.aids import AIDS
 from jpegmend.training.losses import LOSSES
@@ -67,26 +66,6 @@ class Optimiser(_Part):
     """Share of the rate that is left at the end."""
 
 
-class DegradationPart(_Part):
-    """See :class:`jpegmend.data.degradation.Degradation`."""
-
-    qualities: list[tuple[int, int, float]] = [(5, 60, 1.0)]
-    sampling: dict[Sampling, float] = {"gray": 1.0}
-    studio: float = 0.5
-    tables: list[tuple[list[int], list[int]]] = []
-    custom: float = 0.0
-    double: float = 0.0
-    double_qualities: tuple[int, int] = (10, 90)
-    shifted: float = 0.5
-    social: float = 0.0
-    smaller: tuple[float, float] = (0.5, 0.9)
-    encoder: Encoder = "batched"
-
-    def build(self) -> Degradation:
-        """The checked value that :mod:`jpegmend.data` works with."""
-        return Degradation(**self.model_dump())
-
-
 class Recipe(_Part):
     """One run, whole."""
 
@@ -118,7 +97,7 @@ class Recipe(_Part):
     """Batches whose gradients make one step."""
     chroma_weight: float = Field(default=0.5, ge=0)
     """Weight of the chroma planes in the losses of colour networks, against 1 for luma."""
-    degradation: DegradationPart = DegradationPart()
+    degradation: Degradation = Degradation()
     optimiser: Optimiser = Optimiser()
     stages: list[Stage] = []
     """Run first, in order."""
@@ -229,6 +208,8 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
     """A recipe from plain values; raises :class:`~jpegmend.errors.InvalidRecipe`."""
     try:
         recipe = Recipe(**content)
+    except InvalidRecipe as error:
+        raise InvalidRecipe(f"{source}: degradation: {error}") from error
     except (ValidationError, TypeError) as error:
         details = error.errors() if isinstance(error, ValidationError) else [{"loc": (), "msg": str(error)}]
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in details)
@@ -237,7 +218,6 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
         for message in _contradictions(recipe):
             raise InvalidRecipe(message)
         recipe.build_config()
-        recipe.degradation.build()
         for stage in recipe.stages:
             build_config(AIDS[stage.aid].config, stage.config, stage.aid)
     except (UnknownModel, InvalidRecipe) as error:

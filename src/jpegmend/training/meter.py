@@ -1,0 +1,61 @@
+"""What a run counts between two saves: loss, speed, time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from jpegmend.training.checkpoint import State
+from jpegmend.training.recipe import Recipe
+from jpegmend.training.team import Team
+
+
+class Meter:
+    """Mean loss, speed and time since the last save."""
+
+    def __init__(self) -> None:
+        self.count = self.pixels = 0
+        self.started = self.last = time.monotonic()
+        self.total: Tensor | None = None
+
+    def add(self, loss: Tensor, recipe: Recipe, share: float, team: Team) -> None:
+        """Count one step."""
+        part, _ = recipe.part_at(share)
+        self.total = loss if self.total is None else self.total + loss
+        self.count += 1
+        self.pixels += part.batch * part.crop**2 * recipe.accumulate * team.size
+
+    def clock(self, seconds: float) -> float:
+        """``seconds`` and what went by since the last call: saving and validating do not count as training."""
+        now = time.monotonic()
+        seconds, self.last = seconds + now - self.last, now
+        return seconds
+
+    def sound(self) -> bool:
+        """Whether every loss since the last save was a number."""
+        return self.total is None or bool(torch.isfinite(self.total))
+
+    def loss(self) -> float:
+        """Its mean."""
+        return float(self.total) / max(self.count, 1) if self.total is not None else 0.0
+
+    def age(self) -> float:
+        """Seconds since the last save."""
+        return time.monotonic() - self.started
+
+    def speed(self) -> float:
+        """Pixels of crops a second."""
+        return self.pixels / max(self.age(), 1e-9)
+
+    def left(self, recipe: Recipe, state: State) -> float:
+        """Seconds to the end of the budget, at this speed."""
+        if recipe.minutes is not None:
+            return 60 * recipe.minutes - state.seconds
+        return ((recipe.steps or 0) - state.step) * self.age() / max(self.count, 1)
+
+    def facts(self, share: float) -> dict[str, Any]:
+        """A line of the log."""
+        return {"loss": self.loss(), "share": share, "pixels_a_second": round(self.speed())}
