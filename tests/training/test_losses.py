@@ -34,6 +34,12 @@ def test_pixel_losses(name, expected):
     assert float(found) == pytest.approx(2 * expected)
 
 
+def test_the_logarithm_of_the_error_counts_pictures_alike():
+    restored = torch.tensor([0.1, 0.01]).reshape(2, 1, 1, 1)
+    found = losses.total({"log_mse": 1.0}, answer(restored, torch.zeros(2, 1, 1, 1)))
+    assert float(found) == pytest.approx((math.log(0.01 + 3e-4) + math.log(1e-4 + 3e-4)) / 2)
+
+
 def test_planes_are_weighed():
     restored = torch.tensor([1.0, 0.5]).reshape(1, 2, 1, 1)
     found = losses.total({"mae": 1.0}, answer(restored, torch.zeros(1, 2, 1, 1), planes=(1.0, 3.0)))

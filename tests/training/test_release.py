@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from jpegmend import cli, models
-from jpegmend.errors import NotExportable, WeightsMissing
+from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
 from jpegmend.models import files
 from jpegmend.models.contract import Observation
 from jpegmend.runtimes import open_runtime
@@ -43,6 +43,7 @@ def folder(run, tmp_path_factory):
     """What the command made of it."""
     made = tmp_path_factory.mktemp("cards")
     words = ["release", str(run), "--name", "mine", "--out", str(made), "--data", "waves (CC0)", "--notes", "a test"]
+    words += ["--caution", "60:1", "80:0"]
     assert cli.run(words) == 0
     return made
 
@@ -52,6 +53,7 @@ def test_the_card_says_all_that_is_known(run, folder):
     assert card.released and card.name == "mine" and card.network == "arcnn"
     assert (card.data, card.notes, card.recipe) == (("waves (CC0)",), "a test", "recipes/tiny.toml")
     assert card.trained["steps"] == 3
+    assert card.caution == ((60, 1), (80, 0))
     assert card.parameters == 4 * 9 + 4 + 4 * 9 + 1
     assert card.multiply_adds == 72
     assert {row["quality"] for row in card.scores} == {10, 40, 90}
@@ -121,3 +123,9 @@ def _plain(header):
 def test_no_run_is_said(tmp_path):
     with pytest.raises(WeightsMissing, match="jpegmend train"):
         release.release(tmp_path, "x", folder=tmp_path)
+
+
+@pytest.mark.parametrize("points", [["90"], ["a:1"], ["90:1:2"]])
+def test_caution_that_is_no_pair_is_refused(points):
+    with pytest.raises(InvalidOption, match="QUALITY:SHARE"):
+        release.read_caution(points)

@@ -10,7 +10,7 @@ import typer
 
 from jpegmend.errors import MissingExtra
 
-LISTS = ("--data",)
+LISTS = ("--data", "--caution")
 """Options that take several values."""
 
 
@@ -24,6 +24,9 @@ def command(
     licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
     machine: Annotated[str | None, typer.Option(help="Where it was trained; this machine if not given.")] = None,
     scores: Annotated[Path | None, typer.Option(help="A JSON list of scores for the card.")] = None,
+    caution: Annotated[
+        list[str] | None, typer.Option(help="QUALITY:SHARE of the strength, where good pictures lose; several.")
+    ] = None,
     notes: Annotated[str, typer.Option(help="What a reader of the card should know.")] = "",
 ) -> int:
     """Write the averaged weights in half precision, as ONNX where possible, with a card, and draw the curve."""
@@ -36,6 +39,7 @@ def command(
         licence=licence,
         machine=machine,
         notes=notes,
+        caution=release.read_caution(caution or ()),
         scores=release.read_scores(scores) if scores else (),
     )
     card = release.release(run, name, folder=out or release.CARDS, facts=facts)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.errors import InvalidOption, MissingData
-from jpegmend.evaluation import markdown, speed, tables
+from jpegmend.evaluation import distance, markdown, speed, tables
 from jpegmend.evaluation.results import Result
 
 RESULTS = Path("docs/results")
@@ -56,7 +56,10 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> dict[str, Maker]:
-    """What each block is filled with: by protocol (also ``quality`` for papers-gray), by benchmark (``speed`` ...)."""
+    """What each block is filled with: by protocol, by benchmark (``speed`` ...).
+
+    ``papers-gray`` fills ``quality`` and ``distance`` too, ``rgb-420`` fills ``colour``.
+    """
     found: dict[str, Maker] = {}
     by_protocol: dict[str, list[Result]] = {}
     for result in stored:
@@ -68,6 +71,7 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
         found[f"{name}-scores"] = lambda group=group: markdown.scores_table(group)  # type: ignore[misc]
     if "papers-gray" in found:
         found["quality"] = lambda: scores(by_protocol["papers-gray"])
+        found["distance"] = lambda: distance.table(stored)
     if "rgb-420" in found:
         found["colour"] = found["rgb-420"]
     for benchmark in measured:

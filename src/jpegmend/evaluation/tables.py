@@ -38,6 +38,10 @@ DEFAULTS = ("full", "ours", "with dilation", "(default)", "MAE loss", "iteration
 """Variants that are the paper's own network, so that the weights are those without a variant."""
 
 
+RELEASED_AS: Mapping[tuple[str, str], str] = {("DCSC", "iterations 40, filters 32"): "dcsc-32"}
+"""Variants of a method whose weights have a shorter name of their own."""
+
+
 @dataclass(frozen=True)
 class Table:
     """One table of a paper."""
@@ -149,6 +153,8 @@ def model_of(row: Published) -> str | None:
     name = METHODS.get(row.method)
     if name is None or name == "jpeg":
         return name
+    if (row.method, row.variant) in RELEASED_AS:
+        return RELEASED_AS[row.method, row.variant]
     if row.channel == "RGB":
         name += "-rgb"
     if not row.variant or any(row.variant.endswith(default) for default in DEFAULTS):

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from jpegmend import models
-from jpegmend.errors import JpegmendError, NotExportable, WeightsMissing
+from jpegmend.errors import InvalidOption, JpegmendError, NotExportable, WeightsMissing
 from jpegmend.models import cards, files
 from jpegmend.models.contract import Spec
 from jpegmend.training import curve
@@ -37,6 +37,8 @@ class Facts:
     licence: str = "Apache-2.0"
     machine: str | None = None
     notes: str = ""
+    caution: Sequence[tuple[float, float]] = ()
+    """Quality and share of the strength, where validation showed that the network changes good pictures too much."""
     scores: Sequence[dict[str, Any]] = ()
     """Measured by ``jpegmend evaluate``; without them the run's own validation."""
 
@@ -100,6 +102,7 @@ def _story(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: 
         "trained": trained,
         "scores": list(facts.scores) or validation_scores(log),
         "notes": facts.notes,
+        "caution": [list(point) for point in facts.caution],
     }
 
 
@@ -171,6 +174,19 @@ def describe_machine() -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_caution(points: Sequence[str]) -> list[tuple[float, float]]:
+    """Points of a card's caution from words such as ``90:1 95:0.5``.
+
+    >>> read_caution(["90:1", "95:0.5"])
+    [(90.0, 1.0), (95.0, 0.5)]
+    """
+    try:
+        pairs = [point.split(":") for point in points]
+        return [(float(quality), float(share)) for quality, share in pairs]
+    except ValueError as error:
+        raise InvalidOption(f"--caution {' '.join(points)}: give QUALITY:SHARE, such as 90:1 95:0.5") from error
 
 
 def read_scores(path: Path) -> list[dict[str, Any]]:
