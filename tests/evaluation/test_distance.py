@@ -3,7 +3,8 @@
 from tests.evaluation.test_tables import mean, result
 
 from jpegmend import weights
-from jpegmend.evaluation import distance, tables
+from jpegmend.evaluation import distance
+from jpegmend.evaluation.names import model_of
 
 
 def lines_of(text, name):
@@ -35,5 +36,5 @@ def test_every_reference_is_printed_and_every_network_has_one():
 
 
 def test_the_small_dcsc_is_a_row_of_table_4():
-    models = {tables.model_of(row) for row in distance.published.select("dcsc", ("4",))}
+    models = {model_of(row) for row in distance.published.select("dcsc", ("4",))}
     assert {"dcsc-32", "dcsc", "dcsc-iterations-60-filters-32"} <= models

@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jpegmend import weights
 from jpegmend.errors import InvalidOption
 from jpegmend.evaluation import published
+from jpegmend.evaluation.names import model_of
 from jpegmend.evaluation.protocols import Protocol, parse_case
 from jpegmend.evaluation.protocols import find as find_protocol
 from jpegmend.evaluation.published import SETS, UNOBTAINABLE, Published
 from jpegmend.evaluation.results import Mean, Result, merge
-
-METHODS: Mapping[str, str] = {
-    "JPEG": "jpeg",
-    "Inputs": "jpeg",
-    "ARCNN": "arcnn",
-    "AR-CNN": "arcnn",
-    "DnCNN": "dncnn",
-    "DnCNN-3": "dncnn",
-    "DCSC": "dcsc",
-    "DCSC-128": "dcsc-128",
-    "CQR": "cqr",
-    "EDSR": "edsr",
-    "QCN": "qcn",
-    "QGCN": "qgcn",
-    "RNAN": "rnan",
-    "MDU": "mdu",
-    "Dual": "dual",
-}
-"""Printed methods that this package has, and the names their weights are released under."""
-
-DEFAULTS = ("full", "ours", "with dilation", "(default)", "MAE loss", "iterations 40, filters 64", "ResNet depth 10")
-"""Variants that are the paper's own network, so that the weights are those without a variant."""
-
-
-RELEASED_AS: Mapping[tuple[str, str], str] = {("DCSC", "iterations 40, filters 32"): "dcsc-32"}
-"""Variants of a method whose weights have a shorter name of their own."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +81,22 @@ FIGURES: Mapping[str, Figure] = {
     "qgcn:fig6": Figure(
         "QGCN, fig. 6: gain against quality, one model for all and models for one quality",
         "qgcn",
-        ("edsr-q10", "edsr-q20", "edsr-q30", "edsr-q40", "edsr-q50", "edsr-10-50", "qgcn"),
+        (
+            "qgcn-edsr-at-10",
+            "qgcn-edsr-at-20",
+            "qgcn-edsr-at-30",
+            "qgcn-edsr-at-40",
+            "qgcn-edsr-at-50",
+            "qgcn-edsr-10-50",
+            "qgcn",
+        ),
         "qgcn-rgb",
         "quality",
     ),
     "qgcn:fig8": Figure(
         "QGCN, fig. 8: gain against quality by residual blocks",
         "qgcn",
-        ("qgcn-8", "qgcn-16", "qgcn", "qgcn-64"),
+        ("qgcn-qgcn-blocks-8", "qgcn-qgcn-blocks-16", "qgcn", "qgcn-qgcn-blocks-64"),
         "qgcn-rgb",
         "quality",
     ),
@@ -122,7 +104,7 @@ FIGURES: Mapping[str, Figure] = {
     "qgcn:fig10": Figure(
         "QGCN, fig. 10: size of training patches",
         "qgcn",
-        ("edsr-patch-64", "edsr", "qgcn-patch-64", "qgcn"),
+        ("qgcn-edsr-patch-64", "edsr", "qgcn-qgcn-patch-64", "qgcn"),
         "qgcn-rgb",
         "quality",
     ),
@@ -142,26 +124,6 @@ FIGURES: Mapping[str, Figure] = {
     ),
 }
 """Every figure with curves, by the name the command takes."""
-
-
-def model_of(row: Published) -> str | None:
-    """The name under which weights for a printed row are, or would be, released; None for methods not built here.
-
-    >>> model_of(next(row for row in published.rows() if row.variant == "ResNet depth 4"))
-    'mdu-resnet-depth-4'
-    """
-    name = METHODS.get(row.method)
-    if name is None or name == "jpeg":
-        return name
-    if (row.method, row.variant) in RELEASED_AS:
-        return RELEASED_AS[row.method, row.variant]
-    if row.channel == "RGB":
-        name += "-rgb"
-    if not row.variant or any(row.variant.endswith(default) for default in DEFAULTS):
-        return name
-    if row.variant in ("ResNet", "MAE"):
-        return name
-    return f"{name}-{re.sub(r'[^a-z0-9]+', '-', row.variant.lower()).strip('-')}"
 
 
 @dataclass(frozen=True)
