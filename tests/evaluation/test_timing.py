@@ -1,5 +1,9 @@
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,3 +86,12 @@ def test_sizes():
     for wrong in ("", "0", "axb", "1x2x3", "-5"):
         with pytest.raises(InvalidOption, match="size"):
             timing.parse_size(wrong)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells")
+def test_the_memory_of_what_a_process_started_is_counted():
+    tree = footprint.Tree()
+    tree.start()
+    grow = "import time; held = bytearray(80_000_000); time.sleep(1)"
+    subprocess.run([sys.executable, "-c", grow], check=True)
+    assert tree.stop() > footprint._proportional(os.getpid()) + 70e6
