@@ -1,13 +1,9 @@
 """Files that are written, read back by Pillow and tifffile."""
 
-import errno
 import io
-import os
-import stat
 import struct
 import subprocess
 import sys
-import threading
 import zlib
 from pathlib import Path
 
@@ -341,114 +337,3 @@ class TestRefusals:
     def test_a_format_names_a_file_without_suffix(self, tmp_path):
         output.write(some_pixels((4, 4)), NOTHING, str(tmp_path / "bare"), format="webp")
         assert open_picture(tmp_path / "bare").format == "WEBP"
-
-
-class TestPlace:
-    def test_nothing_is_overwritten_unasked(self, tmp_path):
-        path = tmp_path / "a.png"
-        path.write_bytes(b"mine")
-        with pytest.raises(OutputError, match="exists"):
-            output.write(some_pixels((4, 4)), NOTHING, path)
-        assert path.read_bytes() == b"mine"
-        assert list(tmp_path.iterdir()) == [path]
-
-    def test_overwrite_replaces(self, tmp_path):
-        path = tmp_path / "a.png"
-        path.write_bytes(b"mine")
-        output.write(some_pixels((4, 4)), NOTHING, path, overwrite=True)
-        assert open_picture(path).size == (4, 4)
-        assert list(tmp_path.iterdir()) == [path]
-
-    @pytest.mark.parametrize("target", ["photo.jpg", "nowhere"])
-    def test_a_link_is_replaced_and_never_followed(self, target, tmp_path):
-        photo, link = tmp_path / "photo.jpg", tmp_path / "a.png"
-        photo.write_bytes(b"mine")
-        link.symlink_to(target)
-        with pytest.raises(OutputError, match="exists"):
-            output.write(some_pixels((4, 4)), NOTHING, link)
-        output.write(some_pixels((4, 4)), NOTHING, link, overwrite=True)
-        assert photo.read_bytes() == b"mine"
-        assert not link.is_symlink()
-        assert sorted(tmp_path.iterdir()) == [link, photo]
-
-    @pytest.mark.parametrize("linkless", [False, True])
-    def test_a_file_that_appears_meanwhile_is_safe(self, linkless, tmp_path, monkeypatch):
-        path, write = tmp_path / "a.png", png.write
-
-        def write_and_lose_the_race(*arguments):
-            write(*arguments)
-            path.write_bytes(b"mine")
-
-        monkeypatch.setattr(png, "write", write_and_lose_the_race)
-        if linkless:
-            monkeypatch.setattr(os, "link", refuse_links)
-        with pytest.raises(OutputError, match="meanwhile"):
-            output.write(some_pixels((4, 4)), NOTHING, path)
-        assert path.read_bytes() == b"mine"
-        assert list(tmp_path.iterdir()) == [path]
-
-    def test_file_systems_without_links(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(os, "link", refuse_links)
-        output.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
-        assert open_picture(tmp_path / "a.png").size == (4, 4)
-        assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
-
-    @pytest.mark.parametrize(
-        ("raised", "seen"),
-        [(OSError(errno.ENOSPC, "No space left on device"), OutputError), (KeyboardInterrupt(), KeyboardInterrupt)],
-    )
-    @pytest.mark.parametrize("before", [None, b"mine"])
-    def test_a_failure_leaves_what_was_there(self, raised, seen, before, tmp_path, monkeypatch):
-        path = tmp_path / "a.png"
-        if before:
-            path.write_bytes(before)
-
-        def fail(stream, *_):
-            stream.write(b"half a pic")
-            raise raised
-
-        monkeypatch.setattr(png, "write", fail)
-        with pytest.raises(seen):
-            output.write(some_pixels((4, 4)), NOTHING, path, overwrite=True)
-        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == ({"a.png": before} if before else {})
-
-    def test_missing_folder_and_folder(self, tmp_path):
-        with pytest.raises(OutputError, match="does not exist"):
-            output.write(some_pixels((4, 4)), NOTHING, tmp_path / "no" / "a.png")
-        with pytest.raises(OutputError, match="folder"):
-            output.write(some_pixels((4, 4)), NOTHING, tmp_path, format="png", overwrite=True)
-
-    def test_permissions_are_those_of_new_files(self, tmp_path):
-        old = os.umask(0o027)
-        try:
-            output.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
-        finally:
-            os.umask(old)
-        assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == 0o640
-
-    @pytest.mark.parametrize("name", ["png", "tiff", "webp", "jpeg"])
-    def test_pipes(self, name, carried):
-        reading, writing = os.pipe()
-        got: list[bytes] = []
-        with open(reading, "rb") as source:
-            reader = threading.Thread(target=lambda: got.append(source.read()))
-            reader.start()
-            with open(writing, "wb") as target:
-                output.write(some_pixels((100, 300, 3)), carried, target, format=name)
-            reader.join(30)
-        assert Image.open(io.BytesIO(got[0])).size == (300, 100)
-
-    def test_devices_are_written_to_not_replaced(self, tmp_path):
-        fifo = tmp_path / "a.png"
-        os.mkfifo(fifo)
-        got: list[bytes] = []
-        reader = threading.Thread(target=lambda: got.append(fifo.read_bytes()))
-        reader.start()
-        output.write(some_pixels((4, 4)), NOTHING, fifo)
-        reader.join(30)
-        assert Image.open(io.BytesIO(got[0])).size == (4, 4)
-        assert stat.S_ISFIFO(fifo.stat().st_mode)
-
-
-def refuse_links(*_):
-    raise OSError(errno.EPERM, "Operation not permitted")

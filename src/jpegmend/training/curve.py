@@ -21,7 +21,9 @@ def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
     left, right = figure.subplots(1, 2)
     losses = [(line["minutes"], line["loss"]) for line in log if "loss" in line]
     left.plot(*zip(*losses, strict=True) if losses else ([], []))
-    left.set(xlabel="minutes of training", ylabel="loss", yscale="log" if losses else "linear", title=title)
+    # The logarithm of an error is a loss too, and may be negative.
+    positive = bool(losses) and min(loss for _, loss in losses) > 0
+    left.set(xlabel="minutes of training", ylabel="loss", yscale="log" if positive else "linear", title=title)
     for name in sorted({key for line in log for key in line if key.startswith("gain_")}, key=_quality):
         points = [(line["minutes"], line[name]) for line in log if name in line]
         right.plot(*zip(*points, strict=True), label=f"quality {_quality(name)}")
