@@ -191,3 +191,15 @@ def test_without_a_compiler_a_run_goes_on_and_says_so(pictures, tmp_path, monkey
     with pytest.warns(UserWarning, match=r"no C\+\+ compiler"):
         state = loop.train(tiny(compile=True), place(tmp_path, pictures))
     assert state.step == 8
+
+
+def test_tensorboard_reads_what_a_run_wrote(pictures, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    loop.train(tiny(), place(tmp_path, pictures, validation=[pictures]))
+    events = accumulator.EventAccumulator(str(tmp_path))
+    events.Reload()
+    line = log_of(tmp_path)[-1]
+    for name in ("loss", "gain_10", "psnr_90"):
+        (event,) = events.Scalars(name)
+        assert event.step == 8
+        assert event.value == pytest.approx(line[name], rel=1e-6)
