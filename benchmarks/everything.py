@@ -1,6 +1,7 @@
 """Every table and figure of the documentation, made anew by one command. Hours on two cores; ``--only`` picks parts.
 
-    python benchmarks/everything.py --data SETS --model mend-s [--only gray colour speed ...]
+    python benchmarks/everything.py --data SETS --model mend-s [--only gray colour speed ...] [--sets LIVE1 ...]
+    python benchmarks/everything.py --data SETS --model dcsc-32 --only gray --sets Classic5 LIVE1 --suffix dcsc-32
 
 ``SETS`` is a folder with Classic5, LIVE1 and bsds500/{val,test} in its two upper levels. Unfinished evaluations go
 on where they stopped. Results go to ``docs/results``, from there into README and docs.
@@ -14,7 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jpegmend.evaluation import cases, documents, plots
@@ -54,6 +55,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets")
     parser.add_argument("--model", nargs="+", default=["mend-s"])
     parser.add_argument("--only", nargs="+", choices=[*EVALUATIONS, *SCRIPTS], default=[*EVALUATIONS, *SCRIPTS])
+    parser.add_argument("--sets", nargs="+", choices=ALL, default=list(ALL), help="leave the others out")
+    parser.add_argument("--suffix", help="goes into the names of the results, beside those of other models")
     parser.add_argument("--work", type=Path, default=Path("results"), help="where unfinished results are kept")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
@@ -62,22 +65,26 @@ def main() -> None:
     for name in options.only:
         print(name, flush=True)
         if name in EVALUATIONS:
-            measure(name, [*options.model, "jpeg"], options.work / name, options.workers)
+            sets = tuple(each for each in EVALUATIONS[name].sets if each in options.sets)
+            stem = "-".join(filter(None, (name, options.suffix)))
+            measure(replace(EVALUATIONS[name], sets=sets), [*options.model, "jpeg"], stem, options)
         else:
             run_script(name, options.model)
     for path in documents.write(Path.cwd()):
         print(f"wrote {path}")
 
 
-def measure(name: str, models: list[str], out: Path, workers: int) -> None:
-    """One evaluation, stored with its plot."""
-    part = EVALUATIONS[name]
+def measure(part: Part, models: list[str], stem: str, options: argparse.Namespace) -> None:
+    """One evaluation, stored as ``stem`` with its plot; nothing where no set is left."""
+    if not part.sets:
+        return
+    out = options.work / stem
     folders = [cases.find_set(each) for each in part.sets]
     qualities = [parse_case(text) for text in part.qualities] or None
-    result = evaluate(models, folders, find(part.protocol), out, qualities=qualities, workers=workers)
-    shutil.copy(out / "result.json", STORED / f"{name}.json")
+    result = evaluate(models, folders, find(part.protocol), out, qualities=qualities, workers=options.workers)
+    shutil.copy(out / "result.json", STORED / f"{stem}.json")
     if any(mean.model != "jpeg" for mean in result.means):
-        (STORED / f"{name}.svg").write_text(plots.gain_by_quality(result), "utf-8")
+        (STORED / f"{stem}.svg").write_text(plots.gain_by_quality(result), "utf-8")
 
 
 def run_script(name: str, models: list[str]) -> None:
