@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from jpegmend import cli, models
-from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
+from jpegmend.errors import InvalidOption, JpegmendError, NotExportable, WeightsMissing
 from jpegmend.models import files
 from jpegmend.models.contract import Observation
 from jpegmend.runtimes import open_runtime
@@ -129,3 +129,28 @@ def test_no_run_is_said(tmp_path):
 def test_caution_that_is_no_pair_is_refused(points):
     with pytest.raises(InvalidOption, match="QUALITY:SHARE"):
         release.read_caution(points)
+
+
+def test_scores_come_from_an_evaluation_and_leave_the_weights_alone(run, folder, tmp_path, without_export):
+    means = [
+        {"model": model, "consistent": on, "data_set": "LIVE1", "quality": "10", "scores": {"psnr": 29.126}}
+        for model, on in [("jpeg", False), ("mine", False), ("mine", True)]
+    ]
+    result = tmp_path / "result.json"
+    result.write_text(json.dumps({"protocol": {"name": "papers-gray"}, "means": means}))
+    scores = release.read_scores(result, "mine")
+    expected = {"protocol": "papers-gray, projection off", "data_set": "LIVE1", "quality": 10, "psnr_db": 29.13}
+    assert scores == [expected]
+    facts = release.Facts(data=["waves (CC0)"], notes="a test", scores=scores)
+    card = release.release(run, "mine", folder=tmp_path, facts=facts)
+    assert card.scores == (expected,)
+    # The weights are the same file, whatever was measured with them.
+    assert card.files["safetensors"] == read_card(folder / "mine.json").files["safetensors"]
+
+
+@pytest.mark.parametrize("content", ["no JSON", "3", "[3]"])
+def test_scores_that_are_none_are_refused(content, tmp_path):
+    path = tmp_path / "scores.json"
+    path.write_text(content)
+    with pytest.raises(JpegmendError, match="list of objects"):
+        release.read_scores(path, "mine")

@@ -23,7 +23,9 @@ def command(
     data: Annotated[list[str] | None, typer.Option(help="What it was trained on, with licences; several.")] = None,
     licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
     machine: Annotated[str | None, typer.Option(help="Where it was trained; this machine if not given.")] = None,
-    scores: Annotated[Path | None, typer.Option(help="A JSON list of scores for the card.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="The result.json of an evaluation, or a JSON list, for the card.")
+    ] = None,
     caution: Annotated[
         list[str] | None, typer.Option(help="QUALITY:SHARE of the strength, where good pictures lose; several.")
     ] = None,
@@ -40,7 +42,7 @@ def command(
         machine=machine,
         notes=notes,
         caution=release.read_caution(caution or ()),
-        scores=release.read_scores(scores) if scores else (),
+        scores=release.read_scores(scores, name) if scores else (),
     )
     card = release.release(run, name, folder=out or release.CARDS, facts=facts)
     for form, entry in card.files.items():

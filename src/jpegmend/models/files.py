@@ -45,8 +45,20 @@ def save_weights(path: Path, spec: Spec, config: Any, tensors: Mapping[str, Tens
         for name, tensor in tensors.items()
     }
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(save(halved, header))
+    partial.write_bytes(_in_order(save(halved, header)))
     partial.replace(path)
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors file with its header sorted: the library's order changes from one run to the next, and
+    with it the checksum by which weights are known.
+    """
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def load_weights(path: Path) -> tuple[nn.Module, dict[str, Any]]:

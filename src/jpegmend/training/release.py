@@ -78,7 +78,8 @@ def _config(spec: Spec, plain: dict[str, Any]) -> Any:
 def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     """What the weights file says of itself: the recipe word for word, and what the card says of the rest."""
     kept = {key: run[key] for key in ("recipe", "steps", "seconds") if key in run}
-    return kept | {key: record[key] for key in ("data", "licence", "trained", "scores")}
+    # No scores: they are measured with these weights, and would change the checksum that results go by.
+    return kept | {key: record[key] for key in ("data", "licence", "trained")}
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -189,12 +190,25 @@ def read_caution(points: Sequence[str]) -> list[tuple[float, float]]:
         raise InvalidOption(f"--caution {' '.join(points)}: give QUALITY:SHARE, such as 90:1 95:0.5") from error
 
 
-def read_scores(path: Path) -> list[dict[str, Any]]:
-    """Scores from a JSON file that holds a list of objects."""
+def read_scores(path: Path, name: str) -> list[dict[str, Any]]:
+    """A card's scores: a JSON list of objects, or from the ``result.json`` of an evaluation what the weights called
+    ``name`` reached by themselves, with the projection off.
+    """
     try:
         rows = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise JpegmendError(f"{path}: {error}; give a JSON list of objects") from error
+        raise JpegmendError(f"{path}: {error}; give a JSON list of objects, or the result of an evaluation") from error
+    if isinstance(rows, dict) and "means" in rows:
+        rows = [
+            {
+                "protocol": f"{rows['protocol']['name']}, projection off",
+                "data_set": mean["data_set"],
+                "quality": int(mean["quality"]) if mean["quality"].isdigit() else mean["quality"],
+                "psnr_db": round(mean["scores"]["psnr"], 2),
+            }
+            for mean in rows["means"]
+            if mean["model"] == name and not mean["consistent"]
+        ]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise JpegmendError(f"{path}: a {type(rows).__name__}; give a JSON list of objects")
     return rows
