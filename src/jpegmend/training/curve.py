@@ -7,6 +7,11 @@ from typing import Any
 
 from jpegmend.errors import MissingExtra
 
+_JUMP = 4.0
+"""How much larger or smaller a loss must get between two saves for it to be another loss."""
+_MOST = 3
+"""Panels of losses; earlier ones are left out."""
+
 
 def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
     """Write a PNG from the lines of a run's log; a run that was never validated has only its loss.
@@ -17,13 +22,14 @@ def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("the training curve needs matplotlib; pip install 'jpegmend[training]'") from error
-    figure = Figure(figsize=(8, 3.2), dpi=120, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    losses = [(line["minutes"], line["loss"]) for line in log if "loss" in line]
-    left.plot(*zip(*losses, strict=True) if losses else ([], []))
-    # The logarithm of an error is a loss too, and may be negative.
-    positive = bool(losses) and min(loss for _, loss in losses) > 0
-    left.set(xlabel="minutes of training", ylabel="loss", yscale="log" if positive else "linear", title=title)
+    parts = stretches(log)[-_MOST:]
+    figure = Figure(figsize=(4 + 3.2 * max(len(parts), 1), 3.2), dpi=120, layout="constrained")
+    *losses, right = figure.subplots(1, max(len(parts), 1) + 1)
+    for panel, part in zip(losses, parts, strict=False):
+        panel.plot(*zip(*part, strict=True))
+    for panel in losses:
+        panel.set(xlabel="minutes of training", ylabel="loss")
+    figure.suptitle(title)
     for name in sorted({key for line in log for key in line if key.startswith("gain_")}, key=_quality):
         points = [(line["minutes"], line[name]) for line in log if name in line]
         right.plot(*zip(*points, strict=True), label=f"quality {_quality(name)}")
@@ -32,6 +38,24 @@ def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
     if right.get_legend_handles_labels()[0]:
         right.legend()
     figure.savefig(path)
+
+
+def stretches(log: list[dict[str, Any]]) -> list[list[tuple[float, float]]]:
+    """Minutes and loss, cut where a run went over to a loss of another size: such cannot share an axis.
+
+    >>> stretches([{"minutes": 1, "loss": 0.011}, {"minutes": 2, "loss": 0.01}, {"minutes": 3, "loss": -0.2}])
+    [[(1, 0.011), (2, 0.01)], [(3, -0.2)]]
+    """
+    found: list[list[tuple[float, float]]] = []
+    for line in log:
+        if "loss" not in line:
+            continue
+        before = found[-1][-1][1] if found else 0.0
+        ratio = line["loss"] / before if before else 0.0
+        if not 1 / _JUMP < ratio < _JUMP:
+            found.append([])
+        found[-1].append((line["minutes"], line["loss"]))
+    return found
 
 
 def _quality(name: str) -> int:
