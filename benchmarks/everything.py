@@ -1,6 +1,6 @@
 """Every table and figure of the documentation, made anew by one command. Hours on two cores; ``--only`` picks parts.
 
-    python benchmarks/everything.py --data SETS --model mend-s [--only gray colour speed ...] [--sets LIVE1 ...]
+    python benchmarks/everything.py --data SETS --model mend-s [--only gray colour speed ...]
     python benchmarks/everything.py --data SETS --model dcsc-32 --only gray --sets Classic5 LIVE1 --suffix dcsc-32
 
 ``SETS`` is a folder with Classic5, LIVE1 and bsds500/{val,test} in its two upper levels. Unfinished evaluations go
@@ -60,16 +60,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("results"), help="where unfinished results are kept")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
+    if not options.suffix and set(options.sets) < set(ALL):
+        parser.error("--sets leaves some out, and would replace the results of all; give a --suffix for the names")
     os.environ[cases.ROOT] = str(options.data)
     STORED.mkdir(parents=True, exist_ok=True)
     for name in options.only:
         print(name, flush=True)
+        stem = "-".join(filter(None, (name, options.suffix)))
         if name in EVALUATIONS:
             sets = tuple(each for each in EVALUATIONS[name].sets if each in options.sets)
-            stem = "-".join(filter(None, (name, options.suffix)))
             measure(replace(EVALUATIONS[name], sets=sets), [*options.model, "jpeg"], stem, options)
         else:
-            run_script(name, options.model)
+            run_script(name, stem, options.model)
     for path in documents.write(Path.cwd()):
         print(f"wrote {path}")
 
@@ -87,10 +89,10 @@ def measure(part: Part, models: list[str], stem: str, options: argparse.Namespac
         (STORED / f"{stem}.svg").write_text(plots.gain_by_quality(result), "utf-8")
 
 
-def run_script(name: str, models: list[str]) -> None:
-    """One of the other benchmarks, in a process of its own so that memory and threads are its own."""
+def run_script(name: str, stem: str, models: list[str]) -> None:
+    """One of the other benchmarks, stored as ``stem``; a process of its own has memory and threads of its own."""
     script = Path(__file__).with_name(f"{name.removesuffix('-shift')}.py")
-    words = ["--out", str(STORED / f"{name}.json"), "--model", *(models[:1] if name == "contrast" else models)]
+    words = ["--out", str(STORED / f"{stem}.json"), "--model", *(models[:1] if name == "contrast" else models)]
     if name == "contrast":
         words += ["--data", str(cases.pictures(cases.find_set("LIVE1"))[0])]
     subprocess.run([sys.executable, str(script), *words], check=True)

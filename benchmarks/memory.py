@@ -34,7 +34,7 @@ def main() -> None:
             path.write_bytes(timing.synthetic_jpeg(*SIZES[name]))
             for model in options.model:
                 words = json.dumps({"model": model, "threads": options.threads})
-                found = footprint.measure("restore", str(path), words)
+                found = footprint.measure("restore", str(path), words, tree=True)
                 lines.append({"what": model, "megapixels": math.prod(SIZES[name]) / 1e6, "bar_mb": BARS[name], **found})
     found = {"memory": lines, "environment": environment(threads=options.threads)}
     print(speed.memory(found))

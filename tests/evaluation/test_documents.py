@@ -2,10 +2,12 @@ import json
 
 import numpy as np
 import pytest
+from tests.evaluation.test_tables import mean, result
 
 from jpegmend.errors import InvalidOption, MissingData
 from jpegmend.evaluation import documents
 from jpegmend.evaluation.protocols import find
+from jpegmend.evaluation.results import card_scores
 from jpegmend.evaluation.run import evaluate
 
 BENCHMARK = {
@@ -69,6 +71,15 @@ def test_missing_or_broken_results_are_named(tmp_path):
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(MissingData, match="broken.json"):
         documents.results([tmp_path])
+
+
+def test_a_card_takes_its_scores_from_a_result(tmp_path):
+    path = tmp_path / "r.json"
+    result(mean(), mean("mend-s", psnr=29.126), mean("mend-s", psnr=29.5, consistent=True)).save(path)
+    expected = {"protocol": "papers-gray, projection off", "data_set": "Classic5", "quality": 10, "psnr_db": 29.13}
+    assert card_scores(path, "mend-s") == [expected]
+    with pytest.raises(MissingData, match="jpeg, mend-s"):
+        card_scores(path, "mend-m")
 
 
 def test_infinite_scores_survive_as_exact_or_empty(tmp_path, picture_set):

@@ -94,4 +94,4 @@ def test_the_memory_of_what_a_process_started_is_counted():
     tree.start()
     grow = "import time; held = bytearray(80_000_000); time.sleep(1)"
     subprocess.run([sys.executable, "-c", grow], check=True)
-    assert tree.stop() > footprint._proportional(os.getpid()) + 70e6
+    assert tree.stop() > footprint._resident(os.getpid()) + 70e6

@@ -40,6 +40,7 @@ def answers(name: str) -> np.ndarray:
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_answers_are_those_of_the_release(name):
+    assert (GOLDEN / f"{name}.png").exists(), f"new weights? python tests/restoration/test_golden.py {name}"
     with Image.open(GOLDEN / f"{name}.png") as file:
         expected = np.asarray(file).astype(int)
     difference = np.abs(answers(name).astype(int) - expected)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from jpegmend import cli, models
-from jpegmend.errors import InvalidOption, JpegmendError, NotExportable, WeightsMissing
+from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
 from jpegmend.models import files
 from jpegmend.models.contract import Observation
 from jpegmend.runtimes import open_runtime
@@ -131,26 +131,22 @@ def test_caution_that_is_no_pair_is_refused(points):
         release.read_caution(points)
 
 
-def test_scores_come_from_an_evaluation_and_leave_the_weights_alone(run, folder, tmp_path, without_export):
-    means = [
-        {"model": model, "consistent": on, "data_set": "LIVE1", "quality": "10", "scores": {"psnr": 29.126}}
-        for model, on in [("jpeg", False), ("mine", False), ("mine", True)]
-    ]
-    result = tmp_path / "result.json"
-    result.write_text(json.dumps({"protocol": {"name": "papers-gray"}, "means": means}))
-    scores = release.read_scores(result, "mine")
-    expected = {"protocol": "papers-gray, projection off", "data_set": "LIVE1", "quality": 10, "psnr_db": 29.13}
-    assert scores == [expected]
+def test_measuring_leaves_the_weights_alone(run, folder, tmp_path, without_export):
+    scores = [{"protocol": "papers-gray", "quality": 10, "psnr_db": 29.13}]
     facts = release.Facts(data=["waves (CC0)"], notes="a test", scores=scores)
     card = release.release(run, "mine", folder=tmp_path, facts=facts)
-    assert card.scores == (expected,)
-    # The weights are the same file, whatever was measured with them.
+    assert card.scores == tuple(scores)
     assert card.files["safetensors"] == read_card(folder / "mine.json").files["safetensors"]
 
 
-@pytest.mark.parametrize("content", ["no JSON", "3", "[3]"])
-def test_scores_that_are_none_are_refused(content, tmp_path):
-    path = tmp_path / "scores.json"
-    path.write_text(content)
-    with pytest.raises(JpegmendError, match="list of objects"):
-        release.read_scores(path, "mine")
+def test_what_came_before_a_warm_start_counts(run, pictures, tmp_path, without_export):
+    words = ["train", str(run.parent / "tiny.toml"), "--data", str(pictures), "--device", "cpu", "--set", "steps=2"]
+    first = [*words, "--warm-start", str(run / "average.safetensors"), "--out", str(tmp_path / "second")]
+    assert cli.run(first) == 0
+    assert cli.run([*words, "--resume", "--out", str(tmp_path / "second"), "--set", "steps=4"]) == 0
+    assert release.release(tmp_path / "second", "x", folder=tmp_path / "cards").trained["steps"] == 3 + 4
+
+
+def test_the_context_is_the_measured_one(run, tmp_path, without_export, monkeypatch):
+    monkeypatch.setattr(release, "measured_halo", lambda *_: 7)
+    assert release.release(run, "x", folder=tmp_path).halo == 7

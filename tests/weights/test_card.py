@@ -40,6 +40,10 @@ def test_a_card_is_read(tmp_path):
         {"halo": "wide"},
         {"bytes_per_pixel": 0},
         {"colour": "red"},
+        {"caution": [[90, 1], [80, 0.5]]},
+        {"caution": [[90, 1.5]]},
+        {"caution": [[float("nan"), 1]]},
+        {"caution": [[900, 1]]},
     ],
     ids=str,
 )

@@ -24,7 +24,7 @@ def command(
     licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
     machine: Annotated[str | None, typer.Option(help="Where it was trained; this machine if not given.")] = None,
     scores: Annotated[
-        Path | None, typer.Option(help="The result.json of an evaluation, or a JSON list, for the card.")
+        Path | None, typer.Option(help="The result.json of an evaluation of these weights, for the card.")
     ] = None,
     caution: Annotated[
         list[str] | None, typer.Option(help="QUALITY:SHARE of the strength, where good pictures lose; several.")
@@ -33,6 +33,7 @@ def command(
 ) -> int:
     """Write the averaged weights in half precision, as ONNX where possible, with a card, and draw the curve."""
     try:
+        from jpegmend.evaluation.results import card_scores
         from jpegmend.training import release
     except ImportError as error:
         raise MissingExtra(f"releasing needs {error.name}; pip install 'jpegmend[training]'") from error
@@ -42,7 +43,7 @@ def command(
         machine=machine,
         notes=notes,
         caution=release.read_caution(caution or ()),
-        scores=release.read_scores(scores, name) if scores else (),
+        scores=card_scores(scores, name) if scores else (),
     )
     card = release.release(run, name, folder=out or release.CARDS, facts=facts)
     for form, entry in card.files.items():

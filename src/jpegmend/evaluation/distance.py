@@ -1,4 +1,4 @@
-"""How far each of our networks is from what its paper prints, under the papers' gray protocol, and why."""
+"""How far each of our networks is from what its paper prints, under the papers' gray protocol, and what was spent."""
 
 from __future__ import annotations
 
@@ -86,24 +86,24 @@ def _lines(name: str, reference: Reference, ours: Mapping[tuple[str, str, str], 
     printed = {
         (row.data_set, row.quality): row for row in rows if row.method == reference.method and row.channel == "Y"
     }
-    return [
-        [name, reference.words, data_set, *cells, why(card)]
+    lines = [
+        [name, reference.words, data_set, *cells, _spent(card)]
         for data_set in SHOWN
         if any(cells := [_cell(ours.get((name, data_set, q)), printed.get((data_set, q))) for q in QUALITIES])
     ]
+    return lines or [[name, reference.words, "", *[""] * len(QUALITIES), "not measured yet"]]
 
 
 def _cell(mean: Mean | None, row: Published | None) -> str:
     if mean is None:
         return ""
     score = mean.scores["psnr"]
-    known = row is not None and row.psnr is not None and row.known["psnr"] is not None
-    if row is None or row.psnr is None or not known or math.isnan(score):
+    if row is None or row.psnr is None or row.known["psnr"] is None or math.isnan(score):
         return number(score)
     return f"{number(score)} ({round(score - row.psnr, 2) + 0:+.2f})"
 
 
-def why(card: Card) -> str:
+def _spent(card: Card) -> str:
     """What was spent on the weights, from their card."""
     minutes, steps = card.trained.get("minutes"), card.trained.get("steps")
     spent = f"{minutes:.0f} minutes, {steps:,} steps on {card.trained.get('machine')}" if minutes and steps else ""

@@ -203,3 +203,25 @@ def _finite(value: Any) -> Any:
 def _numbers(scores: Mapping[str, float | None]) -> dict[str, float]:
     """Scores as they were: null was infinite or undefined."""
     return {name: math.nan if value is None else value for name, value in scores.items()}
+
+
+def card_scores(path: Path, name: str) -> list[dict[str, Any]]:
+    """What a card says of a stored result: mean PSNR of the weights called ``name``, with the projection off.
+
+    Raises:
+        MissingData: no result is stored there, or nothing of these weights in it.
+    """
+    result = Result.read(path)
+    rows = [
+        {
+            "protocol": f"{result.protocol.name}, projection off",
+            "data_set": mean.data_set,
+            "quality": int(mean.quality) if mean.quality.isdigit() else mean.quality,
+            "psnr_db": round(mean.scores["psnr"], 2),
+        }
+        for mean in result.means
+        if mean.model == name and not mean.consistent and math.isfinite(mean.scores["psnr"])
+    ]
+    if not rows:
+        raise MissingData(f"{path}: nothing of {name!r} with the projection off; it has {', '.join(result.models)}")
+    return rows

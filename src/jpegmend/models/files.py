@@ -33,7 +33,10 @@ def build(spec: Spec, config: Mapping[str, Any]) -> nn.Module:
 
 
 def save_weights(path: Path, spec: Spec, config: Any, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write ``tensors`` in half precision, with config and ``facts`` (recipe, data, scores, licence) as header."""
+    """Write ``tensors`` in half precision, with config and ``facts`` (recipe, data, licence) as header.
+
+    The same weights and facts give the same bytes.
+    """
     header = {
         "format": FORMAT,
         "network": spec.name,

@@ -33,6 +33,9 @@ class State:
     """How often the run went back to its last good state."""
     seconds: float = 0.0
     """Time spent training, over all sessions of the run."""
+    earlier_steps: int = 0
+    """Steps that the weights a run began from had behind them already; 0 for fresh ones."""
+    earlier_seconds: float = 0.0
     best: float = float("-inf")
     """Highest validation score so far, dB."""
     attended: str = ""
@@ -67,7 +70,8 @@ class State:
         for name, tensor in content["average"].items():
             self.average[name].copy_(tensor)
         for name in _COUNTERS:
-            setattr(self, name, content["counters"][name])
+            # Checkpoints written before a counter was thought of do not have it.
+            setattr(self, name, content["counters"].get(name, getattr(self, name)))
 
     def save(self, path: Path) -> None:
         """Write all of it; a reader sees the old file or the new one, never half of one."""
@@ -85,4 +89,4 @@ class State:
             ) from error
 
 
-_COUNTERS = ("step", "moves", "rollbacks", "seconds", "best")
+_COUNTERS = ("step", "moves", "rollbacks", "seconds", "earlier_steps", "earlier_seconds", "best")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +63,7 @@ def start(recipe: Recipe, place: Place) -> State:
     torch.manual_seed(recipe.seed)
     network = models.find(recipe.network).build(recipe.build_config())
     if place.warm_start:
-        trained, _ = files.load_weights(place.warm_start)
+        trained, before = files.load_weights(place.warm_start)
         try:
             network.load_state_dict(trained.state_dict())
         except RuntimeError as error:
@@ -82,6 +84,10 @@ def start(recipe: Recipe, place: Place) -> State:
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     optimisers = {name: _optimiser(recipe, net, name) for name, net in networks.items()}
     state = State(networks, optimisers, average)
+    if place.warm_start:
+        earlier = before.get("earlier", {})
+        state.earlier_steps = before.get("steps", 0) + earlier.get("steps", 0)
+        state.earlier_seconds = before.get("seconds", 0) + earlier.get("seconds", 0)
     if place.resume:
         state.restore(place.folder / "checkpoint.pt")
     return state
@@ -121,10 +127,11 @@ def attend(recipe: Recipe, state: State, team: Team, name: str, device: str) -> 
 
 
 def _can_compile(device: str) -> bool:
-    """Whether ``torch.compile`` works there: on a CPU it writes C++ and needs somebody to compile that."""
+    """Whether ``torch.compile`` works there: on a CPU it writes C++ and needs the compiler that it looks for."""
     if not device.startswith("cpu"):
         return device.startswith("cuda")
-    if any(shutil.which(compiler) for compiler in ("g++", "c++", "clang++")):
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    if shutil.which(os.environ.get("CXX", usual)):
         return True
     warnings.warn("compile: no C++ compiler was found; the run goes on without, slower", stacklevel=2)
     return False
@@ -136,7 +143,7 @@ def step(recipe: Recipe, place: Place, state: State, pictures: Pictures, share: 
     name = part.aid if isinstance(part, Stage) else "network"
     attend(recipe, state, team, name, place.device)
     runner, optimiser = state.runners[name], state.optimisers[name]
-    rate = part.rate if isinstance(part, Stage) else rate_at(recipe.optimiser, course, warm=bool(place.warm_start))
+    rate = part.rate if isinstance(part, Stage) else rate_at(recipe.optimiser, course, warm=state.earlier_steps > 0)
     for group in optimiser.param_groups:
         group["lr"] = rate * group["factor"]
     optimiser.zero_grad(set_to_none=True)
@@ -242,6 +249,8 @@ def keep(recipe: Recipe, place: Place, state: State, reports: Reports, team: Tea
         "steps": state.step,
         "seconds": round(state.seconds),
     }
+    if state.earlier_steps:
+        about["earlier"] = {"steps": state.earlier_steps, "seconds": round(state.earlier_seconds)}
     path = place.folder / "average.safetensors"
     files.save_weights(path, spec, config, state.average, about)
     if place.validation:

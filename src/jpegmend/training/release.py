@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from jpegmend import models
-from jpegmend.errors import InvalidOption, JpegmendError, NotExportable, WeightsMissing
+from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
 from jpegmend.models import cards, files
 from jpegmend.models.contract import Spec
 from jpegmend.training import curve
@@ -77,7 +77,7 @@ def _config(spec: Spec, plain: dict[str, Any]) -> Any:
 
 def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     """What the weights file says of itself: the recipe word for word, and what the card says of the rest."""
-    kept = {key: run[key] for key in ("recipe", "steps", "seconds") if key in run}
+    kept = {key: run[key] for key in ("recipe", "steps", "seconds", "earlier") if key in run}
     # No scores: they are measured with these weights, and would change the checksum that results go by.
     return kept | {key: record[key] for key in ("data", "licence", "trained")}
 
@@ -91,9 +91,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 def _story(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:
     """Recipe, data, licence, effort and scores, as the card states them."""
+    earlier = header.get("earlier", {})
     trained = {
-        "minutes": round(header.get("seconds", 0) / 60, 1),
-        "steps": header.get("steps", 0),
+        "minutes": round((header.get("seconds", 0) + earlier.get("seconds", 0)) / 60, 1),
+        "steps": header.get("steps", 0) + earlier.get("steps", 0),
         "machine": facts.machine or header.get("machine") or describe_machine(),
     }
     return {
@@ -188,27 +189,3 @@ def read_caution(points: Sequence[str]) -> list[tuple[float, float]]:
         return [(float(quality), float(share)) for quality, share in pairs]
     except ValueError as error:
         raise InvalidOption(f"--caution {' '.join(points)}: give QUALITY:SHARE, such as 90:1 95:0.5") from error
-
-
-def read_scores(path: Path, name: str) -> list[dict[str, Any]]:
-    """A card's scores: a JSON list of objects, or from the ``result.json`` of an evaluation what the weights called
-    ``name`` reached by themselves, with the projection off.
-    """
-    try:
-        rows = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise JpegmendError(f"{path}: {error}; give a JSON list of objects, or the result of an evaluation") from error
-    if isinstance(rows, dict) and "means" in rows:
-        rows = [
-            {
-                "protocol": f"{rows['protocol']['name']}, projection off",
-                "data_set": mean["data_set"],
-                "quality": int(mean["quality"]) if mean["quality"].isdigit() else mean["quality"],
-                "psnr_db": round(mean["scores"]["psnr"], 2),
-            }
-            for mean in rows["means"]
-            if mean["model"] == name and not mean["consistent"]
-        ]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise JpegmendError(f"{path}: a {type(rows).__name__}; give a JSON list of objects")
-    return rows

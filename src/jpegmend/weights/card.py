@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from itertools import pairwise
 from math import lcm
 from pathlib import Path
 from typing import Any, Literal
@@ -83,12 +84,20 @@ class Card:
             (self.inputs[:1] != ("planes",), "the first input must be planes"),
             (self.multiple < 1, f"multiple {self.multiple}; it must be at least 1"),
             (self.halo < 0, f"halo {self.halo}; it must not be negative"),
+            (not _rises(self.caution), f"caution {self.caution}; qualities 1..100 must rise, shares lie in 0..1"),
             (self.bytes_per_pixel <= 0, f"bytes_per_pixel {self.bytes_per_pixel}; it must be above 0"),
             (
                 self.tiling == "window" and (side <= 2 * self.halo or side % lcm(8, self.multiple) != 0),
                 f"window {self.window}; it must be a multiple of 8 and {self.multiple}, above twice the halo",
             ),
         )
+
+
+def _rises(caution: tuple[tuple[float, float], ...]) -> bool:
+    """Whether the points are qualities that rise and shares of the strength."""
+    qualities = [0.0, *(quality for quality, _ in caution)]
+    rising = all(low < high <= 100 for low, high in pairwise(qualities))
+    return rising and all(0 <= share <= 1 for _, share in caution)
 
 
 _FROM_JSON: dict[str, Callable[[Any], Any]] = {
