@@ -28,6 +28,11 @@ def test_networks_without_weights_say_so():
     assert "not trained; recipe: `recipes/dual.toml`" in line
 
 
+def test_the_networks_readers_know_are_quoted_from_the_data():
+    assert "| Classic5 | DnCNN | 29.40 | 31.63 | 32.91 | 33.77 |" in distance.rivals()
+    assert "| LIVE1 | SwinIR | 29.86 |" in distance.rivals()
+
+
 def test_every_reference_is_printed_and_every_network_has_one():
     for reference in distance.REFERENCES.values():
         rows = distance.published.select(reference.paper, (reference.table,))

@@ -70,6 +70,26 @@ def table(stored: Sequence[Result]) -> str:
     return f"{grid(header, lines, numbers=3)}\n\n{_NOTE}"
 
 
+RIVALS = (("mdu", "I", "ARCNN"), ("mdu", "I", "DnCNN"), ("later work", "", "FBCNN"), ("later work", "", "SwinIR"))
+"""Networks that readers know: paper, table and method of their printed rows."""
+
+
+def rivals() -> str:
+    """What is printed of networks that readers know, by set and quality: PSNR in dB, the papers' gray protocol."""
+    rows = {
+        (row.method, row.data_set, row.quality): row
+        for paper, name, method in RIVALS
+        for row in published.select(paper, (name,))
+        if row.method == method and row.channel == "Y"
+    }
+    lines = [
+        [data_set, method, *(number(rows[method, data_set, q].psnr) for q in QUALITIES)]
+        for data_set in SHOWN
+        for _, _, method in RIVALS
+    ]
+    return grid(["set", "printed", *(f"quality {quality}" for quality in QUALITIES)], lines, numbers=2)
+
+
 _NOTE = (
     "<sub>PSNR in dB, the papers' gray protocol, projection off; in brackets the difference to the printed figure. "
     "SSIM and PSNR-B stand in the tables of each paper.</sub>"

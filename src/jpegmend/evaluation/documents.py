@@ -60,7 +60,7 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
 
     ``papers-gray`` fills ``quality`` and ``distance`` too, ``rgb-420`` fills ``colour``.
     """
-    found: dict[str, Maker] = {}
+    found: dict[str, Maker] = {"rivals": distance.rivals}
     by_protocol: dict[str, list[Result]] = {}
     for result in stored:
         by_protocol.setdefault(result.protocol.name, []).append(result)
