@@ -35,14 +35,14 @@ def project(tmp_path, picture_set):
     (stored / "gray.json").write_bytes((tmp_path / "out" / "result.json").read_bytes())
     (stored / "speed.json").write_text(json.dumps(BENCHMARK))
     block = "before\n<!-- table:{} -->\nold\n<!-- /table -->\nafter\n"
-    (tmp_path / "README.md").write_text(block.format("quality") + block.format("speed") + block.format("colour"))
+    (tmp_path / "README.md").write_text(block.format("papers-gray") + block.format("speed") + block.format("rgb-420"))
     return tmp_path
 
 
 def test_blocks_are_filled_from_what_is_stored(project):
     changed = documents.write(project)
     text = (project / "README.md").read_text()
-    assert "| tiny (2) | 10 | JPEG |" in text and "| mend-s | 512x512 | 0.25 | 0.95 | 21.0 | 180 |" in text
+    assert "| tiny | JPEG |" in text and "| mend-s | 512x512 | 0.25 | 0.95 | 21.0 | 180 |" in text
     assert text.count("before") == text.count("after") == 3
     assert text.count("old") == 1, "nothing is stored for colour, so that block stays"
     names = {path.name for path in changed}
@@ -57,7 +57,7 @@ def test_a_second_time_nothing_changes(project):
 @pytest.mark.parametrize("rest", ["", "<!-- table:speed -->\n<!-- /table -->\n"])
 def test_an_open_block_is_an_error(rest):
     with pytest.raises(InvalidOption, match="close the block"):
-        documents.fill("<!-- table:quality -->\n" + rest, {})
+        documents.fill("<!-- table:papers-gray -->\n" + rest, {})
 
 
 def test_a_mark_in_a_sentence_is_no_block():

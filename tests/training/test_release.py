@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from jpegmend import cli, models
+from jpegmend.cli.release import read_caution
 from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
 from jpegmend.models import files
 from jpegmend.models.contract import Observation
@@ -128,7 +129,7 @@ def test_no_run_is_said(tmp_path):
 @pytest.mark.parametrize("points", [["90"], ["a:1"], ["90:1:2"]])
 def test_caution_that_is_no_pair_is_refused(points):
     with pytest.raises(InvalidOption, match="QUALITY:SHARE"):
-        release.read_caution(points)
+        read_caution(points)
 
 
 def test_measuring_leaves_the_weights_alone(run, folder, tmp_path, without_export):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jpegmend.errors import MissingExtra
+from jpegmend.errors import InvalidOption, MissingExtra
 
 LISTS = ("--data", "--caution")
 """Options that take several values."""
@@ -42,7 +43,7 @@ def command(
         licence=licence,
         machine=machine,
         notes=notes,
-        caution=release.read_caution(caution or ()),
+        caution=read_caution(caution or ()),
         scores=card_scores(scores, name) if scores else (),
     )
     card = release.release(run, name, folder=out or release.CARDS, facts=facts)
@@ -50,3 +51,16 @@ def command(
         sys.stdout.write(f"{form}: {card.folder / entry['file']}\n")
     sys.stdout.write(f"card: {card.folder / name}.json\n")
     return 0
+
+
+def read_caution(points: Sequence[str]) -> list[tuple[float, float]]:
+    """Points of a card's caution from words such as ``90:1 95:0.5``.
+
+    >>> read_caution(["90:1", "95:0.5"])
+    [(90.0, 1.0), (95.0, 0.5)]
+    """
+    try:
+        pairs = [point.split(":") for point in points]
+        return [(float(quality), float(share)) for quality, share in pairs]
+    except ValueError as error:
+        raise InvalidOption(f"--caution {' '.join(points)}: give QUALITY:SHARE, such as 90:1 95:0.5") from error

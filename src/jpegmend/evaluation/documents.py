@@ -58,7 +58,7 @@ def _load(path: Path) -> dict[str, Any]:
 def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> dict[str, Maker]:
     """What each block is filled with: by protocol, by benchmark (``speed`` ...).
 
-    ``papers-gray`` fills ``quality`` and ``distance`` too, ``rgb-420`` fills ``colour``.
+    ``PROTOCOL-scores`` is the long table; ``distance`` comes from ``papers-gray``, ``rivals`` from no result.
     """
     found: dict[str, Maker] = {"rivals": distance.rivals}
     by_protocol: dict[str, list[Result]] = {}
@@ -70,13 +70,10 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
         found[name] = lambda group=group, short=short: short(group)  # type: ignore[misc]
         found[f"{name}-scores"] = lambda group=group: markdown.scores_table(group)  # type: ignore[misc]
     if "papers-gray" in found:
-        found["quality"] = lambda: scores(by_protocol["papers-gray"])
         found["distance"] = lambda: distance.table(stored)
-    if "rgb-420" in found:
-        found["colour"] = found["rgb-420"]
     for benchmark in measured:
         for key in speed.READERS.keys() & benchmark.keys():
-            # "colour" is the block of the colour protocol, as "quality" is of the gray one.
+            # Scores of colour pictures are another thing.
             name = "colour-shift" if key == "colour" else key
             found[name] = lambda key=key, benchmark=benchmark: speed.READERS[key](benchmark)  # type: ignore[misc]
     return found

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from jpegmend.evaluation.protocols import parse_case
 from jpegmend.evaluation.published import PAPERS, UNOBTAINABLE
 from jpegmend.evaluation.results import Mean, Result, Row, merge
 from jpegmend.evaluation.tables import Figure, Line, Table, state
@@ -68,7 +69,7 @@ def gains_table(results: Sequence[Result]) -> str:
         NotComparable: the results are of different protocols.
     """
     rows = merge(results)
-    qualities = list(dict.fromkeys(row.quality for row in rows))
+    qualities = _qualities(rows)
     found = {(row.data_set, row.label, row.quality): row for row in rows}
     pairs = dict.fromkeys((row.data_set, row.label) for row in sorted(rows, key=_order(rows)))
 
@@ -85,9 +86,14 @@ def gains_table(results: Sequence[Result]) -> str:
     return grid(["set", "model", *(f"quality {quality}" for quality in qualities)], lines, numbers=2)
 
 
+def _qualities(rows: Sequence[Mean]) -> list[str]:
+    """From low to high: results of several files come in any order."""
+    return sorted({row.quality for row in rows}, key=parse_case)
+
+
 def _order(rows: Sequence[Mean]) -> Any:
     sets = list(dict.fromkeys(row.data_set for row in rows))
-    qualities = list(dict.fromkeys(row.quality for row in rows))
+    qualities = _qualities(rows)
     labels = list(dict.fromkeys(row.label for row in rows))
     labels.sort(key=lambda label: not label.startswith("jpeg"))
     return lambda row: (sets.index(row.data_set), qualities.index(row.quality), labels.index(row.label))

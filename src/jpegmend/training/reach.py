@@ -21,8 +21,8 @@ from jpegmend.models.contract import Observation, Spec
 from jpegmend.training.views import view
 
 TOLERANCE = 2e-7
-"""What context left out may change on the drawing, in 0..1: a float32's last digits. Photographs can be a hundred times
-worse (seen with mend-s), and tiles promise 1e-4."""
+"""What context left out may change on the drawing, in 0..1: a float32's last digits. Photographs have been seen two
+hundred times worse (mend-s at quality 3), and tiles promise 1e-4."""
 _NEAR = 64
 """Contexts up to this many pixels are taken as they are: little is won below."""
 _KINDS = (("gray", 3), ("gray", 40), ("gray", 90), ("420", 3), ("420", 12), ("420", 40), ("420", 90))
@@ -74,8 +74,8 @@ def _leaves(side: int) -> Tensor:
     picture = torch.full((3, side, side), 127.0)
     for _ in range(_LEAVES):
         across, down, size, *colour = torch.rand(6, generator=generator).tolist()
-        # The areas of leaves in a photograph fall with the third power of their radius.
-        radius = side / 4 / (1 + 40 * size**0.5) * 2
+        # As in photographs, where the number of things falls with the third power of their size.
+        radius = side / 2 / (1 + 40 * size**0.5)
         inside = (y - down * side) ** 2 + (x - across * side) ** 2 < radius**2
         picture[:, inside] = 255 * torch.tensor(colour)[:, None]
     return picture[None].to(torch.uint8)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from jpegmend import models
-from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
+from jpegmend.errors import NotExportable, WeightsMissing
 from jpegmend.models import cards, files
 from jpegmend.models.contract import Spec
 from jpegmend.training import curve
@@ -176,16 +176,3 @@ def describe_machine() -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def read_caution(points: Sequence[str]) -> list[tuple[float, float]]:
-    """Points of a card's caution from words such as ``90:1 95:0.5``.
-
-    >>> read_caution(["90:1", "95:0.5"])
-    [(90.0, 1.0), (95.0, 0.5)]
-    """
-    try:
-        pairs = [point.split(":") for point in points]
-        return [(float(quality), float(share)) for quality, share in pairs]
-    except ValueError as error:
-        raise InvalidOption(f"--caution {' '.join(points)}: give QUALITY:SHARE, such as 90:1 95:0.5") from error
