@@ -16,7 +16,11 @@ from jpegmend.models import NETWORKS, files
 from jpegmend.models.contract import Spec
 
 SMALL: dict[str, list[dict[str, Any]]] = {
-    "mend": [{"widths": (8, 8, 8), "blocks": (1, 1, 1), "embedding": 8}],
+    "mend": [
+        {"widths": (8, 8, 8), "blocks": (1, 1, 1), "embedding": 8},
+        {"widths": (8, 8, 8), "blocks": (1, 1, 1), "convolution": "separable", "tables": "maps"},
+        {"widths": (8, 8, 8), "blocks": (1, 1, 1), "embedding": 8, "coefficients": True, "chroma_widths": (4, 4, 4)},
+    ],
     "dcsc": [{"features": 4, "filters": 8, "iterations": 3}, {"channels": 3, "filters": 8, "iterations": 2}],
     "cqr": [{"width": 8, "blocks": 3}, {"width": 8, "blocks": 2, "channels": 3}],
     "qgcn": [

@@ -1,10 +1,12 @@
 """The batched codec against libjpeg-turbo, through Pillow and our own reader."""
 
+import numpy as np
 import pytest
 import torch
 
 from jpegmend.data import codec, encoder
 from jpegmend.data.degradation import as_written, tables_of
+from jpegmend.planes import fidelity
 
 KINDS = list(codec.FACTORS)
 
@@ -70,3 +72,20 @@ def test_float_transforms_are_inverse():
     assert torch.allclose(codec.ycbcr_to_rgb(codec.rgb_to_ycbcr(picture)), picture, atol=1e-3)
     D = codec.dct_matrix(dtype=torch.float64)
     assert torch.allclose(D @ D.T, torch.eye(8, dtype=torch.float64), atol=1e-12)
+
+
+def test_cells_are_those_of_the_projection(photos):
+    picture, file = compressed(photos[:1], "gray", (10,), codec)
+    decoded = codec.observe(file).planes[:, :1]
+    restored = (picture[:, :1] / 255 + 0.1).requires_grad_()
+    mine = codec.into_cells(restored, decoded, file.luma)
+    theirs = fidelity.project(
+        restored[0, 0].detach().numpy(),
+        file.levels[0][0].numpy().astype(np.int16),
+        file.luma[0].numpy().astype(np.uint16),
+        inset=0,
+    )
+    assert np.abs(mine[0, 0].detach().numpy() - theirs).max() < 1e-5
+    assert not torch.allclose(mine, restored, atol=0.05), "a tenth brighter is outside of the cells"
+    mine.sum().backward()
+    assert torch.isfinite(restored.grad).all()

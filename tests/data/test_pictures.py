@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from jpegmend.data import pack
-from jpegmend.data.pictures import Pictures, find_pictures, halved, load_rgb
+from jpegmend.data.pictures import Pictures, Sizes, find_pictures, halved, load_rgb
 from jpegmend.errors import MissingData
 
 
@@ -74,9 +74,17 @@ def test_shares_decide_how_often_a_source_is_drawn(tmp_path):
 
 
 def test_large_pictures_are_also_used_at_half_their_size(folder):
-    pictures = Pictures.load([folder], halve_above=96 * 128 - 1)
+    pictures = Pictures.load([folder], sizes=Sizes(96 * 128 - 1))
     assert [tuple(t.shape[1:]) for t in pictures.tensors] == [(96, 128), (48, 64)] * 4
     assert int(halved(torch.tensor([10, 20, 30, 41] * 3, dtype=torch.uint8).reshape(3, 2, 2))[0, 0, 0]) == 25
+
+
+def test_halving_goes_on_and_sizes_are_drawn_alike(folder):
+    sizes = Sizes(halve_above=1000, halvings=2, even=True)
+    pictures = Pictures.load([folder], sizes=sizes)
+    assert [tuple(t.shape[1:]) for t in pictures.tensors] == [(96, 128), (48, 64), (24, 32)] * 4
+    assert pictures.weights == [96 * 128 / 3] * 12
+    assert len(Sizes(halve_above=48 * 64, halvings=9).of(pictures.tensors[0])) == 2
 
 
 def test_nothing_to_train_on_is_said(tmp_path, folder):

@@ -1,8 +1,12 @@
 """mend: starts as the identity, listens to the tables, and sees no further than its halo."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 
+from jpegmend.errors import InvalidOption
 from jpegmend.models import cost, mend
 from jpegmend.models.files import example
 
@@ -12,7 +16,7 @@ TINY = mend.Config(widths=(8, 8, 8), blocks=(1, 1, 1), embedding=8)
 def trained_a_little(config: mend.Config = TINY) -> torch.nn.Module:
     """A network whose zero-initialised layers are no longer zero."""
     torch.manual_seed(0)
-    network = mend.Mend(config).eval()
+    network = mend.build(config).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -55,3 +59,32 @@ def test_collect_returns_the_description() -> None:
     network, seen = trained_a_little(), example(mend.SPEC, TINY)
     assert network(seen).traces == {}
     assert set(network(seen, collect=True).traces) == {"description", "features"}
+
+
+def test_what_may_vary_is_checked() -> None:
+    with pytest.raises(InvalidOption, match="plain, separable"):
+        mend.Config(convolution="wide")  # type: ignore[arg-type]
+    with pytest.raises(InvalidOption, match="3 levels"):
+        mend.Config(widths=(8, 8), blocks=(1, 1), coefficients=True)
+
+
+def test_luma_apart_never_sees_chroma() -> None:
+    config = replace(TINY, chroma_widths=(4, 4, 4))
+    network, seen = trained_a_little(config), example(mend.SPEC, config)
+    other = seen._replace(planes=torch.cat([seen.planes[:, :1], seen.planes[:, 1:] + 0.1], 1))
+    a, b = network(seen).planes, network(other).planes
+    assert torch.equal(a[:, 0], b[:, 0])
+    assert not torch.allclose(a[:, 1:] - seen.planes[:, 1:], b[:, 1:] - other.planes[:, 1:], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"blocks": (1, 1, 8)},
+        {"tables": "maps"},
+        {"coefficients": True},
+        {"widths": (28, 56, 112), "chroma_widths": (16, 32, 64)},
+    ],
+)
+def test_what_is_compared_costs_the_same(changes: dict[str, Any]) -> None:
+    assert cost.count(mend.SPEC, mend.Config(**changes)).multiply_adds == pytest.approx(59e3, rel=0.03)

@@ -14,8 +14,17 @@ from jpegmend.training.recipe import Phase, Stage, check_recipe, read_recipe
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = {"steps": 2, "compile": False, "phases.*.crop": 16, "phases.*.batch": 2}
 STAGED = {"stages.*.crop": 16, "stages.*.batch": 2, "stages.0.config": {"widths": [4, 4]}}
+MEND = {"widths": [8, 8, 8], "blocks": [1, 1, 1], "embedding": 8}
+MEND_ROWS = {
+    "projected": {},
+    "separable": {"convolution": "separable"},
+    "maps": {"tables": "maps"},
+    "coefficients": {"coefficients": True},
+    "chroma-apart": {"chroma_widths": [4, 4, 4]},
+}
 FAMILIES = {
     "mend-s": {"config": {"widths": [8, 8], "blocks": [1, 1], "embedding": 8}},
+    **{f"ablations/mend/{row}": {"config": MEND | changes} for row, changes in MEND_ROWS.items()},
     "dcsc": {"config": {"features": 4, "filters": 8, "iterations": 2}},
     "arcnn": {"config": {"widths": [8, 8, 4]}},
     "dncnn": {"config": {"depth": 3, "width": 8}},
@@ -73,6 +82,11 @@ def test_extends_takes_over_and_replaces(tmp_path):
     recipe = read_recipe(tmp_path / "above.toml")
     assert (recipe.name, recipe.steps, recipe.optimiser.rate, recipe.optimiser.clip) == ("b", 3, 0.25, 2.0)
     assert recipe.degradation.sampling == {"444": 1.0}
+
+
+def test_steps_replace_the_minutes_of_what_is_extended():
+    equal = read_recipe(RECIPES / "ablations" / "mend" / "equal.toml")
+    assert (equal.steps, equal.minutes) == (2000, None)
 
 
 def test_a_circle_of_extends_is_refused(tmp_path):

@@ -129,6 +129,18 @@ def _decode(levels: Tensor, table: Tensor) -> Tensor:
     return unblocks((rows.transpose(-1, -2) @ D).transpose(-1, -2)) + 128
 
 
+def into_cells(plane: Tensor, decoded: Tensor, table: Tensor) -> Tensor:
+    """The plane with every DCT coefficient moved into its quantisation cell, with gradients.
+
+    ``plane`` and ``decoded`` are ``[B, 1, H, W]`` in 0..1 on the block grid, ``table [B, 8, 8]`` that of the file;
+    the float decoder gives cell centres, so what is clamped is the change. As ``planes.fidelity.project``.
+    """
+    D = dct_matrix(plane.device)
+    reach = table[:, None, None] / 255 / 2
+    found = D @ blocks(plane - decoded) @ D.T
+    return decoded + unblocks(D.T @ found.clamp(-reach, reach) @ D)
+
+
 def show(file: File) -> Tensor:
     """The 8-bit picture libjpeg shows: ``[B, 3, H, W]`` RGB, or ``[B, 1, H, W]`` gray; whole numbers 0..255."""
     if file.pixels is not None:

@@ -43,6 +43,29 @@ def load_rgb(path: Path) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Which pictures are also used at a half, a quarter, ... of their size.
+
+    A large photo is soft at full size, and a network that saw only such crops restores detail worse; its halves are
+    as sharp as the small pictures that people compress hard.
+    """
+
+    halve_above: int = 0
+    """Pictures with more pixels than this are halved; 0 for none."""
+    halvings: int = 1
+    """How often at most."""
+    even: bool = False
+    """Whether a picture's sizes are drawn equally often; else every pixel is as likely as any other."""
+
+    def of(self, picture: Tensor) -> list[Tensor]:
+        """The picture ``[3, H, W]`` and its halves, large to small."""
+        out = [picture]
+        while self.halve_above and len(out) <= self.halvings and out[-1][0].numel() > self.halve_above:
+            out.append(halved(out[-1]))
+        return out
+
+
+@dataclass(frozen=True)
 class Pictures:
     """Pictures held as uint8 on a device; within a source every pixel is as likely as any other."""
 
@@ -58,23 +81,21 @@ class Pictures:
         paths: Iterable[Path],
         *,
         device: torch.device | str = "cpu",
-        halve_above: int = 0,
+        sizes: Sizes | None = None,
         shares: Sequence[float] | None = None,
     ) -> Pictures:
         """Read all pictures below folders, in files, or in packed files (:mod:`jpegmend.data.pack`).
 
-        Those with more pixels than ``halve_above`` are also used at half the size (0: none): a large photo is
-        often soft at full size; its half is as sharp as the test sets are. ``shares`` says how often crops come
-        from each path; by size where it is None.
+        ``sizes`` says which are also used smaller than they are. ``shares`` says how often crops come from each
+        path; by pixels where it is None.
         """
-        sources = [list(_read(path, halve_above, device)) for path in paths]
-        tensors = [tensor for source in sources for tensor in source]
-        if shares is None:
-            return cls(tensors)
-        weights = []
-        for source, share in zip(sources, shares, strict=True):
-            pixels = [float(tensor.shape[1] * tensor.shape[2]) for tensor in source]
-            weights += [share * count / sum(pixels) for count in pixels]
+        tensors: list[Tensor] = []
+        weights: list[float] = []
+        for index, path in enumerate(paths):
+            read = list(_read(path, sizes or Sizes(), device))
+            scale = shares[index] / sum(weight for _, weight in read) if shares else 1.0
+            tensors += [tensor for tensor, _ in read]
+            weights += [scale * weight for _, weight in read]
         return cls(tensors, weights)
 
     def crops(self, batch: int, side: int, rng: random.Random) -> Tensor:
@@ -101,13 +122,15 @@ class Pictures:
         return self._by_side[side]
 
 
-def _read(path: Path, halve_above: int, device: torch.device | str) -> Iterator[Tensor]:
-    """Every picture of one source, and the halves of the large ones."""
+def _read(path: Path, sizes: Sizes, device: torch.device | str) -> Iterator[tuple[Tensor, float]]:
+    """Every picture of one source at all its sizes, with how often each is drawn."""
     whole = pack.read(path) if path.suffix == pack.SUFFIX else map(load_rgb, find_pictures([path]))
     for picture in whole:
-        yield picture.to(device)
-        if halve_above and picture.shape[1] * picture.shape[2] > halve_above:
-            yield halved(picture).to(device)
+        pyramid = sizes.of(picture)
+        pixels = [float(p.shape[1] * p.shape[2]) for p in pyramid]
+        weights = [pixels[0] / len(pixels)] * len(pixels) if sizes.even else pixels
+        for size, weight in zip(pyramid, weights, strict=True):
+            yield size.to(device), weight
 
 
 def halved(picture: Tensor) -> Tensor:

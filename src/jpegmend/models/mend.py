@@ -9,16 +9,24 @@ Shape letters: B batch, C channels, H W pixels, E embedding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Spec
+from jpegmend.planes import idct
 
 _PLANES = 3
-_CONDITION = 2 * 64 + 3
+_FILE = 3
+"""Numbers that say how chroma was sampled."""
+_CONDITION = 2 * 64 + _FILE
+_LEVEL_OF_BLOCKS = 2
+"""The level at 1/8, where a cell is a block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,47 +39,76 @@ class Config:
     """Residual blocks at each of them, going down; the same number again going up, but for the last."""
     embedding: int = 64
     """Length of the vector that the tables and the sampling are turned into."""
+    convolution: Literal["plain", "separable"] = "plain"
+    """``separable``: each 3x3 convolution of a block is one of single channels and a 1x1 between them."""
+    tables: Literal["scale", "maps"] = "scale"
+    """``scale``: features are scaled and shifted; ``maps``: tables lie beside the pixels, block by block (QGCN)."""
+    coefficients: bool = False
+    """Whether the DCT coefficients of the decoded planes are seen too, at 1/8 of the resolution."""
+    chroma_widths: tuple[int, ...] = ()
+    """Channels of a U-Net of its own for chroma, which then sees all planes and that of luma only luma; none: one."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("convolution", ("plain", "separable")), ("tables", ("scale", "maps"))):
+            if getattr(self, name) not in allowed:
+                raise InvalidOption(f"{name} is {getattr(self, name)!r}; one of {', '.join(allowed)}")
+        if self.coefficients and len(self.widths) < _LEVEL_OF_BLOCKS + 1:
+            raise InvalidOption(f"coefficients need {_LEVEL_OF_BLOCKS + 1} levels; widths has {len(self.widths)}")
 
 
-def describe_file(seen: Observation) -> Tensor:
-    """Tables and sampling as one vector ``[B, 131]`` of numbers near 0..1.
+def describe_file(seen: Observation) -> tuple[Tensor, Tensor]:
+    """Tables ``[B, 2, 8, 8]`` and sampling ``[B, 3]`` as numbers near 0..1.
 
     Logarithms, because a step of 2 against 1 matters as much as 100 against 50.
     """
-    luma, chroma = seen.tables[:, 0].flatten(1), seen.tables[:, 1].flatten(1)
-    steps = torch.log2(torch.cat([luma, chroma], 1)) / 8
-    gray = (seen.sampling[:, :1] == 0).to(steps.dtype)
-    return torch.cat([steps, seen.sampling / 2, gray], 1)
+    tables = torch.log2(seen.tables[:, :2]) / 8
+    gray = (seen.sampling[:, :1] == 0).to(tables.dtype)
+    return tables, torch.cat([seen.sampling / 2, gray], 1)
+
+
+def dct_kernels() -> Tensor:
+    """``[64, 1, 8, 8]``: as a convolution of stride 8, the orthonormal DCT of every block, row frequency first."""
+    return torch.from_numpy(idct(np.eye(64).reshape(64, 8, 8))).float()[:, None]
+
+
+def convolution(width: int, kind: str) -> nn.Module:
+    """3x3, or its separable form."""
+    if kind == "plain":
+        return nn.Conv2d(width, width, 3, padding=1)
+    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, groups=width), nn.Conv2d(width, width, 1))
 
 
 class Block(nn.Module):
     """Two convolutions and a shortcut; the file's description scales and shifts what is between them."""
 
-    def __init__(self, width: int, embedding: int) -> None:
+    def __init__(self, width: int, config: Config) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        self.modulation = nn.Linear(embedding, 2 * width)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
+        self.first = convolution(width, config.convolution)
+        self.second = convolution(width, config.convolution)
+        self.modulation = nn.Linear(config.embedding, 2 * width) if config.tables == "scale" else None
+        if self.modulation is not None:
+            nn.init.zeros_(self.modulation.weight)
+            nn.init.zeros_(self.modulation.bias)
+        last = self.second[-1] if isinstance(self.second, nn.Sequential) else self.second
         with torch.no_grad():
-            self.second.weight.mul_(0.1)
+            last.weight.mul_(0.1)  # type: ignore[operator]
 
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         """``x [B, C, H, W]``, ``code [B, E]``; the shape of ``x`` is kept."""
-        scale, shift = self.modulation(code)[:, :, None, None].chunk(2, 1)
         h: Tensor = self.first(x)
-        h = functional.relu(h * (1 + scale) + shift)
-        return x + self.second(h)  # type: ignore[no-any-return]
+        if self.modulation is not None:
+            scale, shift = self.modulation(code)[:, :, None, None].chunk(2, 1)
+            h = h * (1 + scale) + shift
+        return x + self.second(functional.relu(h))  # type: ignore[no-any-return]
 
 
 class Level(nn.ModuleList):
     """Blocks of one width, one after the other."""
 
-    def __init__(self, width: int, blocks: int, embedding: int) -> None:
-        super().__init__(Block(width, embedding) for _ in range(blocks))
+    def __init__(self, width: int, blocks: int, config: Config) -> None:
+        super().__init__(Block(width, config) for _ in range(blocks))
 
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         """Apply the blocks in order."""
         for block in self:
             x = block(x, code)
@@ -81,42 +118,91 @@ class Level(nn.ModuleList):
 class Mend(nn.Module):
     """The U-Net; see the module's docstring."""
 
-    def __init__(self, config: Config) -> None:
+    kernels: Tensor
+
+    def __init__(self, config: Config, reads: slice = slice(0, 3), writes: slice = slice(0, 3)) -> None:
+        """``reads`` and ``writes``: the planes that it sees and those that it restores."""
         super().__init__()
+        self.reads, self.writes = reads, writes
         widths, blocks, embedding = config.widths, config.blocks, config.embedding
-        self.embed = nn.Sequential(
-            nn.Linear(_CONDITION, embedding), nn.ReLU(), nn.Linear(embedding, embedding), nn.ReLU()
-        )
-        self.head = nn.Conv2d(4 * _PLANES, widths[0], 3, padding=1)
-        self.down_levels = nn.ModuleList(map(Level, widths, blocks, [embedding] * len(widths)))
-        self.up_levels = nn.ModuleList(map(Level, widths[:-1], blocks, [embedding] * (len(widths) - 1)))
+        inputs = 4 * len(range(_PLANES)[reads])
+        self.embed, self.blocks_seen = None, None
+        if config.tables == "scale":
+            self.embed = nn.Sequential(
+                nn.Linear(_CONDITION, embedding), nn.ReLU(), nn.Linear(embedding, embedding), nn.ReLU()
+            )
+        else:
+            inputs += 4 * 2 + _FILE
+        self.head = nn.Conv2d(inputs, widths[0], 3, padding=1)
+        self.down_levels = nn.ModuleList(map(Level, widths, blocks, [config] * len(widths)))
+        self.up_levels = nn.ModuleList(map(Level, widths[:-1], blocks, [config] * (len(widths) - 1)))
         pairs = list(zip(widths, widths[1:], strict=False))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.up = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairs)
-        self.tail = nn.Conv2d(widths[0], 4 * _PLANES, 3, padding=1)
+        self.tail = nn.Conv2d(widths[0], 4 * len(range(_PLANES)[writes]), 3, padding=1)
         # Starts as the identity: the first answer is the decoded JPEG.
         for parameter in self.tail.parameters():
             nn.init.zeros_(parameter)
+        if config.coefficients:
+            self.blocks_seen = nn.Conv2d(64 * len(range(_PLANES)[reads]), widths[_LEVEL_OF_BLOCKS], 1)
+            self.register_buffer("kernels", dct_kernels(), persistent=False)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
         """Restore ``seen.planes [B, 3, H, W]``; H and W multiples of 8 for the default three levels."""
-        code = self.embed(describe_file(seen))
+        tables, file = describe_file(seen)
+        code = None if self.embed is None else self.embed(torch.cat([tables.flatten(1), file], 1))
+        planes = seen.planes[:, self.reads] - 0.5
         # The head in float32: bfloat16 pixels would already be wrong by a quarter of a gray level.
-        with torch.autocast(seen.planes.device.type, enabled=False):
-            x = self.head(functional.pixel_unshuffle(seen.planes - 0.5, 2))
+        with torch.autocast(planes.device.type, enabled=False):
+            folded = functional.pixel_unshuffle(planes, 2)
+            x = self.head(folded if self.embed else torch.cat([folded, *_as_maps(tables, file, folded)], 1))
         passed = []
         for level, down in zip(self.down_levels, self.down, strict=False):
             x = level(x, code)
             passed.append(x)
             x = down(x)
+            if self.blocks_seen is not None and len(passed) == _LEVEL_OF_BLOCKS:
+                x = x + self.blocks_seen(self._coefficients(planes))
         x = self.down_levels[-1](x, code)
         features = x
         for index in reversed(range(len(self.up))):
             x = passed[index] + functional.pixel_shuffle(self.up[index](x), 2)
             x = self.up_levels[index](x, code)
         change = functional.pixel_shuffle(self.tail(x).to(seen.planes.dtype), 2)
-        traces = {"description": (code,), "features": (features,)} if collect else {}
-        return Estimate(seen.planes + change, traces=traces)
+        traces = {"description": (features if code is None else code,), "features": (features,)} if collect else {}
+        return Estimate(seen.planes[:, self.writes] + change, traces=traces)
+
+    def _coefficients(self, planes: Tensor) -> Tensor:
+        """``[B, 64 C, H / 8, W / 8]`` of ``planes [B, C, H, W]``."""
+        B, C, H, W = planes.shape
+        found = functional.conv2d(planes.reshape(B * C, 1, H, W), self.kernels, stride=8)
+        return found.reshape(B, 64 * C, H // 8, W // 8)
+
+
+def _as_maps(tables: Tensor, file: Tensor, folded: Tensor) -> tuple[Tensor, Tensor]:
+    """Tables beside the pixels that they quantised, and the sampling everywhere, on the grid of ``folded``."""
+    B, _, H, W = folded.shape
+    cell = functional.pixel_unshuffle(tables, 2)  # [B, 8, 4, 4]
+    return cell.repeat(1, 1, H // 4, W // 4), file[:, :, None, None].expand(B, _FILE, H, W)
+
+
+class Apart(nn.Module):
+    """Two U-Nets: luma from luma, chroma from all planes."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.luma = Mend(config, reads=slice(0, 1), writes=slice(0, 1))
+        self.chroma = Mend(replace(config, widths=config.chroma_widths), writes=slice(1, 3))
+
+    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
+        """As :meth:`Mend.forward`; the traces are those of luma."""
+        luma, chroma = self.luma(seen, collect), self.chroma(seen)
+        return Estimate(torch.cat([luma.planes, chroma.planes], 1), traces=luma.traces)
+
+
+def build(config: Config) -> nn.Module:
+    """One U-Net, or two."""
+    return Apart(config) if config.chroma_widths else Mend(config)
 
 
 def halo(config: Config) -> int:
@@ -135,7 +221,7 @@ SPEC = Spec(
     title="mend, the default network",
     paper="our own; tables as input from QGCN (TIP 2020), several scales from all five papers",
     config=Config,
-    build=Mend,
+    build=build,
     planes=lambda config: "ycbcr",
     halo=halo,
     multiple=16,

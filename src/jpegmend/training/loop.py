@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from jpegmend import models
+from jpegmend.data.codec import into_cells
 from jpegmend.data.degradation import degrade
 from jpegmend.data.pictures import Pictures
 from jpegmend.errors import InvalidRecipe, JpegmendError
 from jpegmend.models import files
+from jpegmend.models.contract import Observation, Planes
 from jpegmend.training import losses, validation
 from jpegmend.training.aids import AIDS, same_crops
 from jpegmend.training.checkpoint import State
@@ -179,7 +181,17 @@ def loss_of(
         estimate = runner(seen, collect=not losses.NEEDS_TRACES.isdisjoint(part.losses))
     traces = {key: tuple(t.float() for t in value) for key, value in estimate.traces.items()}
     estimate = estimate._replace(planes=estimate.planes.float(), traces=traces)
+    if recipe.project:
+        estimate = estimate._replace(planes=_projected(kind, estimate.planes, seen))
     return losses.total(part.losses, losses.Answer(estimate, seen, truth, planes, state.networks))
+
+
+def _projected(kind: Planes, planes: Tensor, seen: Observation) -> Tensor:
+    """The restored planes with luma in its cells."""
+    if kind == "rgb":
+        raise InvalidRecipe("project: the network answers RGB, the file's cells are those of luma; leave it out")
+    luma = into_cells(planes[:, :1], seen.planes[:, :1], seen.tables[:, 0])
+    return torch.cat([luma, planes[:, 1:]], 1)
 
 
 @torch.no_grad()
@@ -198,7 +210,7 @@ def train(recipe: Recipe, place: Place, team: Team | None = None) -> State:
     """Run the recipe to the end of its budget, or until somebody asks it to stop; everything is saved either way."""
     team = team or Team()
     place.folder.mkdir(parents=True, exist_ok=True)
-    pictures = Pictures.load(place.data, device=place.device, halve_above=recipe.halve_above, shares=place.shares)
+    pictures = Pictures.load(place.data, device=place.device, sizes=recipe.build_sizes(), shares=place.shares)
     state = start(recipe, place)
     watch = _WATCH["cuda" if place.device.startswith("cuda") else "cpu"]
     reports = Reports(place.folder, name=recipe.name, leads=team.leads, bar=place.bar)

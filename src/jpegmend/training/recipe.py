@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jpegmend import models
 from jpegmend.data.degradation import Degradation
+from jpegmend.data.pictures import Sizes
 from jpegmend.errors import InvalidOption, InvalidRecipe, UnknownModel
 from jpegmend.training.aids import AIDS
 from jpegmend.training.losses import LOSSES
@@ -87,6 +88,10 @@ class Recipe(_Part):
     """Decay of the running average of the weights, which is what is released; 0 for none."""
     halve_above: int = Field(default=0, ge=0)
     """Pictures with more pixels are also used at half their size; 0 for none."""
+    halvings: int = Field(default=1, ge=1)
+    """How often such a picture is halved at most, while it has more pixels than that."""
+    even_sizes: bool = False
+    """Whether a picture's sizes are drawn equally often, rather than by their pixels."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's inner arithmetic, by autocast."""
     compile: bool = False
@@ -97,6 +102,8 @@ class Recipe(_Part):
     """Batches whose gradients make one step."""
     chroma_weight: float = Field(default=0.5, ge=0)
     """Weight of the chroma planes in the losses of colour networks, against 1 for luma."""
+    project: bool = False
+    """Whether luma is brought into the file's quantisation cells before the losses look; not for RGB networks."""
     degradation: Degradation = Degradation()
     optimiser: Optimiser = Optimiser()
     stages: list[Stage] = []
@@ -106,6 +113,10 @@ class Recipe(_Part):
     def build_config(self) -> Any:
         """The network's frozen config; raises InvalidRecipe on unknown hyper-parameters."""
         return build_config(models.find(self.network).config, self.config, self.network)
+
+    def build_sizes(self) -> Sizes:
+        """At which sizes the pictures are used."""
+        return Sizes(self.halve_above, self.halvings, self.even_sizes)
 
     def part_at(self, share: float) -> tuple[Stage | Phase, float]:
         """The stage or phase that covers this share of the budget (0..1), and the share of its own course.
@@ -143,17 +154,14 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recip
     """Read and check a recipe; ``overrides`` maps dotted keys to values.
 
     ``{"optimiser.rate": 1e-4, "phases.0.crop": 64, "phases.*.batch": 8}``; ``extends = "../dcsc.toml"`` in the file
-    takes over what that one says, tables key by key, lists as a whole. Raises
+    takes over what that one says, tables key by key, lists as a whole; steps replace minutes, minutes steps. Raises
     :class:`~jpegmend.errors.InvalidRecipe`, naming the key that is wrong.
     """
     content = _load(path)
     for dotted, value in (overrides or {}).items():
         for place, key in _places(content, dotted):
             place[key] = value
-    # One budget: an override of either kind replaces what the file says.
-    for given, other in (("minutes", "steps"), ("steps", "minutes")):
-        if given in (overrides or {}) and other not in (overrides or {}):
-            content.pop(other, None)
+    _keep_one_budget(content, overrides or {})
     return check_recipe(content, str(path))
 
 
@@ -168,7 +176,16 @@ def _load(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     below = (path.parent / content.pop("extends")).resolve()
     if below in seen:
         raise InvalidRecipe(f"{path}: extends {below.name}, which extends it")
-    return _merged(_load(below, (*seen, path.resolve())), content)
+    base = _load(below, (*seen, path.resolve()))
+    _keep_one_budget(base, content)
+    return _merged(base, content)
+
+
+def _keep_one_budget(content: dict[str, Any], above: Mapping[str, Any]) -> None:
+    """Drop the minutes of ``content`` where ``above`` gives steps, and the other way round."""
+    for given, other in (("minutes", "steps"), ("steps", "minutes")):
+        if given in above and other not in above:
+            content.pop(other, None)
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
