@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -85,6 +86,17 @@ def test_halving_goes_on_and_sizes_are_drawn_alike(folder):
     assert [tuple(t.shape[1:]) for t in pictures.tensors] == [(96, 128), (48, 64), (24, 32)] * 4
     assert pictures.weights == [96 * 128 / 3] * 12
     assert len(Sizes(halve_above=48 * 64, halvings=9).of(pictures.tensors[0])) == 2
+
+
+def test_of_several_places_the_one_with_most_detail_is_taken(tmp_path):
+    half = np.full((64, 128, 3), 128, np.uint8)
+    half[:, 64:] = np.random.default_rng(0).integers(0, 256, (64, 64, 3))
+    Image.fromarray(half).save(tmp_path / "half.png")
+    flat = []
+    for candidates in (1, 8):
+        crops = Pictures.load([tmp_path], candidates=candidates).crops(64, 32, random.Random(0))
+        flat.append(sum(int(crop.float().std() == 0) for crop in crops))
+    assert flat[0] > 10 > flat[1]
 
 
 def test_nothing_to_train_on_is_said(tmp_path, folder):

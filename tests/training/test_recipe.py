@@ -117,8 +117,8 @@ def test_mistakes_are_named(changes, named):
 
 
 def test_overrides_reach_into_lists_and_replace_the_budget():
-    recipe = read_recipe(RECIPES / "mend-s.toml", {"phases.1.crop": 32, "phases.*.batch": 1, "steps": 5})
-    assert [phase.crop for phase in recipe.phases] == [96, 32]
+    recipe = read_recipe(RECIPES / "ablations/mend/gray.toml", {"phases.1.crop": 32, "phases.*.batch": 1, "steps": 5})
+    assert [phase.crop for phase in recipe.phases] == [64, 32]
     assert {phase.batch for phase in recipe.phases} == {1}
     assert (recipe.steps, recipe.minutes) == (5, None)
     with pytest.raises(InvalidRecipe, match="phases"):

@@ -73,6 +73,8 @@ class Pictures:
     """Each ``[3, H, W]``."""
     weights: Sequence[float] | None = None
     """How often each is drawn; by its pixels where None."""
+    candidates: int = 1
+    """Places looked at for each crop; the one with most detail is taken."""
     _by_side: dict[int, tuple[list[Tensor], list[float]]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -83,6 +85,7 @@ class Pictures:
         device: torch.device | str = "cpu",
         sizes: Sizes | None = None,
         shares: Sequence[float] | None = None,
+        candidates: int = 1,
     ) -> Pictures:
         """Read all pictures below folders, in files, or in packed files (:mod:`jpegmend.data.pack`).
 
@@ -96,15 +99,15 @@ class Pictures:
             scale = shares[index] / sum(weight for _, weight in read) if shares else 1.0
             tensors += [tensor for tensor, _ in read]
             weights += [scale * weight for _, weight in read]
-        return cls(tensors, weights)
+        return cls(tensors, weights, candidates)
 
     def crops(self, batch: int, side: int, rng: random.Random) -> Tensor:
         """``[B, 3, side, side]`` uint8: random places, flips and quarter turns."""
         large, cumulative = self._large_enough(side)
         out = []
-        for picture in rng.choices(large, cum_weights=cumulative, k=batch):
-            top, left = (rng.randrange(length - side + 1) for length in picture.shape[1:])
-            crop = picture[:, top : top + side, left : left + side]
+        for _ in range(batch):
+            drawn = rng.choices(large, cum_weights=cumulative, k=self.candidates)
+            crop = max((_cut(picture, side, rng) for picture in drawn), key=_detail if len(drawn) > 1 else id)
             crop = torch.rot90(crop, rng.randrange(4), (1, 2))
             out.append(crop.flip(2) if rng.random() < 0.5 else crop)
         return torch.stack(out)
@@ -120,6 +123,18 @@ class Pictures:
                 )
             self._by_side[side] = [t for t, _ in fit], list(accumulate(w for _, w in fit))
         return self._by_side[side]
+
+
+def _cut(picture: Tensor, side: int, rng: random.Random) -> Tensor:
+    """A random square of the picture."""
+    top, left = (rng.randrange(length - side + 1) for length in picture.shape[1:])
+    return picture[:, top : top + side, left : left + side]
+
+
+def _detail(crop: Tensor) -> float:
+    """Mean absolute difference of neighbours in green, which is near luma: what JPEG loses most of."""
+    green = crop[1].to(torch.int16)
+    return float((green[1:] - green[:-1]).abs().float().mean() + (green[:, 1:] - green[:, :-1]).abs().float().mean())
 
 
 def _read(path: Path, sizes: Sizes, device: torch.device | str) -> Iterator[tuple[Tensor, float]]:

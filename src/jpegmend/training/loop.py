@@ -210,7 +210,13 @@ def train(recipe: Recipe, place: Place, team: Team | None = None) -> State:
     """Run the recipe to the end of its budget, or until somebody asks it to stop; everything is saved either way."""
     team = team or Team()
     place.folder.mkdir(parents=True, exist_ok=True)
-    pictures = Pictures.load(place.data, device=place.device, sizes=recipe.build_sizes(), shares=place.shares)
+    pictures = Pictures.load(
+        place.data,
+        device=place.device,
+        sizes=recipe.build_sizes(),
+        shares=place.shares,
+        candidates=recipe.candidates,
+    )
     state = start(recipe, place)
     watch = _WATCH["cuda" if place.device.startswith("cuda") else "cpu"]
     reports = Reports(place.folder, name=recipe.name, leads=team.leads, bar=place.bar)

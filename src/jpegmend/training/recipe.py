@@ -92,6 +92,8 @@ class Recipe(_Part):
     """How often such a picture is halved at most, while it has more pixels than that."""
     even_sizes: bool = False
     """Whether a picture's sizes are drawn equally often, rather than by their pixels."""
+    candidates: int = Field(default=1, ge=1)
+    """Places looked at for each crop; the one with most detail is taken."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's inner arithmetic, by autocast."""
     compile: bool = False
