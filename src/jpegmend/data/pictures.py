@@ -105,12 +105,16 @@ class Pictures:
         """``[B, 3, side, side]`` uint8: random places, flips and quarter turns."""
         large, cumulative = self._large_enough(side)
         out = []
-        for _ in range(batch):
-            drawn = rng.choices(large, cum_weights=cumulative, k=self.candidates)
-            crop = max((_cut(picture, side, rng) for picture in drawn), key=_detail if len(drawn) > 1 else id)
+        for picture in rng.choices(large, cum_weights=cumulative, k=batch * self.candidates):
+            top, left = (rng.randrange(length - side + 1) for length in picture.shape[1:])
+            crop = picture[:, top : top + side, left : left + side]
             crop = torch.rot90(crop, rng.randrange(4), (1, 2))
             out.append(crop.flip(2) if rng.random() < 0.5 else crop)
-        return torch.stack(out)
+        crops = torch.stack(out)
+        if self.candidates == 1:
+            return crops
+        chosen = detail(crops).reshape(batch, self.candidates).argmax(1)
+        return crops.reshape(batch, self.candidates, *crops.shape[1:])[torch.arange(batch, device=crops.device), chosen]
 
     def _large_enough(self, side: int) -> tuple[list[Tensor], list[float]]:
         """The pictures that hold such a crop, and their weights summed up; worked out once a side."""
@@ -125,16 +129,11 @@ class Pictures:
         return self._by_side[side]
 
 
-def _cut(picture: Tensor, side: int, rng: random.Random) -> Tensor:
-    """A random square of the picture."""
-    top, left = (rng.randrange(length - side + 1) for length in picture.shape[1:])
-    return picture[:, top : top + side, left : left + side]
-
-
-def _detail(crop: Tensor) -> float:
-    """Mean absolute difference of neighbours in green, which is near luma: what JPEG loses most of."""
-    green = crop[1].to(torch.int16)
-    return float((green[1:] - green[:-1]).abs().float().mean() + (green[:, 1:] - green[:, :-1]).abs().float().mean())
+def detail(crops: Tensor) -> Tensor:
+    """``[B]``: mean absolute difference of neighbours in green, which is near luma: what JPEG loses most of."""
+    green = crops[:, 1].to(torch.int16)
+    across, along = green.diff(dim=-1).abs(), green.diff(dim=-2).abs()
+    return across.float().mean((1, 2)) + along.float().mean((1, 2))
 
 
 def _read(path: Path, sizes: Sizes, device: torch.device | str) -> Iterator[tuple[Tensor, float]]:
