@@ -1,15 +1,14 @@
 """Every recipe's network is listed, with the config the recipe trains."""
 
-import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from jpegmend import MODELS, restore
+from jpegmend import MODELS, models, restore
 from jpegmend.errors import WeightsMissing
 from jpegmend.training.announce import announce
-from jpegmend.training.recipe import read_recipe
+from jpegmend.training.recipe import build_config, read_recipe
 from jpegmend.weights import read_card
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
@@ -20,7 +19,9 @@ def test_every_recipe_has_its_card(path: Path) -> None:
     recipe = read_recipe(path)
     card = MODELS[recipe.name]
     assert card.network == recipe.network
-    assert card.config == json.loads(json.dumps(dataclasses.asdict(recipe.build_config())))
+    # As it would be built: a key that a network was given later is not in an older card.
+    config = models.find(card.network).config
+    assert build_config(config, card.config, card.name) == recipe.build_config()
     assert card.recipe == f"recipes/{path.name}"
 
 
