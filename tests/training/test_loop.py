@@ -121,6 +121,22 @@ def test_a_warm_start_begins_with_the_weights_given(pictures, tmp_path):
         loop.start(other, place(tmp_path / "c", pictures, warm_start=tmp_path / "a/average.safetensors"))
 
 
+def test_a_warm_start_may_take_only_what_fits(pictures, tmp_path):
+    """Kernels of another depth: the first layer of both is the same, the rest begins as without the weights."""
+    weights = tmp_path / "a/average.safetensors"
+    trained = loop.train(tiny(), place(tmp_path / "a", pictures)).average
+    deeper = tiny(config={"kernels": [3, 5, 3], "widths": [4, 2]})
+    fresh = loop.start(deeper, place(tmp_path / "b", pictures)).network.state_dict()
+    begun = loop.start(deeper, place(tmp_path / "c", pictures, warm_start=weights, partly=True))
+    for key, tensor in begun.network.state_dict().items():
+        fits = key in trained and trained[key].shape == tensor.shape
+        assert torch.equal(tensor, trained[key].half().float() if fits else fresh[key]), key
+    assert begun.earlier_steps == 8
+    with pytest.raises(InvalidRecipe, match="has no tensor"):
+        other = tiny(config={"kernels": [5, 5], "widths": [5], "channels": 3})
+        loop.start(other, place(tmp_path / "d", pictures, warm_start=weights, partly=True))
+
+
 def test_a_minutes_budget_ends(pictures, tmp_path):
     state = loop.train(tiny(steps=None, minutes=0.005), place(tmp_path, pictures))
     assert state.step > 0

@@ -26,6 +26,7 @@ def command(
     minutes: Annotated[float | None, typer.Option(help="The budget, in place of the recipe's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     warm_start: Annotated[Path | None, typer.Option(help="Weights (safetensors) to begin from.")] = None,
+    partly: Annotated[bool, typer.Option("--partly", help="Take what fits of it; the rest begins fresh.")] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
     overrides: Annotated[
@@ -65,6 +66,7 @@ def command(
             device=here,
             resume=resume,
             warm_start=warm_start,
+            partly=partly,
             save_every=save_every,
             bar=not quiet and sys.stderr.isatty(),
         )

@@ -54,6 +54,8 @@ class Place:
     resume: bool = False
     warm_start: Path | None = None
     """A weights file to begin from."""
+    partly: bool = False
+    """Whether the weights may be those of another shape of the network: tensors that fit are taken."""
     save_every: float = 180.0
     """Seconds between checkpoints."""
     bar: bool = False
@@ -65,11 +67,7 @@ def start(recipe: Recipe, place: Place) -> State:
     torch.manual_seed(recipe.seed)
     network = models.find(recipe.network).build(recipe.build_config())
     if place.warm_start:
-        trained, before = files.load_weights(place.warm_start)
-        try:
-            network.load_state_dict(trained.state_dict())
-        except RuntimeError as error:
-            raise InvalidRecipe(f"{place.warm_start} does not fit {recipe.network} of this recipe: {error}") from error
+        before = _begin_from(place.warm_start, network, recipe.network, partly=place.partly)
     if recipe.checkpoint:
         if not hasattr(network, "checkpoint"):
             raise InvalidRecipe(f"checkpoint: {recipe.network} cannot recompute; leave it out")
@@ -93,6 +91,27 @@ def start(recipe: Recipe, place: Place) -> State:
     if place.resume:
         state.restore(place.folder / "checkpoint.pt")
     return state
+
+
+def _begin_from(weights: Path, network: nn.Module, name: str, *, partly: bool) -> dict[str, Any]:
+    """Give ``network`` the trained tensors, and return what the file says of itself.
+
+    ``partly`` takes those that agree in name and shape, and leaves the others fresh: a network of other depth
+    begins with the layers that both have.
+    """
+    trained, before = files.load_weights(weights)
+    tensors, own = trained.state_dict(), network.state_dict()
+    if partly:
+        tensors = {key: tensor for key, tensor in tensors.items() if key in own and own[key].shape == tensor.shape}
+    try:
+        network.load_state_dict(tensors, strict=not partly)
+    except RuntimeError as error:
+        raise InvalidRecipe(
+            f"{weights} does not fit {name} of this recipe; --partly takes the tensors that do: {error}"
+        ) from error
+    if not tensors:
+        raise InvalidRecipe(f"{weights} has no tensor of {name}'s; begin from weights of that network, or from none")
+    return before
 
 
 def _optimiser(recipe: Recipe, network: nn.Module, name: str) -> torch.optim.Optimizer:
