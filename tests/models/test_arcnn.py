@@ -27,6 +27,13 @@ def test_starts_as_srcnn_does():
     assert all(not layer.bias.any() for layer in network.layers)
 
 
+def test_may_start_as_he_says():
+    for layer in ARCNN(Config(deviation=0)).layers[:3]:
+        inputs = layer.weight[0].numel()
+        assert abs(float(layer.weight.detach().std()) / (2 / inputs) ** 0.5 - 1) < 0.1
+        assert not layer.bias.any()
+
+
 def test_answers_the_picture_itself_and_shows_its_features(observed):
     network, seen = ARCNN(SMALL), observed(2, 1, 11, 14)
     F = seen.planes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -65,6 +67,16 @@ def test_starts_as_he_says():
     layer = DnCNN(Config(normalised=False)).R[2]
     assert abs(float(layer.weight.detach().std()) / (2 / (9 * 64)) ** 0.5 - 1) < 0.02
     assert not layer.bias.any()
+
+
+def test_may_start_near_the_jpeg(observed):
+    torch.manual_seed(1)
+    plain = DnCNN(SMALL)
+    torch.manual_seed(1)
+    near = DnCNN(replace(SMALL, last=0.02))
+    seen = observed(1, 1, 16, 16)
+    away, less = (net(seen).planes - seen.planes for net in (plain, near))
+    torch.testing.assert_close(less, 0.02 * away)
 
 
 def test_halo_is_the_reach_of_the_network(reach):

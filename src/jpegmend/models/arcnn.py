@@ -30,7 +30,8 @@ class Config:
     widths: tuple[int, ...] = (64, 32, 16)
     """Channels after every layer but the last."""
     deviation: float = 0.001
-    """Standard deviation of the initial weights, that of the authors' SRCNN; biases start at 0."""
+    """Standard deviation of the initial weights, that of the authors' SRCNN; 0 takes He's, by the inputs of every
+    layer, with which a run of minutes gets somewhere. Biases start at 0."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernels", tuple(self.kernels))
@@ -58,7 +59,10 @@ class ARCNN(nn.Module):
             for taken, given, side in zip(inputs, outputs, config.kernels, strict=True)
         ]
         for layer in layers:
-            nn.init.normal_(layer.weight, std=config.deviation)
+            if config.deviation:
+                nn.init.normal_(layer.weight, std=config.deviation)
+            else:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
         self.layers = nn.ModuleList(layers)
