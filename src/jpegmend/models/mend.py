@@ -1,6 +1,6 @@
 """mend: the package's own network, a small U-Net on the grid of JPEG blocks.
 
-Made for pictures per second: most of its work happens at 1/4 and 1/8 of the resolution. It sees luma and
+Made for pictures per second: nothing happens at the full resolution, most at 1/2 of it. It sees luma and
 chroma together on the luma grid, is told the quantisation tables (they scale and shift its features), and
 returns full-resolution chroma, so that it also undoes subsampling.
 
@@ -35,7 +35,7 @@ class Config:
 
     widths: tuple[int, ...] = (32, 64, 128)
     """Channels at 1/2, 1/4, 1/8, ... of the resolution."""
-    blocks: tuple[int, ...] = (2, 2, 4)
+    blocks: tuple[int, ...] = (4, 1, 2)
     """Residual blocks at each of them, going down; the same number again going up, but for the last."""
     embedding: int = 64
     """Length of the vector that the tables and the sampling are turned into."""
