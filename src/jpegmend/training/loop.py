@@ -23,6 +23,7 @@ from jpegmend.models import files
 from jpegmend.models.contract import Observation, Planes
 from jpegmend.training import losses, validation
 from jpegmend.training.aids import AIDS, same_crops
+from jpegmend.training.allocator import keep_freed_memory
 from jpegmend.training.checkpoint import State
 from jpegmend.training.meter import Meter
 from jpegmend.training.recipe import Phase, Recipe, Stage, build_config
@@ -228,6 +229,8 @@ def _follow(state: State, decay: float) -> None:
 def train(recipe: Recipe, place: Place, team: Team | None = None) -> State:
     """Run the recipe to the end of its budget, or until somebody asks it to stop; everything is saved either way."""
     team = team or Team()
+    if place.device.startswith("cpu"):
+        keep_freed_memory()
     place.folder.mkdir(parents=True, exist_ok=True)
     pictures = Pictures.load(
         place.data,
