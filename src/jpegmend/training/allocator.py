@@ -16,7 +16,7 @@ def keep_freed_memory() -> bool:
     """Ask glibc to keep freed memory for the next step; returns whether it will.
 
     Otherwise a network of many large activations gives its memory back at every step, and the system clears
-    it page by page when it is taken again: a third of the time of DCSC. The process keeps its peak instead.
+    it page by page when it is taken again: a quarter of the time of DCSC. The process keeps its peak instead.
     Other C libraries, and allocators put before glibc, have no such setting and are left as they are; so is
     glibc where ``MALLOC_TRIM_THRESHOLD_`` or ``MALLOC_MMAP_MAX_`` says what somebody wants.
     """
