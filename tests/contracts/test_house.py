@@ -13,7 +13,7 @@ import jpegmend
 SOURCE = Path(jpegmend.__file__).parent
 ORDER = (
     ("errors",),
-    ("jpeg", "planes", "metrics"),
+    ("jpeg", "blocks", "metrics"),
     ("weights",),
     ("runtimes",),
     ("restoration",),

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from jpegmend.blocks import fidelity
 from jpegmend.data import codec, encoder
 from jpegmend.data.degradation import as_written, tables_of
-from jpegmend.planes import fidelity
 
 KINDS = list(codec.FACTORS)
 

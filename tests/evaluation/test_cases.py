@@ -3,10 +3,10 @@ import pytest
 from PIL import Image
 
 from jpegmend import metrics
+from jpegmend.blocks import studio_y
 from jpegmend.errors import InvalidOption, MissingData
 from jpegmend.evaluation import cases
 from jpegmend.evaluation.protocols import find
-from jpegmend.planes import studio_y
 
 
 def test_studio_luma_is_compared_not_pillows(tmp_path, photo):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jpegmend import jpeg, planes, restore
+from jpegmend import blocks, jpeg, restore
 from jpegmend.errors import InvalidOption
 
 
@@ -17,10 +17,10 @@ def levels_again(restored, image):
         rows, columns = component.levels.shape[:2]
         v, h = top[0] // component.vertical, top[1] // component.horizontal
         if plane.shape[0] >= rows * 8 * v and plane.shape[1] >= columns * 8 * h:
-            small = planes.down_box(plane[: rows * 8 * v, : columns * 8 * h], v, h)
+            small = blocks.down_box(plane[: rows * 8 * v, : columns * 8 * h], v, h)
         else:
             small = plane[: rows * 8, : columns * 8]
-        yield planes.quantise(small, component.table), component.levels
+        yield blocks.quantise(small, component.table), component.levels
 
 
 @pytest.mark.parametrize("quality", [10, 50, 95])
@@ -58,7 +58,7 @@ def test_planes_alone_come_back(name, make_card, odd_files):
     restored = restore(odd_files[name], model=make_card("blur"), keep_planes=True, consistent=True)
     for plane, component in zip(restored.planes, jpeg.read(odd_files[name]).components, strict=True):
         rows, columns = component.levels.shape[:2]
-        again = planes.quantise(plane[: rows * 8, : columns * 8], component.table)
+        again = blocks.quantise(plane[: rows * 8, : columns * 8], component.table)
         assert np.array_equal(again, component.levels)
 
 
@@ -86,6 +86,6 @@ def test_re_encoding_gives_back_the_file_when_quantised_from_gray_pixels(make_ca
     data = encode(draw(64, 64), mode="L", quality=20)
     restored = restore(data, model=make_card("blur"))
     (component,) = jpeg.read(data).components
-    again = planes.quantise(restored.to_array(16).astype(np.float32) / 65535, component.table)
+    again = blocks.quantise(restored.to_array(16).astype(np.float32) / 65535, component.table)
     assert (again == component.levels).mean() > 0.999
     assert Image.open(io.BytesIO(data)).size == (64, 64)

@@ -1,6 +1,6 @@
 """JPEG in batches, on the device: what an encoder and a decoder do to pixels, without the entropy coding.
 
-Levels and decoded pixels equal libjpeg-turbo's to the last bit (:mod:`jpegmend.data.arithmetic`), so that training
+Levels and decoded pixels equal libjpeg-turbo's to the last bit (:mod:`jpegmend.data.libjpeg_exact`), so that training
 sees what files hold. What a network is shown is the float decoding, neither rounded nor clipped.
 
 Shape letters: B batch, R block row, K block column, H W pixels (multiples of 16), h w of a subsampled plane.
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from jpegmend.data import arithmetic
+from jpegmend.data import libjpeg_exact
 from jpegmend.models.contract import Observation
 
 Sampling = Literal["gray", "444", "422", "420"]
@@ -72,13 +72,13 @@ def up_fancy(plane: Tensor, v: int, h: int) -> Tensor:
     return functional.interpolate(plane, scale_factor=(v, h), mode="bilinear", align_corners=False)
 
 
-def blocks(plane: Tensor) -> Tensor:
+def split_blocks(plane: Tensor) -> Tensor:
     """``[B, 1, 8 R, 8 K]`` to ``[B, R, K, 8, 8]``."""
     B, _, height, width = plane.shape
     return plane.reshape(B, height // 8, 8, width // 8, 8).permute(0, 1, 3, 2, 4)
 
 
-def unblocks(cells: Tensor) -> Tensor:
+def join_blocks(cells: Tensor) -> Tensor:
     """The inverse of :func:`blocks`."""
     B, R, K = cells.shape[:3]
     return cells.permute(0, 1, 3, 2, 4).reshape(B, 1, 8 * R, 8 * K)
@@ -93,10 +93,10 @@ def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling) 
         planes, given = [picture], [luma]
     else:
         v, h = FACTORS[sampling]
-        y, cb, cr = arithmetic.rgb_to_ycbcr(picture).chunk(3, 1)
-        planes, given = [y, *(arithmetic.down_box(plane, v, h) for plane in (cb, cr))], [luma, chroma, chroma]
+        y, cb, cr = libjpeg_exact.rgb_to_ycbcr(picture).chunk(3, 1)
+        planes, given = [y, *(libjpeg_exact.down_box(plane, v, h) for plane in (cb, cr))], [luma, chroma, chroma]
     levels = tuple(
-        arithmetic.quantise(arithmetic.forward_dct(blocks(plane - 128)), table[:, None, None]).float()
+        libjpeg_exact.quantise(libjpeg_exact.forward_dct(split_blocks(plane - 128)), table[:, None, None]).float()
         for plane, table in zip(planes, given, strict=True)
     )
     return File(levels, luma, chroma, sampling)
@@ -126,19 +126,19 @@ def _decode(levels: Tensor, table: Tensor) -> Tensor:
     """The orthonormal inverse DCT in float: ``[B, 1, h, w]`` on 0..255, not clipped or rounded."""
     D = dct_matrix(levels.device)
     rows = (levels * table[:, None, None]) @ D
-    return unblocks((rows.transpose(-1, -2) @ D).transpose(-1, -2)) + 128
+    return join_blocks((rows.transpose(-1, -2) @ D).transpose(-1, -2)) + 128
 
 
 def into_cells(plane: Tensor, decoded: Tensor, table: Tensor) -> Tensor:
     """The plane with every DCT coefficient moved into its quantisation cell, with gradients.
 
     ``plane`` and ``decoded`` are ``[B, 1, H, W]`` in 0..1 on the block grid, ``table [B, 8, 8]`` that of the file;
-    the float decoder gives cell centres, so what is clamped is the change. As ``planes.fidelity.project``.
+    the float decoder gives cell centres, so what is clamped is the change. As ``blocks.fidelity.project``.
     """
     D = dct_matrix(plane.device)
     reach = table[:, None, None] / 255 / 2
-    found = D @ blocks(plane - decoded) @ D.T
-    return decoded + unblocks(D.T @ found.clamp(-reach, reach) @ D)
+    found = D @ split_blocks(plane - decoded) @ D.T
+    return decoded + join_blocks(D.T @ found.clamp(-reach, reach) @ D)
 
 
 def show(file: File) -> Tensor:
@@ -147,10 +147,10 @@ def show(file: File) -> Tensor:
         return file.pixels
     given = (file.luma, file.chroma, file.chroma)
     planes = [
-        (unblocks(arithmetic.inverse_dct(levels * table[:, None, None])) + 128).clamp(0, 255).float()
+        (join_blocks(libjpeg_exact.inverse_dct(levels * table[:, None, None])) + 128).clamp(0, 255).float()
         for levels, table in zip(file.levels, given, strict=False)
     ]
     if file.sampling == "gray":
         return planes[0]
     v, h = FACTORS[file.sampling]
-    return arithmetic.ycbcr_to_rgb(torch.cat([planes[0], *(arithmetic.up_fancy(p, v, h) for p in planes[1:])], 1))
+    return libjpeg_exact.ycbcr_to_rgb(torch.cat([planes[0], *(libjpeg_exact.up_fancy(p, v, h) for p in planes[1:])], 1))

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend import metrics
+from jpegmend.blocks import studio_y
 from jpegmend.errors import InvalidOption, MissingData
 from jpegmend.evaluation.protocols import Case, Protocol
-from jpegmend.planes import studio_y
 
 Picture = NDArray[np.uint8]
 

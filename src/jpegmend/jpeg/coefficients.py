@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from jpegmend.errors import DamagedJpeg, TooLarge, UnsupportedJpeg
 from jpegmend.jpeg.image import Component, FrameComponent, Header, JpegImage
-from jpegmend.jpeg.loss import estimate_loss
 from jpegmend.jpeg.markers import MAX_PIXELS, survey
+from jpegmend.jpeg.missing import estimate_loss
 from jpegmend.jpeg.process import DECODER
 
 _MEBI = 1 << 20

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jpegmend.blocks import idct
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Spec
-from jpegmend.planes import idct
 
 _PLANES = 3
 _FILE = 3

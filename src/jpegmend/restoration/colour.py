@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from jpegmend import planes as arithmetic
+from jpegmend import blocks
 from jpegmend.jpeg import JpegImage
 from jpegmend.runtimes import Floats
 
@@ -35,10 +35,10 @@ def choose_ink(image: JpegImage) -> tuple[Converter, str]:
 
     def convert(planes: Floats) -> Floats:
         planes = np.clip(planes, 0, 1)
-        cmyk = arithmetic.ycck_to_cmyk(planes) if ycck else planes
+        cmyk = blocks.ycck_to_cmyk(planes) if ycck else planes
         if managed is not None:
             return managed(np.asarray(cmyk, np.float32))
-        return np.asarray(arithmetic.cmyk_to_rgb(cmyk, adobe_inverted=inverted), np.float32)
+        return np.asarray(blocks.cmyk_to_rgb(cmyk, adobe_inverted=inverted), np.float32)
 
     if managed is not None:
         return convert, "CMYK was converted to sRGB by the file's ICC profile, at 8 bits"
@@ -48,7 +48,7 @@ def choose_ink(image: JpegImage) -> tuple[Converter, str]:
 
 def _ycbcr(planes: Floats) -> Floats:
     np.clip(planes, 0, 1, out=planes)
-    return np.asarray(arithmetic.ycbcr_to_rgb(planes), np.float32)
+    return np.asarray(blocks.ycbcr_to_rgb(planes), np.float32)
 
 
 def _as_it_is(planes: Floats) -> Floats:

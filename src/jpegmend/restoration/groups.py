@@ -6,8 +6,8 @@ from math import lcm
 
 import numpy as np
 
-from jpegmend import planes as arithmetic
-from jpegmend.planes import fidelity
+from jpegmend import blocks
+from jpegmend.blocks import fidelity
 from jpegmend.restoration.observe import Plane, Scene
 from jpegmend.restoration.tiles import Window, round_up
 from jpegmend.runtimes import Floats
@@ -56,17 +56,17 @@ class Group:
     def pack(self, seen: Floats) -> Floats:
         """Planes [n, h, w] as the network wants them, [C, h, w]."""
         if self._together:
-            return seen if self._kind == "ycbcr" else np.asarray(arithmetic.ycbcr_to_rgb(seen), np.float32)
+            return seen if self._kind == "ycbcr" else np.asarray(blocks.ycbcr_to_rgb(seen), np.float32)
         if self._kind == "y":
             return seen
-        packed = np.full((3, *seen.shape[1:]), arithmetic.NEUTRAL, np.float32)
+        packed = np.full((3, *seen.shape[1:]), blocks.NEUTRAL, np.float32)
         packed[: 1 if self._kind == "ycbcr" else 3] = seen
         return packed
 
     def unpack(self, answer: Floats) -> Floats:
         """The network's answer [C, h, w] as planes [n, h, w]; gray from RGB is their mean."""
         if self._together:
-            return answer if self._kind == "ycbcr" else np.asarray(arithmetic.rgb_to_ycbcr(answer), np.float32)
+            return answer if self._kind == "ycbcr" else np.asarray(blocks.rgb_to_ycbcr(answer), np.float32)
         return answer.mean(0, keepdims=True) if self._kind == "rgb" else answer[:1]
 
     def project(self, planes: Floats, window: Window) -> None:
@@ -79,8 +79,8 @@ class Group:
             part = window.clip(rows * 8 * v, columns * 8 * h)
             if not part.height or not part.width:
                 continue
-            blocks = Window(part.top // (8 * v), part.bottom // (8 * v), part.left // (8 * h), part.right // (8 * h))
-            levels = plane.levels[blocks.slices]
+            cells = Window(part.top // (8 * v), part.bottom // (8 * v), part.left // (8 * h), part.right // (8 * h))
+            levels = plane.levels[cells.slices]
             here = part.inside(window)
             if v == h == 1:
                 values[here] = fidelity.project(values[here], levels, plane.table)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend import planes as arithmetic
-from jpegmend.planes.estimate import estimate
+from jpegmend import blocks
+from jpegmend.blocks.estimate import estimate
 from jpegmend.restoration.observe import PixelScene, Scene
 from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
@@ -112,7 +112,7 @@ def small_picture(read: Callable[[Window], Floats], height: int, width: int, sid
     bands = []
     for top in range(0, rows, 32):
         band = read(Window(top * factor, min(top + 32, rows) * factor, 0, columns * factor))
-        bands.append(np.stack([arithmetic.down_box(plane, factor, factor) for plane in band]))
+        bands.append(np.stack([blocks.down_box(plane, factor, factor) for plane in band]))
     reduced = np.concatenate(bands, axis=1)
     small = [Image.fromarray(plane).resize((side, side), Image.Resampling.BICUBIC) for plane in reduced]
     return np.stack([np.asarray(plane, np.float32) for plane in small])

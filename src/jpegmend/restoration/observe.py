@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend import planes as arithmetic
+from jpegmend import blocks
 from jpegmend.jpeg import JpegImage
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
 from jpegmend.restoration.tiles import Window
@@ -106,7 +106,7 @@ class JpegScene:
         rows, columns = plane.levels.shape[:2]
         wanted = _nearest_part(window, rows * 8, columns * 8).align(8)
         across, down = slice(wanted.left // 8, wanted.right // 8), slice(wanted.top // 8, wanted.bottom // 8)
-        decoded = arithmetic.decode(plane.levels[down, across], plane.table)
+        decoded = blocks.decode(plane.levels[down, across], plane.table)
         return crop_or_repeat(decoded, wanted, window)
 
     def read_together(self, window: Window) -> Floats:
@@ -167,7 +167,7 @@ class PixelScene:
     def read_together(self, window: Window) -> Floats:
         """A window [3, h, w], as YCbCr."""
         rgb = np.ascontiguousarray(self._floats(window).transpose(2, 0, 1))
-        return np.asarray(arithmetic.rgb_to_ycbcr(rgb), np.float32)
+        return np.asarray(blocks.rgb_to_ycbcr(rgb), np.float32)
 
     def _floats(self, window: Window) -> Floats:
         on_picture = window.move(-self.top, -self.left)
@@ -220,7 +220,7 @@ def upsample(values: Floats, found: Window, plane: Plane, wanted: Window, *, lim
     if plane.vertical.denominator != 1 or plane.horizontal.denominator != 1:
         return _interpolate(values, found, plane, wanted)
     v, h = int(plane.vertical), int(plane.horizontal)
-    up = arithmetic.up_fancy(values, v, h).astype(np.float32, copy=False)
+    up = blocks.up_fancy(values, v, h).astype(np.float32, copy=False)
     return up[wanted.inside(Window(found.top * v, found.bottom * v, found.left * h, found.right * h))]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jpegmend import jpeg, planes
+from jpegmend import blocks, jpeg
 from jpegmend.errors import InvalidOption
 from jpegmend.jpeg.tables import standard_luma
 
@@ -36,8 +36,8 @@ def our_planes(data: bytes) -> np.ndarray:
     wide = max(c.horizontal for c in image.components)
     full = []
     for part in image.components:
-        plane = planes.decode(part.levels, part.table)[: part.rows, : part.columns]
-        plane = planes.up_fancy(np.clip(plane, 0, 1), tall // part.vertical, wide // part.horizontal)
+        plane = blocks.decode(part.levels, part.table)[: part.rows, : part.columns]
+        plane = blocks.up_fancy(np.clip(plane, 0, 1), tall // part.vertical, wide // part.horizontal)
         full.append(255 * plane[: image.header.height, : image.header.width])
     return np.stack(full)
 
@@ -62,7 +62,7 @@ def test_colour_rounds_to_the_pixels_of_libjpeg(photos, sampling, quality, progr
 @pytest.mark.parametrize("quality", [5, 50, 95])
 def test_gray_rounds_to_the_pixels_of_libjpeg(photos, quality):
     for pixels in photos.values():
-        assert_same_pixels(encode(planes.studio_y(pixels), quality=quality))
+        assert_same_pixels(encode(blocks.studio_y(pixels), quality=quality))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (3, 6), (17, 5), (8, 15), (33, 34)])
@@ -79,9 +79,9 @@ def test_small_and_odd_sizes_round_to_the_pixels_of_libjpeg(rng, size, sampling)
 def test_quantise_gives_the_levels_of_libjpeg(photos):
     """libjpeg's integer DCT differs by a few hundredths, so levels at the edge of a cell may differ by one."""
     for pixels in photos.values():
-        gray = planes.studio_y(pixels)[:96, :128]
+        gray = blocks.studio_y(pixels)[:96, :128]
         (part,) = jpeg.read(encode(gray, quality=50)).components
-        ours = planes.quantise(gray.astype(np.float32) / 255, part.table)
+        ours = blocks.quantise(gray.astype(np.float32) / 255, part.table)
         assert np.abs(ours.astype(int) - part.levels).max() <= 1
         assert (ours == part.levels).mean() > 0.999
 
@@ -90,31 +90,31 @@ def test_quantise_undoes_decode_for_every_quality(rng):
     for quality in range(1, 101):
         table = standard_luma(quality)
         levels = np.round(rng.laplace(0, 60, (2, 3, 8, 8)) / table).astype(np.int16)
-        assert np.array_equal(planes.quantise(planes.decode(levels, table), table), levels)
+        assert np.array_equal(blocks.quantise(blocks.decode(levels, table), table), levels)
 
 
 def test_halves_are_rounded_away_from_zero():
     flat = np.stack([np.full((8, 8), 128 + share) for share in (-0.5, -0.375, 0.375, 0.5)]) / 255
-    levels = [int(planes.quantise(block, np.full((8, 8), 8))[0, 0, 0, 0]) for block in flat]
+    levels = [int(blocks.quantise(block, np.full((8, 8), 8))[0, 0, 0, 0]) for block in flat]
     assert levels == [-1, 0, 0, 1]
 
 
 def test_decode_is_the_formula_written_out(rng):
     levels = rng.integers(-5, 6, (2, 2, 8, 8)).astype(np.int16)
     table = rng.integers(1, 40, (8, 8)).astype(np.uint16)
-    plane = planes.decode(levels, table)
-    expected = (planes.idct(levels[1, 0] * table.astype(np.float64)) + 128) / 255
+    plane = blocks.decode(levels, table)
+    expected = (blocks.idct(levels[1, 0] * table.astype(np.float64)) + 128) / 255
     assert plane.dtype == np.float32 and plane.shape == (16, 16)
     assert np.abs(plane[8:, :8] - expected).max() < 1e-6
-    assert np.array_equal(planes.dequantise(levels, table), (levels * table.astype(np.float32)))
+    assert np.array_equal(blocks.dequantise(levels, table), (levels * table.astype(np.float32)))
 
 
 def test_16_bit_steps_do_not_wrap():
     levels = np.full((1, 1, 8, 8), 1000, np.int16)
-    assert planes.dequantise(levels, np.full((8, 8), 60000, np.uint16)).max() == 6e7
+    assert blocks.dequantise(levels, np.full((8, 8), 60000, np.uint16)).max() == 6e7
 
 
 @pytest.mark.parametrize("table", [np.zeros((8, 8)), np.ones(64), np.ones((8, 7))])
 def test_no_table_is_refused(table):
     with pytest.raises(InvalidOption, match="table"):
-        planes.dequantise(np.zeros((1, 1, 8, 8), np.int16), table)
+        blocks.dequantise(np.zeros((1, 1, 8, 8), np.int16), table)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from jpegmend import jpeg, planes
+from jpegmend import blocks, jpeg
+from jpegmend.blocks import fidelity
 from jpegmend.errors import InvalidOption
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
-from jpegmend.planes import fidelity
 
 QUALITIES = st.integers(1, 100)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -22,7 +22,7 @@ def random_file(rng: np.random.Generator, table: np.ndarray) -> np.ndarray:
     """Levels [2, 3, 8, 8] of pictures from flat to pure noise with every sample at an end of its range."""
     contrast = rng.choice([0, 1, 30, 127.5])
     signs = rng.choice([-1.0, 1.0], (16, 24)) if rng.random() < 0.5 else rng.uniform(-1, 1, (16, 24))
-    return planes.quantise((127.5 + contrast * signs) / 255, table)
+    return blocks.quantise((127.5 + contrast * signs) / 255, table)
 
 
 def disturb(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -37,9 +37,9 @@ def test_projected_plane_quantises_to_the_levels(quality, seed):
     rng = np.random.default_rng(seed)
     table = standard_luma(quality)
     levels = random_file(rng, table)
-    plane = planes.fidelity.project(disturb(rng, (16, 24)), levels, table)
+    plane = blocks.fidelity.project(disturb(rng, (16, 24)), levels, table)
     assert plane.dtype == np.float32
-    assert np.array_equal(planes.quantise(plane, table), levels)
+    assert np.array_equal(blocks.quantise(plane, table), levels)
 
 
 @given(QUALITIES, st.sampled_from(list(FACTORS.values())), SEEDS)
@@ -51,7 +51,7 @@ def test_projected_chroma_quantises_to_the_levels(quality, factors, seed):
     levels = random_file(rng, table)
     plane = fidelity.project_upsampled(disturb(rng, (v * 16, h * 24)), levels, table, v, h)
     assert plane.dtype == np.float32
-    assert np.array_equal(planes.quantise(planes.down_box(plane, v, h), table), levels)
+    assert np.array_equal(blocks.quantise(blocks.down_box(plane, v, h), table), levels)
 
 
 @given(SEEDS, st.sampled_from([1, 7, 255]))
@@ -62,16 +62,16 @@ def test_tables_with_steps_far_apart_keep_the_promise(seed, largest):
     table = rng.choice([1, largest], (8, 8)).astype(np.uint16)
     levels = random_file(rng, table)
     plane = fidelity.project(disturb(rng, (16, 24)), levels, table)
-    assert np.array_equal(planes.quantise(plane, table), levels)
+    assert np.array_equal(blocks.quantise(plane, table), levels)
 
 
 def test_every_quality_on_a_real_picture(photos):
-    gray = planes.studio_y(photos["coffee"])[:64, :96].astype(np.float32) / 255
+    gray = blocks.studio_y(photos["coffee"])[:64, :96].astype(np.float32) / 255
     for quality in range(1, 101):
         table = standard_luma(quality)
-        levels = planes.quantise(gray, table)
-        blurred = planes.up_box(planes.down_box(gray, 2, 2), 2, 2)
-        assert np.array_equal(planes.quantise(fidelity.project(blurred, levels, table), table), levels)
+        levels = blocks.quantise(gray, table)
+        blurred = blocks.up_box(blocks.down_box(gray, 2, 2), 2, 2)
+        assert np.array_equal(blocks.quantise(fidelity.project(blurred, levels, table), table), levels)
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
@@ -81,10 +81,10 @@ def test_the_files_own_levels_come_back_from_a_real_file(photos, rng, subsamplin
     luma, *chroma = jpeg.read(target.getvalue()).components
     for part in (luma, *chroma):
         v, h = luma.vertical // part.vertical, luma.horizontal // part.horizontal
-        plane = planes.up_box(planes.decode(part.levels, part.table), v, h)
+        plane = blocks.up_box(blocks.decode(part.levels, part.table), v, h)
         restored = plane + rng.normal(0, 0.1, plane.shape).astype(np.float32)
         restored = fidelity.project_upsampled(restored, part.levels, part.table, v, h)
-        assert np.array_equal(planes.quantise(planes.down_box(restored, v, h), part.table), part.levels)
+        assert np.array_equal(blocks.quantise(blocks.down_box(restored, v, h), part.table), part.levels)
 
 
 @given(QUALITIES, st.sampled_from([(1, 1), *FACTORS.values()]), SEEDS)
@@ -100,41 +100,41 @@ def test_projecting_twice_changes_nothing(quality, factors, seed):
 
 
 def test_the_original_and_the_decoded_plane_are_left_alone(photos):
-    gray = planes.studio_y(photos["drawing"])[:96, :128].astype(np.float32) / 255
+    gray = blocks.studio_y(photos["drawing"])[:96, :128].astype(np.float32) / 255
     table = standard_luma(20)
-    levels = planes.quantise(gray, table)
+    levels = blocks.quantise(gray, table)
     # Without an inset the original is in its cells (but for rounding at their edges): it defines the levels.
     assert np.abs(fidelity.project(gray, levels, table, inset=0) - gray).max() < 1e-6
-    decoded = planes.decode(levels, table)
+    decoded = blocks.decode(levels, table)
     assert np.array_equal(fidelity.project(decoded, levels, table), decoded)
 
 
 def test_it_is_the_nearest_consistent_plane(rng):
     """Variational inequality: no consistent plane lies in the direction that the projection took away."""
     table = standard_luma(30)
-    levels = planes.quantise(rng.uniform(size=(16, 16)), table)
+    levels = blocks.quantise(rng.uniform(size=(16, 16)), table)
     start = rng.uniform(size=(16, 16))
     nearest = fidelity.project(start, levels, table, inset=0.1)
     for _ in range(20):
         inside = levels * table + rng.uniform(-0.4, 0.4, levels.shape) * table
-        other = (planes.unblocks(planes.idct(inside.astype(np.float64))) + 128) / 255
+        other = (blocks.join_blocks(blocks.idct(inside.astype(np.float64))) + 128) / 255
         assert np.vdot(start - nearest, other - nearest) <= 1e-9
 
 
 def test_it_comes_nearer_to_the_original(photos, rng):
-    gray = planes.studio_y(photos["coffee"])[:96, :96].astype(np.float32) / 255
+    gray = blocks.studio_y(photos["coffee"])[:96, :96].astype(np.float32) / 255
     table = standard_luma(40)
-    levels = planes.quantise(gray, table)
-    guess = planes.decode(levels, table) + rng.normal(0, 0.05, gray.shape).astype(np.float32)
+    levels = blocks.quantise(gray, table)
+    guess = blocks.decode(levels, table) + rng.normal(0, 0.05, gray.shape).astype(np.float32)
     projected = fidelity.project(guess, levels, table, inset=0)
     assert np.square(projected - gray).mean() < 0.9 * np.square(guess - gray).mean()
 
 
 def test_half_an_inset_leaves_the_decoded_plane(rng):
     table = standard_luma(60)
-    levels = planes.quantise(rng.uniform(size=(16, 16)), table)
+    levels = blocks.quantise(rng.uniform(size=(16, 16)), table)
     plane = fidelity.project(rng.uniform(size=(16, 16)), levels, table, inset=0.5)
-    assert np.abs(plane - planes.decode(levels, table)).max() < 1e-6
+    assert np.abs(plane - blocks.decode(levels, table)).max() < 1e-6
 
 
 def test_wild_levels_of_a_damaged_file_stay_finite(rng):

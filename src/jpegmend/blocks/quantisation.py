@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegmend.blocks.dct import Floats, dct, idct, join_blocks, split_blocks
 from jpegmend.errors import InvalidOption
-from jpegmend.planes.dct import Floats, blocks, dct, idct, unblocks
 
 PEAK = 255.0
 """What 1.0 of a plane is on the scale of the coefficients."""
@@ -44,7 +44,7 @@ def decode(levels: NDArray[np.integer[Any]], table: NDArray[Any]) -> NDArray[np.
     >>> decode(np.zeros((1, 2, 8, 8), np.int16), np.ones((8, 8))).shape
     (8, 16)
     """
-    plane: NDArray[np.float32] = unblocks(idct(dequantise(levels, table)))
+    plane: NDArray[np.float32] = join_blocks(idct(dequantise(levels, table)))
     plane += np.float32(SHIFT)
     plane *= np.float32(1 / PEAK)
     return plane
@@ -56,7 +56,7 @@ def coefficients(plane: Floats) -> Floats:
     float64 in, float64 out; everything else is float32.
     """
     kind: Any = np.float64 if plane.dtype == np.float64 else np.float32
-    return dct(blocks(plane.astype(kind, copy=False) * kind(PEAK) - kind(SHIFT)))
+    return dct(split_blocks(plane.astype(kind, copy=False) * kind(PEAK) - kind(SHIFT)))
 
 
 def quantise(plane: Floats, table: NDArray[Any]) -> NDArray[np.int16]:

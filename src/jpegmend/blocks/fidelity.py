@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegmend.blocks.chroma import down_box, up_box
+from jpegmend.blocks.dct import Floats, idct, join_blocks
+from jpegmend.blocks.quantisation import PEAK, check_table, coefficients, dequantise
 from jpegmend.errors import InvalidOption
-from jpegmend.planes.chroma import down_box, up_box
-from jpegmend.planes.dct import Floats, idct, unblocks
-from jpegmend.planes.quantisation import PEAK, check_table, coefficients, dequantise
 
 INSET = 0.01
 """How much of its step each cell loses on either side, unless said otherwise."""
@@ -86,4 +86,4 @@ def _correction(plane: Floats, levels: NDArray[Any], table: NDArray[Any], inset:
     largest = np.abs(centre).max(axis=(-2, -1), keepdims=True)
     margin = np.maximum(inset * steps, _NOISE * largest) if inset else np.zeros_like(steps)
     reach = steps / 2 - np.minimum(margin, steps / 2)
-    return unblocks(idct(np.clip(found, centre - reach, centre + reach) - found)) / found.dtype.type(PEAK)
+    return join_blocks(idct(np.clip(found, centre - reach, centre + reach) - found)) / found.dtype.type(PEAK)

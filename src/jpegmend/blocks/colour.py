@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegmend.blocks.dct import Floats
 from jpegmend.errors import InvalidOption
-from jpegmend.planes.dct import Floats
 
 KR, KG, KB = 0.299, 0.587, 0.114
 """Luma weights of ITU-R BT.601, which JFIF 1.02 prescribes."""

@@ -33,13 +33,13 @@ _FORWARD = {kind: np.ascontiguousarray(np.kron(BASIS, BASIS).T, kind) for kind i
 _INVERSE = {kind: np.ascontiguousarray(np.kron(BASIS, BASIS), kind) for kind in (np.float32, np.float64)}
 
 
-def blocks(plane: NDArray[Any]) -> NDArray[Any]:
+def split_blocks(plane: NDArray[Any]) -> NDArray[Any]:
     """Cut a plane [..., 8R, 8K] into blocks [..., R, K, 8, 8]; a view where numpy can give one.
 
     Raises:
         InvalidOption: a side is no multiple of 8, or there are fewer than two axes.
 
-    >>> blocks(np.zeros((16, 24))).shape
+    >>> split_blocks(np.zeros((16, 24))).shape
     (2, 3, 8, 8)
     """
     if plane.ndim < 2 or plane.shape[-2] % BLOCK or plane.shape[-1] % BLOCK:
@@ -52,13 +52,13 @@ def blocks(plane: NDArray[Any]) -> NDArray[Any]:
     return cut.swapaxes(-3, -2)
 
 
-def unblocks(cut: NDArray[Any]) -> NDArray[Any]:
+def join_blocks(cut: NDArray[Any]) -> NDArray[Any]:
     """Put blocks [..., R, K, 8, 8] together again to a plane [..., 8R, 8K], contiguous.
 
     Raises:
         InvalidOption: the last two axes are not 8x8, or there are fewer than four axes.
 
-    >>> unblocks(np.zeros((2, 3, 8, 8))).shape
+    >>> join_blocks(np.zeros((2, 3, 8, 8))).shape
     (16, 24)
     """
     if cut.ndim < 4 or cut.shape[-2:] != (BLOCK, BLOCK):

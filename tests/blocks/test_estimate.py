@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from jpegmend.blocks import estimate
 from jpegmend.errors import InvalidOption
-from jpegmend.planes import estimate
 
 # The function hides its module in the package's names.
-estimation = sys.modules["jpegmend.planes.estimate"]
+estimation = sys.modules["jpegmend.blocks.estimate"]
 PHOTO = Image.fromarray(data.astronaut())
 
 

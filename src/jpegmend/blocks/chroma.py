@@ -6,8 +6,8 @@ in any unit; float64 stays, everything else is float32. Nothing is rounded.
 
 import numpy as np
 
+from jpegmend.blocks.dct import Floats
 from jpegmend.errors import InvalidOption
-from jpegmend.planes.dct import Floats
 
 
 def _check(plane: Floats, vertical: int, horizontal: int) -> Floats:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegmend.blocks.dct import Floats, dct, split_blocks
 from jpegmend.errors import InvalidOption
-from jpegmend.planes.dct import Floats, blocks, dct
 
 Array = NDArray[np.float64]
 
@@ -139,7 +139,7 @@ def _coefficients(plane: Floats, offset: tuple[int, int], most: int) -> Array:
     """Chosen coefficients ``[N, F]`` of blocks spread over the plane, 0..255 scale."""
     top, left = offset
     height, width = ((length - start) // 8 * 8 for length, start in zip(plane.shape, offset, strict=True))
-    cut = blocks(plane[top : top + height, left : left + width]).reshape(-1, 8, 8)
+    cut = split_blocks(plane[top : top + height, left : left + width]).reshape(-1, 8, 8)
     cut = cut[:: max(1, len(cut) // most)]
     transformed = dct(np.ascontiguousarray(cut, dtype=np.float32) * np.float32(255))
     rows, columns = zip(*_FREQUENCIES, strict=True)

@@ -3,17 +3,17 @@
 Planes are float32, 0..1; coefficients and tables are in the units of the file, the 0..255 scale.
 """
 
-from jpegmend.planes import fidelity
-from jpegmend.planes.chroma import down_box, up_box, up_fancy
-from jpegmend.planes.colour import NEUTRAL, cmyk_to_rgb, rgb_to_ycbcr, studio_y, ycbcr_to_rgb, ycck_to_cmyk
-from jpegmend.planes.dct import blocks, dct, idct, unblocks
-from jpegmend.planes.estimate import Compression, estimate
-from jpegmend.planes.quantisation import coefficients, decode, dequantise, quantise
+from jpegmend.blocks import fidelity
+from jpegmend.blocks.chroma import down_box, up_box, up_fancy
+from jpegmend.blocks.colour import NEUTRAL, cmyk_to_rgb, rgb_to_ycbcr, studio_y, ycbcr_to_rgb, ycck_to_cmyk
+from jpegmend.blocks.dct import dct, idct, join_blocks, split_blocks
+from jpegmend.blocks.estimate import Compression, estimate
+from jpegmend.blocks.quantisation import coefficients, decode, dequantise, quantise
 
 __all__ = [
     "NEUTRAL",
     "Compression",
-    "blocks",
+    "split_blocks",
     "cmyk_to_rgb",
     "coefficients",
     "dct",
@@ -26,7 +26,7 @@ __all__ = [
     "quantise",
     "rgb_to_ycbcr",
     "studio_y",
-    "unblocks",
+    "join_blocks",
     "up_box",
     "up_fancy",
     "ycbcr_to_rgb",
