@@ -26,6 +26,7 @@ from jpegmend.training.aids import AIDS, same_crops
 from jpegmend.training.allocator import keep_freed_memory
 from jpegmend.training.checkpoint import State
 from jpegmend.training.meter import Meter
+from jpegmend.training.optimisers import build_optimiser
 from jpegmend.training.recipe import Phase, Recipe, Stage, build_config
 from jpegmend.training.reports import Reports
 from jpegmend.training.schedule import rate_at
@@ -83,7 +84,9 @@ def start(recipe: Recipe, place: Place) -> State:
         for name, net in networks.items()
     }
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-    optimisers = {name: _optimiser(recipe, net, name) for name, net in networks.items()}
+    optimisers = {
+        name: build_optimiser(recipe.optimiser, net, main=name == "network") for name, net in networks.items()
+    }
     state = State(networks, optimisers, average)
     if place.warm_start:
         earlier = before.get("earlier", {})
@@ -113,19 +116,6 @@ def _begin_from(weights: Path, network: nn.Module, name: str, *, partly: bool) -
     if not tensors:
         raise InvalidRecipe(f"{weights} has no tensor of {name}'s; begin from weights of that network, or from none")
     return before
-
-
-def _optimiser(recipe: Recipe, network: nn.Module, name: str) -> torch.optim.Optimizer:
-    """Adam over the parameters, those with a factor on their learning rate in groups of their own."""
-    settings = recipe.optimiser
-    factors = settings.rates if name == "network" else {}
-    groups: dict[float, list[nn.Parameter]] = {1.0: []}
-    for key, parameter in network.named_parameters():
-        factor = next((factor for prefix, factor in factors.items() if key.startswith(prefix)), 1.0)
-        groups.setdefault(factor, []).append(parameter)
-    named = [{"params": parameters, "factor": factor} for factor, parameters in groups.items() if parameters]
-    # Fused: on a CPU the plain one takes longer for a small network than its data.
-    return torch.optim.AdamW(named, lr=settings.rate, betas=settings.betas, weight_decay=settings.decay, fused=True)
 
 
 def used(recipe: Recipe, state: State) -> float:

@@ -51,8 +51,15 @@ class Stage(_Part):
 
 
 class Optimiser(_Part):
-    """Adam with decoupled weight decay, and the learning rate's course."""
+    """AdamW or Muon, and the learning rate's course."""
 
+    kind: Literal["adam", "muon"] = "adam"
+    """``muon`` updates the kernels of inner convolutions with the orthogonal part of their momentum, and all other
+    parameters as ``adam`` does."""
+    adam: list[str] = []
+    """With ``muon``: parameters whose name starts so are left to AdamW too."""
+    momentum: float = Field(default=0.95, ge=0, lt=1)
+    """Of Muon."""
     rate: float = Field(default=1e-3, gt=0)
     rates: dict[str, float] = {}
     """Factor on the rate for parameters whose name starts so: ``{ scalars = 100 }``."""

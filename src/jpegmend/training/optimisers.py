@@ -1,0 +1,60 @@
+"""Optimisers of a recipe: AdamW for all parameters, or Muon for the inner convolutions and AdamW for the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from jpegmend.errors import MissingExtra
+from jpegmend.training.recipe import Optimiser
+
+PIXELS = 12
+"""A convolution with at most so many input or output channels reads or writes pixels (3 planes folded 2x2)."""
+
+
+def build_optimiser(settings: Optimiser, network: nn.Module, *, main: bool = True) -> torch.optim.Optimizer:
+    """An optimiser over all parameters of ``network``, in groups with a key ``factor``, theirs on the learning rate.
+
+    ``main`` says that this is the network the recipe is about; for an auxiliary one ``settings.rates`` and
+    ``settings.kind`` are not used. Raises :class:`~jpegmend.errors.MissingExtra` where Muon's library is missing.
+    """
+    muon = main and settings.kind == "muon"
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        prefixes = settings.rates if main else {}
+        factor = next((factor for prefix, factor in prefixes.items() if name.startswith(prefix)), 1.0)
+        inner = muon and _is_inner(parameter) and not name.startswith(tuple(settings.adam))
+        groups.setdefault((factor, inner), []).append(parameter)
+    named = [{"params": found, "factor": factor, "use_muon": inner} for (factor, inner), found in groups.items()]
+    if muon:
+        return _muon(settings, named)
+    for group in named:
+        del group["use_muon"]
+    # Fused: on a CPU the plain one takes longer for a small network than its data.
+    return torch.optim.AdamW(named, lr=settings.rate, betas=settings.betas, weight_decay=settings.decay, fused=True)
+
+
+def _is_inner(parameter: nn.Parameter) -> bool:
+    """Whether this is the kernel of a convolution between feature maps."""
+    return parameter.ndim == 4 and min(parameter.shape[:2]) > PIXELS
+
+
+def _muon(settings: Optimiser, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Muon, its update scaled by 0.2 sqrt(max(rows, columns)) so that AdamW's learning rates suit it."""
+    try:
+        from pytorch_optimizer import Muon
+    except ImportError as error:
+        raise MissingExtra(
+            "optimiser.kind = 'muon' needs pytorch-optimizer; pip install 'jpegmend[training]'"
+        ) from error
+    for group in groups:
+        own = (
+            {"momentum": settings.momentum, "use_adjusted_lr": True} if group["use_muon"] else {"betas": settings.betas}
+        )
+        group |= {"lr": settings.rate, "weight_decay": settings.decay, "eps": 1e-8} | own
+        if group["use_muon"]:
+            del group["eps"]
+    found: torch.optim.Optimizer = Muon(groups)
+    return found
