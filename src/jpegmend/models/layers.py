@@ -1,8 +1,9 @@
-"""What most networks share: the 3x3 convolution that keeps the size, and the check that a count is one."""
+"""What most networks share: the 3x3 convolution that keeps the size, folding, and the check that a count is one."""
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
 
@@ -17,3 +18,26 @@ def check_counts(**counts: int) -> None:
 def convolution(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
     """A 3x3 convolution that keeps the size."""
     return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
+
+
+def fold(x: Tensor, factor: int) -> Tensor:
+    """Space to depth: ``[B, C, H, W]`` to ``[B, factor^2 C, ceil(H / factor), ceil(W / factor)]``.
+
+    Sides that are no multiple of ``factor`` are first padded at the bottom and the right by edge replication. Channels
+    are ordered as by PyTorch's ``pixel_unshuffle``. With factor 1 the tensor itself is returned.
+    """
+    if factor == 1:
+        return x
+    height, width = x.shape[-2:]
+    padded = functional.pad(x, (0, -width % factor, 0, -height % factor), mode="replicate")
+    return functional.pixel_unshuffle(padded, factor)
+
+
+def unfold(x: Tensor, factor: int, height: int, width: int) -> Tensor:
+    """Depth to space, the inverse of :func:`fold`: to ``[B, C, height, width]``, the padding cut off.
+
+    With factor 1 the tensor itself is returned.
+    """
+    if factor == 1:
+        return x
+    return functional.pixel_shuffle(x, factor)[..., :height, :width]
