@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jpegmend.evaluation import cases, protocols, speed, subjects
-from jpegmend.evaluation.cases import Picture
-from jpegmend.evaluation.colour_shift import colour_shift
-from jpegmend.evaluation.environment import environment
+from jpegmend.evaluation.measure import degrade_and_score, methods_under_test, protocols
+from jpegmend.evaluation.measure.colour_shift import colour_shift
+from jpegmend.evaluation.measure.degrade_and_score import Picture
+from jpegmend.evaluation.measure.environment import environment
+from jpegmend.evaluation.report import benchmark_tables
 
 
 def drawing(side: int = 384) -> Picture:
@@ -47,21 +48,21 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("colour.json"))
     options = parser.parse_args()
     protocol = protocols.find("rgb-420").stamped()
-    measured = subjects.subjects(options.model, consistent=True, both=False)
+    measured = methods_under_test.methods(options.model, consistent=True, both=False)
     pictures = {"drawing (made here)": drawing(), "sky (made here)": sky()}
-    files = [file for folder in options.data for file in cases.pictures(folder)]
-    pictures |= {file.name: cases.open_original(file, protocol) for file in files}
+    files = [file for folder in options.data for file in degrade_and_score.pictures(folder)]
+    pictures |= {file.name: degrade_and_score.open_original(file, protocol) for file in files}
     lines = []
     for image, original in pictures.items():
         for quality in options.quality:
-            trial = cases.damage(original, protocol, protocols.parse_case(quality))
+            trial = degrade_and_score.degrade(original, protocol, protocols.parse_case(quality))
             seen = {"JPEG": trial.decoded, **{s.name: s.restore(trial.jpeg)[0] for s in measured}}
             for name, picture in seen.items():
                 shift = colour_shift(trial.truth, picture, sigma=options.sigma)
                 values = {"mean": shift.mean, "percentile95": shift.percentile95}
                 lines.append({"image": image, "quality": quality, "what": name, **values})
     found = {"colour": lines, "sigma": options.sigma, "protocol": protocol.to_json(), "environment": environment()}
-    print(speed.colour(found))
+    print(benchmark_tables.colour(found))
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from jpegmend import metrics, restore
-from jpegmend.evaluation import cases, protocols, subjects
-from jpegmend.evaluation.cases import Picture
-from jpegmend.evaluation.environment import environment
+from jpegmend.evaluation.measure import degrade_and_score, methods_under_test, protocols
+from jpegmend.evaluation.measure.degrade_and_score import Picture
+from jpegmend.evaluation.measure.environment import environment
 
 GAP = 6
 
@@ -41,16 +41,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("contrast"), help="without a suffix")
     options = parser.parse_args()
     protocol = protocols.find("rgb-420").stamped()
-    subject = subjects.Subject(subjects.find(options.model), consistent=True)
-    strength = 0.0 if subject.card.network == "none" else 1.0
+    method = methods_under_test.Method(methods_under_test.find(options.model), consistent=True)
+    strength = 0.0 if method.card.network == "none" else 1.0
     lines = []
-    for path in (file for folder in options.data for file in cases.pictures(folder)):
-        trial = cases.damage(cases.open_original(path, protocol), protocol, (options.quality,))
-        after = restore(enhance(trial.decoded), model=subject.card, quality=options.quality, strength=strength, bits=8)
+    for path in (file for folder in options.data for file in degrade_and_score.pictures(folder)):
+        trial = degrade_and_score.degrade(degrade_and_score.open_original(path, protocol), protocol, (options.quality,))
+        after = restore(enhance(trial.decoded), model=method.card, quality=options.quality, strength=strength, bits=8)
         seen = {
             "original, enhanced": enhance(trial.truth),
             "JPEG, enhanced": enhance(trial.decoded),
-            "restored, then enhanced": enhance(subject.restore(trial.jpeg)[0]),
+            "restored, then enhanced": enhance(method.restore(trial.jpeg)[0]),
             "enhanced, then restored": np.asarray(after.to_array(8)),
         }
         truth = seen["original, enhanced"]
@@ -59,7 +59,7 @@ def main() -> None:
         print(path.name, ", ".join(f"{name} {score:.2f} dB" for name, score in scores.items()))
         if len(lines) == 1:
             save_strip(list(seen.values()), options.out.with_suffix(".png"))
-    found = {"contrast": lines, "quality": options.quality, "model": subject.name, "environment": environment()}
+    found = {"contrast": lines, "quality": options.quality, "model": method.name, "environment": environment()}
     options.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 

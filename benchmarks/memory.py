@@ -11,8 +11,9 @@ import math
 import tempfile
 from pathlib import Path
 
-from jpegmend.evaluation import footprint, speed, timing
-from jpegmend.evaluation.environment import environment
+from jpegmend.evaluation.benchmark import footprint, timing
+from jpegmend.evaluation.measure.environment import environment
+from jpegmend.evaluation.report import benchmark_tables
 
 SIZES = {"12": (4000, 3000), "100": (10000, 10000)}
 BARS = {"12": 700, "100": 1500}
@@ -37,7 +38,7 @@ def main() -> None:
                 found = footprint.measure("restore", str(path), words, tree=True)
                 lines.append({"what": model, "megapixels": math.prod(SIZES[name]) / 1e6, "bar_mb": BARS[name], **found})
     found = {"memory": lines, "environment": environment(threads=options.threads)}
-    print(speed.memory(found))
+    print(benchmark_tables.memory(found))
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 

@@ -13,8 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jpegmend.evaluation import footprint, plots, timing
-from jpegmend.evaluation.environment import environment
+from jpegmend.evaluation.benchmark import footprint, timing
+from jpegmend.evaluation.measure.environment import environment
+from jpegmend.evaluation.report import plots
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jpegmend.evaluation import plots, speed, timing
+from jpegmend.evaluation.benchmark import timing
+from jpegmend.evaluation.report import benchmark_tables, plots
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
         found["speed"] += [
             whole_command(model, size) for model in options.model if model != "jpeg" for size in sizes[:1]
         ]
-    print(speed.markdown(found))
+    print(benchmark_tables.markdown(found))
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     options.out.with_suffix(".svg").write_text(drawing(found["speed"]), "utf-8")
 

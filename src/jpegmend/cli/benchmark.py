@@ -22,7 +22,8 @@ def command(
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
 ) -> None:
     """Time models on this machine, next to a fixed stack of layers with random weights, as ratios."""
-    from jpegmend.evaluation import speed, timing
+    from jpegmend.evaluation.benchmark import timing
+    from jpegmend.evaluation.report import benchmark_tables
 
     found = timing.benchmark(
         model or ["mend-s", "jpeg"],
@@ -32,6 +33,6 @@ def command(
         memory=memory,
         reference=reference,
     )
-    typer.echo(speed.markdown(found))
+    typer.echo(benchmark_tables.markdown(found))
     if json_path:
         json_path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -57,7 +57,7 @@ def choose(protocol: str | None, colour: str | None, sampling: str | None) -> Pr
         InvalidOption: unknown names, or a protocol together with a colour or sampling that is not its own.
     """
     from jpegmend.errors import InvalidOption
-    from jpegmend.evaluation.protocols import find
+    from jpegmend.evaluation.measure.protocols import find
 
     if colour is None and sampling is None:
         return find(protocol or "papers-gray")
@@ -86,14 +86,15 @@ def _measure(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from jpegmend.errors import MissingData
-    from jpegmend.evaluation import cases, markdown
-    from jpegmend.evaluation.protocols import parse_case
-    from jpegmend.evaluation.report import write_report
-    from jpegmend.evaluation.run import evaluate
+    from jpegmend.evaluation.measure import degrade_and_score
+    from jpegmend.evaluation.measure.protocols import parse_case
+    from jpegmend.evaluation.measure.run import evaluate
+    from jpegmend.evaluation.report import markdown
+    from jpegmend.evaluation.report.evaluation_report import write_report
 
     if not data:
         raise MissingData("nothing to measure on; give --data with folders of clear pictures")
-    folders = [cases.find_set(name) for name in data]
+    folders = [degrade_and_score.find_set(name) for name in data]
     columns = (TextColumn(protocol.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("", total=None)
@@ -123,8 +124,9 @@ def _table(
     workers: int,
     threads: int | None,
 ) -> None:
-    from jpegmend.evaluation import documents, tables
-    from jpegmend.evaluation.protocols import find
+    from jpegmend.evaluation.measure.protocols import find
+    from jpegmend.evaluation.papers import tables
+    from jpegmend.evaluation.report import documents
 
     if name == "list":
         for key in [*tables.TABLES, *tables.FIGURES]:
@@ -143,7 +145,7 @@ def _table(
 
 
 def _documents() -> None:
-    from jpegmend.evaluation import documents
+    from jpegmend.evaluation.report import documents
 
     changed = documents.write(Path.cwd())
     typer.echo("\n".join(f"wrote {path}" for path in changed) or "everything is up to date")
@@ -157,19 +159,20 @@ def _protocols() -> None:
 
 
 def _task(name: str, models: list[str], data: list[str], protocol: Protocol, quality: list[str] | None) -> None:
-    from jpegmend.evaluation import cases, markdown, subjects, tasks
-    from jpegmend.evaluation.protocols import label, parse_case
+    from jpegmend.evaluation.measure import degrade_and_score, downstream, methods_under_test
+    from jpegmend.evaluation.measure.protocols import label, parse_case
+    from jpegmend.evaluation.report import markdown
 
     if name == "list":
-        typer.echo("\n".join(f"{task.name:12} {task.sentence}" for task in tasks.TASKS.values()))
+        typer.echo("\n".join(f"{task.name:12} {task.sentence}" for task in downstream.TASKS.values()))
         return
-    wanted = tasks.find(name)
-    files = [path for folder in data for path in cases.pictures(cases.find_set(folder))]
-    pictures = [cases.open_original(path, protocol) for path in files]
-    used = subjects.subjects([m for m in models if m != "jpeg"], consistent=protocol.consistent, both=False)
+    wanted = downstream.find(name)
+    files = [path for folder in data for path in degrade_and_score.pictures(degrade_and_score.find_set(folder))]
+    pictures = [degrade_and_score.open_original(path, protocol) for path in files]
+    used = methods_under_test.methods([m for m in models if m != "jpeg"], consistent=protocol.consistent, both=False)
     lines = []
     for case in [parse_case(text) for text in quality or []] or protocol.qualities:
-        found = tasks.run(wanted, pictures, used, protocol, case)
+        found = downstream.run(wanted, pictures, used, protocol, case)
         texts = (markdown.number(value, 0 if key == "pictures" else 3) for key, value in found.items())
         lines.append([label(case), *texts])
-    typer.echo(markdown.grid(["quality", "pictures", "JPEG", *(subject.name for subject in used)], lines))
+    typer.echo(markdown.grid(["quality", "pictures", "JPEG", *(method.name for method in used)], lines))

@@ -34,7 +34,7 @@ def command(
 ) -> int:
     """Write the averaged weights in half precision, as ONNX where possible, with a card, and draw the curve."""
     try:
-        from jpegmend.evaluation.results import card_scores
+        from jpegmend.evaluation.measure.results import card_scores
         from jpegmend.training import release
     except ImportError as error:
         raise MissingExtra(f"releasing needs {error.name}; pip install 'jpegmend[training]'") from error

@@ -1,7 +1,7 @@
 """Numbers that can be trusted: protocols, published tables, evaluation through ``restore``, reports."""
 
-from jpegmend.evaluation.protocols import PROTOCOLS, Protocol
-from jpegmend.evaluation.results import Mean, Result, Row
-from jpegmend.evaluation.run import evaluate
+from jpegmend.evaluation.measure.protocols import PROTOCOLS, Protocol
+from jpegmend.evaluation.measure.results import Mean, Result, Row
+from jpegmend.evaluation.measure.run import evaluate
 
 __all__ = ["PROTOCOLS", "Mean", "Protocol", "Result", "Row", "evaluate"]

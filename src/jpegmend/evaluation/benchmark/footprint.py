@@ -1,0 +1,151 @@
+"""Run as a child process: restore one file, or run the command, and say how long it took and how much memory.
+
+``python -m jpegmend.evaluation.benchmark.footprint restore FILE '{"threads": 2}'`` or ``... command -- FILE -o OUT``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import runpy
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from jpegmend.errors import JpegmendError
+
+_LOOK = 0.1
+"""Seconds between two looks at the memory of the process tree."""
+
+
+def peak_bytes() -> int:
+    """Largest resident size of this process so far, in bytes.
+
+    Linux keeps it for each program that is executed; ``getrusage`` would begin with the parent's size.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    except (OSError, StopIteration):
+        import resource
+
+        largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return largest if sys.platform == "darwin" else 1024 * largest
+
+
+class Tree(threading.Thread):
+    """Looks again and again at the memory of this process and all that it started; Linux only.
+
+    Of the processes it started only the pages count that are theirs alone. What lives for less than :data:`_LOOK`
+    seconds can be missed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Keep the largest sum."""
+        while not self._over.wait(_LOOK):
+            own, *others = _descendants(os.getpid())
+            self.peak = max(self.peak, _resident(own) + sum(_resident(other, "Private_") for other in others))
+
+    def stop(self) -> int:
+        """The largest sum seen, bytes; 0 where the system does not tell."""
+        self._over.set()
+        self.join()
+        return self.peak
+
+
+def _descendants(process: int) -> list[int]:
+    """The process and all below it."""
+    found = [process]
+    for known in found:
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{known}/task").iterdir():
+                found += map(int, (task / "children").read_text("ascii").split())
+    return found
+
+
+def _resident(process: int, kind: str = "Rss") -> int:
+    """Bytes of a process in memory, or of the pages whose ``kind`` begins so; 0 where the system does not tell."""
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text("ascii").splitlines()
+        return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(kind))
+    return 0
+
+
+def measure(mode: str, *words: str, timeout: float = 3600, tree: bool = False) -> dict[str, float]:
+    """One restoration in a process of its own: ``seconds`` of the work, ``wall_seconds`` of all of it, ``peak_mb``.
+
+    With ``tree`` also ``peak_tree_mb``, the processes that it started counted in where the system tells; looking takes
+    a little of the time.
+
+    Raises:
+        JpegmendError: the child failed; its last line is the message.
+    """
+    start = perf_counter()
+    child = [sys.executable, "-m", "jpegmend.evaluation.benchmark.footprint", *(["tree"] if tree else []), mode, *words]
+    done = subprocess.run(child, capture_output=True, text=True, timeout=timeout, check=False)
+    wall = perf_counter() - start
+    if done.returncode:
+        last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise JpegmendError(f"{mode} {' '.join(words)} failed: {last}")
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return {**found, "wall_seconds": wall}
+
+
+def restore_file(path: Path, options: Mapping[str, Any]) -> float:
+    """Seconds to restore a JPEG from memory to 8-bit pixels, after a tiny one to warm up."""
+    import numpy as np
+
+    from jpegmend.evaluation.measure.degrade_and_score import encode
+    from jpegmend.evaluation.measure.methods_under_test import Method, find
+
+    chosen = dict(options)
+    method = Method(find(chosen.pop("model", "jpeg")), consistent=True)
+    # Imports and the session are paid once a process; how time grows with the picture is another question.
+    method.restore(encode(np.full((16, 16, 3), 128, np.uint8), 50, "4:2:0"), **chosen)
+    start = perf_counter()
+    method.restore(path.read_bytes(), **chosen)
+    return perf_counter() - start
+
+
+def run_command(words: Sequence[str]) -> float:
+    """Seconds to run the command line in this process.
+
+    Raises:
+        JpegmendError: it ended with another code than 0.
+    """
+    sys.argv = ["jpegmend", *words]
+    start = perf_counter()
+    try:
+        # By name, as a shell would: this room may not import the command.
+        runpy.run_module("jpegmend", run_name="__main__")
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            raise JpegmendError(f"jpegmend {' '.join(words)} ended with {end.code}") from end
+    return perf_counter() - start
+
+
+def main(words: Sequence[str]) -> None:
+    """Do what the words say and write one line of JSON."""
+    tree = Tree() if words[0] == "tree" else None
+    mode, *rest = words[1:] if tree else words
+    if tree:
+        tree.start()
+    seconds = run_command(rest) if mode == "command" else restore_file(Path(rest[0]), json.loads(rest[1]))
+    found = {"seconds": seconds, "peak_mb": peak_bytes() / 1e6}
+    if tree:
+        found["peak_tree_mb"] = max(tree.stop() / 1e6, found["peak_mb"])
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Measuring: protocols, degrading and scoring pictures, running methods through ``restore``, results as files."""

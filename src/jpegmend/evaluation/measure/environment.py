@@ -1,0 +1,72 @@
+"""Where a result was made: commit, machine, versions. Reads the system, changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jpegmend
+from jpegmend.evaluation.measure.protocols import encoder
+
+LIBRARIES = ("numpy", "pillow", "onnxruntime", "torch", "pyjpegio")
+
+
+def environment(**more: Any) -> dict[str, Any]:
+    """Commit, machine, versions and time of this run, with whatever else is to be kept beside them."""
+    return {
+        "jpegmend": jpegmend.__version__,
+        "commit": commit(),
+        "machine": machine(),
+        "python": platform.python_version(),
+        "libraries": {name: version for name in LIBRARIES if (version := _version(name))},
+        "encoder": encoder(),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        **more,
+    }
+
+
+def commit() -> str:
+    """The commit this code runs from, ``-dirty`` if its sources were changed; "installed" outside a repository."""
+    package = Path(jpegmend.__file__).resolve().parent
+    root = package.parent.parent
+    # An installed package may lie inside some other repository's virtual environment: that commit says nothing.
+    if package.parent.name != "src" or not (root / ".git").exists():
+        return "installed"
+    head = _git(root, "rev-parse", "--short=12", "HEAD")
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "src")
+    return f"{head}-dirty" if head and changed else head or "unknown"
+
+
+def machine() -> str:
+    """Processor, cores this process may use, system: "AMD EPYC 7B12, 2 cores, Linux"."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{_processor()}, {cores} cores, {platform.system()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return next((name for name in names if name and name != "unknown"), platform.machine())
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(root: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

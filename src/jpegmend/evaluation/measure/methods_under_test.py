@@ -1,0 +1,82 @@
+"""What is measured: a released network, a card of one's own, or ``jpeg``, the decoded file itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from jpegmend import weights
+from jpegmend.evaluation.measure.degrade_and_score import Picture
+from jpegmend.weights import Card
+
+JPEG = Card(
+    name="jpeg",
+    network="none",
+    title="the JPEG itself",
+    planes="y",
+    halo=0,
+    released=True,
+    notes="No network: strength 0 through the same pipeline.",
+)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A network together with how it is used."""
+
+    card: Card
+    consistent: bool = False
+
+    @property
+    def name(self) -> str:
+        """The card's name; ``+ projection`` where it is on."""
+        return f"{self.card.name} + projection" if self.consistent else self.card.name
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights that are run, as the card states it; empty for ``jpeg``."""
+        kind = "onnx" if "onnx" in self.card.files else "safetensors"
+        return dict(self.card.files.get(kind, {})).get("sha256", "")
+
+    def restore(self, data: bytes, *, threads: int | None = None, runtime: str = "auto") -> tuple[Picture, float]:
+        """The picture this method makes of a JPEG, uint8, and the seconds ``jpegmend.restore`` took for it.
+
+        Raises:
+            WeightsMissing, WeightsDamaged: the network cannot be run.
+        """
+        from jpegmend.restoration import restore  # loads the runtime, which tables and reports do not need
+
+        plain = self.card.network == "none"
+        start = perf_counter()
+        answer = restore(
+            data,
+            model=self.card,
+            strength=0.0 if plain else 1.0,
+            consistent=self.consistent and not plain,
+            bits=8,
+            threads=threads,
+            runtime=runtime,
+        )
+        pixels = answer.to_array(8)
+        return np.asarray(pixels, np.uint8), perf_counter() - start
+
+
+def find(name: str | Path) -> Card:
+    """The card to measure: ``jpeg``, a name of the catalogue, or the path of a card.
+
+    Raises:
+        UnknownModel: no such name; the message lists the names there are.
+    """
+    return JPEG if name == "jpeg" else weights.find(name)
+
+
+def methods(names: list[str], *, consistent: bool, both: bool) -> tuple[Method, ...]:
+    """Each model as the protocol uses it, and, where it asks for both, with the projection the other way."""
+    found: list[Method] = []
+    for card in map(find, names):
+        ways = (False,) if card is JPEG else (consistent, not consistent) if both else (consistent,)
+        found += [Method(card, way) for way in ways if Method(card, way) not in found]
+    return tuple(found)

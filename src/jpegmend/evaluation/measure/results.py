@@ -1,0 +1,227 @@
+"""Results: a row for each picture, means over each set, and the files they are kept in."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from jpegmend.errors import MissingData
+from jpegmend.evaluation.measure.degrade_and_score import PSNR_B, SSIM
+from jpegmend.evaluation.measure.protocols import Protocol, check_comparable
+
+METRICS = ("psnr", *(f"ssim:{name}" for name in SSIM), *(f"psnr_b:{name}" for name in PSNR_B))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One picture, one quality, one model. PSNR and PSNR-B in dB, ``seconds`` of ``restore`` with decoding."""
+
+    model: str
+    weights: str
+    """First 12 digits of the sha256 of the weights; a row of other weights is never reused."""
+    consistent: bool
+    data_set: str
+    image: str
+    quality: str
+    width: int
+    height: int
+    jpeg_bytes: int
+    seconds: float
+    jpeg_psnr: float
+    """Of the JPEG as libjpeg decodes it."""
+    jpeg_psnr_b: float
+    """The same, boundaries counted truly."""
+    scores: Mapping[str, float]
+    """By the names of ``METRICS``."""
+
+    @property
+    def key(self) -> tuple[str, str, bool, str, str, str]:
+        """What makes two rows the same measurement."""
+        return (self.model, self.weights, self.consistent, self.data_set, self.image, self.quality)
+
+    def flat(self) -> dict[str, Any]:
+        """For a CSV file: the scores as columns of their own."""
+        values = {name.name: getattr(self, name.name) for name in fields(self) if name.name != "scores"}
+        return {**values, **self.scores}
+
+
+_PLAIN = [name.name for name in fields(Row) if name.name != "scores"]
+COLUMNS = [*_PLAIN, *METRICS]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a CSV file; a last line that was cut off by an interruption is left out."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [_row(found) for found in csv.DictReader(stream) if None not in found.values() and all(found.values())]
+
+
+def _row(found: Mapping[str, str]) -> Row:
+    numbers: dict[str, Any] = {name: float(found[name]) for name in ("seconds", "jpeg_psnr", "jpeg_psnr_b")}
+    counts: dict[str, Any] = {name: int(found[name]) for name in ("width", "height", "jpeg_bytes")}
+    texts: dict[str, Any] = {name: found[name] for name in ("model", "data_set", "image", "quality")}
+    return Row(
+        **texts,
+        **counts,
+        **numbers,
+        weights="" if found["weights"] == "-" else found["weights"],
+        consistent=found["consistent"] == "True",
+        scores={name: float(found[name]) for name in METRICS},
+    )
+
+
+def write_rows(path: Path, rows: Iterable[Row], *, append: bool = False) -> None:
+    """Write rows as CSV; with ``append`` to the end of a file that has its header."""
+    with path.open("a" if append else "w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        if not append:
+            writer.writeheader()
+        writer.writerows({**row.flat(), "weights": row.weights or "-"} for row in rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """Means over the pictures of a set, for one model at one quality."""
+
+    model: str
+    consistent: bool
+    data_set: str
+    quality: str
+    pictures: int
+    scores: Mapping[str, float]
+    gain: float
+    """IPSNR: mean PSNR over that of the JPEG as libjpeg decodes it, dB."""
+    worse: float
+    """Share of pictures whose PSNR fell below the JPEG's by more than 0.005 dB, 0..1."""
+    seconds_per_megapixel: float
+    """Of ``restore``, decoding included: all seconds over all megapixels."""
+
+    @property
+    def label(self) -> str:
+        """Model and projection in words, as in tables."""
+        return f"{self.model} + projection" if self.consistent else self.model
+
+
+def means(rows: Sequence[Row]) -> list[Mean]:
+    """Means by model, set and quality, in the order in which they first come."""
+    groups: dict[tuple[str, bool, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.model, row.consistent, row.data_set, row.quality), []).append(row)
+    return [_mean(*key, group) for key, group in groups.items()]
+
+
+def _mean(model: str, consistent: bool, data_set: str, quality: str, rows: list[Row]) -> Mean:
+    count = len(rows)
+    gains = [_difference(row.scores["psnr"], row.jpeg_psnr) for row in rows]
+    return Mean(
+        model=model,
+        consistent=consistent,
+        data_set=data_set,
+        quality=quality,
+        pictures=count,
+        scores={name: math.fsum(row.scores[name] for row in rows) / count for name in METRICS},
+        gain=sum(gains) / count,
+        worse=sum(gain < -0.005 for gain in gains) / count,
+        seconds_per_megapixel=1e6 * sum(row.seconds for row in rows) / sum(row.width * row.height for row in rows),
+    )
+
+
+def _difference(a: float, b: float) -> float:
+    return 0.0 if a == b else a - b  # inf - inf: a picture that JPEG leaves exact is no gain and no loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one evaluation found: how, where, with which weights, and the means."""
+
+    protocol: Protocol
+    environment: Mapping[str, Any]
+    models: Mapping[str, Mapping[str, Any]]
+    """For each model: network, sha256 of its weights, parameters, multiply-adds a pixel, how it was trained."""
+    means: tuple[Mean, ...]
+    source: str = field(default="", compare=False)
+    """The file it was read from."""
+
+    def save(self, path: Path) -> None:
+        """Write as JSON; what is not finite becomes null."""
+        found = {
+            "protocol": self.protocol.to_json(),
+            "environment": dict(self.environment),
+            "models": {name: dict(facts) for name, facts in self.models.items()},
+            "means": [asdict(mean) for mean in self.means],
+        }
+        path.write_text(json.dumps(_finite(found), indent=1) + "\n", "utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Result:
+        """The inverse of ``save``.
+
+        Raises:
+            MissingData: the file is not there, or not one that ``save`` wrote.
+        """
+        try:
+            found = json.loads(path.read_text("utf-8"))
+            rows = tuple(Mean(**{**row, "scores": _numbers(row["scores"])}) for row in found["means"])
+            protocol = Protocol.from_json(found["protocol"])
+            return cls(
+                protocol=protocol,
+                environment=found["environment"],
+                models=found["models"],
+                means=rows,
+                source=path.name,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MissingData(f"no result of 'jpegmend evaluate' in {path}: {error!r}; evaluate again") from error
+
+
+def merge(results: Iterable[Result]) -> list[Mean]:
+    """The means of several results for one table; measured twice, the later one counts.
+
+    Raises:
+        NotComparable: their protocols differ.
+    """
+    listed = list(results)
+    check_comparable(result.protocol for result in listed)
+    found = {(m.model, m.consistent, m.data_set, m.quality): m for result in listed for m in result.means}
+    return list(found.values())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _numbers(scores: Mapping[str, float | None]) -> dict[str, float]:
+    """Scores as they were: null was infinite or undefined."""
+    return {name: math.nan if value is None else value for name, value in scores.items()}
+
+
+def card_scores(path: Path, name: str) -> list[dict[str, Any]]:
+    """What a card says of a stored result: mean PSNR of the weights called ``name``, with the projection off.
+
+    Raises:
+        MissingData: no result is stored there, or nothing of these weights in it.
+    """
+    result = Result.read(path)
+    rows = [
+        {
+            "protocol": f"{result.protocol.name}, projection off",
+            "data_set": mean.data_set,
+            "quality": int(mean.quality) if mean.quality.isdigit() else mean.quality,
+            "psnr_db": round(mean.scores["psnr"], 2),
+        }
+        for mean in result.means
+        if mean.model == name and not mean.consistent and math.isfinite(mean.scores["psnr"])
+    ]
+    if not rows:
+        raise MissingData(f"{path}: nothing of {name!r} with the projection off; it has {', '.join(result.models)}")
+    return rows

@@ -1,0 +1,94 @@
+"""How benchmarks are read: their JSON as Markdown tables. They are measured by ``benchmarks/`` and ``timing``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jpegmend.evaluation.report.markdown import grid
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The table of one benchmark: seconds a megapixel, how many times the reference's speed, peak memory.
+
+    ``found`` is what ``benchmark`` in ``evaluation.timing`` returns.
+    """
+    rows = [
+        [
+            line["what"],
+            f"{line['width']}x{line['height']}",
+            f"{line['seconds']:.2f}",
+            f"{line['seconds_per_megapixel']:.2f}",
+            f"{line['times_reference']:.1f}" if line.get("times_reference") else "",
+            f"{line['peak_mb']:.0f}" if line.get("peak_mb") else "",
+        ]
+        for line in found["speed"]
+    ]
+    header = ["what", "size", "seconds", "seconds a megapixel", "times the reference's speed", "peak memory, MB"]
+    return (
+        f"{grid(header, rows, numbers=2)}\n\n{_foot(found, 'medians of one run', 'reference: ' + found['reference'])}"
+    )
+
+
+def memory(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/memory.py``: peak memory against its bar."""
+    header = ["model", "megapixels", "peak memory, MB", "bar, MB", "with the decoder's process, MB", "seconds"]
+    rows = [
+        [
+            x["what"],
+            *(f"{x[key]:.0f}" for key in ("megapixels", "peak_mb", "bar_mb", "peak_tree_mb")),
+            f"{x['seconds']:.1f}",
+        ]
+        for x in found["memory"]
+    ]
+    return f"{grid(header, rows, numbers=1)}\n\n{_foot(found, 'each in a process of its own')}"
+
+
+def scaling(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/scaling.py``: time and memory by size, with the fitted exponents."""
+    header = ["model", "megapixels", "seconds", "seconds a megapixel", "peak memory, MB"]
+    rows = [
+        [
+            x["what"],
+            f"{x['megapixels']:.2f}",
+            f"{x['seconds']:.2f}",
+            f"{x['seconds'] / x['megapixels']:.2f}",
+            f"{x['peak_mb']:.0f}",
+        ]
+        for x in found["scaling"]
+    ]
+    powers = ", ".join(f"{model} {power:.2f}" for model, power in found["exponents"].items())
+    return f"{grid(header, rows, numbers=1)}\n\n{_foot(found, f'time grows with the pixels to the power of: {powers}')}"
+
+
+def colour(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/colour.py``: CIEDE2000 before and after."""
+    header = ["picture", "quality", "what", "mean CIEDE2000", "95th percentile"]
+    rows = [
+        [x["image"], x["quality"], x["what"], f"{x['mean']:.2f}", f"{x['percentile95']:.2f}"] for x in found["colour"]
+    ]
+    remark = f"on pictures low-passed by a Gaussian of {found['sigma']:g} pixels"
+    return f"{grid(header, rows, numbers=3)}\n\n{_foot(found, remark)}"
+
+
+def contrast(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/contrast.py``: PSNR to the enhanced original, for both orders."""
+    names = [name for name in found["contrast"][0] if name != "image"]
+    rows = [[line["image"], *(f"{line[name]:.2f}" for name in names)] for line in found["contrast"]]
+    remark = f"PSNR in dB to the enhanced original, quality {found['quality']}, {found['model']}"
+    return f"{grid(['picture', *names], rows, numbers=1)}\n\n{_foot(found, remark)}"
+
+
+def _foot(found: Mapping[str, Any], *remarks: str) -> str:
+    where = found["environment"]
+    return f"<sub>{'; '.join(remarks)}; {where['machine']}; commit {where['commit']}.</sub>"
+
+
+READERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "speed": markdown,
+    "memory": memory,
+    "scaling": scaling,
+    "colour": colour,
+    "contrast": contrast,
+}
+"""What reads a benchmark, by the key its figures stand under."""

@@ -1,0 +1,172 @@
+"""The documentation's figures: blocks in Markdown files are filled from stored results, so that none is typed.
+
+A block stands between ``<!-- table:NAME -->`` and ``<!-- /table -->``. Stored results are the ``result.json`` of an
+evaluation, and what ``jpegmend benchmark`` writes, copied into ``docs/results``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jpegmend.errors import InvalidOption, MissingData
+from jpegmend.evaluation.measure.results import Result
+from jpegmend.evaluation.papers import tables
+from jpegmend.evaluation.report import benchmark_tables, distance, markdown
+
+RESULTS = Path("docs/results")
+# On lines of their own: in the middle of a sentence the marks are only spoken of.
+_OPEN = re.compile(r"^<!-- table:[\w-]+ -->$", re.MULTILINE)
+_BLOCK = re.compile(r"(^<!-- table:(?P<name>[\w-]+) -->\n)(?P<body>.*?)(^<!-- /table -->$)", re.DOTALL | re.MULTILINE)
+
+Maker = Callable[[], str]
+
+
+def results(paths: Iterable[Path]) -> list[Result]:
+    """The evaluations among some JSON files or folders of them, by file name; benchmarks are passed over.
+
+    Raises:
+        MissingData: a path is not there, or a file is neither.
+    """
+    return [Result.read(path) for path in _files(paths) if "means" in _load(path)]
+
+
+def benchmarks(paths: Iterable[Path]) -> list[Mapping[str, Any]]:
+    """The benchmarks among some JSON files or folders of them, by file name."""
+    return [found for path in _files(paths) if set(benchmark_tables.READERS) & (found := _load(path)).keys()]
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise MissingData(f"no results at {path}; make them by 'jpegmend evaluate ... --out {path}'")
+        found += sorted(path.glob("*.json")) if path.is_dir() else [path]
+    return [path for path in found if path.name != "protocol.json"]
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise MissingData(f"{path} cannot be read as JSON: {error}; make it again") from error
+    return found if isinstance(found, dict) else {}
+
+
+def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> dict[str, Maker]:
+    """What each block is filled with: by protocol, by benchmark (``speed`` ...).
+
+    ``PROTOCOL-scores`` is the long table; ``distance`` comes from ``papers-gray``, ``rivals`` from no result.
+    """
+    found: dict[str, Maker] = {"rivals": distance.rivals}
+    by_protocol: dict[str, list[Result]] = {}
+    for result in stored:
+        by_protocol.setdefault(result.protocol.name, []).append(result)
+    for name, group in by_protocol.items():
+        # What matters at high qualities is the share of pictures that got worse, which only the long table has.
+        short = gains if not name.startswith("do-no-harm") else scores
+        found[name] = lambda group=group, short=short: short(group)  # type: ignore[misc]
+        found[f"{name}-scores"] = lambda group=group: markdown.scores_table(group)  # type: ignore[misc]
+    if "papers-gray" in found:
+        found["distance"] = lambda: distance.table(stored)
+    for benchmark in measured:
+        for key in benchmark_tables.READERS.keys() & benchmark.keys():
+            # Scores of colour pictures are another thing.
+            name = "colour-shift" if key == "colour" else key
+            found[name] = lambda key=key, benchmark=benchmark: benchmark_tables.READERS[key](benchmark)  # type: ignore[misc]
+    return found
+
+
+def gains(group: Sequence[Result]) -> str:
+    """PSNR and gain by quality, with how they were made."""
+    return f"{markdown.gains_table(group)}\n\n{_made(group)}"
+
+
+def scores(group: Sequence[Result]) -> str:
+    """All scores and the share of pictures that got worse, with how they were made."""
+    return f"{markdown.scores_table(group)}\n\n{_made(group)}"
+
+
+def _made(group: Sequence[Result]) -> str:
+    return "\n".join(f"<sub>{line}</sub>" for line in dict.fromkeys(markdown.provenance(result) for result in group))
+
+
+def fill(text: str, blocks: Mapping[str, Maker]) -> str:
+    """The text with its blocks made anew; a block for which nothing is stored yet is left as it is.
+
+    Raises:
+        InvalidOption: a block is opened and not closed.
+
+    >>> fill("<!-- table:speed -->\\nold\\n<!-- /table -->", {"speed": lambda: "new"})
+    '<!-- table:speed -->\\nnew\\n<!-- /table -->'
+    """
+    if len(_OPEN.findall(text)) != len(_BLOCK.findall(text)) or any(
+        _OPEN.search(m["body"]) for m in _BLOCK.finditer(text)
+    ):
+        raise InvalidOption("a '<!-- table:NAME -->' without its '<!-- /table -->' on a line below; close the block")
+
+    def make(match: re.Match[str]) -> str:
+        maker = blocks.get(match["name"])
+        return f"{match[1]}{maker()}\n{match[4]}" if maker else match[0]
+
+    return _BLOCK.sub(make, text)
+
+
+def write(root: Path) -> list[Path]:
+    """Make all that documentation takes from ``docs/results``: blocks in README and docs, a page for each result, a
+    page for each paper's tables. Returns the files that changed.
+
+    Raises:
+        MissingData: ``root`` has no ``docs/results``.
+        NotComparable: results that do not belong together were stored under one protocol's name.
+    """
+    folder = root / RESULTS
+    stored, measured = results([folder]), benchmarks([folder])
+    blocks = makers(stored, measured)
+    texts = {path: fill(path.read_text("utf-8"), blocks) for path in _pages(root)}
+    texts |= {folder / f"{Path(result.source).stem}.md": page(result, folder) for result in stored}
+    texts |= {folder / f"published-{paper}.md": text for paper, text in papers(stored).items()}
+    return [path for path, text in texts.items() if _changed(path, text)]
+
+
+def page(result: Result, folder: Path) -> str:
+    """The page of one stored result, with its plot if that lies beside it."""
+    name = Path(result.source).stem
+    plot = f"\n![gain over the JPEG against quality]({name}.svg)\n" if (folder / f"{name}.svg").exists() else ""
+    return markdown.report(result, []) + plot
+
+
+def _pages(root: Path) -> list[Path]:
+    pages = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    return [page for page in pages if page.exists()]
+
+
+def papers(stored: Sequence[Result]) -> dict[str, str]:
+    """Every table and figure of every paper as one text a paper."""
+    found: dict[str, list[str]] = {}
+    for name in [*tables.TABLES, *tables.FIGURES]:
+        found.setdefault(name.split(":")[0], []).append(show(name, stored))
+    return {paper: "\n".join(parts) for paper, parts in found.items()}
+
+
+def show(name: str, stored: Sequence[Result]) -> str:
+    """One table or figure of a paper as Markdown, with ours from the stored results.
+
+    Raises:
+        InvalidOption: no such table; the message lists them.
+    """
+    wanted = tables.find(name)
+    fitting = tables.fitting(wanted.protocol, stored)
+    if isinstance(wanted, tables.Figure):
+        return markdown.figure_table(wanted, fitting)
+    return markdown.paper_table(wanted, tables.lines(wanted, fitting), fitting)
+
+
+def _changed(path: Path, text: str) -> bool:
+    if path.exists() and path.read_text("utf-8") == text:
+        return False
+    path.write_text(text, "utf-8")
+    return True

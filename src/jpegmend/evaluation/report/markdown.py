@@ -1,0 +1,215 @@
+"""Results as Markdown: every table in the documentation is made here, none is typed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from jpegmend.evaluation.measure.protocols import parse_case
+from jpegmend.evaluation.measure.results import Mean, Result, Row, merge
+from jpegmend.evaluation.papers.published import PAPERS, UNOBTAINABLE
+from jpegmend.evaluation.papers.tables import Figure, Line, Table, state
+
+NAMES = {"jpeg": "JPEG", "jpeg + projection": "JPEG"}
+
+
+def grid(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> str:
+    """A Markdown table; columns from ``numbers`` on are aligned to the right, but for remarks.
+
+    >>> print(grid(["set", "dB"], [["LIVE1", "1.00"]], numbers=1))
+    | set | dB |
+    | --- | ---: |
+    | LIVE1 | 1.00 |
+    """
+    rule = ["---" if n < numbers or name == "remarks" else "---:" for n, name in enumerate(header)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [list(header), rule, *map(list, rows)])
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A figure for a table: empty where there is none, "exact" for infinite dB."""
+    if value is None or math.isnan(value):
+        return ""
+    return "exact" if math.isinf(value) else f"{value:.{digits}f}"
+
+
+def scores_table(results: Sequence[Result]) -> str:
+    """Means by set, model and quality: PSNR, gain, SSIM, PSNR-B in the variants of the protocol.
+
+    Raises:
+        NotComparable: the results are of different protocols.
+    """
+    rows = merge(results)
+    if not results:
+        return ""
+    protocol = results[0].protocol
+    ssim, psnr_b = f"ssim:{protocol.ssim}", f"psnr_b:{protocol.psnr_b}"
+    header = ["set", "quality", "model", "PSNR, dB", "gain, dB", "SSIM", "PSNR-B, dB", "got worse"]
+    lines = [
+        [
+            f"{row.data_set} ({row.pictures})",
+            row.quality,
+            NAMES.get(row.label, row.label),
+            number(row.scores["psnr"]),
+            "" if row.model == "jpeg" else f"{row.gain:+.2f}",
+            number(row.scores[ssim], 4),
+            number(row.scores[psnr_b]),
+            "" if row.model == "jpeg" else f"{row.worse:.0%}",
+        ]
+        for row in sorted(rows, key=_order(rows))
+    ]
+    return grid(header, lines, numbers=3)
+
+
+def gains_table(results: Sequence[Result]) -> str:
+    """One line a set and model, a column a quality: PSNR, or its gain over the JPEG.
+
+    Raises:
+        NotComparable: the results are of different protocols.
+    """
+    rows = merge(results)
+    qualities = _qualities(rows)
+    found = {(row.data_set, row.label, row.quality): row for row in rows}
+    pairs = dict.fromkeys((row.data_set, row.label) for row in sorted(rows, key=_order(rows)))
+
+    def cell(data_set: str, label: str, quality: str) -> str:
+        row = found.get((data_set, label, quality))
+        if row is None:
+            return ""
+        return number(row.scores["psnr"]) + ("" if row.model == "jpeg" else f" ({row.gain:+.2f})")
+
+    lines = [
+        [data_set, NAMES.get(label, label), *(cell(data_set, label, quality) for quality in qualities)]
+        for data_set, label in pairs
+    ]
+    return grid(["set", "model", *(f"quality {quality}" for quality in qualities)], lines, numbers=2)
+
+
+def _qualities(rows: Sequence[Mean]) -> list[str]:
+    """From low to high: results of several files come in any order."""
+    return sorted({row.quality for row in rows}, key=parse_case)
+
+
+def _order(rows: Sequence[Mean]) -> Any:
+    sets = list(dict.fromkeys(row.data_set for row in rows))
+    qualities = _qualities(rows)
+    labels = list(dict.fromkeys(row.label for row in rows))
+    labels.sort(key=lambda label: not label.startswith("jpeg"))
+    return lambda row: (sets.index(row.data_set), qualities.index(row.quality), labels.index(row.label))
+
+
+def provenance(result: Result) -> str:
+    """One line on how a result was made: protocol, encoder, commit, machine, weights."""
+    where = result.environment
+    shas = [f"{name} {facts['sha256'][:12]}" for name, facts in result.models.items() if facts.get("sha256")]
+    parts = [
+        f"protocol {result.protocol.name} ({result.protocol.encoder})",
+        f"commit {where.get('commit', '?')}",
+        str(where.get("machine", "?")),
+        *([f"weights {', '.join(shas)}"] if shas else []),
+    ]
+    return "; ".join(parts)
+
+
+def report(result: Result, rows: Sequence[Row]) -> str:
+    """The report of one evaluation: means, protocol, the best and the worst pictures."""
+    protocol = result.protocol
+    facts = [[key, str(value)] for key, value in {"name": protocol.name, **protocol.definition()}.items()]
+    sections = [
+        f"# {protocol.title}",
+        provenance(result) + ".",
+        scores_table([result]),
+        "Seconds a megapixel, decoding included: " + speed(result) + ".",
+        extremes(rows),
+        "## Protocol",
+        grid(["what", "how"], facts, numbers=2),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def speed(result: Result) -> str:
+    """Seconds a megapixel of each model, with a warning where several processes ran."""
+    took: dict[str, list[float]] = {}
+    for row in result.means:
+        took.setdefault(row.label, []).append(row.seconds_per_megapixel)
+    text = ", ".join(f"{NAMES.get(label, label)} {sum(values) / len(values):.2f}" for label, values in took.items())
+    workers = result.environment.get("workers", 1)
+    return text if workers == 1 else f"{text} (beside {workers - 1} more processes: not a benchmark)"
+
+
+def extremes(rows: Sequence[Row], count: int = 3) -> str:
+    """For each model and quality the pictures with the least and the most gain in dB; nothing without pictures."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.model != "jpeg":
+            name = f"{row.model} + projection" if row.consistent else row.model
+            groups.setdefault((name, row.quality), []).append(row)
+    if not groups:
+        return ""
+    lines = []
+    for (name, quality), found in groups.items():
+        ranked = sorted(found, key=gain)
+        least, most = ranked[:count], ranked[::-1][:count]
+        lines.append([name, quality, *(", ".join(f"{r.image} {gain(r):+.2f}" for r in some) for some in (least, most))])
+    return "## Pictures that gained least and most\n\n" + grid(["model", "quality", "least", "most"], lines, numbers=4)
+
+
+def gain(row: Row) -> float:
+    """PSNR over the JPEG's, dB; 0 where both are exact."""
+    before, after = row.jpeg_psnr, row.scores["psnr"]
+    return 0.0 if before == after else after - before
+
+
+def paper_table(table: Table, found: Sequence[Line], results: Sequence[Result]) -> str:
+    """A paper's table: printed, ours and the difference for each metric, and what to know of each row."""
+    metrics = [m for m in ("psnr", "ssim", "psnr_b") if any(getattr(line.row, m) is not None for line in found)]
+    extra = [m for m in ("parameters", "seconds") if any(getattr(line.row, m) is not None for line in found)]
+    titles = {"psnr": "PSNR", "ssim": "SSIM", "psnr_b": "PSNR-B", "parameters": "parameters, 1e5", "seconds": "seconds"}
+    header = ["set", "quality", "method"]
+    header += [text for m in metrics for text in (titles[m], "ours", "difference")]
+    header += [titles[m] for m in extra] + ["remarks"]
+    lines = [
+        [
+            line.row.data_set,
+            line.row.quality,
+            f"{line.row.method}, {line.row.variant}" if line.row.variant else line.row.method,
+            *(text for m in metrics for text in line.cell(m)),
+            *(number(getattr(line.row, m), 2 if m == "parameters" else 4) for m in extra),
+            line.remark,
+        ]
+        for line in found
+    ]
+    parts = [f"# {table.title}", f"Printed in: {PAPERS[table.paper]}.", grid(header, lines, numbers=3), NOTE]
+    parts += [f"{name}: {how}." for name, how in UNOBTAINABLE.items() if any(x.row.data_set == name for x in found)]
+    if "seconds" in extra:
+        parts.append(
+            "Seconds are of the papers' machines: no difference to ours is meaningful; see `jpegmend benchmark`."
+        )
+    parts += [f"Ours: {provenance(result)}." for result in results]
+    return "\n\n".join(parts) + "\n"
+
+
+NOTE = (
+    "Ours is measured with the projection off, as the papers do. A difference stands only where our metric is known "
+    "to be the printed one: the JPEG row of that table, or a re-run of the authors' weights, gives the printed figure. "
+    "Everything else is not comparable."
+)
+
+
+def figure_table(figure: Figure, results: Sequence[Result]) -> str:
+    """A paper's figure: ours, and which networks are not trained. No curve of a paper is read off its picture."""
+    measured = {name for result in results for name in result.models}
+    parts = [f"# {figure.title}", f"Printed in: {PAPERS[figure.paper]}, as curves only; the figures below are ours."]
+    missing = [state(name) for name in figure.models if name not in measured]
+    rows = [_only(result, figure.models) for result in results]
+    if any(result.means for result in rows):
+        parts.append(gains_table(rows))
+    if missing:
+        parts.append("Missing: " + "; ".join(missing) + ".")
+    return "\n\n".join(parts) + "\n"
+
+
+def _only(result: Result, models: Sequence[str]) -> Result:
+    kept = tuple(row for row in result.means if row.model in models and not row.consistent)
+    return replace(result, means=kept)

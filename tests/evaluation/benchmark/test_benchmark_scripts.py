@@ -1,0 +1,48 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+COMMANDS = {
+    "speed": ["--size", "32", "--repeats", "1", "--no-command"],
+    "scaling": ["--smallest", "0.001", "--largest", "0.01", "--steps", "2"],
+    "memory": ["--megapixels", "12"],
+    "colour": ["--quality", "20"],
+    "contrast": ["--data", "PICTURES"],
+}
+
+
+def run(name, *words, cwd=ROOT):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])}
+    script = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *words]
+    done = subprocess.run(script, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_benchmark_is_tried_here():
+    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {*COMMANDS, "everything"}
+
+
+def test_one_command_makes_documentation(tmp_path, picture_set):
+    picture_set.rename(tmp_path / "LIVE1")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text(
+        "<!-- table:rgb-444 -->\n<!-- /table -->\n<!-- table:colour-shift -->\n<!-- /table -->\n"
+    )
+    run("everything", "--data", str(tmp_path), "--model", "jpeg", "--only", "colour-444", "colour-shift", cwd=tmp_path)
+    page = (tmp_path / "docs" / "page.md").read_text()
+    assert "| LIVE1 | JPEG |" in page and "CIEDE2000" in page
+    assert (tmp_path / "docs" / "results" / "colour-444.md").exists()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_benchmark_writes_what_it_measured_and_where(name, tmp_path, picture_set):
+    words = [str(picture_set) if word == "PICTURES" else word for word in COMMANDS[name]]
+    out = tmp_path / "found.json"
+    run(name, "--model", "jpeg", "--out", str(out), *words)
+    found = json.loads(out.read_text())
+    assert found[name] and {"commit", "machine", "libraries"} <= set(found["environment"])

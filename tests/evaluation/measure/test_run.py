@@ -1,0 +1,112 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from jpegmend import metrics
+from jpegmend.errors import InvalidOption, MissingData, NotComparable, UnknownModel
+from jpegmend.evaluation.measure import degrade_and_score, run
+from jpegmend.evaluation.measure.protocols import find
+from jpegmend.evaluation.measure.results import Result, read_rows
+from jpegmend.evaluation.measure.run import evaluate
+
+TEN = [(10,)]
+
+
+def test_the_jpeg_row_is_the_decoded_file(picture_set, tmp_path):
+    protocol = find("papers-gray")
+    result = evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
+    expected = []
+    for path in degrade_and_score.pictures(picture_set):
+        trial = degrade_and_score.degrade(degrade_and_score.open_original(path, protocol), protocol, (10,))
+        expected.append(metrics.psnr(trial.truth, trial.decoded, peak=255))
+    (mean,) = result.means
+    assert mean.pictures == 2 and mean.data_set == "tiny" and mean.quality == "10"
+    # Our decoder is exact where libjpeg's rounds on the way: a few pixels differ by one level.
+    assert mean.scores["psnr"] == pytest.approx(np.mean(expected), abs=0.05)
+    assert mean.gain == pytest.approx(mean.scores["psnr"] - np.mean(expected))
+
+
+def test_colour_goes_through_restore_too(picture_set, tmp_path):
+    result = evaluate(["jpeg"], [picture_set], find("rgb-444"), tmp_path / "out", qualities=[(75,)])
+    assert abs(result.means[0].gain) < 0.1 and result.means[0].scores["psnr"] > 25
+
+
+def test_results_say_how_they_were_made(picture_set, tmp_path):
+    made = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=TEN)
+    found = Result.read(tmp_path / "result.json")
+    assert found.means == made.means or found.protocol == made.protocol
+    assert found.protocol.encoder.startswith("Pillow ") and found.protocol.qualities == ((10,),)
+    assert {"commit", "machine", "python", "libraries", "encoder", "time", "workers"} <= set(found.environment)
+    assert found.models["jpeg"]["sha256"] == ""
+    with (tmp_path / "images.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 2 and {row["image"] for row in rows} == {"0.png", "1.png"}
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(picture_set, tmp_path, monkeypatch):
+    whole = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "a", qualities=TEN)
+    measure, done = run.measure, []
+
+    def failing(job):
+        if done:
+            raise KeyboardInterrupt
+        done.append(job.path.name)
+        return measure(job)
+
+    monkeypatch.setattr(run, "measure", failing)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "b", qualities=TEN)
+    with (tmp_path / "b" / "images.csv").open("a") as stream:
+        stream.write("jpeg,-,False,tiny,1.png,10,56,4")  # a line that was cut off
+    monkeypatch.setattr(run, "measure", lambda job: done.append(job.path.name) or measure(job))
+    resumed = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "b", qualities=TEN)
+    assert done == ["0.png", "1.png"]
+    assert [m.scores for m in resumed.means] == [m.scores for m in whole.means]
+    assert len(read_rows(tmp_path / "b" / "images.csv")) == 2
+
+
+def test_a_folder_with_results_of_another_protocol_is_refused(picture_set, tmp_path):
+    evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=TEN)
+    with pytest.raises(NotComparable, match="another --out"):
+        evaluate(["jpeg"], [picture_set], find("rgb-420"), tmp_path, qualities=TEN)
+
+
+def test_two_processes_find_what_one_finds(picture_set, tmp_path):
+    one = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "1", qualities=TEN)
+    two = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "2", qualities=TEN, workers=2)
+    assert [m.scores for m in one.means] == [m.scores for m in two.means]
+
+
+def test_wrong_wishes_are_named(picture_set, tmp_path):
+    with pytest.raises(InvalidOption, match="workers"):
+        evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, workers=0)
+    with pytest.raises(UnknownModel, match="no-such"):
+        evaluate(["no-such"], [picture_set], find("papers-gray"), tmp_path)
+    with pytest.raises(InvalidOption, match="two sets"):
+        evaluate(["jpeg"], [picture_set, picture_set], find("papers-gray"), tmp_path)
+    (tmp_path / "bad.json").write_text(json.dumps({"means": [{}]}))
+    with pytest.raises(MissingData, match="evaluate again"):
+        Result.read(tmp_path / "bad.json")
+
+
+def test_a_network_is_run_with_and_without_the_projection(picture_set, tmp_path, blur_card):
+    out = tmp_path / "out"
+    result = evaluate([str(blur_card), "jpeg"], [picture_set], find("papers-gray"), out, qualities=[(30,)])
+    blurred, projected, jpeg = result.means
+    assert [blurred.label, projected.label, jpeg.label] == ["blur", "blur + projection", "jpeg"]
+    # The network mixes three planes at random: it harms, and the file's own cells undo most of that.
+    assert blurred.gain < projected.gain and blurred.worse == 1.0
+    facts = result.models["blur"]
+    assert len(facts["sha256"]) == 64 and facts["network"] == "mend"
+    assert {row.weights for row in read_rows(out / "images.csv")} == {facts["sha256"][:12], ""}
+
+
+def test_rows_of_other_weights_are_not_reused(picture_set, tmp_path, blur_card):
+    out = tmp_path / "out"
+    evaluate([str(blur_card)], [picture_set], find("rgb-444"), out, qualities=[(30,)])
+    rows = (out / "images.csv").read_text().replace(read_rows(out / "images.csv")[0].weights, "0123456789ab")
+    (out / "images.csv").write_text(rows)
+    evaluate([str(blur_card)], [picture_set], find("rgb-444"), out, qualities=[(30,)])
+    assert all(row.weights != "0123456789ab" for row in read_rows(out / "images.csv"))

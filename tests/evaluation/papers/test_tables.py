@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+from tests.evaluation.made_up import mean, result
+
+from jpegmend.errors import InvalidOption
+from jpegmend.evaluation.papers import published, tables
+from jpegmend.evaluation.papers.paper_names import model_of
+from jpegmend.evaluation.report import documents, markdown
+from jpegmend.training.recipe import read_recipe
+
+
+def line_of(lines, method, data_set="Classic5", quality="10"):
+    (found,) = [x for x in lines if (x.row.method, x.row.data_set, x.row.quality) == (method, data_set, quality)]
+    return found
+
+
+@pytest.mark.parametrize("name", [*tables.TABLES, *tables.FIGURES])
+def test_every_table_can_be_shown_without_a_single_result(name):
+    text = documents.show(name, [])
+    assert text.startswith("# ") and ("| " in text or "Missing" in text)
+
+
+def test_a_difference_stands_only_where_the_metric_is_the_same():
+    lines = tables.lines(tables.TABLES["mdu:I"], [result(mean(), mean("mdu", psnr=29.0))])
+    jpeg, mdu = line_of(lines, "JPEG"), line_of(lines, "MDU")
+    assert jpeg.cell("psnr") == ("27.82", "27.50", "-0.32")
+    assert jpeg.cell("ssim") == ("0.7595", "0.7500", "-0.0095")
+    assert mdu.cell("psnr") == ("29.95", "29.00", "-0.95")
+    assert mdu.cell("ssim") == ("0.8343", "0.7500", "not comparable")
+    assert mdu.cell("psnr_b")[2] == "-4.61"
+    assert line_of(lines, "DnCNN").cell("psnr") == ("29.40", "", "")
+
+
+def test_rows_say_why_there_is_none_of_ours():
+    lines = tables.lines(tables.TABLES["dual:1"], [])
+    assert line_of(lines, "Dual", "Twitter", "").remark.startswith("cannot be run here: Twitter")
+    assert "weights not trained: dual" in line_of(lines, "Dual").remark
+    assert "not built here" in line_of(lines, "TNRD").remark
+    assert "Google Drive" in documents.show("dual:1", [])
+
+
+def test_models_of_ours_stand_below_the_papers():
+    lines = tables.lines(tables.TABLES["mdu:I"], [result(mean("mend-s", psnr=29.4))])
+    ours = line_of(lines, "mend-s")
+    assert ours.cell("psnr") == ("", "29.40", "") and ours.remark == "not in the paper"
+
+
+def test_results_of_other_protocols_and_projected_rows_do_not_enter():
+    other = result(mean(psnr=20.0), protocol="full-gray")
+    projected = result(mean("mdu", psnr=30.0, consistent=True))
+    lines = tables.lines(tables.TABLES["mdu:I"], [other, projected])
+    assert line_of(lines, "JPEG").ours is None and line_of(lines, "MDU").ours is None
+
+
+def test_variants_are_other_weights_than_the_papers_own_network():
+    names = {(r.table, r.variant): model_of(r) for t in tables.TABLES.values() for r in tables.printed(t)}
+    assert names["VI", "ResNet depth 10"] == "mdu"
+    assert names["VI", "ResNet depth 4"] == "mdu-depth-4"
+    assert names["3", "without dilation"] == "dcsc-without-dilation" and names["3", "with dilation"] == "dcsc"
+    assert names["XII", "MAE + BCE"] == "mdu-mae-bce" and names["XII", "MAE"] == "mdu"
+
+
+def test_what_a_table_needs_is_listed():
+    models, sets, qualities = tables.needed(tables.TABLES["mdu:III"])
+    assert models[0] == "jpeg" and sets == ["bsds500-val"] and qualities == [(5,), (50,)]
+
+
+def test_an_unknown_table_lists_the_names():
+    with pytest.raises(InvalidOption, match="dcsc:errata"):
+        tables.find("dcsc:9")
+
+
+def test_unlike_results_are_refused_by_every_table():
+    from jpegmend.errors import NotComparable
+
+    for make in (markdown.scores_table, markdown.gains_table):
+        with pytest.raises(NotComparable):
+            make([result(mean()), result(mean(), protocol="rgb-420")])
+
+
+def test_the_later_of_two_results_counts():
+    text = markdown.gains_table([result(mean(psnr=1.0)), result(mean(psnr=27.82))])
+    assert "27.82" in text and "1.00" not in text
+
+
+def test_every_row_of_ours_has_a_recipe():
+    recipes = {read_recipe(path).name for path in (Path(__file__).parents[3] / "recipes").rglob("*.toml")}
+    wanted = {model_of(row) for row in published.rows()} - {None, "jpeg"}
+    wanted |= {name for figure in tables.FIGURES.values() for name in figure.models}
+    assert len(wanted) > 80
+    assert wanted <= recipes
