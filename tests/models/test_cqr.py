@@ -158,4 +158,4 @@ def test_impossible_configs_are_named(wrong: dict[str, int]) -> None:
 
 
 def test_spec_names_the_ranker() -> None:
-    assert isinstance(cqr.SPEC.aids["ranker"](TINY), cqr.Ranker)
+    assert isinstance(cqr.SPEC.auxiliary["ranker"](TINY), cqr.Ranker)

@@ -41,7 +41,7 @@ def stop_after(monkeypatch, steps):
     monkeypatch.setattr(loop, "step", step)
 
 
-STAGE = {"aid": "ranker", "share": 0.4, "crop": 16, "batch": 2, "config": {"widths": [4, 4]}}
+STAGE = {"auxiliary": "ranker", "share": 0.4, "crop": 16, "batch": 2, "config": {"widths": [4, 4]}}
 GUIDED = [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"mae": 1.0, "quality_score": 0.1}}]
 
 

@@ -19,10 +19,10 @@ def plane(*values: float) -> torch.Tensor:
     return torch.tensor(values).reshape(1, 1, 1, -1)
 
 
-def answer(restored, truth, *, traces=None, aids=None, planes=(1.0,), J=None):
+def answer(restored, truth, *, traces=None, auxiliary=None, planes=(1.0,), J=None):
     blank = torch.ones(1)
     seen = Observation(truth if J is None else J, blank, blank)
-    return Answer(Estimate(restored, traces=traces or {}), seen, truth, torch.tensor(planes), aids or {})
+    return Answer(Estimate(restored, traces=traces or {}), seen, truth, torch.tensor(planes), auxiliary or {})
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ class Fixed(nn.Module):
 
 
 def test_losses_that_ask_an_aid():
-    given = answer(plane(0.0, 1.0), plane(0.0, 0.0), aids={"ranker": Fixed(), "judge": Fixed()})
+    given = answer(plane(0.0, 1.0), plane(0.0, 0.0), auxiliary={"ranker": Fixed(), "judge": Fixed()})
     assert float(losses.total({"quality_score": 1.0}, given)) == pytest.approx(1 / (1 + math.exp(0.5)))
     assert float(losses.total({"feature_matching": 1.0}, given)) == pytest.approx((0.5 + 1.0) / 2)
     assert float(losses.total({"judge": 1.0}, given)) == pytest.approx(math.log(1 + math.exp(0.5)))

@@ -107,7 +107,7 @@ def test_a_circle_of_extends_is_refused(tmp_path):
         ({"phases": [{"share": 0.5, "crop": 16, "batch": 2}]}, "add up to 1"),
         ({"phases": [{"share": 1.0, "crop": 17, "batch": 2}]}, "crop"),
         ({"phases": [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"l2": 1.0}}]}, "l2"),
-        ({"stages": [{"aid": "oracle", "share": 0.1, "crop": 16, "batch": 2}]}, "oracle"),
+        ({"stages": [{"auxiliary": "oracle", "share": 0.1, "crop": 16, "batch": 2}]}, "oracle"),
         ({"degradation": {"qualities": [[0, 5, 1.0]]}}, "qualities"),
     ],
 )

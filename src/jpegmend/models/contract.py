@@ -62,5 +62,5 @@ class Spec:
     inputs: tuple[str, ...] = ("planes",)
     """Which fields of the observation the network reads, in the order of its ONNX inputs."""
     exportable: bool = True
-    aids: Mapping[str, Callable[[Any], nn.Module]] = field(default_factory=dict)
+    auxiliary: Mapping[str, Callable[[Any], nn.Module]] = field(default_factory=dict)
     """Networks that training needs beside this one (a ranker, a classifier), by name."""

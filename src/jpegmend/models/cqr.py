@@ -151,5 +151,5 @@ SPEC = Spec(
     halo=lambda config: 16,
     tiling="window",
     window=96,
-    aids={"ranker": Ranker},
+    auxiliary={"ranker": Ranker},
 )

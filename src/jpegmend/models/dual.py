@@ -234,5 +234,5 @@ SPEC = Spec(
     tiling="window",
     window=128,
     exportable=False,
-    aids={"classifier": Classifier},
+    auxiliary={"classifier": Classifier},
 )

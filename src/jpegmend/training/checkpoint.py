@@ -21,14 +21,14 @@ class State:
     """
 
     networks: dict[str, nn.Module]
-    """``network``, the one the recipe is about, first; then its aids by name."""
+    """``network``, the one the recipe is about, first; then its auxiliary networks by name."""
     optimisers: dict[str, torch.optim.Optimizer]
     """One for each of them."""
     average: dict[str, Tensor]
     """Running average of the network's weights (EMA), by name."""
     step: int = 0
     moves: int = 0
-    """Steps that moved the network itself and not an aid."""
+    """Steps that trained the network itself and not an auxiliary one."""
     rollbacks: int = 0
     """How often the run went back to its last good state."""
     seconds: float = 0.0

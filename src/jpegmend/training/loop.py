@@ -22,8 +22,8 @@ from jpegmend.errors import InvalidRecipe, JpegmendError
 from jpegmend.models import files
 from jpegmend.models.contract import Observation, Planes
 from jpegmend.training import losses, validation
-from jpegmend.training.aids import AIDS, same_crops
 from jpegmend.training.allocator import keep_freed_memory
+from jpegmend.training.auxiliary import AUXILIARIES, same_crops
 from jpegmend.training.checkpoint import State
 from jpegmend.training.meter import Meter
 from jpegmend.training.optimisers import build_optimiser
@@ -76,9 +76,11 @@ def start(recipe: Recipe, place: Place) -> State:
         network.checkpoint = True  # type: ignore[assignment]
     networks = {"network": network}
     for stage in recipe.stages:
-        aid = AIDS[stage.aid]
-        own = getattr(network, stage.aid, None)
-        networks[stage.aid] = own or aid.build(build_config(aid.config, stage.config, stage.aid))
+        auxiliary = AUXILIARIES[stage.auxiliary]
+        own = getattr(network, stage.auxiliary, None)
+        networks[stage.auxiliary] = own or auxiliary.build(
+            build_config(auxiliary.config, stage.config, stage.auxiliary)
+        )
     networks = {
         name: net.to(place.device).to(memory_format=_MEMORY_FORMAT)  # type: ignore[call-overload]
         for name, net in networks.items()
@@ -127,7 +129,7 @@ def used(recipe: Recipe, state: State) -> float:
 
 
 def attend(recipe: Recipe, state: State, team: Team, name: str, device: str) -> None:
-    """Let one network learn and freeze the others (an aid inside the network: the aid's word counts)."""
+    """Unfreeze the network that is trained and freeze the others, those inside it included."""
     if state.attended == name:
         return
     for other, network in state.networks.items():
@@ -152,7 +154,7 @@ def _can_compile(device: str) -> bool:
 def step(recipe: Recipe, place: Place, state: State, pictures: Pictures, share: float, team: Team) -> Tensor:
     """Draw the batches, move the weights once, and return the loss; NaN where it or the gradient is not finite."""
     part, course = recipe.part_at(share)
-    name = part.aid if isinstance(part, Stage) else "network"
+    name = part.auxiliary if isinstance(part, Stage) else "network"
     attend(recipe, state, team, name, place.device)
     runner, optimiser = state.runners[name], state.optimisers[name]
     rate = part.rate if isinstance(part, Stage) else rate_at(recipe.optimiser, course, warm=state.earlier_steps > 0)
@@ -184,7 +186,7 @@ def loss_of(
     autocast = torch.autocast(clean.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
     if isinstance(part, Stage):
         draw = same_crops(clean, kind, rng)
-        return AIDS[part.aid].loss(state.networks[part.aid], runner, draw, recipe.degradation, rng)
+        return AUXILIARIES[part.auxiliary].loss(state.networks[part.auxiliary], runner, draw, recipe.degradation, rng)
     seen, truth, planes = view(kind, *degrade(clean, recipe.degradation, rng), recipe.chroma_weight)
     seen = seen._replace(planes=seen.planes.contiguous(memory_format=_MEMORY_FORMAT))
     with autocast:

@@ -60,12 +60,12 @@ def margin_ranking(better: Tensor, worse: Tensor, margin: float) -> Tensor:
 
 
 def quality_score(score: Tensor) -> Tensor:
-    """``sigmoid(-score)``, the mean over ``[B]``: low where the ranker likes the picture (CQR eq. 5)."""
+    """``sigmoid(-score)``, the mean over ``[B]``: low where the ranker scores the picture high (CQR eq. 4)."""
     return torch.sigmoid(-score).mean()
 
 
 def feature_matching(restored: tuple[Tensor, ...], truth: tuple[Tensor, ...]) -> Tensor:
-    """Mean absolute difference of features, the mean over layers (CQR eq. 6)."""
+    """Mean absolute difference of features, the mean over layers (CQR eq. 5)."""
     return torch.stack([(a - b).abs().mean() for a, b in zip(restored, truth, strict=True)]).mean()
 
 
@@ -112,7 +112,7 @@ class Answer(NamedTuple):
     truth: Tensor
     planes: Tensor
     """Weight of each plane ``[C]``; 0 leaves a plane out."""
-    aids: Mapping[str, nn.Module]
+    auxiliary: Mapping[str, nn.Module]
     """Frozen networks by name."""
 
 
@@ -139,23 +139,23 @@ def _trace(answer: Answer, name: str) -> tuple[Tensor, ...]:
     return answer.estimate.traces[name]
 
 
-def _aid(answer: Answer, name: str) -> Any:
-    if name not in answer.aids:
+def _auxiliary(answer: Answer, name: str) -> Any:
+    if name not in answer.auxiliary:
         raise InvalidRecipe(f"a loss needs the {name}; give the recipe a stage that trains it")
-    return answer.aids[name]
+    return answer.auxiliary[name]
 
 
 def _quality_score(answer: Answer) -> Tensor:
-    return quality_score(_aid(answer, "ranker")(answer.estimate.planes).score)
+    return quality_score(_auxiliary(answer, "ranker")(answer.estimate.planes).score)
 
 
 def _feature_matching(answer: Answer) -> Tensor:
-    ranker = _aid(answer, "ranker")
+    ranker = _auxiliary(answer, "ranker")
     return feature_matching(ranker(answer.estimate.planes).features, ranker(answer.truth).features)
 
 
 def _judge(answer: Answer) -> Tensor:
-    return binary_cross_entropy(_aid(answer, "judge")(answer.estimate.planes).score, 0.0)
+    return binary_cross_entropy(_auxiliary(answer, "judge")(answer.estimate.planes).score, 0.0)
 
 
 LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {

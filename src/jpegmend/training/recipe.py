@@ -13,7 +13,7 @@ from jpegmend import models
 from jpegmend.data.degradation import Degradation
 from jpegmend.data.pictures import Sizes
 from jpegmend.errors import InvalidOption, InvalidRecipe, UnknownModel
-from jpegmend.training.aids import AIDS
+from jpegmend.training.auxiliary import AUXILIARIES
 from jpegmend.training.losses import LOSSES
 
 
@@ -37,17 +37,17 @@ class Phase(_Part):
 
 
 class Stage(_Part):
-    """What is trained before the network itself, and frozen then: a ranker, a classifier."""
+    """An auxiliary network, trained before the network itself and then frozen: a ranker, a classifier."""
 
-    aid: str
-    """A name in :data:`jpegmend.training.aids.AIDS`."""
+    auxiliary: str
+    """A name in :data:`jpegmend.training.auxiliary.AUXILIARIES`."""
     share: float = Field(gt=0, lt=1)
     """Part of the whole budget."""
     crop: int = Field(gt=0, multiple_of=16)
     batch: int = Field(gt=0)
     rate: float = Field(default=1e-4, gt=0)
     config: dict[str, Any] = {}
-    """Hyper-parameters that differ from the aid's defaults."""
+    """Hyper-parameters that differ from the auxiliary network's defaults."""
 
 
 class Optimiser(_Part):
@@ -245,7 +245,7 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
             raise InvalidRecipe(message)
         recipe.build_config()
         for stage in recipe.stages:
-            build_config(AIDS[stage.aid].config, stage.config, stage.aid)
+            build_config(AUXILIARIES[stage.auxiliary].config, stage.config, stage.auxiliary)
     except (UnknownModel, InvalidRecipe) as error:
         raise InvalidRecipe(f"{source}: {error}") from error
     return recipe
@@ -259,7 +259,8 @@ def _contradictions(recipe: Recipe) -> list[str]:
         found.append("the shares of the phases must add up to 1")
     if sum(stage.share for stage in recipe.stages) >= 1:
         found.append("the stages leave nothing of the budget for the network; their shares must add up to less than 1")
-    found += [f"no aid {s.aid!r}; there are: {', '.join(AIDS)}" for s in recipe.stages if s.aid not in AIDS]
+    unknown = {stage.auxiliary for stage in recipe.stages} - set(AUXILIARIES)
+    found += [f"no auxiliary network {name!r}; there are: {', '.join(AUXILIARIES)}" for name in sorted(unknown)]
     unknown = {name for phase in recipe.phases for name in phase.losses} - set(LOSSES)
     found += [f"no loss {name!r}; there are: {', '.join(LOSSES)}" for name in sorted(unknown)]
     return found

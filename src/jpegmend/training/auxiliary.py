@@ -1,4 +1,4 @@
-"""Networks that are trained before the one a recipe is about, and then frozen: rankers and classifiers.
+"""Auxiliary networks: trained before the network that a recipe is about, then frozen (rankers, classifiers).
 
 Shape letters: B batch, C planes, H W pixels.
 """
@@ -26,8 +26,8 @@ Draw = Callable[[Degradation], tuple[Observation, Tensor]]
 
 
 @dataclass(frozen=True)
-class Aid:
-    """How one of them is built, and what it learns."""
+class Auxiliary:
+    """Configuration, constructor and loss of one auxiliary network."""
 
     config: type[Any]
     build: Callable[[Any], nn.Module]
@@ -82,10 +82,10 @@ def _labels(count: int, device: torch.device) -> Tensor:
     return torch.cat([torch.zeros(count, device=device), torch.ones(count, device=device)])
 
 
-AIDS: Mapping[str, Aid] = {
-    "ranker": Aid(RankerConfig, Ranker, rank),
-    "classifier": Aid(ClassifierConfig, Classifier, classify_gradients),
+AUXILIARIES: Mapping[str, Auxiliary] = {
+    "ranker": Auxiliary(RankerConfig, Ranker, rank),
+    "classifier": Auxiliary(ClassifierConfig, Classifier, classify_gradients),
     # MDU names VGG-16; ours is the ranker's VGG of ten convolutions, its score taken as a logit.
-    "judge": Aid(RankerConfig, Ranker, judge_pictures),
+    "judge": Auxiliary(RankerConfig, Ranker, judge_pictures),
 }
-"""By name. An aid that the network holds itself (Dual's ``classifier``) is trained in place."""
+"""By name. One that is a submodule of the network itself (Dual's ``classifier``) is trained there."""
