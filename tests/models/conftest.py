@@ -32,26 +32,28 @@ def observed() -> Callable[..., Observation]:
 
 
 @pytest.fixture
-def reach() -> Callable[[Spec, object, int], int]:
+def reach() -> Callable[..., int]:
     """How far from an answer pixel the farthest input pixel lies that it depends on, by automatic differentiation.
 
-    The largest over some fresh networks: in one of them a ReLU may cut the longest path.
+    The largest over some fresh networks, in one of which a ReLU may cut the longest path, and over the pixels of a
+    ``cell``, the factor by which the network folds.
     """
 
-    def measure(spec: Spec, config: object, side: int) -> int:
-        return max(_reach(spec.build(config).double().eval(), side) for _ in range(6))
+    def measure(spec: Spec, config: object, side: int, cell: int = 1) -> int:
+        networks = [spec.build(config).double().eval() for _ in range(6)]
+        return max(_reach(network, side, side // 2 + offset) for network in networks for offset in range(cell))
 
     return measure
 
 
-def _reach(network: nn.Module, side: int) -> int:
+def _reach(network: nn.Module, side: int, at: int) -> int:
     planes = torch.rand(1, 1, side, side, dtype=torch.float64, requires_grad=True)
     answer = network(observe(planes)).planes
     scale = answer.shape[-1] // side
-    middle = side // 2 * scale
-    answer[..., middle : middle + scale, middle : middle + scale].sum().backward()
+    here = slice(at * scale, (at + 1) * scale)
+    answer[..., here, here].sum().backward()
     assert planes.grad is not None
-    distances = (planes.grad[0, 0].nonzero() - side // 2).abs()
+    distances = (planes.grad[0, 0].nonzero() - at).abs()
     return int(distances.max()) if len(distances) else 0
 
 

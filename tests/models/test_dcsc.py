@@ -130,6 +130,59 @@ def test_halo_is_the_reach_of_the_network(reach):
     assert halo(Config()) == 46
 
 
+@pytest.mark.parametrize("factor", [2, 4])
+def test_folded_halo_is_the_reach_in_whole_cells(reach, factor):
+    config = Config(features=2, filters=2, iterations=1, dilations=(1, 2), fold=factor)
+    cells = 2 + 1 + 1 + 1
+    assert reach(SPEC, config, 16 * factor, factor) == cells * factor + factor - 1
+    assert halo(config) == (cells + 1) * factor
+
+
+def test_folded_network_is_the_plain_one_on_folded_planes(observed):
+    """Everything but J + H happens on the folded grid; W_R answers for whole cells."""
+    config = Config(features=3, filters=5, iterations=3, fold=2)
+    network, seen = DCSC(config), observed(2, 1, 13, 10)
+    told = network(seen, collect=True)
+    assert [tuple(u.shape) for u in told.traces["U"]] == [(2, 5, 7, 5)] * 4
+    folded = functional.pixel_unshuffle(functional.pad(seen.planes, (0, 0, 0, 1), mode="replicate"), 2)
+    X = torch.cat([extract(folded) for extract in network.extract], 1)
+    U = network._code(network.G(X), collect=False)[-1]
+    H = functional.pixel_shuffle(network.W_R(U), 2)[..., :13, :]
+    assert torch.equal(told.planes, seen.planes + H)
+    assert torch.equal(told.traces["H"][0], H)
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_iterations_in_place_change_no_bit(observed, recompute):
+    """U <- ReLU(G X + S U) written with a new tensor for each operation: same answer, same gradients."""
+
+    def out_of_place(GX, U, count):
+        for _ in range(count):
+            U = functional.relu(GX + network.S(U))
+        return U
+
+    network, seen = DCSC(SMALL), observed(2, 1, 13, 10)
+    network.checkpoint = recompute
+    answers, gradients = [], []
+    for iterate in (network._iterate, out_of_place):
+        network._iterate = iterate
+        network.zero_grad()
+        answer = network(seen).planes
+        answer.square().sum().backward()
+        answers.append(answer)
+        gradients.append([p.grad.clone() for p in network.parameters()])
+    torch.testing.assert_close(answers[0], answers[1], rtol=0, atol=0)
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=0)
+
+
+def test_extraction_sees_pixels_of_full_precision(observed):
+    network, seen = DCSC(SMALL), observed(1, 1, 12, 12)
+    with torch.autocast("cpu", torch.bfloat16):
+        told = network(seen, collect=True)
+    assert {x.dtype for x in told.traces["X"]} == {torch.float32} == {told.planes.dtype}
+    assert told.traces["U"][-1].dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_any_size_and_type(observed, channels, dtype):
@@ -148,6 +201,7 @@ def test_forty_fresh_iterations_neither_explode_nor_vanish(observed):
 
 def test_export_agrees_at_another_size(exported):
     assert exported(SPEC, Config(features=3, filters=5, iterations=2), 37, 53) < 1e-5
+    assert exported(SPEC, Config(features=3, filters=5, iterations=2, fold=2), 37, 53) < 1e-5
 
 
 def test_compiles_as_one_graph(observed):
@@ -157,7 +211,9 @@ def test_compiles_as_one_graph(observed):
         torch.testing.assert_close(compiled(seen).planes, network(seen).planes)
 
 
-@pytest.mark.parametrize("wrong", [{"filters": 0}, {"dilations": ()}, {"dilations": (0,)}, {"iterations": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"filters": 0}, {"dilations": ()}, {"dilations": (0,)}, {"iterations": -1}, {"fold": 3}]
+)
 def test_impossible_sizes_are_refused(wrong):
     with pytest.raises(InvalidOption):
         Config(**wrong)

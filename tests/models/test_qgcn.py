@@ -1,5 +1,6 @@
 """QGCN: it listens to the tables and to the whole picture, and a tile that is told of the whole agrees with it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ BRANCH = {"global_widths": (4, 4, 8, 8), "hidden": 16, "vector": 8}
 SMALL = qgcn.Config(width=6, blocks=2, deviation=0, **BRANCH)
 QCN = qgcn.Config(channels=1, width=6, blocks=2, deviation=0, whole=False, **BRANCH)
 EDSR = qgcn.Config(channels=1, width=6, blocks=2, deviation=0, whole=False, tables=False, **BRANCH)
+FOLDED = qgcn.Config(width=6, blocks=2, deviation=0, fold=2, **BRANCH)
+COMPACT = qgcn.Config(channels=1, width=6, blocks=2, deviation=0, fold=2, skip=True, **BRANCH)
 PAGE = Path(__file__).parents[2] / "docs" / "models" / "qgcn.md"
 
 
@@ -58,9 +61,10 @@ def test_maps_tile_the_tables_over_255() -> None:
         assert torch.equal(maps[0, :, i, j] * 255, tables[0, :2, k, m])
 
 
-def test_a_tile_that_knows_the_whole_equals_the_whole() -> None:
-    network, seen = build(), files.example(qgcn.SPEC, SMALL, 96, 104)
-    halo = qgcn.SPEC.halo(SMALL)
+@pytest.mark.parametrize("config", [SMALL, FOLDED], ids=["paper", "folded"])
+def test_a_tile_that_knows_the_whole_equals_the_whole(config: qgcn.Config) -> None:
+    network, seen = build(config), files.example(qgcn.SPEC, config, 96, 104)
+    halo = qgcn.SPEC.halo(config)
     planes = seen.planes * torch.linspace(0, 1, 104)
     seen = seen._replace(planes=planes, overview=qgcn.make_small(planes))
     for layer in network.branch.modules():  # as it comes, the vector hardly depends on the picture
@@ -77,19 +81,51 @@ def test_a_tile_that_knows_the_whole_equals_the_whole() -> None:
     assert (forgotten - whole[inside]).abs().max() > 1e-5
 
 
-def test_halo_is_the_receptive_field() -> None:
-    network, config = build(EDSR).double(), EDSR
-    halo = qgcn.SPEC.halo(config)
-    side, centre = 64, 32
+@pytest.mark.parametrize(("fold", "beyond"), [(1, 0), (2, 1), (4, 1)])
+def test_halo_is_the_receptive_field(fold: int, beyond: int) -> None:
+    """``beyond``: on a folded grid the halo is rounded up to whole cells."""
+    config = replace(EDSR, fold=fold)
+    network, halo = build(config).double(), qgcn.SPEC.halo(config)
+    side, centre = 80, 40
     reached = []
-    for offset in (0, 1):
+    for offset in range(max(fold, 2)):
         seen = files.example(qgcn.SPEC, config, side, side)
         planes = seen.planes.double().requires_grad_(True)
         at = centre + offset
         network(seen._replace(planes=planes)).planes[..., at, at].sum().backward()
         touched = planes.grad[0, 0].nonzero()
         reached.append(max(at - int(touched.min()), int(touched.max()) - at))
-    assert max(reached) == halo
+    assert max(reached) == halo - beyond
+
+
+def test_folded_entry_and_exit_move_pixels_into_channels() -> None:
+    """Planes and maps are folded alike, and one 3x3 convolution answers for whole cells."""
+    network, seen = build(FOLDED), files.example(qgcn.SPEC, FOLDED, 24, 16)
+    entered, left = [], []
+    network.down.register_forward_hook(lambda _, given, __: entered.append(given[0]))
+    network.last.register_forward_hook(lambda _, __, made: left.append(made))
+    answer = network(seen).planes
+    maps = qgcn.quantisation_maps(seen.tables, 24, 16)
+    stacked = torch.nn.functional.pixel_unshuffle(torch.cat([seen.planes, maps], 1), 2)
+    assert torch.equal(entered[0], stacked)
+    assert torch.equal(answer, torch.nn.functional.pixel_shuffle(left[0], 2))
+
+
+def test_skip_starts_as_the_identity_and_is_not_the_papers() -> None:
+    seen = files.example(qgcn.SPEC, COMPACT, 37, 53)
+    assert not qgcn.Config().skip
+    assert torch.equal(build(COMPACT)(seen).planes, seen.planes)
+    assert not torch.equal(build(replace(COMPACT, skip=False))(seen).planes, seen.planes)
+
+
+def test_pixels_pass_by_in_full_precision() -> None:
+    """Under autocast the skip adds float32 pixels, and the first layer reads them."""
+    network, seen = build(COMPACT), files.example(qgcn.SPEC, COMPACT, 32, 32)
+    entered = []
+    network.down.register_forward_hook(lambda _, __, made: entered.append(made.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        answer = network(seen).planes
+    assert entered == [torch.float32] and torch.equal(answer, seen.planes)
 
 
 def test_without_overview_the_crop_stands_for_the_picture() -> None:
@@ -141,19 +177,20 @@ def test_residual_is_scaled() -> None:
     torch.testing.assert_close(block(x), expected)
 
 
-def test_variants_without_branches_export_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("config", [EDSR, replace(COMPACT, skip=False)], ids=["EDSR", "folded"])
+def test_other_variants_export_too(tmp_path: Path, config: qgcn.Config) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    network = build(EDSR)
-    files.export_onnx(tmp_path / "edsr.onnx", network, qgcn.SPEC, EDSR)
-    session = onnxruntime.InferenceSession(tmp_path / "edsr.onnx", providers=["CPUExecutionProvider"])
-    seen = files.example(qgcn.SPEC, EDSR, 40, 72)
+    network = build(config)
+    files.export_onnx(tmp_path / "network.onnx", network, qgcn.SPEC, config)
+    session = onnxruntime.InferenceSession(tmp_path / "network.onnx", providers=["CPUExecutionProvider"])
+    seen = files.example(qgcn.SPEC, config, 37, 53)
     feed = {entry.name: getattr(seen, entry.name).numpy() for entry in session.get_inputs()}
     (restored,) = session.run(None, feed)
     # Weights are stored in half precision.
     torch.testing.assert_close(torch.from_numpy(restored), network(seen).planes, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("wrong", [{"blocks": 3}, {"blocks": 0}, {"channels": 2}, {"width": 0}])
+@pytest.mark.parametrize("wrong", [{"blocks": 3}, {"blocks": 0}, {"channels": 2}, {"width": 0}, {"fold": 3}])
 def test_impossible_configs_are_named(wrong: dict[str, int]) -> None:
     with pytest.raises(InvalidOption, match=next(iter(wrong))):
         qgcn.Config(**wrong)

@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
-from jpegmend.models.layers import check_counts, convolution
+from jpegmend.models.layers import check_counts, check_fold, convolution, fold, reach, unfold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +37,16 @@ class Config:
     """Channels of the sparse code; 32 and 128 in table 4."""
     iterations: int = 40
     """R; 20 and 60 in table 4. With 0 the code is U_0."""
+    fold: int = 1
+    """Side in pixels of the cells that become one position of the convolutions; the paper has 1. With 2 features and
+    codes have half the height and width, and the reach doubles."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dilations", tuple(self.dilations))
         check_counts(channels=self.channels, features=self.features, filters=self.filters)
         check_counts(dilations=len(self.dilations), dilation=min(self.dilations, default=1))
         check_counts(iterations_and_one=self.iterations + 1)
+        check_fold(self.fold)
 
 
 def start_as_glorot(network: nn.Module) -> None:
@@ -63,7 +67,7 @@ class DCSC(nn.Module):
 
     Traces: ``X`` the features, one ``[B, features, H, W]`` per dilation; ``U`` the sparse codes ``U_0`` to
     ``U_R``, each ``[B, filters, H, W]``; ``H`` the estimated artifacts with their sign turned,
-    ``[B, C, H, W]``.
+    ``[B, C, H, W]``. With ``fold`` the sides of X and U are divided by it, rounded up.
     """
 
     def __init__(self, config: Config) -> None:
@@ -72,23 +76,25 @@ class DCSC(nn.Module):
         self.checkpoint = False
         """Whether training recomputes the iterations in the backward pass: the square root of the memory, the
         same gradients."""
-        self.extract = nn.ModuleList(
-            convolution(config.channels, config.features, dilation) for dilation in config.dilations
-        )
+        channels = config.channels * config.fold**2
+        self.extract = nn.ModuleList(convolution(channels, config.features, dilation) for dilation in config.dilations)
         width = config.features * len(config.dilations)
         # No bias: eq. 3 has none, and with none the published counts come out to the last parameter.
         self.G = nn.Conv2d(width, config.filters, 3, padding=1, bias=False)
         self.S = nn.Conv2d(config.filters, config.filters, 3, padding=1, bias=False)
-        self.W_R = convolution(config.filters, config.channels)
+        self.W_R = convolution(config.filters, channels)
         start_as_glorot(self)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
         """Restore ``seen.planes [B, C, H, W]``, any size."""
         J = seen.planes
-        X = [extract(J) for extract in self.extract]  # eq. 1
+        # In float32 also where autocast is on: bfloat16 pixels would be wrong by up to half a gray level.
+        with torch.autocast(J.device.type, enabled=False):
+            folded = fold(J, self.config.fold)
+            X = [extract(folded) for extract in self.extract]  # eq. 1
         GX = self.G(torch.cat(X, 1))
         U = self._code(GX, collect)  # eq. 3
-        H = self.W_R(U[-1])  # eq. 5
+        H = unfold(self.W_R(U[-1]), self.config.fold, *J.shape[-2:])  # eq. 5
         traces = {"X": tuple(X), "U": tuple(U), "H": (H,)} if collect else {}
         return Estimate(J + H, traces=traces)  # eq. 6
 
@@ -112,7 +118,7 @@ class DCSC(nn.Module):
     def _iterate(self, GX: Tensor, U: Tensor, count: int) -> Tensor:
         """``count`` steps of ``U <- ReLU(G X + S U)``."""
         for _ in range(count):
-            U = functional.relu(GX + self.S(U))
+            U = self.S(U).add_(GX).relu_()  # in place: one tensor an iteration instead of three, the same numbers
         return U
 
 
@@ -122,8 +128,8 @@ def planes(config: Config) -> Planes:
 
 
 def halo(config: Config) -> int:
-    """Radius of the receptive field: the widest dilation, then G, S at every iteration, W_R."""
-    return max(config.dilations) + 1 + config.iterations + 1
+    """Radius of the receptive field in pixels: the widest dilation, then G, S at every iteration, W_R."""
+    return reach(max(config.dilations) + 1 + config.iterations + 1, config.fold)
 
 
 SPEC = Spec(

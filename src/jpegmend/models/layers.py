@@ -41,3 +41,20 @@ def unfold(x: Tensor, factor: int, height: int, width: int) -> Tensor:
     if factor == 1:
         return x
     return functional.pixel_shuffle(x, factor)[..., :height, :width]
+
+
+def reach(cells: int, factor: int) -> int:
+    """Radius in pixels of a receptive field of ``cells`` on the grid that :func:`fold` makes, in whole cells.
+
+    The farthest pixel lies ``factor cells + factor - 1`` away: the cell's other side counts too.
+    """
+    return cells if factor == 1 else factor * (cells + 1)
+
+
+def check_fold(factor: int) -> None:
+    """Raise :class:`~jpegmend.errors.InvalidOption` unless the factor divides 8.
+
+    Tiles begin at multiples of 8, the side of a JPEG block; by another factor they would be folded differently.
+    """
+    if factor not in (1, 2, 4, 8):
+        raise InvalidOption(f"fold={factor}; it must be 1, 2, 4 or 8, since tiles begin at multiples of 8")

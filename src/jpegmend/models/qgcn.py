@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
-from jpegmend.models.layers import check_counts, convolution
+from jpegmend.models.layers import check_counts, check_fold, convolution, fold, reach, unfold
 
 OVERVIEW = 112
 """Side of the picture that the global branch looks at."""
@@ -35,7 +35,8 @@ class Config:
     whole: bool = True
     """Whether there is a global branch; without it, but with tables, this is QCN."""
     blocks: int = 64
-    """Residual blocks in both groups together: 2 x 32 in section III, 8 to 64 in fig. 8."""
+    """Residual blocks in both groups together: 2 x 32 in section III, 2 x 8 to 2 x 64 in fig. 8, whose N_res is one
+    group's."""
     width: int = 64
     """Channels of the restoration branch."""
     scale: float = 0.1
@@ -48,9 +49,16 @@ class Config:
     """Length of the global vector."""
     deviation: float = 0.01
     """Standard deviation of the initial weights (section IV-A); 0 takes PyTorch's own initialisation."""
+    fold: int = 1
+    """1 goes down by 2 as the authors' code does, by a 4x4 convolution of stride 2 (the text says 3x3, 64), and up by
+    a sub-pixel convolution. From 2 on the pixels of cells of that side become channels, before a 3x3 convolution, and
+    the last one answers for whole cells."""
+    skip: bool = False
+    """Whether the answer is added to the decoded picture; the paper has no such skip."""
 
     def __post_init__(self) -> None:
         check_counts(width=self.width, hidden=self.hidden, vector=self.vector, stages=len(self.global_widths))
+        check_fold(self.fold)
         if self.channels not in (1, 3):
             raise InvalidOption(f"channels={self.channels}; QGCN restores 1 plane or 3")
         if self.blocks < 2 or self.blocks % 2:
@@ -135,15 +143,22 @@ class QGCN(nn.Module):
         self.config = config
         maps = min(config.channels, 2) if config.tables else 0
         C = config.width
-        self.down = nn.Conv2d(config.channels + maps, C, 4, stride=2, padding=1)
+        cell = config.fold**2
+        if cell == 1:
+            self.down = nn.Conv2d(config.channels + maps, C, 4, stride=2, padding=1)
+        else:
+            self.down = convolution(cell * (config.channels + maps), C)
         self.first = Group(config.blocks // 2, C, config.scale)
         self.branch = GlobalBranch(config) if config.whole else None
         self.merge = convolution(C + config.vector if config.whole else C, C)
         self.second = Group(config.blocks // 2, C, config.scale)
-        self.spread = convolution(C, 4 * C)
-        self.last = convolution(C, config.channels)
+        self.spread = convolution(C, 4 * C) if cell == 1 else None
+        self.last = convolution(C, cell * config.channels)
         if config.deviation > 0:
             self.apply(self._start)
+        if config.skip:  # the first answer is the decoded picture
+            nn.init.zeros_(self.last.weight)
+            nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
     def _start(self, layer: nn.Module) -> None:
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -159,10 +174,9 @@ class QGCN(nn.Module):
         if self.config.tables:
             maps = quantisation_maps(seen.tables, Y.shape[-2], Y.shape[-1])
             Y_Q = torch.cat([Y, maps.to(Y.dtype)], 1)  # eq. 5
-        # First and last layer in float32 also where autocast is on: no skip carries the pixels past them, and
-        # bfloat16 has steps of half a gray level.
+        # First and last layer in float32 also where autocast is on: bfloat16 has steps of half a gray level.
         with torch.autocast(Y.device.type, enabled=False):
-            x = self.down(Y_Q)
+            x = self.down(fold(Y_Q, self.config.fold))
         x = self.first(functional.relu(x))
         traces: dict[str, tuple[Tensor, ...]] = {}
         if self.branch is not None:
@@ -170,9 +184,11 @@ class QGCN(nn.Module):
             x = torch.cat([x, vector[:, :, None, None].expand(-1, -1, *x.shape[-2:])], 1)
             traces = {"global": (vector,)} if collect else {}
         x = self.second(functional.relu(self.merge(x)))
-        x = functional.pixel_shuffle(self.spread(x), 2)
+        if self.spread is not None:
+            x = functional.pixel_shuffle(self.spread(x), 2)
         with torch.autocast(Y.device.type, enabled=False):
-            X = self.last(x.to(Y.dtype))
+            X = unfold(self.last(x.to(Y.dtype)), self.config.fold, *Y.shape[-2:])
+        X = Y + X if self.config.skip else X
         return Estimate(X[..., :height, :width], traces=traces)
 
 
@@ -182,8 +198,13 @@ def planes(config: Config) -> Planes:
 
 
 def halo(config: Config) -> int:
-    """The receptive field's radius: two 3x3 a block, merge and spread at half size, down and last at full."""
-    return 2 * (2 * config.blocks + 2) + 3
+    """Radius of the receptive field in pixels: two 3x3 a block, merge and spread at half size, down and last at full.
+
+    On a folded grid all of them, without spread, count cells.
+    """
+    if config.fold == 1:
+        return 2 * (2 * config.blocks + 2) + 3
+    return reach(2 * config.blocks + 3, config.fold)
 
 
 SPEC = Spec(
