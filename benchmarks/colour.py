@@ -15,6 +15,7 @@ from jpegmend.evaluation.measure import degrade_and_score, methods_under_test, p
 from jpegmend.evaluation.measure.colour_shift import colour_shift
 from jpegmend.evaluation.measure.degrade_and_score import Picture
 from jpegmend.evaluation.measure.environment import environment
+from jpegmend.evaluation.measure.sources import pictures
 from jpegmend.evaluation.report import benchmark_tables
 
 
@@ -49,14 +50,14 @@ def main() -> None:
     options = parser.parse_args()
     protocol = protocols.find("rgb-420").stamped()
     measured = methods_under_test.methods(options.model, consistent=True, both=False)
-    pictures = {"drawing (made here)": drawing(), "sky (made here)": sky()}
-    files = [file for folder in options.data for file in degrade_and_score.pictures(folder)]
-    pictures |= {file.name: degrade_and_score.open_original(file, protocol) for file in files}
+    originals = {"drawing (made here)": drawing(), "sky (made here)": sky()}
+    files = [file for folder in options.data for file in pictures(folder)]
+    originals |= {file.name: degrade_and_score.open_original(file, protocol) for file in files}
     lines = []
-    for image, original in pictures.items():
+    for image, original in originals.items():
         for quality in options.quality:
             trial = degrade_and_score.degrade(original, protocol, protocols.parse_case(quality))
-            seen = {"JPEG": trial.decoded, **{s.name: s.restore(trial.jpeg)[0] for s in measured}}
+            seen = {"JPEG": trial.decoded, **{s.name: s.restore(trial.file)[0] for s in measured}}
             for name, picture in seen.items():
                 shift = colour_shift(trial.truth, picture, sigma=options.sigma)
                 values = {"mean": shift.mean, "percentile95": shift.percentile95}

@@ -19,6 +19,7 @@ from jpegmend import metrics, restore
 from jpegmend.evaluation.measure import degrade_and_score, methods_under_test, protocols
 from jpegmend.evaluation.measure.degrade_and_score import Picture
 from jpegmend.evaluation.measure.environment import environment
+from jpegmend.evaluation.measure.sources import pictures
 
 GAP = 6
 
@@ -44,13 +45,13 @@ def main() -> None:
     method = methods_under_test.Method(methods_under_test.find(options.model), consistent=True)
     strength = 0.0 if method.card.network == "none" else 1.0
     lines = []
-    for path in (file for folder in options.data for file in degrade_and_score.pictures(folder)):
+    for path in (file for folder in options.data for file in pictures(folder)):
         trial = degrade_and_score.degrade(degrade_and_score.open_original(path, protocol), protocol, (options.quality,))
         after = restore(enhance(trial.decoded), model=method.card, quality=options.quality, strength=strength, bits=8)
         seen = {
             "original, enhanced": enhance(trial.truth),
             "JPEG, enhanced": enhance(trial.decoded),
-            "restored, then enhanced": enhance(method.restore(trial.jpeg)[0]),
+            "restored, then enhanced": enhance(method.restore(trial.file)[0]),
             "enhanced, then restored": np.asarray(after.to_array(8)),
         }
         truth = seen["original, enhanced"]

@@ -18,9 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jpegmend.evaluation.measure import degrade_and_score
+from jpegmend.data.sets import VARIABLE, locate
 from jpegmend.evaluation.measure.protocols import find, parse_case
 from jpegmend.evaluation.measure.run import evaluate
+from jpegmend.evaluation.measure.sources import pictures
 from jpegmend.evaluation.report import documents, plots
 
 STORED = Path("docs/results")
@@ -64,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.suffix and set(options.sets) < set(ALL):
         parser.error("--sets leaves some out, and would replace the results of all; give a --suffix for the names")
-    os.environ[degrade_and_score.ROOT] = str(options.data)
+    os.environ[VARIABLE] = str(options.data)
     STORED.mkdir(parents=True, exist_ok=True)
     for name in options.only:
         print(name, flush=True)
@@ -83,7 +84,7 @@ def measure(part: Part, models: list[str], stem: str, options: argparse.Namespac
     if not part.sets:
         return
     out = options.work / stem
-    folders = [degrade_and_score.find_set(each) for each in part.sets]
+    folders = [locate(each, packed=False) for each in part.sets]
     qualities = [parse_case(text) for text in part.qualities] or None
     result = evaluate(models, folders, find(part.protocol), out, qualities=qualities, workers=options.workers)
     shutil.copy(out / "result.json", STORED / f"{stem}.json")
@@ -96,7 +97,7 @@ def run_script(name: str, stem: str, models: list[str]) -> None:
     script = Path(__file__).with_name(f"{name.removesuffix('-shift')}.py")
     words = ["--out", str(STORED / f"{stem}.json"), "--model", *(models[:1] if name == "contrast" else models)]
     if name == "contrast":
-        words += ["--data", str(degrade_and_score.pictures(degrade_and_score.find_set("LIVE1"))[0])]
+        words += ["--data", str(pictures(locate("LIVE1", packed=False))[0])]
     subprocess.run([sys.executable, str(script), *words], check=True)
 
 

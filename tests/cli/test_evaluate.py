@@ -75,3 +75,42 @@ def test_a_benchmark_is_printed_and_kept(tmp_path, capsys):
 
 def test_negative_numbers_and_what_follows_two_dashes_are_left_alone():
     assert spread(["--size", "1", "-2", "--", "3"], ["--size"]) == ["--size", "1", "--size", "-2", "--", "3"]
+
+
+def test_pairs_of_files_are_measured_with_the_jpeg_beside(pictures, tmp_path, capsys):
+    (tmp_path / "shared").mkdir()
+    Image.open(pictures / "a.png").save(tmp_path / "shared" / "a.jpg", quality=50)
+    words = ["evaluate", "--model", "mend-s", "--pairs", str(pictures), str(tmp_path / "shared")]
+    assert cli.run([*words, "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    name = tmp_path.name
+    for model in ("JPEG", "mend-s", "mend-s + projection"):
+        assert f"| {name} (1) | file | {model} |" in printed
+    assert "as found" in (tmp_path / "out" / "report.md").read_text()
+    assert (tmp_path / "out" / "crop-0.png").exists()
+
+
+def test_pairs_are_two_paths_that_exist(pictures, capsys):
+    assert cli.run(["evaluate", "--pairs", str(pictures)]) == 2
+    assert "--pairs ORIGINALS COMPRESSED" in capsys.readouterr().err
+    assert cli.run(["evaluate", "--pairs", str(pictures), str(pictures / "none")]) == 1
+    assert "none" in capsys.readouterr().err
+
+
+def test_a_table_without_results_says_where_it_looked(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["evaluate", "--table", "dcsc:1"]) == 0
+    printed = capsys.readouterr()
+    assert "no results in ./docs/results" in printed.err and "not measured" not in printed.out
+
+
+def test_a_set_is_found_where_training_finds_it(pictures, tmp_path, monkeypatch, capsys):
+    (tmp_path / "datasets").mkdir()
+    pictures.rename(tmp_path / "datasets" / "LIVE1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JPEGMEND_DATA", raising=False)
+    words = ["evaluate", "--model", "jpeg", "--quality", "10", "--data"]
+    assert cli.run([*words, "live1"]) == 0
+    assert "| LIVE1 (1) | 10 | JPEG |" in capsys.readouterr().out
+    assert cli.run([*words, "Classic5"]) == 1
+    assert f"{tmp_path}/datasets" in capsys.readouterr().err

@@ -34,7 +34,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"blocks": 2, "width": 8, "whole": False},
         {"blocks": 2, "width": 8, "whole": False, "tables": False},
     ],
-    "mdu": [{"stages": 2, "width": 6, "depth": 1}, {"stages": 1, "width": 6, "depth": 1, "channels": 3}],
+    "mdu": [{"stages": 2, "width": 6, "depth": 1}, {"stages": 1, "width": 6, "depth": 1, "channels": 3, "fold": 2}],
     "dual": [{"stages": 2, "inner": 1, "features": 8, "units": 1, "reduced": 4, "classifier_features": 4}],
     "arcnn": [{"widths": (8, 8, 4)}, {"widths": (8, 8, 4), "channels": 3}],
     "dncnn": [{"depth": 4, "width": 8}, {"depth": 4, "width": 8, "channels": 3}],

@@ -6,6 +6,7 @@ import tarfile
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -166,6 +167,21 @@ def test_a_missing_set_says_how_to_get_it(tmp_path, monkeypatch):
     (tmp_path / "BSDS500-train.pack").touch()
     assert locate("BSDS500/train").name == "BSDS500-train.pack"
     assert locate(str(tmp_path)) == tmp_path
+    assert locate("bsds500-TRAIN", packed=False) == tmp_path / "BSDS500" / "train"
+
+
+def test_a_set_is_looked_for_where_the_message_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JPEGMEND_DATA", raising=False)
+    with pytest.raises(MissingData, match=f"{tmp_path}/datasets .JPEGMEND_DATA.*not set.*live.ece"):
+        locate("LIVE1")
+    (tmp_path / "datasets" / "measure" / "live1").mkdir(parents=True)
+    assert locate("LIVE1") == Path("datasets/measure/live1")
+    monkeypatch.setenv("JPEGMEND_DATA", str(tmp_path / "elsewhere"))
+    with pytest.raises(MissingData, match="elsewhere .JPEGMEND_DATA names it"):
+        locate("LIVE1")
+    with pytest.raises(MissingData, match="no path /nosuch and no set"):
+        locate("/nosuch")
 
 
 def test_every_known_set_has_terms_and_a_page():

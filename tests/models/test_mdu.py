@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models.mdu import MDU, SPEC, Config, Dictionary, Stage, down, down_adjoint, halo
 from jpegmend.models.proximal import Kind, PiecewiseLinear, SoftThreshold
+from jpegmend.training.losses import Answer, total
 
 pytestmark = pytest.mark.usefixtures("seeded")
 KINDS = get_args(Kind)
@@ -46,14 +48,22 @@ def test_other_networks_are_about_as_large_as_resnet(kind, depth):
     assert size(Config(proximal=kind, **same)) == pytest.approx(size(Config(**same)), rel=0.1)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("options", [{}, {"channels": 3}, {"fold": 2}])
 @pytest.mark.parametrize("dilations", [(1,), (1, 2, 4)])
-def test_transposed_convolution_is_the_adjoint_of_the_dictionary(channels, dilations):
-    W = Dictionary(Config(channels=channels, dilations=dilations, atoms=5)).double()
+def test_transposed_convolution_is_the_adjoint_of_the_dictionary(options, dilations):
+    config = Config(**options, dilations=dilations, atoms=5)
+    W = Dictionary(config).double()
     m = torch.randn(2, 5 * len(dilations), 9, 11, dtype=torch.float64)
-    r = torch.randn(2, channels, 9, 11, dtype=torch.float64)
+    r = torch.randn(2, config.grid_channels, 9, 11, dtype=torch.float64)
     torch.testing.assert_close((W(m) * r).sum(), (m * W.adjoint(r)).sum())
     torch.testing.assert_close(torch.stack(W.layers(m)).sum(0), W(m))
+
+
+def test_adjoint_is_pytorchs_transposed_convolution():
+    W, r = Dictionary(Config()), torch.rand(2, 1, 23, 31)
+    kernels = zip(W.W.chunk(3, 1), (1, 2, 4), strict=True)
+    expected = [functional.conv_transpose2d(r, w, padding=d, dilation=d) for w, d in kernels]
+    torch.testing.assert_close(W.adjoint(r), torch.cat(expected, 1), atol=5e-7, rtol=0)
 
 
 def test_first_step_is_a_descent():
@@ -66,26 +76,30 @@ def test_first_step_is_a_descent():
 
 
 @pytest.mark.parametrize("scale", [1, 3])
-def test_replication_is_the_adjoint_of_down(scale):
-    o = torch.randn(2, 1, 5 * scale, 4 * scale, dtype=torch.float64)
-    r = torch.randn(2, 1, 5, 4, dtype=torch.float64)
-    torch.testing.assert_close((down(o, scale) * r).sum(), (o * down_adjoint(r, scale)).sum())
-    torch.testing.assert_close(down(down_adjoint(r, scale), scale), r / scale**2)
+@pytest.mark.parametrize("factor", [1, 2])
+def test_replication_is_the_adjoint_of_down(scale, factor):
+    o = torch.randn(2, factor**2, 5 * scale, 4 * scale, dtype=torch.float64)
+    r = torch.randn(2, factor**2, 5, 4, dtype=torch.float64)
+    torch.testing.assert_close((down(o, scale, factor) * r).sum(), (o * down_adjoint(r, scale, factor)).sum())
+    torch.testing.assert_close(down(down_adjoint(r, scale, factor), scale, factor), r / scale**2)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("scale", [1, 3])
-def test_without_proximal_operators_a_stage_is_two_gradient_steps(channels, scale):
-    """Of ``1/2 |J - Down(O) - W M|^2``, in M and then in O (eq. 13, 17, 26)."""
-    config = Config(channels=channels, scale=scale, atoms=5, steps=(0.07, 0.4))
+@pytest.mark.parametrize("factor", [1, 2])
+def test_without_proximal_operators_a_stage_is_two_gradient_steps(channels, scale, factor):
+    """Of ``1/2 |J - Down(O) - W M|^2`` over the pixels, in M and then in O (eq. 13, 17, 26)."""
+    config = Config(channels=channels, scale=scale, fold=factor, atoms=5, steps=(0.07, 0.4))
     W, stage = Dictionary(config).double(), Stage(config).double()
     stage.prox_M = stage.prox_O = nn.Identity()
-    J = torch.randn(2, channels, 7, 6, dtype=torch.float64)
+    J = torch.randn(2, config.grid_channels, 7, 6, dtype=torch.float64)
     M = torch.randn(2, 15, 7, 6, dtype=torch.float64, requires_grad=True)
-    O_ = torch.randn(2, channels, 7 * scale, 6 * scale, dtype=torch.float64, requires_grad=True)
+    O_ = torch.randn(2, config.grid_channels, 7 * scale, 6 * scale, dtype=torch.float64, requires_grad=True)
 
     def energy(M, O_):
-        return 0.5 * (J - down(O_, scale) - W(M)).square().sum()
+        pixels = functional.pixel_shuffle(O_, factor)
+        J_, H = functional.pixel_shuffle(J, factor), functional.pixel_shuffle(W(M), factor)
+        return 0.5 * (J_ - functional.avg_pool2d(pixels, scale) - H).square().sum()
 
     next_M = M - 0.07 * torch.autograd.grad(energy(M, O_), M)[0]
     next_O = O_ - 0.4 * scale**2 * torch.autograd.grad(energy(next_M.detach(), O_), O_)[0]
@@ -94,6 +108,49 @@ def test_without_proximal_operators_a_stage_is_two_gradient_steps(channels, scal
     torch.testing.assert_close(stepped_O, next_O, rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(H, W(next_M), rtol=1e-6, atol=1e-7)
     assert energy(stepped_M, stepped_O) < energy(M, O_)
+
+
+@pytest.mark.parametrize(("height", "width"), [(14, 18), (13, 17)])
+def test_folded_network_is_the_plain_one_on_four_planes(observed, height, width):
+    """Of the pixels of a cell, made by numpy; sides that are odd are first padded at the end with their last line."""
+    folded, plain = MDU(Config(**SMALL, fold=2)), MDU(Config(**SMALL, channels=4))
+    plain.load_state_dict(folded.state_dict())
+    seen = observed(2, 1, height, width)
+    padded = np.pad(seen.planes.numpy(), ((0, 0), (0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+    cells = np.concatenate([padded[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)], 1)
+    expected = plain(seen._replace(planes=torch.from_numpy(cells)), collect=True)
+    told = folded(seen, collect=True)
+    assert torch.equal(told.traces["O"][-1], told.planes)
+    for name in ("O", "H", "H_by_dilation"):
+        for answer, on_cells in zip(told.traces[name], expected.traces[name], strict=True):
+            pixels = functional.pixel_shuffle(on_cells, 2)[..., :height, :width]
+            torch.testing.assert_close(answer, pixels, rtol=0, atol=1e-6)
+
+
+def test_losses_see_folded_pictures_in_pixels(observed):
+    """Eq. 24 of a network whose O and H are those of the truth is 0, at odd sides too."""
+    seen = observed(1, 1, 13, 17)
+    network = MDU(Config(**{**SMALL, "stages": 1}, fold=2))
+    told = network(seen, collect=True)
+    truth = told.planes.detach()
+    answer = Answer(told, seen, truth, torch.ones(1), {})
+    assert total({"mae": 1.0}, answer) == 0
+    H = told.traces["H"][-1]
+    expected = (H - (seen.planes - truth)).abs().mean()
+    torch.testing.assert_close(total({"last_artifacts": 1.0}, answer), expected)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_tiles_of_a_folded_network_are_exact(observed, factor):
+    """A tile that begins with a cell, with the halo around it, has the answer of the whole picture."""
+    config = Config(stages=2, width=4, depth=1, dilations=(1, 2), fold=factor)
+    network, context = MDU(config).eval(), -(-halo(config) // 8) * 8
+    seen = observed(1, 1, 2 * context + 35, 2 * context + 21)
+    with torch.no_grad():
+        whole = network(seen).planes
+        part = network(seen._replace(planes=seen.planes[..., 8:, 16:])).planes
+    inside = (..., slice(8 + context, None), slice(16 + context, None))
+    torch.testing.assert_close(part[..., context:, context:], whole[inside], rtol=0, atol=1e-6)
 
 
 def test_soft_threshold_is_the_proximal_operator_of_the_l1_norm():
@@ -203,6 +260,7 @@ def test_super_resolution_triples_the_sides(observed, channels):
         ({"proximal": "densenet"}, 55, 25),
         ({"proximal": "l1"}, 25, 9),
         ({"scale": 3}, 45, 21),
+        ({"fold": 2}, 107, 51),
     ],
 )
 def test_halo_is_the_reach_of_the_network(reach, options, side, expected):
@@ -210,8 +268,15 @@ def test_halo_is_the_reach_of_the_network(reach, options, side, expected):
     assert halo(config) == reach(SPEC, config, side) == expected
 
 
+def test_halo_of_a_folded_super_resolution_is_an_upper_bound(reach):
+    """At most two pixels above the reach: which pixels of a cell see furthest depends on how the scales divide."""
+    config = Config(stages=2, width=3, depth=1, dilations=(1, 2), steps=(0.1, 0.5), fold=2, scale=3)
+    assert halo(config) - 2 <= reach(SPEC, config, 91) <= halo(config)
+
+
 def test_halo_at_the_defaults():
     assert halo(Config()) == 521
+    assert halo(Config(fold=2)) == 2 * 521 + 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -236,9 +301,13 @@ def test_trains_as_the_loop_does(observed, kind):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
-@pytest.mark.parametrize("options", [{"proximal": "resnet+piecewise"}, {"proximal": "dla"}, {"scale": 3}])
-def test_export_agrees_at_another_size(exported, options):
-    assert exported(SPEC, Config(**{**SMALL, "stages": 1, **options}), 37, 53) < 1e-5
+@pytest.mark.parametrize(
+    "options",
+    [{"proximal": "resnet+piecewise"}, {"proximal": "dla"}, {"scale": 3}, {"fold": 2}, {"fold": 2, "scale": 3}],
+)
+@pytest.mark.parametrize(("height", "width"), [(37, 53), (64, 40)])
+def test_export_agrees_at_another_size(exported, options, height, width):
+    assert exported(SPEC, Config(**{**SMALL, "stages": 1, **options}), height, width) < 1e-5
 
 
 def test_compiles_as_one_graph(observed):
@@ -249,7 +318,8 @@ def test_compiles_as_one_graph(observed):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"proximal": "vgg"}, {"stages": 0}, {"atoms": 0}, {"points": 1}, {"steps": (0.1,)}, {"scale": 0}]
+    "wrong",
+    [{"proximal": "vgg"}, {"stages": 0}, {"atoms": 0}, {"points": 1}, {"steps": (0.1,)}, {"scale": 0}, {"fold": 3}],
 )
 def test_impossible_choices_are_refused(wrong):
     with pytest.raises(InvalidOption):

@@ -12,6 +12,7 @@ from tests.training.conftest import tiny
 
 from jpegmend.errors import InvalidRecipe, JpegmendError, WeightsDamaged
 from jpegmend.training import loop
+from jpegmend.training.building import start
 from jpegmend.training.recipe import Optimiser
 from jpegmend.training.schedule import rate_at
 
@@ -113,12 +114,12 @@ def test_training_learns_validates_and_logs(pictures, tmp_path):
 
 def test_a_warm_start_begins_with_the_weights_given(pictures, tmp_path):
     trained = loop.train(tiny(), place(tmp_path / "a", pictures))
-    again = loop.start(tiny(), place(tmp_path / "b", pictures, warm_start=tmp_path / "a/average.safetensors"))
+    again = start(tiny(), warm_start=tmp_path / "a/average.safetensors")
     for key, tensor in trained.average.items():
         assert torch.equal(tensor.half().float(), again.network.state_dict()[key])
     other = tiny(config={"kernels": [3, 3], "widths": [5]})
     with pytest.raises(InvalidRecipe, match="does not fit"):
-        loop.start(other, place(tmp_path / "c", pictures, warm_start=tmp_path / "a/average.safetensors"))
+        start(other, warm_start=tmp_path / "a/average.safetensors")
 
 
 def test_a_warm_start_may_take_only_what_fits(pictures, tmp_path):
@@ -126,15 +127,15 @@ def test_a_warm_start_may_take_only_what_fits(pictures, tmp_path):
     weights = tmp_path / "a/average.safetensors"
     trained = loop.train(tiny(), place(tmp_path / "a", pictures)).average
     deeper = tiny(config={"kernels": [3, 5, 3], "widths": [4, 2]})
-    fresh = loop.start(deeper, place(tmp_path / "b", pictures)).network.state_dict()
-    begun = loop.start(deeper, place(tmp_path / "c", pictures, warm_start=weights, partly=True))
+    fresh = start(deeper).network.state_dict()
+    begun = start(deeper, warm_start=weights, partly=True)
     for key, tensor in begun.network.state_dict().items():
         fits = key in trained and trained[key].shape == tensor.shape
         assert torch.equal(tensor, trained[key].half().float() if fits else fresh[key]), key
     assert begun.earlier_steps == 8
     with pytest.raises(InvalidRecipe, match="has no tensor"):
         other = tiny(config={"kernels": [5, 5], "widths": [5], "channels": 3})
-        loop.start(other, place(tmp_path / "d", pictures, warm_start=weights, partly=True))
+        start(other, warm_start=weights, partly=True)
 
 
 def test_a_minutes_budget_ends(pictures, tmp_path):
@@ -147,7 +148,7 @@ def test_what_cannot_be_resumed_or_recomputed_is_said(pictures, tmp_path):
     with pytest.raises(WeightsDamaged, match="--resume"):
         loop.train(tiny(), place(tmp_path, pictures, resume=True))
     with pytest.raises(InvalidRecipe, match="checkpoint"):
-        loop.start(tiny(checkpoint=True), place(tmp_path, pictures))
+        start(tiny(checkpoint=True))
 
 
 def test_recomputing_changes_no_weight(pictures, tmp_path):
@@ -160,8 +161,8 @@ def test_recomputing_changes_no_weight(pictures, tmp_path):
         assert torch.allclose(tensor, saving.average[key], atol=1e-6)
 
 
-def test_parameters_may_have_rates_of_their_own(pictures, tmp_path):
-    state = loop.start(tiny(optimiser={"rate": 1e-3, "rates": {"layers.1": 10}}), place(tmp_path, pictures))
+def test_parameters_may_have_rates_of_their_own():
+    state = start(tiny(optimiser={"rate": 1e-3, "rates": {"layers.1": 10}}))
     groups = state.optimisers["network"].param_groups
     assert [(group["factor"], len(group["params"])) for group in groups] == [(1.0, 2), (10.0, 2)]
 

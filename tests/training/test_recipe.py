@@ -9,6 +9,7 @@ from tests.training.conftest import tiny
 from jpegmend import models
 from jpegmend.errors import InvalidRecipe
 from jpegmend.training import loop
+from jpegmend.training.building import start
 from jpegmend.training.recipe import Phase, Stage, check_recipe, read_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -60,7 +61,7 @@ def test_every_network_has_a_recipe():
 @pytest.mark.parametrize("name", FAMILIES)
 def test_two_steps_of_every_family(name, pictures, tmp_path):
     recipe = read_recipe(RECIPES / f"{name}.toml", SMALL | FAMILIES[name])
-    fresh = loop.start(recipe, loop.Place(folder=tmp_path, data=[pictures]))
+    fresh = start(recipe)
     before = {key: value.clone() for key, value in fresh.network.state_dict().items()}
     state = loop.train(recipe, loop.Place(folder=tmp_path, data=[pictures]))
     assert state.step == 2

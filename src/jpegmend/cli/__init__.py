@@ -1,7 +1,8 @@
 """The command ``jpegmend``: parse, call, show.
 
-Each verb is one module with a function ``command``; its module is loaded when the verb is used, so that
-``jpegmend --help`` loads neither a runtime nor a framework.
+Each verb is one module with two functions: ``add`` adds its options to a parser, ``run`` does the work and returns
+the exit code. The module is loaded when the verb is used, so that ``jpegmend --help`` loads neither a runtime nor
+a framework.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 
 VERBS: Mapping[str, tuple[str, str]] = {
     "restore": ("jpegmend.cli.restore", "remove compression artifacts (the verb may be left out)"),
@@ -28,7 +30,16 @@ DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process: 0 all done, 1 some files failed, 2 wrong usage."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    from jpegmend.cli import streams
+
+    streams.prepare()
+    try:
+        code = run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = streams.BROKEN_PIPE
+    streams.silence()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -36,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     from jpegmend.errors import InvalidOption, JpegmendError
 
     given = list(arguments)
-    if not given or given == ["--help"] or given == ["-h"]:
+    if not given or given[0] in ("--help", "-h") or given == ["help"]:
         sys.stdout.write(_overview())
         return DONE if given else WRONG_USAGE
     if given == ["--version"]:
@@ -44,9 +55,8 @@ def run(arguments: Sequence[str]) -> int:
 
         sys.stdout.write(f"jpegmend {__version__}\n")
         return DONE
-    verb = given.pop(0) if given[0] in VERBS else "restore"
     try:
-        return _call(verb, given)
+        return _call(given)
     except InvalidOption as error:
         sys.stderr.write(f"jpegmend: {error}\n")
         return WRONG_USAGE
@@ -58,8 +68,45 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
 
 
-def _call(verb: str, arguments: list[str]) -> int:
-    """One verb, through typer; what its ``command`` returns is the exit code."""
+def _call(words: list[str]) -> int:
+    """One verb: its parser, its work."""
+    from jpegmend.cli.parser import Parser
+
+    verb, words = _find_verb(words)
+    module = import_module(VERBS[verb][0])
+    if not hasattr(module, "add"):
+        return _call_typer(verb, words)
+    parser = Parser(prog=f"jpegmend {verb}", description=module.run.__doc__.splitlines()[0])
+    module.add(parser)
+    try:
+        given = parser.read(words)
+    except SystemExit:  # --help
+        return DONE
+    return int(module.run(given))
+
+
+def _find_verb(words: list[str]) -> tuple[str, list[str]]:
+    """The verb and what follows it; ``restore`` where the first word is a file, a folder, a pattern or an option.
+
+    Raises:
+        InvalidOption: the first word is nothing of that and near to a verb.
+    """
+    from jpegmend.cli.parser import suggest
+    from jpegmend.errors import InvalidOption
+
+    first = words[0]
+    if first == "help" and words[1] in VERBS:
+        return words[1], ["--help"]
+    if first in VERBS:
+        return first, words[1:]
+    near = suggest(first, [*VERBS, "help"])
+    if near and not Path(first).exists():
+        raise InvalidOption(f"no verb and no file {first!r}{near}")
+    return "restore", words
+
+
+def _call_typer(verb: str, arguments: list[str]) -> int:
+    """A verb that still has a ``command`` for typer; what it returns is the exit code."""
     import typer
 
     from jpegmend.cli.lists import spread

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +10,13 @@ import typer
 
 if TYPE_CHECKING:
     from jpegmend.evaluation import Protocol, Result
+    from jpegmend.evaluation.measure.sources import PairedSet
 
-LISTS = ("--model", "--data", "--quality", "--results")
+LISTS = ("--model", "--data", "--pairs", "--quality", "--results")
 """Options that take several values."""
 
 COLOURS = {("y", None): "papers-gray", ("rgb", None): "rgb-420", ("rgb", "420"): "rgb-420", ("rgb", "444"): "rgb-444"}
+PAIRED = {"y": "pairs", "rgb": "pairs-rgb"}
 STORED = Path("docs/results")
 
 
@@ -21,6 +24,10 @@ def command(
     model: Annotated[list[str] | None, typer.Option(help="Names, paths of cards, or jpeg; several.")] = None,
     data: Annotated[
         list[str] | None, typer.Option(help="Folders of clear pictures, or names of sets; several.")
+    ] = None,
+    pairs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Two folders, originals and compressed files, matched by stem; or two files."),
     ] = None,
     quality: Annotated[list[str] | None, typer.Option(help="1 to 100, or 10+30 for 10 and then 30; several.")] = None,
     protocol: Annotated[str | None, typer.Option(help="How to measure: a named protocol; 'list' names them.")] = None,
@@ -35,23 +42,60 @@ def command(
     task: Annotated[str | None, typer.Option(help="A use of the restored pictures; 'list' names them.")] = None,
     report: Annotated[bool, typer.Option(help="Write report.md and report.html.")] = True,
 ) -> None:
-    """Measure models on clear pictures through the same restore as everyone's, or show a paper's table beside ours."""
+    """Measure models by the restore that everyone calls, on clear pictures or pairs, or show a paper's table."""
     if docs:
         _documents()
-    elif table:
-        _table(table, model or [], data or [], results, out, workers, threads)
-    elif task:
-        chosen = choose(protocol or "rgb-420", colour, sampling)
-        _task(task, model or ["mend-s"], data or [], chosen, quality)
     elif protocol == "list":
         _protocols()
+    elif table:
+        _table(table, model or [], results, _Run(data or [], pairs, out, workers, threads))
+    elif task:
+        _task(task, model or ["mend-s"], data or [], choose(protocol or "rgb-420", colour, sampling), quality)
     else:
-        chosen = choose(protocol, colour, sampling)
-        _measure(model or ["mend-s", "jpeg"], data or [], chosen, quality, out, workers, threads, report)
+        chosen = choose(protocol, colour, sampling, paired=bool(pairs))
+        models = model or ["mend-s", "jpeg"]
+        models = [*models, "jpeg"] if pairs and "jpeg" not in models else models
+        _measure(models, chosen, quality, _Run(data or [], pairs, out, workers, threads), report)
 
 
-def choose(protocol: str | None, colour: str | None, sampling: str | None) -> Protocol:
-    """The protocol that the options name.
+@dataclass(frozen=True)
+class _Run:
+    """On which pictures to measure, how many at once, and where the results go."""
+
+    names: list[str]
+    pairs: list[Path] | None
+    out: Path
+    workers: int
+    threads: int | None
+
+    def data(self) -> list[Path | PairedSet]:
+        """The sets that were asked for.
+
+        Raises:
+            MissingData: none was, or one is not there.
+            InvalidOption: both clear pictures and pairs, or not two paths for pairs.
+        """
+        from jpegmend.data.sets import locate
+        from jpegmend.errors import InvalidOption, MissingData
+        from jpegmend.evaluation.measure.sources import PairedSet
+
+        if self.pairs is None:
+            if not self.names:
+                raise MissingData("nothing to measure on; give --data with folders of clear pictures, or --pairs")
+            return [locate(name, packed=False) for name in self.names]
+        if self.names or len(self.pairs) != 2:
+            raise InvalidOption(
+                f"--pairs with {len(self.pairs)} paths and --data with {len(self.names)}; give --pairs ORIGINALS "
+                "COMPRESSED alone, or --data alone"
+            )
+        for path in self.pairs:
+            if not path.exists():
+                raise MissingData(f"no file or folder {path}; give the originals and what was made of them")
+        return [PairedSet(*self.pairs)]
+
+
+def choose(protocol: str | None, colour: str | None, sampling: str | None, *, paired: bool = False) -> Protocol:
+    """The protocol that the options name; ``paired`` where the compressed files are given.
 
     Raises:
         InvalidOption: unknown names, or a protocol together with a colour or sampling that is not its own.
@@ -60,7 +104,9 @@ def choose(protocol: str | None, colour: str | None, sampling: str | None) -> Pr
     from jpegmend.evaluation.measure.protocols import find
 
     if colour is None and sampling is None:
-        return find(protocol or "papers-gray")
+        return find(protocol or ("pairs" if paired else "papers-gray"))
+    if paired and sampling is None and protocol is None and colour in PAIRED:
+        return find(PAIRED[colour])
     sampling = sampling.replace(":", "") if sampling else None
     key = (colour or "rgb", sampling)
     if key not in COLOURS:
@@ -73,57 +119,36 @@ def choose(protocol: str | None, colour: str | None, sampling: str | None) -> Pr
     return find(COLOURS[key])
 
 
-def _measure(
-    models: list[str],
-    data: list[str],
-    protocol: Protocol,
-    quality: list[str] | None,
-    out: Path,
-    workers: int,
-    threads: int | None,
-    report: bool,
-) -> Result:
+def _measure(models: list[str], protocol: Protocol, quality: list[str] | None, run: _Run, report: bool) -> Result:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from jpegmend.errors import MissingData
-    from jpegmend.evaluation.measure import degrade_and_score
     from jpegmend.evaluation.measure.protocols import parse_case
     from jpegmend.evaluation.measure.run import evaluate
     from jpegmend.evaluation.report import markdown
     from jpegmend.evaluation.report.evaluation_report import write_report
 
-    if not data:
-        raise MissingData("nothing to measure on; give --data with folders of clear pictures")
-    folders = [degrade_and_score.find_set(name) for name in data]
+    data = run.data()
     columns = (TextColumn(protocol.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("", total=None)
         result = evaluate(
             models,
-            folders,
+            data,
             protocol,
-            out,
+            run.out,
             qualities=[parse_case(text) for text in quality] if quality else None,
-            workers=workers,
-            threads=threads,
+            workers=run.workers,
+            threads=run.threads,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     typer.echo(markdown.scores_table([result]))
     if report:
-        for path in write_report(result, folders, out):
+        for path in write_report(result, models, data, run.out):
             typer.echo(f"wrote {path}")
     return result
 
 
-def _table(
-    name: str,
-    more: list[str],
-    data: list[str],
-    stored: list[Path] | None,
-    out: Path,
-    workers: int,
-    threads: int | None,
-) -> None:
+def _table(name: str, more: list[str], stored: list[Path] | None, run: _Run) -> None:
     from jpegmend.evaluation.measure.protocols import find
     from jpegmend.evaluation.papers import tables
     from jpegmend.evaluation.report import documents
@@ -134,13 +159,17 @@ def _table(
         return
     wanted = tables.find(name)
     if stored is None:
-        stored = [path for path in (STORED, out / "result.json") if path.exists()]
+        stored = [path for path in (STORED, run.out / "result.json") if path.exists()]
     found = documents.results(stored)
-    if data:
+    if run.names or run.pairs:
         needs, _, qualities = tables.needed(wanted)
         models = [*needs, *(name for name in more if name not in needs)]
-        labels = ["+".join(map(str, case)) for case in qualities] or None
-        found.append(_measure(models, data, find(wanted.protocol), labels, out, workers, threads, False))
+        labels = None if run.pairs else ["+".join(map(str, case)) for case in qualities] or None
+        protocol = find("pairs" if run.pairs else wanted.protocol)
+        found.append(_measure(models, protocol, labels, run, False))
+    if not found:
+        note = f"no results in ./{STORED} and no {run.out / 'result.json'}: only what is printed can be shown; "
+        typer.echo(note + "name stored results by --results, or measure by --data\n", err=True)
     typer.echo(documents.show(name, found))
 
 
@@ -159,20 +188,24 @@ def _protocols() -> None:
 
 
 def _task(name: str, models: list[str], data: list[str], protocol: Protocol, quality: list[str] | None) -> None:
-    from jpegmend.evaluation.measure import degrade_and_score, downstream, methods_under_test
+    from jpegmend.data.sets import locate
+    from jpegmend.evaluation.measure import downstream
+    from jpegmend.evaluation.measure.degrade_and_score import open_original
+    from jpegmend.evaluation.measure.methods_under_test import methods
     from jpegmend.evaluation.measure.protocols import label, parse_case
+    from jpegmend.evaluation.measure.sources import pictures
     from jpegmend.evaluation.report import markdown
 
     if name == "list":
         typer.echo("\n".join(f"{task.name:12} {task.sentence}" for task in downstream.TASKS.values()))
         return
     wanted = downstream.find(name)
-    files = [path for folder in data for path in degrade_and_score.pictures(degrade_and_score.find_set(folder))]
-    pictures = [degrade_and_score.open_original(path, protocol) for path in files]
-    used = methods_under_test.methods([m for m in models if m != "jpeg"], consistent=protocol.consistent, both=False)
+    files = [path for folder in data for path in pictures(locate(folder, packed=False))]
+    originals = [open_original(path, protocol) for path in files]
+    used = methods([m for m in models if m != "jpeg"], consistent=protocol.consistent, both=False)
     lines = []
     for case in [parse_case(text) for text in quality or []] or protocol.qualities:
-        found = downstream.run(wanted, pictures, used, protocol, case)
+        found = downstream.run(wanted, originals, used, protocol, case)
         texts = (markdown.number(value, 0 if key == "pictures" else 3) for key, value in found.items())
         lines.append([label(case), *texts])
     typer.echo(markdown.grid(["quality", "pictures", "JPEG", *(method.name for method in used)], lines))

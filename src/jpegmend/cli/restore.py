@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from argparse import BooleanOptionalAction, Namespace
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.files import EXTENSIONS, STANDARD, Job, find_sources, place_results
+from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.cli.progress import Bar
 from jpegmend.cli.units import parse_bytes
 from jpegmend.errors import InvalidOption, JpegmendError, OutputError
@@ -21,28 +20,16 @@ if TYPE_CHECKING:
     from jpegmend.restoration import Restored
 
 
-class Format(StrEnum):
-    """What can be written."""
-
-    PNG = "png"
-    TIFF = "tiff"
-    WEBP = "webp"
-    JPEG = "jpeg"
-
-
-class Runtime(StrEnum):
-    """What the network runs on."""
-
-    AUTO = "auto"
-    ONNX = "onnx"
-    TORCH = "torch"
+FORMATS = tuple(EXTENSIONS)
+"""What can be written."""
+RUNTIMES = ("auto", "onnx", "torch")
 
 
 @dataclass(frozen=True)
 class _Output:
     """How results are written and told."""
 
-    format: Format | None
+    format: str | None
     bits: int
     quality: int
     overwrite: bool
@@ -52,74 +39,99 @@ class _Output:
     quiet: bool
 
 
-def command(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Files, folders, patterns; - is standard input.")
-    ],
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="PATH", help="File or folder/ to write to; - is standard output."),
-    ] = None,
-    recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Also the folders below.")] = False,
-    format: Annotated[Format | None, typer.Option(help="By the suffix of -o, else png.")] = None,
-    bits: Annotated[int, typer.Option(help="8, or 16 for png and tiff: the precision the network gives.")] = 8,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of a jpeg or webp that is written.")] = 95,
-    model: Annotated[str | None, typer.Option(help="A name from `jpegmend models`.")] = None,
-    strength: Annotated[float, typer.Option(min=0, max=1, help="0 the decoded JPEG, 1 the network.")] = 1.0,
-    consistent: Annotated[
-        bool | None,
-        typer.Option(
-            "--consistent/--no-consistent",
-            help="Keep every coefficient in the cell the file states. Without either: where the file was saved once.",
-        ),
-    ] = None,
-    assume_quality: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Treat as compressed at this quality, whatever the file says.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all without it.")] = None,
-    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory to stay under, such as 2G.")] = None,
-    runtime: Annotated[Runtime, typer.Option(help="What the network runs on.")] = Runtime.AUTO,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse files that claim more.")] = 500_000_000,
-    strict: Annotated[bool, typer.Option("--strict", help="A damaged file is an error.")] = False,
-    strip: Annotated[bool, typer.Option("--strip", help="Drop ICC, EXIF, XMP, density and comments.")] = False,
-    keep_orientation: Annotated[
-        bool, typer.Option("--keep-orientation", help="Leave the EXIF orientation to the viewer; else it is applied.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist; never an input.")] = False,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Also write a before and after PNG beside the result.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a file.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
-) -> int:
+def add(parser: Parser) -> None:
+    """The options of ``jpegmend restore``."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="files, folders, patterns; - is standard input")
+    _add_places(parser.add_argument_group("files and results"))
+    _add_restoration(parser.add_argument_group("restoration"))
+    _add_limits(parser.add_argument_group("limits"))
+    group = parser.add_argument_group("what is said")
+    group.add_argument("--json", action="store_true", help="one line of JSON a file")
+    group.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+
+
+def _add_places(group: Any) -> None:
+    group.add_argument("-o", "--output", metavar="PATH", help="file or folder/ to write to; - is standard output")
+    group.add_argument("-r", "--recursive", action="store_true", help="also the folders below")
+    group.add_argument("--format", choices=FORMATS, help="by the suffix of -o, else png")
+    group.add_argument(
+        "--bits", type=int, choices=(8, 16), default=8, help="16 for png and tiff: the precision the network gives"
+    )
+    group.add_argument("--quality", type=whole(1, 100), default=95, metavar="Q", help="of a jpeg or webp: 1..100 (95)")
+    group.add_argument("--overwrite", action="store_true", help="replace results that exist; never an input")
+    group.add_argument("--compare", action="store_true", help="also write a before and after PNG beside the result")
+    group.add_argument("--strip", action="store_true", help="drop ICC, EXIF, XMP, density and comments")
+    group.add_argument(
+        "--keep-orientation",
+        action="store_true",
+        help="leave the EXIF orientation to the viewer; else it is applied",
+    )
+
+
+def _add_restoration(group: Any) -> None:
+    group.add_argument("--model", metavar="NAME", help="a name from `jpegmend models`, or the path of a card (.json)")
+    group.add_argument(
+        "--strength", type=real(0, 1), default=1.0, metavar="X", help="0 the decoded JPEG, 1 the network (1)"
+    )
+    group.add_argument(
+        "--consistent",
+        action=BooleanOptionalAction,
+        help="keep every coefficient in the cell the file states; without either: where the file was saved once",
+    )
+    group.add_argument(
+        "--assume-quality",
+        type=whole(1, 100),
+        metavar="Q",
+        help="treat as compressed at this quality, 1..100, whatever the file says",
+    )
+    group.add_argument("--runtime", choices=RUNTIMES, default="auto", help="what the network runs on (auto)")
+    group.add_argument("--strict", action="store_true", help="a damaged file is an error")
+
+
+def _add_limits(group: Any) -> None:
+    group.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads; all without it")
+    group.add_argument("--memory", metavar="SIZE", help="memory to stay under, such as 2G")
+    group.add_argument(
+        "--max-pixels",
+        type=whole(1),
+        default=500_000_000,
+        metavar="N",
+        help="refuse files that claim more (500 million)",
+    )
+
+
+def run(given: Namespace) -> int:
     """Remove compression artifacts from pictures."""
-    chosen = format or _format_of(output)
-    if bits == 16 and chosen in (Format.WEBP, Format.JPEG):
-        raise InvalidOption(f"--bits 16: {chosen.value} holds 8 bits; choose png or tiff")
-    jobs = place_results(find_sources(files, recursive=recursive), output, EXTENSIONS[chosen or Format.PNG])
-    if compare and any(job.target == STANDARD for job in jobs):
+    chosen = given.format or _format_of(given.output)
+    if given.bits == 16 and chosen in ("webp", "jpeg"):
+        raise InvalidOption(f"--bits 16: {chosen} holds 8 bits; choose png or tiff")
+    sources = find_sources(given.files, recursive=given.recursive)
+    jobs = place_results(sources, given.output, EXTENSIONS[chosen or "png"])
+    if given.compare and any(job.target == STANDARD for job in jobs):
         raise InvalidOption("--compare writes beside the result, and standard output has no place beside it")
     options: dict[str, Any] = {
-        "strength": strength,
-        "consistent": consistent,
-        "bits": bits,
-        "quality": assume_quality,
-        "threads": threads,
-        "memory": None if memory is None else parse_bytes(memory),
-        "runtime": runtime.value,
-        "max_pixels": max_pixels,
-        "strict": strict,
-        "orientation": "keep" if keep_orientation else "apply",
+        "strength": given.strength,
+        "consistent": given.consistent,
+        "bits": given.bits,
+        "quality": given.assume_quality,
+        "threads": given.threads,
+        "memory": None if given.memory is None else parse_bytes(given.memory),
+        "runtime": given.runtime,
+        "max_pixels": given.max_pixels,
+        "strict": given.strict,
+        "orientation": "keep" if given.keep_orientation else "apply",
     }
-    if model is not None:
-        options["model"] = model
-    telling = _Output(chosen, bits, quality, overwrite, strip, compare, as_json, quiet)
+    if given.model is not None:
+        options["model"] = given.model
+    telling = _Output(
+        chosen, given.bits, given.quality, given.overwrite, given.strip, given.compare, given.json, given.quiet
+    )
     return _restore_all(jobs, options, telling)
 
 
-def _format_of(output: str | None) -> Format | None:
-    by_suffix = {".png": Format.PNG, ".tif": Format.TIFF, ".tiff": Format.TIFF, ".webp": Format.WEBP}
-    by_suffix |= dict.fromkeys((".jpg", ".jpeg"), Format.JPEG)
+def _format_of(output: str | None) -> str | None:
+    by_suffix = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp"}
+    by_suffix |= dict.fromkeys((".jpg", ".jpeg"), "jpeg")
     suffix = Path(output or "").suffix.lower()
     if suffix and suffix not in by_suffix and not Path(output or "").is_dir():
         raise InvalidOption(f"-o {output}: cannot write {suffix}; choose {', '.join(by_suffix)} or give --format")
@@ -170,7 +182,7 @@ def _restore_one(job: Job, options: dict[str, Any], telling: _Output, bar: Bar) 
         job.target.parent.mkdir(parents=True, exist_ok=True)
     left_out = restored.save(
         target,
-        format=telling.format.value if telling.format else ("png" if job.target == STANDARD else None),
+        format=telling.format or ("png" if job.target == STANDARD else None),
         bits=telling.bits,
         overwrite=telling.overwrite,
         strip=telling.strip,

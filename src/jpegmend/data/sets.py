@@ -12,6 +12,9 @@ from jpegmend.errors import MissingData
 VARIABLE = "JPEGMEND_DATA"
 """Environment variable that names the folder of all sets; ``datasets`` in the current folder where it is not set."""
 
+SPLITS = ("train", "val", "test")
+"""Folders that are parts of a set."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
@@ -112,14 +115,14 @@ SETS: Mapping[str, PictureSet] = {
         ),
         PictureSet(
             name="Twitter",
-            about="pairs of photos and what the site made of them (Dong et al. 2015)",
+            about="114 pairs of photos and what the site made of them (Dong et al. 2015)",
             licence="research use",
             page="http://mmlab.ie.cuhk.edu.hk/projects/ARCNN.html",
             counts={},
         ),
         PictureSet(
             name="WeChat",
-            about="pairs of photos and what the site made of them (used by DCSC and MDU); ask the papers' authors",
+            about="300 pairs of photos and what the app made of them (published with Dual)",
             licence="research use",
             page="https://xueyangfu.github.io/",
             counts={},
@@ -171,22 +174,37 @@ def find(name: str) -> PictureSet:
     raise MissingData(f"no set {name!r} is known; there are: {', '.join(SETS)}; or give the path of a folder")
 
 
-def locate(name: str) -> Path:
-    """Where pictures lie: a path that exists, or a known set, ``BSDS500`` or a part of it, ``BSDS500/train``.
+def locate(name: str | Path, *, packed: bool = True) -> Path:
+    """Where the pictures of ``name`` lie: a path that exists, or a set in :func:`root` or in a folder of it.
 
-    A packed file (``BSDS500.pack``, ``BSDS500-train.pack``) goes before the folder. Raises
-    :class:`~jpegmend.errors.MissingData`, saying how to get the set.
+    A set is named by its folder, upper or lower case; ``BSDS500/val`` and ``BSDS500-val`` are the folder ``val`` in
+    ``BSDS500``. With ``packed`` a packed file (``BSDS500.pack``, ``BSDS500-train.pack``) is taken rather than the
+    folder. Raises :class:`~jpegmend.errors.MissingData`, saying where it looked and how to get the set.
     """
     if Path(name).exists():
         return Path(name)
-    top, _, part = name.partition("/")
-    known = find(top)
-    packed = root() / f"{'-'.join(filter(None, (known.name, part)))}.pack"
-    folder = root() / known.name / part
-    for place in (packed, folder):
-        if place.exists():
+    wanted = str(name).strip("/").replace("/", "-").lower()
+    packs = sorted(root().glob("*.pack")) if packed else []
+    for place in packs + _folders():
+        if wanted in _names(place):
             return place
-    raise MissingData(f"{name} is not at {folder}; {how_to_get(known)}")
+    known = [each for each in SETS.values() if wanted.startswith(each.name.lower())]
+    where = f"{VARIABLE} names it" if VARIABLE in os.environ else f"{VARIABLE} is not set"
+    advice = how_to_get(known[0]) if known else f"known sets are {', '.join(SETS)}; or give the path of a folder"
+    raise MissingData(f"no path {name} and no set of that name in {root().resolve()} ({where}); {advice}")
+
+
+def _folders() -> list[Path]:
+    """The folders in the two upper levels of the root, upper level first."""
+    return [folder for depth in ("*", "*/*") for folder in sorted(root().glob(depth)) if folder.is_dir()]
+
+
+def _names(place: Path) -> set[str]:
+    """What a folder or packed file may be called in lower case: ``bsds500-val``, ``test-live1`` and ``live1``."""
+    if place.is_file():
+        return {place.stem.lower()}
+    whole = "-".join(place.relative_to(root()).parts).lower()
+    return {whole} if place.name.lower() in SPLITS else {whole, place.name.lower()}
 
 
 def how_to_get(known: PictureSet) -> str:

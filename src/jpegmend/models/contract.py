@@ -62,5 +62,8 @@ class Spec:
     inputs: tuple[str, ...] = ("planes",)
     """Which fields of the observation the network reads, in the order of its ONNX inputs."""
     exportable: bool = True
+    grow: Callable[[Mapping[str, Tensor], Any, Any], dict[str, Tensor]] | None = None
+    """From weights of a network with one config, those with which one of another begins: a longer network may copy
+    its last stage. Arguments: the weights, their config, the new config. None where only equal tensors fit."""
     auxiliary: Mapping[str, Callable[[Any], nn.Module]] = field(default_factory=dict)
     """Networks that training needs beside this one (a ranker, a classifier), by name."""

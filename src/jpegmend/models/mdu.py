@@ -5,7 +5,10 @@ clean picture O plus artifacts H, and H is coded by M over a convolutional dicti
 gradient step in M and one in O; the two proximal operators, which stand for the unknown f_1 and f_2, are learned.
 With ``scale=3`` the model is that of super-resolution, ``J = Down(O) + H`` (eq. 25, 26).
 
-Shape letters: B batch, C planes, H W pixels, D dilations, N atoms of one dilation, s scale.
+With ``fold=f`` (ours) J, O, H and M lie on a grid of cells of f x f pixels, the pixels of a cell as channels; the
+equations are the same. On the grid, C stands for ``channels f^2`` and H W for cells.
+
+Shape letters: B batch, C planes, H W pixels, D dilations, N atoms of one dilation, s scale, f fold.
 """
 
 # ruff: noqa: E741 - O is the paper's letter for the picture, and the equations are to be found again in the code.
@@ -23,11 +26,12 @@ from torch.utils.checkpoint import checkpoint
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
-from jpegmend.models.layers import check_counts, convolution
+from jpegmend.models.layers import check_counts, convolution, fold, unfold
 from jpegmend.models.proximal import Choice, Kind
 
 _START = 0.1
 """How far from the identity the first picture starts, as a share of Glorot's weights."""
+_FOLDS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,9 @@ class Config:
     """Where eta_1 and eta_2 start, at every stage (section IV-C)."""
     scale: int = 1
     """1 removes artifacts; 3 also triples both sides (section IV-F)."""
+    fold: int = 1
+    """Side in pixels of a cell of the grid: 1 is the paper's; 2 takes a fourth of the multiply-adds at the same width.
+    A power of two up to 8, so that tiles, which begin at multiples of 8, begin with a cell."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dilations", tuple(self.dilations))
@@ -63,6 +70,8 @@ class Config:
         check_counts(channels=self.channels, stages=self.stages, width=self.width, depth=self.depth)
         check_counts(dilations=len(self.dilations), dilation=min(self.dilations, default=1), scale=self.scale)
         check_counts(atoms=self.dictionary_atoms, points_less_one=self.points - 1)
+        if self.fold not in _FOLDS:
+            raise InvalidOption(f"fold={self.fold}; allowed: {', '.join(map(str, _FOLDS))}")
         if self.proximal not in get_args(Kind):
             raise InvalidOption(f"proximal={self.proximal!r}; there are: {', '.join(get_args(Kind))}")
         if len(self.steps) != 2:
@@ -72,6 +81,11 @@ class Config:
     def dictionary_atoms(self) -> int:
         """N, with the default filled in."""
         return self.width if self.atoms is None else self.atoms
+
+    @property
+    def grid_channels(self) -> int:
+        """Channels of J, O and H on the grid."""
+        return self.channels * self.fold**2
 
     @property
     def operator(self) -> Choice:
@@ -85,7 +99,7 @@ class Dictionary(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.dilations = config.dilations
-        D, C, N = len(config.dilations), config.channels, config.dictionary_atoms
+        D, C, N = len(config.dilations), config.grid_channels, config.dictionary_atoms
         self.W = nn.Parameter(torch.empty(C, D * N, 3, 3))
         # Glorot's bound for the D convolutions as the one operator they are; |W|^2 stays far below 2 / eta_1.
         bound = math.sqrt(6 / (9 * (D * N + C)))
@@ -100,13 +114,19 @@ class Dictionary(nn.Module):
 
     def forward(self, M: Tensor) -> Tensor:
         """``H = sum_n W_n (x) M_n`` (eq. 3)."""
-        return torch.stack(self.layers(M)).sum(0)
+        H, *others = self.layers(M)
+        for layer in others:
+            H = H + layer
+        return H
 
     def adjoint(self, r: Tensor) -> Tensor:
-        """``W (x)^T r``, ``[B, D N, H, W]``: the transposed convolution of eq. 13."""
+        """``W (x)^T r``, ``[B, D N, H, W]``: the transposed convolution of eq. 13.
+
+        At stride 1 it is the convolution with the flipped kernels, which PyTorch computes in half the time on a CPU.
+        """
         return torch.cat(
             [
-                functional.conv_transpose2d(r, w, padding=dilation, dilation=dilation)
+                functional.conv2d(r, w.flip(2, 3).transpose(0, 1), padding=dilation, dilation=dilation)
                 for w, dilation in zip(self._atoms(), self.dilations, strict=True)
             ],
             1,
@@ -117,14 +137,26 @@ class Dictionary(nn.Module):
         return self.W.chunk(len(self.dilations), 1)
 
 
-def down(O: Tensor, scale: int) -> Tensor:
-    """``Down`` of eq. 25: the mean of s x s pixels (which one it is, the paper leaves open); s = 1 does nothing."""
-    return O if scale == 1 else functional.avg_pool2d(O, scale)
+def down(O: Tensor, scale: int, factor: int = 1) -> Tensor:
+    """``Down`` of eq. 25: the mean of s x s pixels (which one it is, the paper leaves open); s = 1 does nothing.
+
+    From ``[B, C, s H, s W]`` to ``[B, C, H, W]``, both folded by ``factor``.
+    """
+    return O if scale == 1 else fold(functional.avg_pool2d(_pixels(O, factor), scale), factor)
 
 
-def down_adjoint(r: Tensor, scale: int) -> Tensor:
+def down_adjoint(r: Tensor, scale: int, factor: int = 1) -> Tensor:
     """The adjoint of :func:`down`: every pixel repeated s x s times, divided by s^2."""
-    return r if scale == 1 else functional.interpolate(r, scale_factor=scale, mode="nearest") / scale**2
+    if scale == 1:
+        return r
+    repeated = functional.interpolate(_pixels(r, factor), scale_factor=scale, mode="nearest")
+    return fold(repeated, factor) / scale**2
+
+
+def _pixels(x: Tensor, factor: int) -> Tensor:
+    """Whole cells unfolded to pixels."""
+    height, width = x.shape[-2:]
+    return unfold(x, factor, height * factor, width * factor)
 
 
 class Stage(nn.Module):
@@ -132,21 +164,22 @@ class Stage(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.scale = config.scale
+        self.scale, self.fold = config.scale, config.fold
         coefficients = len(config.dilations) * config.dictionary_atoms
         eta_1, eta_2 = config.steps
         self.eta_1 = nn.Parameter(torch.tensor(eta_1))
         # Down Down^T = I / s^2: times s^2, a step of 1 makes the residual vanish at every scale, as it does at 1.
         self.eta_2 = nn.Parameter(torch.tensor(eta_2 * config.scale**2))
         self.prox_M = config.operator.build(coefficients)
-        self.prox_O = config.operator.build(config.channels)
+        self.prox_O = config.operator.build(config.grid_channels)
 
     def forward(self, W: Dictionary, J: Tensor, M: Tensor, H: Tensor, O: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """M, H and O of stage t from those of stage t - 1; ``H`` is ``W (x) M``, handed on and not made twice."""
-        M = M - self.eta_1 * W.adjoint(H - (J - down(O, self.scale)))  # eq. 19
+        M = M - self.eta_1 * W.adjoint(H - (J - down(O, self.scale, self.fold)))  # eq. 19
         M = self.prox_M(M)  # eq. 20
         H = W(M)  # eq. 21
-        O = O - self.eta_2 * down_adjoint(down(O, self.scale) - (J - H), self.scale)  # eq. 22
+        r = down(O, self.scale, self.fold) - (J - H)
+        O = O - self.eta_2 * down_adjoint(r, self.scale, self.fold)  # eq. 22
         O = self.prox_O(O)  # eq. 23
         return M, H, O
 
@@ -170,9 +203,10 @@ def start_picture(channels: int) -> nn.Conv2d:
 class MDU(nn.Module):
     """T stages over one dictionary (fig. 1).
 
-    Traces: ``O`` the pictures ``O^(0)`` to ``O^(T)``, each ``[B, C, s H, s W]``; ``H`` the artifacts ``H^(1)`` to
-    ``H^(T)``, each ``[B, C, H, W]``, ``J = O + H``; ``H_by_dilation`` the last of them apart, one per dilation;
-    ``eta_1`` and ``eta_2`` the learned steps, one scalar a stage. Eq. 24 supervises all of ``O`` and ``H``.
+    Traces, in pixels and not folded: ``O`` the pictures ``O^(0)`` to ``O^(T)``, each ``[B, C, s H, s W]``; ``H`` the
+    artifacts ``H^(1)`` to ``H^(T)``, each ``[B, C, H, W]``, ``J = O + H``; ``H_by_dilation`` the last of them apart,
+    one per dilation; ``eta_1`` and ``eta_2`` the learned steps, one scalar a stage. Eq. 24 supervises all of ``O``
+    and ``H``.
     """
 
     def __init__(self, config: Config) -> None:
@@ -181,24 +215,31 @@ class MDU(nn.Module):
         self.checkpoint = False
         """Whether training recomputes each stage in the backward pass: the memory of one stage, same gradients."""
         self.W = Dictionary(config)
-        self.W_0 = start_picture(config.channels)
+        self.W_0 = start_picture(config.grid_channels)
         self.stages = nn.ModuleList(Stage(config) for _ in range(config.stages))
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
         """Restore ``seen.planes [B, C, H, W]``, any size; the answer is ``[B, C, s H, s W]``."""
-        J, s = seen.planes, self.config.scale
-        B, _, height, width = J.shape
-        M = J.new_zeros(B, len(self.config.dilations) * self.config.dictionary_atoms, height, width)
+        s, f = self.config.scale, self.config.fold
+        sides = seen.planes.shape[-2:]
+        J = fold(seen.planes, f)
+        M = J.new_zeros(len(J), len(self.config.dilations) * self.config.dictionary_atoms, *J.shape[-2:])
         H = torch.zeros_like(J)
-        O = self.W_0(down_adjoint(J, s) * s**2)
+        O = self.W_0(down_adjoint(J, s, f) * s**2)
         pictures, artifacts = [O], []
         for stage in self.stages:
             M, H, O = self._run(stage, J, M, H, O)
             if collect:
                 pictures.append(O)
                 artifacts.append(H)
-        traces = self._traces(M, pictures, artifacts) if collect else {}
-        return Estimate(O, traces=traces)
+        height, width = s * sides[0], s * sides[1]
+        traces = {}
+        if collect:
+            traces["O"] = tuple(unfold(O, f, height, width) for O in pictures)
+            traces["H"] = tuple(unfold(H, f, *sides) for H in artifacts)
+            traces["H_by_dilation"] = tuple(unfold(H, f, *sides) for H in self.W.layers(M))
+            traces |= self._steps()
+        return Estimate(unfold(O, f, height, width), traces=traces)
 
     def _run(self, stage: nn.Module, *state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if not (self.checkpoint and torch.is_grad_enabled()):
@@ -207,11 +248,9 @@ class MDU(nn.Module):
             stage, self.W, *state, use_reentrant=False, preserve_rng_state=False
         )
 
-    def _traces(self, M: Tensor, O: list[Tensor], H: list[Tensor]) -> dict[str, tuple[Tensor, ...]]:
+    def _steps(self) -> dict[str, tuple[Tensor, ...]]:
+        """The learned steps of every stage (fig. 9)."""
         return {
-            "O": tuple(O),
-            "H": tuple(H),
-            "H_by_dilation": tuple(self.W.layers(M)),
             "eta_1": tuple(stage.eta_1 for stage in self.stages),  # type: ignore[misc]
             "eta_2": tuple(stage.eta_2 for stage in self.stages),  # type: ignore[misc]
         }
@@ -225,8 +264,8 @@ def planes(config: Config) -> Planes:
 def halo(config: Config) -> int:
     """Radius of the receptive field in pixels of J, by following M and O through the stages.
 
-    It grows by two proximal networks and the dictionary a stage: 521 at the defaults. That is what exact tiles
-    need; how little of it matters after training is for the card to measure.
+    It grows by two proximal networks and the dictionary a stage: 521 at the defaults, that and twice as much with
+    ``fold=2``. Exact tiles need it; a card may state a smaller one, measured after training.
     """
     reach, prox = max(config.dilations), config.operator.radius()
     fine = -(-prox // config.scale)  # prox_O works on the pixels of O, of which s lie side by side in one of J
@@ -234,7 +273,7 @@ def halo(config: Config) -> int:
     for _ in range(config.stages):
         M = max(M + 2 * reach, O + reach) + prox
         O = max(O, M + reach) + fine
-    return O
+    return O * config.fold + config.fold - 1
 
 
 SPEC = Spec(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,18 +16,29 @@ from jpegmend.errors import WeightsDamaged
 
 
 @dataclass
-class State:
-    """A run at one moment.
+class Parts:
+    """What is built from a config of the main network, and built anew where a phase changes it."""
 
-    There is no state of random numbers: every step draws from a stream of its own, named by seed and step.
-    """
-
+    config: Any
+    """The main network's."""
     networks: dict[str, nn.Module]
     """``network``, the one the recipe is about, first; then its auxiliary networks by name."""
     optimisers: dict[str, torch.optim.Optimizer]
     """One for each of them."""
     average: dict[str, Tensor]
     """Running average of the network's weights (EMA), by name."""
+
+
+@dataclass
+class State:
+    """A run at one moment.
+
+    There is no state of random numbers: every step draws from a stream of its own, named by seed and step.
+    """
+
+    parts: Parts
+    build: Callable[[Any], Parts]
+    """Fresh parts for a config of the main network."""
     step: int = 0
     moves: int = 0
     """Steps that trained the network itself and not an auxiliary one."""
@@ -38,19 +51,47 @@ class State:
     earlier_seconds: float = 0.0
     best: float = float("-inf")
     """Highest validation score so far, dB."""
+    part: Any = None
+    """The stage or phase of the last step; not saved, it follows from the budget."""
     attended: str = ""
     """Which network learns at present; not saved, it follows from the budget."""
     runners: dict[str, Any] = field(default_factory=dict)
     """The networks as they are called in training: compiled, distributed. Not saved."""
 
     @property
+    def config(self) -> Any:
+        """The main network's config, at present."""
+        return self.parts.config
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The main network and the auxiliary ones."""
+        return self.parts.networks
+
+    @property
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        """One for each network."""
+        return self.parts.optimisers
+
+    @property
+    def average(self) -> dict[str, Tensor]:
+        """Running average of the main network's weights."""
+        return self.parts.average
+
+    @property
     def network(self) -> nn.Module:
         """The network the recipe is about."""
         return self.networks["network"]
 
+    def replace_parts(self, parts: Parts) -> None:
+        """Go on with other networks; they are wrapped and frozen anew at the next step."""
+        self.parts, self.part, self.attended = parts, None, ""
+        self.runners.clear()
+
     def content(self) -> dict[str, Any]:
         """All of it as plain values and tensors, which are not copied."""
         return {
+            "config": dataclasses.asdict(self.config),
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
             "average": self.average,
@@ -63,6 +104,10 @@ class State:
 
     def adopt(self, content: dict[str, Any]) -> None:
         """Take over what :meth:`content` gave; ``content`` itself stays as it is."""
+        config = content.get("config")
+        if config is not None and config != dataclasses.asdict(self.config):
+            self.replace_parts(self.build(type(self.config)(**config)))
+        self.part = None
         for name, network in self.networks.items():
             network.load_state_dict(content["networks"][name])
         for name, optimiser in self.optimisers.items():

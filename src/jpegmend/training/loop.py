@@ -24,17 +24,16 @@ from jpegmend.models.contract import Observation, Planes
 from jpegmend.training import losses, validation
 from jpegmend.training.allocator import keep_freed_memory
 from jpegmend.training.auxiliary import AUXILIARIES, same_crops
+from jpegmend.training.building import MEMORY_FORMAT, change_config, start
 from jpegmend.training.checkpoint import State
 from jpegmend.training.meter import Meter
-from jpegmend.training.optimisers import build_optimiser
-from jpegmend.training.recipe import Phase, Recipe, Stage, build_config
+from jpegmend.training.recipe import Phase, Recipe, Stage
 from jpegmend.training.reports import Reports
 from jpegmend.training.schedule import rate_at
 from jpegmend.training.stopping import stop_requests
 from jpegmend.training.team import Team
 from jpegmend.training.views import view
 
-_MEMORY_FORMAT = torch.channels_last
 _WATCH = {"cpu": 1, "cuda": 20}
 """Every how many steps the loss is looked at; on a GPU a look waits for the device."""
 _SNAPSHOT = 200
@@ -64,68 +63,22 @@ class Place:
     """Whether to show progress."""
 
 
-def start(recipe: Recipe, place: Place) -> State:
-    """A fresh run, one warm-started from released weights, or the one in the folder where ``resume`` is set."""
-    torch.manual_seed(recipe.seed)
-    network = models.find(recipe.network).build(recipe.build_config())
-    if place.warm_start:
-        before = _begin_from(place.warm_start, network, recipe.network, partly=place.partly)
-    if recipe.checkpoint:
-        if not hasattr(network, "checkpoint"):
-            raise InvalidRecipe(f"checkpoint: {recipe.network} cannot recompute; leave it out")
-        network.checkpoint = True  # type: ignore[assignment]
-    networks = {"network": network}
-    for stage in recipe.stages:
-        auxiliary = AUXILIARIES[stage.auxiliary]
-        own = getattr(network, stage.auxiliary, None)
-        networks[stage.auxiliary] = own or auxiliary.build(
-            build_config(auxiliary.config, stage.config, stage.auxiliary)
-        )
-    networks = {
-        name: net.to(place.device).to(memory_format=_MEMORY_FORMAT)  # type: ignore[call-overload]
-        for name, net in networks.items()
-    }
-    average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-    optimisers = {
-        name: build_optimiser(recipe.optimiser, net, main=name == "network") for name, net in networks.items()
-    }
-    state = State(networks, optimisers, average)
-    if place.warm_start:
-        earlier = before.get("earlier", {})
-        state.earlier_steps = before.get("steps", 0) + earlier.get("steps", 0)
-        state.earlier_seconds = before.get("seconds", 0) + earlier.get("seconds", 0)
-    if place.resume:
-        state.restore(place.folder / "checkpoint.pt")
-    return state
-
-
-def _begin_from(weights: Path, network: nn.Module, name: str, *, partly: bool) -> dict[str, Any]:
-    """Give ``network`` the trained tensors, and return what the file says of itself.
-
-    ``partly`` takes those that agree in name and shape, and leaves the others fresh: a network of other depth
-    begins with the layers that both have.
-    """
-    trained, before = files.load_weights(weights)
-    tensors, own = trained.state_dict(), network.state_dict()
-    if partly:
-        tensors = {key: tensor for key, tensor in tensors.items() if key in own and own[key].shape == tensor.shape}
-    try:
-        network.load_state_dict(tensors, strict=not partly)
-    except RuntimeError as error:
-        raise InvalidRecipe(
-            f"{weights} does not fit {name} of this recipe; --partly takes the tensors that do: {error}"
-        ) from error
-    if not tensors:
-        raise InvalidRecipe(f"{weights} has no tensor of {name}'s; begin from weights of that network, or from none")
-    return before
-
-
 def used(recipe: Recipe, state: State) -> float:
     """Share of the budget spent, 0..1."""
     if recipe.steps:
         return state.step / recipe.steps
     assert recipe.minutes is not None
     return state.seconds / (60 * recipe.minutes)
+
+
+def enter(recipe: Recipe, state: State, part: Phase | Stage) -> None:
+    """Give the network the config of a stage or phase, where another one begins."""
+    if state.part is part:
+        return
+    config = recipe.config_at(part)
+    if config != state.config:
+        change_config(state, recipe.network, config)
+    state.part = part
 
 
 def attend(recipe: Recipe, state: State, team: Team, name: str, device: str) -> None:
@@ -155,9 +108,13 @@ def step(recipe: Recipe, place: Place, state: State, pictures: Pictures, share: 
     """Draw the batches, move the weights once, and return the loss; NaN where it or the gradient is not finite."""
     part, course = recipe.part_at(share)
     name = part.auxiliary if isinstance(part, Stage) else "network"
+    enter(recipe, state, part)
     attend(recipe, state, team, name, place.device)
     runner, optimiser = state.runners[name], state.optimisers[name]
-    rate = part.rate if isinstance(part, Stage) else rate_at(recipe.optimiser, course, warm=state.earlier_steps > 0)
+    if isinstance(part, Stage):
+        rate = part.rate
+    else:
+        rate = rate_at(recipe.optimiser, course, rate=recipe.rate_of(part), warm=state.earlier_steps > 0)
     for group in optimiser.param_groups:
         group["lr"] = rate * group["factor"]
     optimiser.zero_grad(set_to_none=True)
@@ -182,13 +139,13 @@ def loss_of(
     recipe: Recipe, part: Phase | Stage, state: State, runner: Any, clean: Tensor, rng: random.Random
 ) -> Tensor:
     """The loss of one batch ``clean [B, 3, H, W]`` uint8, of whichever network ``part`` trains."""
-    kind = models.find(recipe.network).planes(recipe.build_config())
+    kind = models.find(recipe.network).planes(state.config)
     autocast = torch.autocast(clean.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
     if isinstance(part, Stage):
         draw = same_crops(clean, kind, rng)
         return AUXILIARIES[part.auxiliary].loss(state.networks[part.auxiliary], runner, draw, recipe.degradation, rng)
     seen, truth, planes = view(kind, *degrade(clean, recipe.degradation, rng), recipe.chroma_weight)
-    seen = seen._replace(planes=seen.planes.contiguous(memory_format=_MEMORY_FORMAT))
+    seen = seen._replace(planes=seen.planes.contiguous(memory_format=MEMORY_FORMAT))
     with autocast:
         estimate = runner(seen, collect=not losses.NEEDS_TRACES.isdisjoint(part.losses))
     traces = {key: tuple(t.float() for t in value) for key, value in estimate.traces.items()}
@@ -231,7 +188,13 @@ def train(recipe: Recipe, place: Place, team: Team | None = None) -> State:
         shares=place.shares,
         candidates=recipe.candidates,
     )
-    state = start(recipe, place)
+    state = start(
+        recipe,
+        device=place.device,
+        warm_start=place.warm_start,
+        partly=place.partly,
+        checkpoint=place.folder / "checkpoint.pt" if place.resume else None,
+    )
     watch = _WATCH["cuda" if place.device.startswith("cuda") else "cpu"]
     reports = Reports(place.folder, name=recipe.name, leads=team.leads, bar=place.bar)
     with stop_requests() as request, reports:
@@ -273,7 +236,7 @@ def keep(recipe: Recipe, place: Place, state: State, reports: Reports, team: Tea
     """Write the checkpoint and the averaged weights, validate, and add one line to the log."""
     if not team.leads:
         return
-    spec, config = models.find(recipe.network), recipe.build_config()
+    spec, config = models.find(recipe.network), state.config
     line: dict[str, Any] = {"step": state.step, "minutes": round(state.seconds / 60, 2), **facts}
     about = {
         "recipe": recipe.model_dump(mode="json"),

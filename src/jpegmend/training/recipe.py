@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +35,10 @@ class Phase(_Part):
     """Crops at a time; ``accumulate`` of them, on every process, make one step."""
     losses: dict[str, float] = Field(default={"charbonnier": 1.0}, min_length=1)
     """Weight of each loss, by its name in :mod:`jpegmend.training.losses`."""
+    rate: float | None = Field(default=None, gt=0)
+    """Starts a new course of the learning rate from this value; it ends with the phases, or at the next ``rate``."""
+    config: dict[str, Any] = {}
+    """Hyper-parameters that differ from the recipe's in this phase; the weights of the phase before are taken over."""
 
 
 class Stage(_Part):
@@ -119,31 +124,46 @@ class Recipe(_Part):
     """Run first, in order."""
     phases: list[Phase] = Field(min_length=1)
 
-    def build_config(self) -> Any:
-        """The network's frozen config; raises InvalidRecipe on unknown hyper-parameters."""
-        return build_config(models.find(self.network).config, self.config, self.network)
+    def build_config(self, phase: Phase | None = None) -> Any:
+        """The network's frozen config in a phase, by default the last; InvalidRecipe on unknown hyper-parameters."""
+        given = self.config | (phase or self.phases[-1]).config
+        return build_config(models.find(self.network).config, given, self.network)
+
+    def config_at(self, part: Stage | Phase) -> Any:
+        """The network's config while ``part`` is trained; in a stage that of the first phase."""
+        return self.build_config(part if isinstance(part, Phase) else self.phases[0])
 
     def build_sizes(self) -> Sizes:
         """At which sizes the pictures are used."""
         return Sizes(self.halve_above, self.halvings, self.even_sizes)
 
     def part_at(self, share: float) -> tuple[Stage | Phase, float]:
-        """The stage or phase that covers this share of the budget (0..1), and the share of its own course.
+        """The stage or phase that covers this share of the budget (0..1), and how much of its course is over (0..1).
 
-        A stage has its own course; all phases together have one.
+        A stage has a course of its own; phases share one, up to a phase that gives a ``rate``.
         """
         end = 0.0
         for stage in self.stages:
             if share < end + stage.share - 1e-9:
                 return stage, (share - end) / stage.share
             end += stage.share
-        course = (share - end) / (1 - end)
-        end = 0.0
-        for phase in self.phases:
-            end += phase.share
-            if course < end - 1e-9:
-                return phase, course
-        return self.phases[-1], course
+        share = (share - end) / (1 - end)
+        ends = list(accumulate(phase.share for phase in self.phases))
+        index = next((i for i, end in enumerate(ends) if share < end - 1e-9), len(ends) - 1)
+        first, past = self._course_of(index)
+        before = sum(phase.share for phase in self.phases[:first])
+        length = sum(phase.share for phase in self.phases[first:past])
+        return self.phases[index], (share - before) / length
+
+    def rate_of(self, phase: Phase) -> float:
+        """The learning rate from which the course of this phase starts."""
+        first, _ = self._course_of(self.phases.index(phase))
+        return self.phases[first].rate or self.optimiser.rate
+
+    def _course_of(self, index: int) -> tuple[int, int]:
+        """The phases, first included and last excluded, that share a course of the rate with the given one."""
+        starts = [0, *(i for i, phase in enumerate(self.phases) if i and phase.rate), len(self.phases)]
+        return max(i for i in starts if i <= index), min(i for i in starts if i > index)
 
 
 def build_config(kind: type[Any], given: Mapping[str, Any], owner: str) -> Any:
@@ -243,7 +263,9 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
     try:
         for message in _contradictions(recipe):
             raise InvalidRecipe(message)
-        recipe.build_config()
+        kinds = {models.find(recipe.network).planes(recipe.build_config(phase)) for phase in recipe.phases}
+        if len(kinds) > 1:
+            raise InvalidRecipe(f"config of the phases: planes {sorted(kinds)}; all phases must work on the same")
         for stage in recipe.stages:
             build_config(AUXILIARIES[stage.auxiliary].config, stage.config, stage.auxiliary)
     except (UnknownModel, InvalidRecipe) as error:

@@ -10,8 +10,8 @@ WARM_START = 0.02
 """Share of the budget over which the rate rises at least, where a run starts from trained weights."""
 
 
-def rate_at(optimiser: Optimiser, share: float, *, warm: bool = False) -> float:
-    """The learning rate after ``share`` (0..1) of the budget.
+def rate_at(optimiser: Optimiser, share: float, *, rate: float | None = None, warm: bool = False) -> float:
+    """The learning rate after ``share`` (0..1) of a course that starts at ``rate``, by default the optimiser's.
 
     ``cosine`` falls from the start; ``constant-then-decay`` keeps the rate for 80 % of the budget and then
     falls in a straight line, so that a run which will be resumed can stop before the fall; ``halving`` halves it
@@ -19,12 +19,13 @@ def rate_at(optimiser: Optimiser, share: float, *, warm: bool = False) -> float:
     first steps would spoil what was learned.
     """
     share = min(max(share, 0.0), 1.0)
+    rate = optimiser.rate if rate is None else rate
     warmup = max(optimiser.warmup, WARM_START) if warm else optimiser.warmup
     rise = min(1.0, share / warmup) if warmup else 1.0
     if optimiser.schedule == "cosine":
         fall = 0.5 + 0.5 * math.cos(math.pi * share)
     elif optimiser.schedule == "halving":
-        return optimiser.rate * rise * float(0.5 ** min(4, int(share * 5)))
+        return rate * rise * float(0.5 ** min(4, int(share * 5)))
     else:
         fall = min(1.0, (1 - share) / 0.2)
-    return optimiser.rate * rise * (optimiser.final + (1 - optimiser.final) * fall)
+    return rate * rise * (optimiser.final + (1 - optimiser.final) * fall)

@@ -4,7 +4,7 @@ from PIL import Image
 
 from jpegmend import metrics
 from jpegmend.blocks import studio_y
-from jpegmend.errors import InvalidOption, MissingData
+from jpegmend.errors import InvalidOption
 from jpegmend.evaluation.measure import degrade_and_score
 from jpegmend.evaluation.measure.protocols import find
 
@@ -30,7 +30,7 @@ def test_a_gray_trial_is_pillows_jpeg(tmp_path, photo):
     gray = photo(40, 48, 2)[..., 0]
     trial = degrade_and_score.degrade(gray, find("papers-gray"), (10,))
     Image.fromarray(gray).save(tmp_path / "a.jpg", quality=10)
-    assert trial.jpeg == (tmp_path / "a.jpg").read_bytes()
+    assert trial.file == (tmp_path / "a.jpg").read_bytes()
     assert (trial.truth == gray).all() and trial.decoded.shape == gray.shape
 
 
@@ -39,7 +39,7 @@ def test_colour_trials_have_the_sampling_they_say(name, layer, photo):
     import io
 
     trial = degrade_and_score.degrade(photo(40, 48, 3), find(name), (30,))
-    file = Image.open(io.BytesIO(trial.jpeg))
+    file = Image.open(io.BytesIO(trial.file))
     assert tuple((row[1], row[2]) for row in file.layer) == layer
 
 
@@ -76,18 +76,6 @@ def test_scores_of_tiny_pictures_are_undefined_not_wrong():
     assert np.isnan(found["ssim:matlab"]) and not np.isnan(found["ssim:uniform-8"])
     with pytest.raises(InvalidOption, match="alike"):
         degrade_and_score.score(np.zeros((9, 9), np.uint8), np.ones((9, 8), np.uint8))
-
-
-def test_sets_are_found_by_path_or_name(tmp_path, monkeypatch):
-    (tmp_path / "bsds500" / "val").mkdir(parents=True)
-    with pytest.raises(MissingData, match="JPEGMEND_DATA is not set"):
-        monkeypatch.delenv("JPEGMEND_DATA", raising=False)
-        degrade_and_score.find_set("bsds500-val")
-    monkeypatch.setenv("JPEGMEND_DATA", str(tmp_path))
-    assert degrade_and_score.find_set("BSDS500-val") == tmp_path / "bsds500" / "val"
-    assert degrade_and_score.find_set(tmp_path) == tmp_path
-    with pytest.raises(MissingData, match="no pictures"):
-        degrade_and_score.pictures(tmp_path / "bsds500" / "val")
 
 
 def test_the_variants_of_qgcns_colour_tables(photo):

@@ -6,10 +6,12 @@ import pytest
 
 from jpegmend import metrics
 from jpegmend.errors import InvalidOption, MissingData, NotComparable, UnknownModel
-from jpegmend.evaluation.measure import degrade_and_score, run
+from jpegmend.evaluation.measure import run
+from jpegmend.evaluation.measure.degrade_and_score import degrade, open_original
 from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import Result, read_rows
 from jpegmend.evaluation.measure.run import evaluate
+from jpegmend.evaluation.measure.sources import pictures
 
 TEN = [(10,)]
 
@@ -18,8 +20,8 @@ def test_the_jpeg_row_is_the_decoded_file(picture_set, tmp_path):
     protocol = find("papers-gray")
     result = evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
     expected = []
-    for path in degrade_and_score.pictures(picture_set):
-        trial = degrade_and_score.degrade(degrade_and_score.open_original(path, protocol), protocol, (10,))
+    for path in pictures(picture_set):
+        trial = degrade(open_original(path, protocol), protocol, (10,))
         expected.append(metrics.psnr(trial.truth, trial.decoded, peak=255))
     (mean,) = result.means
     assert mean.pictures == 2 and mean.data_set == "tiny" and mean.quality == "10"
@@ -52,7 +54,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(picture_set, tmp_path, monk
     def failing(job):
         if done:
             raise KeyboardInterrupt
-        done.append(job.path.name)
+        done.append(job.source.image)
         return measure(job)
 
     monkeypatch.setattr(run, "measure", failing)
@@ -60,7 +62,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(picture_set, tmp_path, monk
         evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "b", qualities=TEN)
     with (tmp_path / "b" / "images.csv").open("a") as stream:
         stream.write("jpeg,-,False,tiny,1.png,10,56,4")  # a line that was cut off
-    monkeypatch.setattr(run, "measure", lambda job: done.append(job.path.name) or measure(job))
+    monkeypatch.setattr(run, "measure", lambda job: done.append(job.source.image) or measure(job))
     resumed = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "b", qualities=TEN)
     assert done == ["0.png", "1.png"]
     assert [m.scores for m in resumed.means] == [m.scores for m in whole.means]

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import read_rows
 from jpegmend.evaluation.measure.run import evaluate
 from jpegmend.evaluation.report import evaluation_report, plots, report_crops
+from jpegmend.evaluation.report.html_page import to_html
 from jpegmend.weights import Card
 
 
@@ -41,7 +43,7 @@ def test_the_report_has_tables_plots_and_crops(picture_set, tmp_path, smoother):
     assert {(m.label, m.quality) for m in result.means} == {
         (name, quality) for name in ("smoother", "smoother + projection", "jpeg") for quality in ("10", "30")
     }
-    written = evaluation_report.write_report(result, [picture_set], out)
+    written = evaluation_report.write_report(result, ["smoother", "jpeg"], [picture_set], out)
     text, page = (path.read_text() for path in written)
     assert "| tiny (2) | 10 | JPEG |" in text and "gain.svg" in text and "crop-0.png" in text
     assert page.count("<svg") == 3 and page.count("data:image/png") == 2 and "<script" not in page
@@ -66,11 +68,18 @@ def test_the_crop_lies_where_restoring_changed_most():
 
 
 def test_markdown_becomes_escaped_html():
-    page = evaluation_report.to_html("# a\n\ntext <b>\n\n| x | y |\n| --- | ---: |\n| <i> | 1 |")
-    assert page == (
-        "<h1>a</h1>\n<p>text &lt;b&gt;</p>\n"
-        '<table><tr><th>x</th><th class="n">y</th></tr><tr><td>&lt;i&gt;</td><td class="n">1</td></tr></table>'
-    )
+    page = to_html("# a\n\ntext <b>\n\n| x | y |\n| --- | ---: |\n| <i> | 1 |\n\nafter")
+    assert page.startswith("<h1>a</h1>\n<p>text &lt;b&gt;</p>\n<table>") and "<p>after</p>" in page
+    assert "<td>&lt;i&gt;</td>" in page and '<td style="text-align:right">1</td>' in page
+
+
+def test_without_matplotlib_the_report_is_whole_and_says_what_is_missing(picture_set, tmp_path, smoother, monkeypatch):
+    result = evaluate(["smoother", "jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=[(10,)])
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # importing it raises ImportError
+    written = evaluation_report.write_report(result, ["smoother"], [picture_set], tmp_path)
+    text, page = (path.read_text() for path in written)
+    remark = "No plots: plots need matplotlib; pip install 'jpegmend[evaluation]'."
+    assert f"\n\n{remark}\n\n" in text and "<p>No plots:" in page and "<svg" not in page
 
 
 def test_a_found_face_counts_once_and_a_wrong_one_costs():

@@ -1,13 +1,12 @@
-"""From a picture to what is measured: the JPEG a protocol makes of it, the truth, and the scores. Nothing is written.
+"""Degrade a picture as a protocol says, and score a restored picture against the original: PSNR, SSIM, PSNR-B.
 
-Pictures are uint8, [H, W] gray or [H, W, 3] RGB.
+Pictures are uint8, [H, W] gray or [H, W, 3] RGB. Nothing is written.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,113 +17,89 @@ from numpy.typing import NDArray
 
 from jpegmend import metrics
 from jpegmend.blocks import studio_y
-from jpegmend.errors import InvalidOption, MissingData
-from jpegmend.evaluation.measure.protocols import Case, Protocol
+from jpegmend.errors import InvalidOption
+from jpegmend.evaluation.measure.protocols import Case, Channel, Protocol
 
 Picture = NDArray[np.uint8]
 
-SUFFIXES = (".webp", ".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jpg", ".jpeg")
-ROOT = "JPEGMEND_DATA"
-SPLITS = ("train", "val", "test")
 BLOCK = 8
 SSIM: Mapping[str, Mapping[str, Any]] = {
     "matlab": {},
     "uniform-8": {"window": "uniform", "size": 8},
     "uniform-7": {"window": "uniform", "size": 7, "sample_covariance": True},
 }
-"""Parameters of the variants of ``Protocol.ssim``."""
+"""Arguments of ``metrics.ssim`` for each variant of ``Protocol.ssim``."""
 
 PSNR_B = ("true", "fbcnn", "fbcnn-sum")
 """The variants of ``Protocol.psnr_b``."""
 
 PILLOW_SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
+"""Pillow's numbers for the samplings."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One JPEG in memory and the picture that a perfect restoration would give."""
+    """One compressed picture in memory and the picture that a perfect restoration would give."""
 
-    jpeg: bytes
+    file: bytes
+    """A JPEG, or for pairs any file that ``restore`` reads."""
     truth: Picture
-    """What the result is compared with: [H, W] or [H, W, 3]."""
+    """The original in the channel that is compared: [H, W] or [H, W, 3]."""
     decoded: Picture
-    """The JPEG as libjpeg decodes it: the row to beat."""
+    """The file as libjpeg decodes it, in that channel: gains are counted from it."""
+    channel: Channel
+    gray: bool
+    """Whether the picture is its own luma, so that no matrix is applied."""
+
+    def compared(self, restored: Picture) -> Picture:
+        """A restored picture in the channel that is compared."""
+        return in_channel(restored, self.channel, gray=self.gray)
 
 
-def pictures(folder: Path) -> list[Path]:
-    """The picture files of a data set, sorted by name; a single file is a set of one.
+def open_picture(path: Path) -> Picture:
+    """The pixels of a file, upright: [H, W] for a gray picture, also one stored as equal R, G and B; else RGB.
 
-    Raises:
-        MissingData: no such path, or nothing in it is a picture.
+    WebP has no gray mode, so that Classic5 may come with three equal channels.
     """
-    if folder.is_file():
-        return [folder]
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
-    if not found:
-        raise MissingData(
-            f"no pictures in {folder}; give a folder of {', '.join(SUFFIXES)} files ('jpegmend data' says where "
-            "the known sets are to be had)"
-        )
-    return found
+    from PIL import Image, ImageOps
 
-
-def find_set(name: str | Path) -> Path:
-    """A folder of pictures: a path, or the name of a set somewhere in the two upper levels of ``$JPEGMEND_DATA``.
-
-    Raises:
-        MissingData: neither is there.
-    """
-    path = Path(name)
-    if path.exists():
-        return path
-    root = os.environ.get(ROOT)
-    found = [folder for depth in ("*", "*/*") for folder in sorted(Path(root).glob(depth))] if root else []
-    for folder in found:
-        if folder.is_dir() and str(name).lower() in (folder.name.lower(), set_name(folder).lower()):
-            return folder
-    where = f"{root} has no set of that name" if root else f"{ROOT} is not set"
-    raise MissingData(f"no folder {name}, and {where}; give a path, or let {ROOT} name the folder with the sets")
-
-
-def set_name(folder: Path) -> str:
-    """What a data set is called in results: its folder's name, for a split with the name of the folder above.
-
-    >>> set_name(Path("sets/bsds500/val"))
-    'bsds500-val'
-    """
-    name = folder.stem if folder.is_file() else folder.resolve().name
-    return f"{folder.resolve().parent.name}-{name}" if name.lower() in SPLITS else name
+    with Image.open(path) as file:
+        upright = ImageOps.exif_transpose(file)
+        if file.mode in ("L", "1", "I;16", "LA"):
+            return np.asarray(upright.convert("L"))
+        pixels = np.asarray(upright.convert("RGB"))
+    equal = (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 0] == pixels[..., 2]).all()
+    return np.ascontiguousarray(pixels[..., 0]) if equal else pixels
 
 
 def open_original(path: Path, protocol: Protocol) -> Picture:
-    """The picture as the protocol wants it: [H, W] luma for gray ones, else RGB [H, W, 3].
+    """The original picture in the channel that the protocol compares: [H, W] luma, or RGB [H, W, 3].
 
     A gray file is its own luma (Classic5): its values are not taken through a matrix.
     """
     from PIL import Image
 
-    with Image.open(path) as file:
-        gray = file.mode in ("L", "1", "I;16", "LA") or _is_gray(file)
-        picture = file.convert("L" if gray and protocol.channel != "rgb" else "RGB")
+    pixels = open_picture(path)
     if protocol.scale != 1:
-        size = (max(8, round(picture.width * protocol.scale)), max(8, round(picture.height * protocol.scale)))
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
-    if protocol.channel == "full-y":
-        picture = picture.convert("L")
-    pixels = np.asarray(picture)
-    return studio_y(pixels) if protocol.channel == "studio-y" and pixels.ndim == 3 else pixels
+        height, width = (max(8, round(side * protocol.scale)) for side in pixels.shape[:2])
+        pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
+    return in_channel(pixels, protocol.channel, gray=pixels.ndim == 2)
 
 
-def _is_gray(file: Any) -> bool:
-    """Whether a colour file holds a gray picture: WebP has no gray mode, so Classic5 comes as equal R, G and B."""
-    if file.mode not in ("RGB", "RGBA"):
-        return False
-    red, green, blue = (np.asarray(band) for band in file.convert("RGB").split())
-    return bool((red == green).all() and (green == blue).all())
+def in_channel(pixels: Picture, channel: Channel, *, gray: bool) -> Picture:
+    """A picture [H, W] or [H, W, 3] in the channel that is compared; ``gray`` keeps its own luma."""
+    from PIL import Image
+
+    if gray and channel != "rgb":
+        return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
+    colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    if channel == "rgb":
+        return colour
+    return studio_y(colour) if channel == "studio-y" else np.asarray(Image.fromarray(colour).convert("L"))
 
 
 def degrade(original: Picture, protocol: Protocol, case: Case) -> Trial:
-    """Compress a picture as the protocol says; between two compressions the grid is shifted.
+    """Compress a picture once at each quality of ``case``; between two compressions the block grid is shifted.
 
     Raises:
         InvalidOption: the picture is too small for the shift.
@@ -139,7 +114,8 @@ def degrade(original: Picture, protocol: Protocol, case: Case) -> Trial:
                 raise InvalidOption(f"a picture of {original.shape[:2]} is too small for a shift of {protocol.shift}")
         data = encode(seen, quality, protocol.sampling)
         seen = decode(data)
-    return Trial(data, truth, seen)
+    # The JPEG holds the compared channel itself, which is one gray plane or RGB.
+    return Trial(data, truth, seen, protocol.channel, gray=truth.ndim == 2)
 
 
 def encode(picture: Picture, quality: int, sampling: str) -> bytes:
@@ -153,7 +129,7 @@ def encode(picture: Picture, quality: int, sampling: str) -> bytes:
 
 
 def decode(data: bytes) -> Picture:
-    """The pixels libjpeg gives for a JPEG."""
+    """The pixels of a JPEG as libjpeg decodes it, by Pillow."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as file:
@@ -161,7 +137,7 @@ def decode(data: bytes) -> Picture:
 
 
 def score(truth: Picture, judged: Picture) -> dict[str, float]:
-    """PSNR in dB, SSIM and PSNR-B in dB, in each variant, of one 8-bit picture against the truth.
+    """PSNR in dB, SSIM, and PSNR-B in dB of an 8-bit picture against the original, in every variant.
 
     Keys: ``psnr``, ``ssim:`` and ``psnr_b:`` with the variants of ``Protocol.ssim`` and ``Protocol.psnr_b``. For RGB
     the PSNR is over all values; SSIM and PSNR-B are means over the three channels, but for ``psnr_b:fbcnn-sum``.
@@ -182,7 +158,7 @@ def score(truth: Picture, judged: Picture) -> dict[str, float]:
 
 
 def baseline(truth: Picture, decoded: Picture) -> tuple[float, float]:
-    """PSNR and PSNR-B in dB of the decoded JPEG: what gains are counted from, without the cost of all variants."""
+    """PSNR and PSNR-B in dB of the decoded JPEG, which gains are counted from."""
     pairs = [(truth, decoded)] if truth.ndim == 2 else [(truth[..., c], decoded[..., c]) for c in range(3)]
     return metrics.psnr(truth, decoded, peak=255), _psnr_b(truth, decoded, pairs)["true"]
 

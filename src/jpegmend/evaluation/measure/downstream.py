@@ -77,7 +77,7 @@ def run(
         used += 1
         totals["JPEG"] += task.judge(truth, trial.decoded)
         for method in methods:
-            totals[method.name] += task.judge(truth, method.restore(trial.jpeg)[0])
+            totals[method.name] += task.judge(truth, method.restore(trial.file)[0])
     if not used:
         raise InvalidOption(f"task {task.name}: nothing to be found in {len(pictures)} clear pictures; give others")
     return {"pictures": used, **{name: total / used for name, total in totals.items()}}

@@ -1,18 +1,24 @@
-"""Protocols: how a picture is damaged, restored and compared, as one value that is stored with every result."""
+"""Protocols: how a picture is degraded, restored and compared, as one value that is stored with every result."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from jpegmend.errors import InvalidOption, NotComparable
 
 Channel = Literal["studio-y", "full-y", "rgb"]
 Case = tuple[int, ...]
-"""The qualities a picture is compressed at, one after the other: ``(10,)``, or ``(10, 30)`` for a double JPEG."""
+"""The qualities a picture is compressed at, one after the other: ``(10,)``, or ``(10, 30)`` for a double JPEG.
+
+Empty where the compressed file is given, as for pairs."""
 
 ENCODER = "Pillow"
+AS_FOUND: Final = "as found"
+"""Encoder and sampling of files that somebody else compressed."""
+GIVEN = "file"
+"""How the empty case is written."""
 
 
 def encoder() -> str:
@@ -25,8 +31,8 @@ def encoder() -> str:
 
 
 def label(case: Case) -> str:
-    """How a case is written: ``10``, or ``10+30`` for quality 10 and then 30."""
-    return "+".join(map(str, case))
+    """How a case is written: ``10``, ``10+30`` for quality 10 and then 30, ``file`` for a given file."""
+    return "+".join(map(str, case)) or GIVEN
 
 
 def parse_case(text: str | int) -> Case:
@@ -38,6 +44,8 @@ def parse_case(text: str | int) -> Case:
     >>> parse_case("10+30")
     (10, 30)
     """
+    if text == GIVEN:
+        return ()
     try:
         case = tuple(int(part) for part in str(text).split("+"))
     except ValueError:
@@ -55,11 +63,11 @@ class Protocol:
     title: str
     channel: Channel
     """What is compared: BT.601 luma of the studio range 16..235, of the full range, or all of RGB."""
-    sampling: Literal["gray", "4:2:0", "4:4:4"]
+    sampling: Literal["gray", "4:2:0", "4:4:4", "as found"]
     qualities: tuple[Case, ...]
     """The cases measured when none are asked for."""
     encoder: str = ENCODER
-    """Who makes the JPEGs; ``stamped`` adds the version."""
+    """The program that makes the JPEGs; ``stamped`` adds its version."""
     scale: float = 1.0
     """The original is scaled by this (Lanczos) first, and the scaled one is what the result is compared with."""
     shift: tuple[int, int] = (0, 0)
@@ -73,14 +81,19 @@ class Protocol:
     """How block boundaries are counted, see ``jpegmend.metrics.bef``; for RGB the mean over the channels, but for
     ``fbcnn-sum``, where the blocking of all channels is added to the error of the whole (QGCN's colour tables)."""
     consistent: bool = False
-    """Whether the projection into the file's quantisation cells is on. A property of a row, not of a table."""
+    """Whether the projection into the file's quantisation cells is on; may differ between the rows of a table."""
     both: bool = False
     """Whether a second row is measured for each model, with the projection the other way."""
     split: str = "every picture of the set, whole; means over pictures"
 
+    @property
+    def paired(self) -> bool:
+        """Whether the compressed files are given, beside their originals."""
+        return self.sampling == AS_FOUND
+
     def stamped(self) -> Protocol:
         """The same protocol with the version of the encoder that runs here."""
-        return replace(self, encoder=encoder())
+        return self if self.paired else replace(self, encoder=encoder())
 
     def definition(self) -> dict[str, Any]:
         """What must agree before two results may be compared: all but the names, the qualities and the projection."""
@@ -211,7 +224,19 @@ _NAMED = (
     ),
 )
 
-PROTOCOLS: Mapping[str, Protocol] = {protocol.name: protocol for protocol in _NAMED}
+_PAIRS = Protocol(
+    name="pairs",
+    title="given files and their originals, studio-range luma as in the papers' tables of Twitter and WeChat",
+    channel="studio-y",
+    sampling=AS_FOUND,
+    qualities=((),),
+    encoder=AS_FOUND,
+    both=True,
+    split="every pair of files, whole; means over pictures",
+)
+_PAIRS_RGB = replace(_PAIRS, name="pairs-rgb", title="given files and their originals, all channels", channel="rgb")
+
+PROTOCOLS: Mapping[str, Protocol] = {protocol.name: protocol for protocol in (*_NAMED, _PAIRS, _PAIRS_RGB)}
 """Every named protocol."""
 
 

@@ -44,6 +44,16 @@ class Row:
         """What makes two rows the same measurement."""
         return (self.model, self.weights, self.consistent, self.data_set, self.image, self.quality)
 
+    @property
+    def gain(self) -> float:
+        """PSNR over the JPEG's, dB; 0 where both are exact."""
+        return difference(self.scores["psnr"], self.jpeg_psnr)
+
+    @property
+    def label(self) -> str:
+        """Model and projection in words, as in tables."""
+        return f"{self.model} + projection" if self.consistent else self.model
+
     def flat(self) -> dict[str, Any]:
         """For a CSV file: the scores as columns of their own."""
         values = {name.name: getattr(self, name.name) for name in fields(self) if name.name != "scores"}
@@ -118,7 +128,7 @@ def means(rows: Sequence[Row]) -> list[Mean]:
 
 def _mean(model: str, consistent: bool, data_set: str, quality: str, rows: list[Row]) -> Mean:
     count = len(rows)
-    gains = [_difference(row.scores["psnr"], row.jpeg_psnr) for row in rows]
+    gains = [row.gain for row in rows]
     return Mean(
         model=model,
         consistent=consistent,
@@ -132,8 +142,9 @@ def _mean(model: str, consistent: bool, data_set: str, quality: str, rows: list[
     )
 
 
-def _difference(a: float, b: float) -> float:
-    return 0.0 if a == b else a - b  # inf - inf: a picture that JPEG leaves exact is no gain and no loss
+def difference(a: float, b: float) -> float:
+    """``a - b``, and 0 for two infinite scores: a picture that JPEG leaves exact is no gain and no loss."""
+    return 0.0 if a == b else a - b
 
 
 @dataclass(frozen=True, kw_only=True)

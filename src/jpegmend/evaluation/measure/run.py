@@ -1,4 +1,4 @@
-"""The evaluation itself: every picture of every set through the very ``restore`` that users call.
+"""Evaluate models: each picture of each set is compressed, restored by ``jpegmend.restore`` and scored.
 
 Work is spread over processes by picture and quality; finished rows are appended to ``images.csv`` at once, so that
 an interrupted evaluation goes on where it stopped.
@@ -7,7 +7,7 @@ an interrupted evaluation goes on where it stopped.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.errors import InvalidOption, NotComparable
-from jpegmend.evaluation.measure import degrade_and_score
+from jpegmend.evaluation.measure.degrade_and_score import baseline, score
 from jpegmend.evaluation.measure.environment import environment
 from jpegmend.evaluation.measure.methods_under_test import Method, methods
-from jpegmend.evaluation.measure.protocols import Case, Protocol, label
+from jpegmend.evaluation.measure.protocols import Case, Protocol
 from jpegmend.evaluation.measure.results import Result, Row, means, read_rows, write_rows
+from jpegmend.evaluation.measure.sources import PairedSet, Source, sources
 
 Progress = Callable[[int, int], None]
 """Called with the jobs done and the jobs in all."""
@@ -29,51 +30,48 @@ ROWS, RESULT, PROTOCOL = "images.csv", "result.json", "protocol.json"
 
 @dataclass(frozen=True)
 class Job:
-    """One picture at one quality, for the models that have no row for it yet."""
+    """One picture at one quality, for the methods that have no row for it yet."""
 
-    path: Path
-    data_set: str
-    case: Case
-    protocol: Protocol
+    source: Source
     methods: tuple[Method, ...]
     threads: int | None
 
     def row_keys(self) -> list[tuple[str, str, bool, str, str, str]]:
         """The keys of the rows this job makes."""
+        source = self.source
         return [
-            (s.card.name, s.sha256[:12], s.consistent, self.data_set, self.path.name, label(self.case))
-            for s in self.methods
+            (each.card.name, each.sha256[:12], each.consistent, source.data_set, source.image, source.quality)
+            for each in self.methods
         ]
 
 
 def measure(job: Job) -> list[Row]:
-    """Damage one picture, restore it with each model, compare.
+    """Compress one picture, or take the given file; restore it with each method; score.
 
     Raises:
         JpegmendError: the picture cannot be read, or a model cannot be run.
     """
-    original = degrade_and_score.open_original(job.path, job.protocol)
-    trial = degrade_and_score.degrade(original, job.protocol, job.case)
+    trial = job.source.trial()
     height, width = trial.truth.shape[:2]
-    jpeg_psnr, jpeg_psnr_b = degrade_and_score.baseline(trial.truth, trial.decoded)
+    jpeg_psnr, jpeg_psnr_b = baseline(trial.truth, trial.decoded)
     rows = []
     for method in job.methods:
-        judged, seconds = method.restore(trial.jpeg, threads=job.threads)
+        restored, seconds = method.restore(trial.file, threads=job.threads)
         rows.append(
             Row(
                 model=method.card.name,
                 weights=method.sha256[:12],
                 consistent=method.consistent,
-                data_set=job.data_set,
-                image=job.path.name,
-                quality=label(job.case),
+                data_set=job.source.data_set,
+                image=job.source.image,
+                quality=job.source.quality,
                 width=width,
                 height=height,
-                jpeg_bytes=len(trial.jpeg),
+                jpeg_bytes=len(trial.file),
                 seconds=seconds,
                 jpeg_psnr=jpeg_psnr,
                 jpeg_psnr_b=jpeg_psnr_b,
-                scores=degrade_and_score.score(trial.truth, judged),
+                scores=score(trial.truth, trial.compared(restored)),
             )
         )
     return rows
@@ -81,7 +79,7 @@ def measure(job: Job) -> list[Row]:
 
 def evaluate(
     models: Sequence[str],
-    data: Sequence[Path],
+    data: Sequence[Path | PairedSet],
     protocol: Protocol,
     out: Path,
     *,
@@ -94,46 +92,51 @@ def evaluate(
 
     Args:
         models: names of the catalogue, paths of cards, or ``jpeg``.
-        data: folders of clear pictures.
+        data: folders of clear pictures, or paired sets for a protocol of pairs.
         protocol: how to measure.
         out: a folder for the results; what is in it from an interrupted run of the same protocol is kept.
         qualities: the cases to measure instead of the protocol's own.
         workers: processes; with more than one the seconds are those of a busy machine, and the result says so.
         threads: CPU threads of each restoration.
-        progress: told after each picture.
+        progress: called after each picture.
 
     Raises:
-        MissingData: a folder holds no pictures.
+        MissingData: a folder holds no pictures, or a pair is not complete.
         NotComparable: ``out`` holds results of another protocol.
-        InvalidOption: fewer than one worker, or two sets of one name.
+        InvalidOption: fewer than one worker, two sets of one name, or a protocol that does not fit the data.
         ModelError: a model is unknown, or has no weights.
     """
     if workers < 1:
         raise InvalidOption(f"{workers} workers; at least 1")
     protocol = replace(protocol, qualities=tuple(qualities) if qualities else protocol.qualities).stamped()
     measured = methods([str(name) for name in models], consistent=protocol.consistent, both=protocol.both)
+    jobs = [Job(source, measured, threads) for source in sources(data, protocol)]
     out.mkdir(parents=True, exist_ok=True)
     _same_protocol(out / PROTOCOL, protocol)
-    jobs = _jobs(measured, data, protocol, threads)
-    wanted = {key for job in jobs for key in job.row_keys()}
-    kept = {row.key: row for row in read_rows(out / ROWS) if row.key in wanted}
-    write_rows(out / ROWS, kept.values())
-    left = [job for job in (_without(job, kept) for job in jobs) if job.methods]
-    for number, rows in enumerate(_run(left, workers), start=1):
-        write_rows(out / ROWS, rows, append=True)
-        kept |= {row.key: row for row in rows}
-        if progress:
-            progress(number, len(left))
-    ordered = [kept[key] for job in jobs for key in job.row_keys()]
-    write_rows(out / ROWS, ordered)
     result = Result(
         protocol=protocol,
         environment=environment(workers=workers, threads=threads),
         models={method.card.name: _facts(method) for method in measured},
-        means=tuple(means(ordered)),
+        means=tuple(means(_rows(jobs, out / ROWS, workers, progress))),
     )
     result.save(out / RESULT)
     return result
+
+
+def _rows(jobs: list[Job], path: Path, workers: int, progress: Progress | None) -> list[Row]:
+    """The rows of all jobs in order; those in the file at ``path`` are kept, the others are measured and added."""
+    wanted = {key for job in jobs for key in job.row_keys()}
+    kept = {row.key: row for row in read_rows(path) if row.key in wanted}
+    write_rows(path, kept.values())
+    left = [job for job in (_without(job, kept) for job in jobs) if job.methods]
+    for number, rows in enumerate(_run(left, workers), start=1):
+        write_rows(path, rows, append=True)
+        kept |= {row.key: row for row in rows}
+        if progress:
+            progress(number, len(left))
+    ordered = [kept[key] for job in jobs for key in job.row_keys()]
+    write_rows(path, ordered)
+    return ordered
 
 
 def _same_protocol(path: Path, protocol: Protocol) -> None:
@@ -147,19 +150,7 @@ def _same_protocol(path: Path, protocol: Protocol) -> None:
     path.write_text(json.dumps(protocol.to_json(), indent=1) + "\n", "utf-8")
 
 
-def _jobs(measured: tuple[Method, ...], data: Sequence[Path], protocol: Protocol, threads: int | None) -> list[Job]:
-    names = [degrade_and_score.set_name(folder) for folder in data]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise InvalidOption(f"two sets are called {', '.join(twice)}; rename a folder, sets are told apart by name")
-    return [
-        Job(path, name, case, protocol, measured, threads)
-        for folder, name in zip(data, names, strict=True)
-        for case in protocol.qualities
-        for path in degrade_and_score.pictures(folder)
-    ]
-
-
-def _without(job: Job, kept: dict[Any, Row]) -> Job:
+def _without(job: Job, kept: Mapping[Any, Row]) -> Job:
     left = tuple(s for s, key in zip(job.methods, job.row_keys(), strict=True) if key not in kept)
     return replace(job, methods=left)
 

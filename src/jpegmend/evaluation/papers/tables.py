@@ -232,12 +232,10 @@ def _absent(row: Published, model: str | None, mean: Mean | None) -> str:
 
 
 def state(model: str) -> str:
-    """Why there is no result of a model: no weights, or not measured yet."""
-    if model == "jpeg":
-        return "not measured yet"
-    if not released(model):
+    """Why there is no result of a model: no weights, or none among the results at hand."""
+    if model != "jpeg" and not released(model):
         return f"weights not trained: {model}"
-    return f"not measured yet: {model}"
+    return f"no result stored: {model}"
 
 
 def needed(wanted: Table | Figure) -> tuple[list[str], list[str], list[tuple[int, ...]]]:

@@ -143,22 +143,15 @@ def extremes(rows: Sequence[Row], count: int = 3) -> str:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row.model != "jpeg":
-            name = f"{row.model} + projection" if row.consistent else row.model
-            groups.setdefault((name, row.quality), []).append(row)
+            groups.setdefault((row.label, row.quality), []).append(row)
     if not groups:
         return ""
     lines = []
     for (name, quality), found in groups.items():
-        ranked = sorted(found, key=gain)
+        ranked = sorted(found, key=lambda row: row.gain)
         least, most = ranked[:count], ranked[::-1][:count]
-        lines.append([name, quality, *(", ".join(f"{r.image} {gain(r):+.2f}" for r in some) for some in (least, most))])
+        lines.append([name, quality, *(", ".join(f"{r.image} {r.gain:+.2f}" for r in some) for some in (least, most))])
     return "## Pictures that gained least and most\n\n" + grid(["model", "quality", "least", "most"], lines, numbers=4)
-
-
-def gain(row: Row) -> float:
-    """PSNR over the JPEG's, dB; 0 where both are exact."""
-    before, after = row.jpeg_psnr, row.scores["psnr"]
-    return 0.0 if before == after else after - before
 
 
 def paper_table(table: Table, found: Sequence[Line], results: Sequence[Result]) -> str:

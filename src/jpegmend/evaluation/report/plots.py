@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegmend.errors import MissingExtra
 from jpegmend.evaluation.measure.results import Mean, Result, Row
-from jpegmend.evaluation.report.markdown import NAMES, gain
+from jpegmend.evaluation.report.markdown import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +30,7 @@ def panels(count: int, *, width: float = 5.2, height: float = 3.6) -> tuple[Figu
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtra("plots need matplotlib; pip install 'jpegmend[training]', or leave the plots out") from error
+        raise MissingExtra("plots need matplotlib; pip install 'jpegmend[evaluation]'") from error
     figure = Figure(figsize=(width * count, height), layout="constrained")
     axes = [figure.add_subplot(1, count, number + 1) for number in range(count)]
     for axis in axes:
@@ -108,13 +108,12 @@ def frontier(result: Result) -> str:
 def scatter(rows: Sequence[Row]) -> str:
     """Gain of each picture against the PSNR of its JPEG, a dot a picture, quality and model; SVG."""
     figure, axes = panels(1, width=7.2, height=4.4)
-    names = list(dict.fromkeys((row.model, row.consistent) for row in rows if row.model != "jpeg"))
-    for number, (model, consistent) in enumerate(names):
-        found = [row for row in rows if (row.model, row.consistent) == (model, consistent)]
-        label = f"{model} + projection" if consistent else model
+    names = list(dict.fromkeys(row.label for row in rows if row.model != "jpeg"))
+    for number, label in enumerate(names):
+        found = [row for row in rows if row.label == label]
         axes[0].plot(
             [row.jpeg_psnr for row in found],
-            [gain(row) for row in found],
+            [row.gain for row in found],
             linestyle="none",
             markersize=3.5,
             alpha=0.6,

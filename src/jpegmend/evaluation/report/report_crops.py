@@ -5,24 +5,24 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from jpegmend.evaluation.measure import degrade_and_score
 from jpegmend.evaluation.measure.degrade_and_score import Picture
 from jpegmend.evaluation.measure.methods_under_test import Method
-from jpegmend.evaluation.measure.protocols import Protocol, parse_case
+from jpegmend.evaluation.measure.protocols import parse_case
 from jpegmend.evaluation.measure.results import Row
-from jpegmend.evaluation.report.markdown import gain
+from jpegmend.evaluation.measure.sources import Source
 
 SIDE = 128
+"""Of a crop, in pixels of the picture."""
 GAP = 6
+"""White pixels between two crops."""
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A strip of three crops with what it shows."""
+    """Three crops side by side, as PNG, with their caption."""
 
     caption: str
     png: bytes
@@ -30,30 +30,26 @@ class Crop:
 
 def chosen(rows: Sequence[Row], method: Method) -> list[tuple[str, Row]]:
     """The picture that gained least and the one that gained most at the lowest quality measured."""
-    mine = [row for row in rows if (row.model, row.consistent) == (method.card.name, method.consistent)]
+    mine = [row for row in rows if row.label == method.name]
     if not mine:
         return []
     lowest = min(mine, key=lambda row: parse_case(row.quality)).quality
-    ranked = sorted((row for row in mine if row.quality == lowest), key=gain)
+    ranked = sorted((row for row in mine if row.quality == lowest), key=lambda row: row.gain)
     return [("least gain", ranked[0]), ("most gain", ranked[-1])][: len(ranked)]
 
 
-def strips(rows: Sequence[Row], method: Method, protocol: Protocol, data: Sequence[Path]) -> list[Crop]:
-    """The crops for one model; pictures are damaged and restored again."""
-    folders = {degrade_and_score.set_name(folder): folder for folder in data}
+def strips(rows: Sequence[Row], method: Method, pictures: Sequence[Source]) -> list[Crop]:
+    """The crops for one method; its pictures are compressed and restored again."""
+    by_row = {(source.data_set, source.image, source.quality): source for source in pictures}
     found = []
     for title, row in chosen(rows, method):
-        folder = folders[row.data_set]
-        path = folder if folder.is_file() else folder / row.image
-        trial = degrade_and_score.degrade(
-            degrade_and_score.open_original(path, protocol), protocol, parse_case(row.quality)
-        )
-        restored, _ = method.restore(trial.jpeg)
+        trial = by_row[row.data_set, row.image, row.quality].trial()
+        restored, _ = method.restore(trial.file)
         caption = (
-            f"{method.name}, {title}: {row.data_set}/{row.image} at quality {row.quality}, {gain(row):+.2f} dB; "
+            f"{method.name}, {title}: {row.data_set}/{row.image} at quality {row.quality}, {row.gain:+.2f} dB; "
             "original, JPEG, restored"
         )
-        found.append(Crop(caption, strip(trial.truth, trial.decoded, restored)))
+        found.append(Crop(caption, strip(trial.truth, trial.decoded, trial.compared(restored))))
     return found
 
 

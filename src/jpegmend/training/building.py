@@ -1,0 +1,147 @@
+"""The networks and optimisers of a run: built, begun from weights, rebuilt where a phase changes the config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jpegmend import models
+from jpegmend.errors import InvalidRecipe
+from jpegmend.models import files
+from jpegmend.training.auxiliary import AUXILIARIES
+from jpegmend.training.checkpoint import Parts, State
+from jpegmend.training.optimisers import build_optimiser
+from jpegmend.training.recipe import Recipe, build_config
+
+MEMORY_FORMAT = torch.channels_last
+
+
+def start(
+    recipe: Recipe,
+    *,
+    device: str = "cpu",
+    warm_start: Path | None = None,
+    partly: bool = False,
+    checkpoint: Path | None = None,
+) -> State:
+    """The state of a fresh run, of one begun from the weights in ``warm_start``, or of the one in ``checkpoint``.
+
+    ``partly`` takes of the weights only the tensors that fit. Raises :class:`~jpegmend.errors.InvalidRecipe` where
+    weights or recipe do not suit the network, and :class:`~jpegmend.errors.WeightsDamaged` for a foreign checkpoint.
+    """
+    torch.manual_seed(recipe.seed)
+
+    def build(config: Any) -> Parts:
+        return _build(recipe, config, device)
+
+    state = State(build(recipe.build_config(recipe.phases[0])), build)
+    if warm_start:
+        before = _begin_from(warm_start, state, recipe.network, partly=partly)
+        earlier = before.get("earlier", {})
+        state.earlier_steps = before.get("steps", 0) + earlier.get("steps", 0)
+        state.earlier_seconds = before.get("seconds", 0) + earlier.get("seconds", 0)
+    if checkpoint:
+        state.restore(checkpoint)
+    return state
+
+
+def _build(recipe: Recipe, config: Any, device: str) -> Parts:
+    """Fresh networks (the main one with ``config``), their optimisers, and the average of the main one's weights."""
+    network = models.find(recipe.network).build(config)
+    if recipe.checkpoint:
+        if not hasattr(network, "checkpoint"):
+            raise InvalidRecipe(f"checkpoint: {recipe.network} cannot recompute; leave it out")
+        network.checkpoint = True  # type: ignore[assignment]
+    networks = {"network": network}
+    for stage in recipe.stages:
+        name, auxiliary = stage.auxiliary, AUXILIARIES[stage.auxiliary]
+        own = getattr(network, name, None)
+        networks[name] = own or auxiliary.build(build_config(auxiliary.config, stage.config, name))
+    networks = {
+        name: net.to(device).to(memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]
+        for name, net in networks.items()
+    }
+    average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    optimisers = {
+        name: build_optimiser(recipe.optimiser, net, main=name == "network") for name, net in networks.items()
+    }
+    return Parts(config, networks, optimisers, average)
+
+
+def _begin_from(weights: Path, state: State, name: str, *, partly: bool) -> dict[str, Any]:
+    """Load trained weights into the network, and return the header of their file.
+
+    ``partly`` takes the tensors that agree in name and shape, and leaves the others fresh.
+    """
+    trained, before = files.load_weights(weights)
+    tensors, own = trained.state_dict(), state.network.state_dict()
+    if partly:
+        tensors = {key: tensor for key, tensor in tensors.items() if key in own and own[key].shape == tensor.shape}
+        if not tensors:
+            raise InvalidRecipe(f"{weights} has no tensor of {name}'s; begin from weights of that network, or none")
+    elif before["network"] == name:
+        earlier = build_config(models.find(name).config, before["config"], name)
+        tensors = grown(name, tensors, earlier, state.config, own)
+    try:
+        state.network.load_state_dict(tensors, strict=not partly)
+    except RuntimeError as error:
+        raise InvalidRecipe(
+            f"{weights} does not fit {name} of this recipe; --partly takes the tensors that do: {error}"
+        ) from error
+    for key, tensor in state.network.state_dict().items():
+        state.average[key].copy_(tensor)
+    return before
+
+
+def grown(
+    name: str, tensors: Mapping[str, Tensor], old: Any, new: Any, wanted: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Weights of a network with config ``old``, as one with config ``new`` begins with them.
+
+    They stay as they are where the network with ``new`` has the same tensors (``wanted``) or no way to grow.
+    """
+    same = tensors.keys() == wanted.keys() and all(tensors[key].shape == wanted[key].shape for key in wanted)
+    grow = models.find(name).grow
+    return dict(tensors) if same or grow is None else grow(tensors, old, new)
+
+
+def change_config(state: State, name: str, config: Any) -> None:
+    """Rebuild the main network with another config; weights, their average and the optimiser's state are taken over.
+
+    Tensors of the optimiser's state are kept for parameters that keep name and shape, and fresh for others. Raises
+    :class:`~jpegmend.errors.InvalidRecipe` where the weights do not fit and the network cannot grow.
+    """
+    old, new = state.parts, state.build(config)
+    wanted = new.networks["network"].state_dict()
+    try:
+        for net, module in old.networks.items():
+            tensors = module.state_dict()
+            if net == "network":
+                tensors = grown(name, tensors, old.config, config, wanted)
+            new.networks[net].load_state_dict(tensors)
+        average = grown(name, old.average, old.config, config, wanted)
+    except RuntimeError as error:
+        raise InvalidRecipe(f"phases: the weights of {old.config} do not fit {config}: {error}") from error
+    for key, tensor in average.items():
+        new.average[key].copy_(tensor)
+    for net, optimiser in new.optimisers.items():
+        _take_over(optimiser, new.networks[net], old.optimisers[net], old.networks[net])
+    state.replace_parts(new)
+
+
+def _take_over(
+    optimiser: torch.optim.Optimizer, network: nn.Module, before: torch.optim.Optimizer, earlier: nn.Module
+) -> None:
+    """Give an optimiser the state of an earlier one, for parameters that agree in name and shape."""
+    known = dict(earlier.named_parameters())
+    for name, parameter in network.named_parameters():
+        if name in known and known[name].shape == parameter.shape and known[name] in before.state:
+            optimiser.state[parameter] = before.state[known[name]]
+    # Some optimisers count steps by group, not by parameter.
+    counts = [group["step"] for group in before.param_groups if "step" in group]
+    for group in optimiser.param_groups if counts else []:
+        group["step"] = max(counts)

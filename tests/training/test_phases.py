@@ -1,0 +1,168 @@
+"""Phases with a course of the rate or a config of their own: what is taken over, and resuming across the change."""
+
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors import safe_open
+from tests.training.conftest import tiny
+
+from jpegmend import models
+from jpegmend.errors import InvalidRecipe
+from jpegmend.models import files
+from jpegmend.training import loop
+from jpegmend.training.building import change_config, start
+from jpegmend.training.schedule import rate_at
+
+DCSC = {"network": "dcsc", "config": {"features": 4, "filters": 4}}
+PHASE = {"share": 0.5, "crop": 16, "batch": 2, "losses": {"mae": 1.0}}
+CURRICULUM = DCSC | {"phases": [PHASE | {"config": {"iterations": 2}}, PHASE | {"config": {"iterations": 4}}]}
+
+
+def place(folder, pictures, **more):
+    return loop.Place(folder=folder, data=[pictures], **more)
+
+
+def train(recipe, folder, pictures, *, stop_at=None, resume=False):
+    """The state at the end of a run, or of one that gets SIGTERM after that many steps."""
+    real = loop.step
+
+    def step(recipe, where, state, *rest):
+        loss = real(recipe, where, state, *rest)
+        if state.step == stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return loss
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(loop, "step", step)
+        return loop.train(recipe, place(folder, pictures, resume=resume))
+
+
+def assert_same(one, other):
+    """Weights, averages and the optimisers' state, bit for bit."""
+    mine, theirs = one.content(), other.content()
+    assert mine["config"] == theirs["config"]
+    for key in mine["networks"]["network"]:
+        assert torch.equal(mine["networks"]["network"][key], theirs["networks"]["network"][key]), key
+        assert torch.equal(mine["average"][key], theirs["average"][key]), key
+    moments, others = (c["optimisers"]["network"]["state"] for c in (mine, theirs))
+    assert moments.keys() == others.keys()
+    for index, moment in moments.items():
+        assert all(torch.equal(value, others[index][key]) for key, value in moment.items())
+
+
+def test_a_curriculum_over_iterations_is_a_strict_warm_start(pictures, tmp_path):
+    """Phase 2 goes on with the weights, averages and moments of phase 1, loaded strictly into the deeper network."""
+    whole = train(tiny(**CURRICULUM), tmp_path / "whole", pictures)
+    deep = DCSC | {"config": DCSC["config"] | {"iterations": 4}}
+    shallow = DCSC | {"config": DCSC["config"] | {"iterations": 2}}
+    phases = {"phases": [PHASE | {"share": 1.0}]}
+    train(tiny(**shallow, **phases), tmp_path / "parts", pictures, stop_at=4)
+    path = tmp_path / "parts/checkpoint.pt"
+    content = torch.load(path, weights_only=True)
+    assert content["config"].pop("iterations") == 2
+    torch.save(content | {"config": None}, path)
+    second = train(tiny(**deep, **phases), tmp_path / "parts", pictures, resume=True)
+    assert second.config.iterations == whole.config.iterations == 4
+    assert_same(whole, second)
+
+
+@pytest.mark.parametrize("stop_at", [2, 4, 6], ids=["phase 1", "between", "phase 2"])
+@pytest.mark.parametrize("optimiser", [{}, {"kind": "muon"}], ids=["adam", "muon"])
+def test_a_run_resumed_across_a_change_of_config_equals_an_uninterrupted_one(pictures, tmp_path, stop_at, optimiser):
+    if optimiser:
+        pytest.importorskip("pytorch_optimizer")
+    wide = {"config": {"features": 16, "filters": 16}, "optimiser": {"rate": 1e-3} | optimiser}
+    recipe = tiny(**CURRICULUM | wide)
+    whole = train(recipe, tmp_path / "whole", pictures)
+    train(recipe, tmp_path / "parts", pictures, stop_at=stop_at)
+    assert_same(whole, train(recipe, tmp_path / "parts", pictures, resume=True))
+
+
+def test_weights_carry_the_config_of_their_phase(pictures, tmp_path):
+    for stop_at, iterations in ((3, 2), (None, 4)):
+        train(tiny(**CURRICULUM), tmp_path / str(stop_at), pictures, stop_at=stop_at)
+        network, _ = files.load_weights(tmp_path / str(stop_at) / "average.safetensors")
+        assert network.config.iterations == iterations
+
+
+def test_a_rollback_over_the_change_goes_back_to_the_earlier_config(pictures):
+    state = start(tiny(**CURRICULUM))
+    good = state.snapshot()
+    change_config(state, "dcsc", replace(state.config, iterations=4))
+    assert (state.config.iterations, state.network.config.iterations) == (4, 4)
+    state.adopt(good)
+    assert (state.config.iterations, state.network.config.iterations) == (2, 2)
+
+
+def test_a_network_that_grows_says_what_its_new_layers_begin_with(monkeypatch, pictures, tmp_path):
+    """A third convolution begins as a copy of the second; moments of the others are kept, its own begin fresh."""
+
+    def grow(tensors, old, new):
+        assert (old.kernels, new.kernels) == ((3, 3, 3), (3, 3, 3, 3))
+        names = {"layers.3.bias": "layers.2.bias", "layers.3.weight": "layers.2.weight"}
+        copied = {key: tensors["layers.1" + key.removeprefix("layers.2")] for key in names.values()}
+        return dict(tensors) | copied | {new: tensors[old] for new, old in names.items()}
+
+    monkeypatch.setitem(models.NETWORKS, "arcnn", replace(models.find("arcnn"), grow=grow))
+    base = {"deviation": 0.1}
+    short, long = ({"kernels": [3] * n, "widths": [4] * (n - 1)} for n in (3, 4))
+    recipe = tiny(config=base, phases=[PHASE | {"config": short}, PHASE | {"config": long}])
+    state = train(recipe, tmp_path / "short", pictures, stop_at=4)
+    before = {key: value.clone() for key, value in state.network.state_dict().items()}
+    average = {key: value.clone() for key, value in state.average.items()}
+    moments = {key: state.optimisers["network"].state[p] for key, p in state.network.named_parameters()}
+    change_config(state, "arcnn", recipe.build_config())
+    after = state.network.state_dict()
+    origin = {"0": "0", "1": "1", "2": "1", "3": "2"}
+    for key, value in after.items():
+        _, layer, kind = key.split(".")
+        assert torch.equal(value, before[f"layers.{origin[layer]}.{kind}"])
+        assert torch.equal(state.average[key], average[f"layers.{origin[layer]}.{kind}"])
+    found = {key: state.optimisers["network"].state.get(p) for key, p in state.network.named_parameters()}
+    assert found["layers.3.weight"] is None
+    assert found["layers.0.weight"] is moments["layers.0.weight"]
+
+
+def test_weights_that_do_not_fit_the_next_phase_are_refused(pictures, tmp_path):
+    phases = [PHASE, PHASE | {"config": {"widths": [5]}}]
+    with pytest.raises(InvalidRecipe, match="do not fit"):
+        train(tiny(phases=phases), tmp_path, pictures)
+
+
+def test_phases_must_see_the_same_planes():
+    with pytest.raises(InvalidRecipe, match="planes"):
+        tiny(**DCSC, phases=[PHASE, PHASE | {"config": {"channels": 3}}])
+
+
+def test_a_phase_with_a_rate_starts_a_course_of_its_own():
+    phases = [PHASE | {"share": 0.5}, PHASE | {"share": 0.3, "rate": 5e-4}, PHASE | {"share": 0.2}]
+    recipe = tiny(phases=phases, optimiser={"rate": 1e-3, "warmup": 0.0})
+    expected = [
+        (0.0, 0, 0.0, 1e-3),
+        (0.25, 0, 0.5, 1e-3),
+        (0.5, 1, 0.0, 5e-4),
+        (0.75, 1, 0.5, 5e-4),
+        (0.9, 2, 0.8, 5e-4),
+    ]
+    for share, index, course, rate in expected:
+        part, found = recipe.part_at(share)
+        assert part == recipe.phases[index]
+        assert found == pytest.approx(course)
+        assert recipe.rate_of(part) == rate
+    part, course = recipe.part_at(0.5)
+    assert rate_at(recipe.optimiser, course, rate=recipe.rate_of(part)) == 5e-4
+
+
+def test_the_optimiser_gets_the_rate_of_the_phase(pictures, tmp_path):
+    phases = [PHASE, PHASE | {"rate": 7e-4}]
+    state = train(tiny(phases=phases, optimiser={"rate": 1e-3, "warmup": 0.0}), tmp_path, pictures, stop_at=5)
+    assert state.optimisers["network"].param_groups[0]["lr"] == pytest.approx(7e-4)
+
+
+def test_the_header_names_the_phases(pictures, tmp_path):
+    train(tiny(**CURRICULUM), tmp_path, pictures)
+    with safe_open(tmp_path / "average.safetensors", "pt") as file:
+        assert '"iterations": 2' in file.metadata()["recipe"]
