@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jpegmend.data.sets import VARIABLE, locate
+from jpegmend.evaluation.measure.environment import commit, reproducible
 from jpegmend.evaluation.measure.protocols import find, parse_case
 from jpegmend.evaluation.measure.run import evaluate
 from jpegmend.evaluation.measure.sources import pictures
@@ -62,9 +63,14 @@ def main() -> None:
     parser.add_argument("--suffix", help="goes into the names of the results, beside those of other models")
     parser.add_argument("--work", type=Path, default=Path("results"), help="where unfinished results are kept")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--allow-dirty", action="store_true", help="for tests: sources need not be committed")
     options = parser.parse_args()
     if not options.suffix and set(options.sets) < set(ALL):
         parser.error("--sets leaves some out, and would replace the results of all; give a --suffix for the names")
+    if not options.allow_dirty and not reproducible(commit()):
+        parser.error(
+            f"the sources at {commit()} are not committed, so that nothing could reproduce the results; commit"
+        )
     os.environ[VARIABLE] = str(options.data)
     STORED.mkdir(parents=True, exist_ok=True)
     for name in options.only:
@@ -75,7 +81,7 @@ def main() -> None:
             measure(replace(EVALUATIONS[name], sets=sets), [*options.model, "jpeg"], stem, options)
         else:
             run_script(name, stem, options.model)
-    for path in documents.write(Path.cwd()):
+    for path in documents.write(Path.cwd(), allow_dirty=options.allow_dirty):
         print(f"wrote {path}")
 
 

@@ -16,7 +16,8 @@ JpegmendError
 ├── MissingExtra               an optional dependency is needed and not installed
 ├── InvalidRecipe              a training recipe that does not validate
 ├── MissingData                a data set is not where it should be
-└── NotComparable              results of different protocols were put side by side
+├── NotComparable              results of different protocols were put side by side
+└── NotReproducible            a result for the documentation comes from code that no commit holds
 
 Every message says what was found, what is allowed and what to do.
 """
@@ -88,3 +89,7 @@ class MissingData(JpegmendError):
 
 class NotComparable(JpegmendError):
     """Results measured under different protocols were put side by side."""
+
+
+class NotReproducible(JpegmendError):
+    """A result for the documentation was made by code that no commit holds; the message names the results."""

@@ -21,8 +21,8 @@ def mean(model="jpeg", data_set="Classic5", quality="10", psnr=27.5, consistent=
     )
 
 
-def result(*means, protocol="papers-gray", **changes):
+def result(*means, protocol="papers-gray", commit="c0ffee", **changes):
     facts = {m.model: {"sha256": "", "parameters": 0} for m in means}
     stamped = dataclasses.replace(find(protocol).stamped(), **changes)
-    environment = {"commit": "c0ffee", "machine": "a machine", "workers": 1}
+    environment = {"commit": commit, "machine": "a machine", "workers": 1}
     return Result(protocol=stamped, environment=environment, models=facts, means=means, source="some.json")

@@ -33,7 +33,8 @@ def test_one_command_makes_documentation(tmp_path, picture_set):
     (tmp_path / "docs" / "page.md").write_text(
         "<!-- table:rgb-444 -->\n<!-- /table -->\n<!-- table:colour-shift -->\n<!-- /table -->\n"
     )
-    run("everything", "--data", str(tmp_path), "--model", "jpeg", "--only", "colour-444", "colour-shift", cwd=tmp_path)
+    words = ["--data", str(tmp_path), "--model", "jpeg", "--only", "colour-444", "colour-shift", "--allow-dirty"]
+    run("everything", *words, cwd=tmp_path)
     page = (tmp_path / "docs" / "page.md").read_text()
     assert "| LIVE1 | JPEG |" in page and "CIEDE2000" in page
     assert (tmp_path / "docs" / "results" / "colour-444.md").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.evaluation.made_up import mean, result
 
-from jpegmend.errors import InvalidOption, MissingData
+from jpegmend.errors import InvalidOption, MissingData, NotReproducible
 from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import card_scores
 from jpegmend.evaluation.measure.run import evaluate
@@ -40,7 +40,7 @@ def project(tmp_path, picture_set):
 
 
 def test_blocks_are_filled_from_what_is_stored(project):
-    changed = documents.write(project)
+    changed = documents.write(project, allow_dirty=True)
     text = (project / "README.md").read_text()
     assert "| tiny | JPEG |" in text and "| mend-s | 512x512 | 0.25 | 0.95 | 21.0 | 180 |" in text
     assert text.count("before") == text.count("after") == 3
@@ -50,8 +50,21 @@ def test_blocks_are_filled_from_what_is_stored(project):
 
 
 def test_a_second_time_nothing_changes(project):
-    documents.write(project)
-    assert documents.write(project) == []
+    documents.write(project, allow_dirty=True)
+    assert documents.write(project, allow_dirty=True) == []
+
+
+def test_results_of_uncommitted_sources_are_refused(project):
+    for commit in ("0a54bbf050e5-dirty", "unknown"):
+        result(mean(), commit=commit).save(project / "docs" / "results" / "gray.json")
+        with pytest.raises(NotReproducible, match=rf"gray.json \({commit}\).*commit, measure again"):
+            documents.write(project)
+    result(mean(), commit="0a54bbf050e5").save(project / "docs" / "results" / "gray.json")
+    assert documents.write(project)
+    speed = {**BENCHMARK, "environment": {**BENCHMARK["environment"], "commit": "c0ffee-dirty"}}
+    (project / "docs" / "results" / "speed.json").write_text(json.dumps(speed))
+    with pytest.raises(NotReproducible, match="speed.json"):
+        documents.write(project)
 
 
 @pytest.mark.parametrize("rest", ["", "<!-- table:speed -->\n<!-- /table -->\n"])

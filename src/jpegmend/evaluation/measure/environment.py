@@ -1,4 +1,4 @@
-"""Where a result was made: commit, machine, versions. Reads the system, changes nothing."""
+"""The commit, machine and versions that a result was made with. Reads the system, changes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARIES = ("numpy", "pillow", "onnxruntime", "torch", "pyjpegio")
 
 
 def environment(**more: Any) -> dict[str, Any]:
-    """Commit, machine, versions and time of this run, with whatever else is to be kept beside them."""
+    """Commit, machine, versions and time of this run; ``more`` is added to them."""
     return {
         "jpegmend": jpegmend.__version__,
         "commit": commit(),
@@ -40,6 +40,11 @@ def commit() -> str:
     head = _git(root, "rev-parse", "--short=12", "HEAD")
     changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "src")
     return f"{head}-dirty" if head and changed else head or "unknown"
+
+
+def reproducible(made: str) -> bool:
+    """Whether a commit, as ``commit`` writes it, holds the code that ran."""
+    return not made.endswith("-dirty") and made not in ("", "unknown")
 
 
 def machine() -> str:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jpegmend.errors import InvalidOption, MissingData
+from jpegmend.errors import InvalidOption, MissingData, NotReproducible
+from jpegmend.evaluation.measure.environment import reproducible
 from jpegmend.evaluation.measure.results import Result
 from jpegmend.evaluation.papers import tables
 from jpegmend.evaluation.report import benchmark_tables, distance, markdown
@@ -37,6 +38,20 @@ def results(paths: Iterable[Path]) -> list[Result]:
 def benchmarks(paths: Iterable[Path]) -> list[Mapping[str, Any]]:
     """The benchmarks among some JSON files or folders of them, by file name."""
     return [found for path in _files(paths) if set(benchmark_tables.READERS) & (found := _load(path)).keys()]
+
+
+def check_commits(paths: Iterable[Path]) -> None:
+    """Refuse results that were made by code that no commit holds.
+
+    Raises:
+        NotReproducible: the message names them, and what to do.
+    """
+    commits = {path.name: str(_load(path).get("environment", {}).get("commit", "")) for path in _files(paths)}
+    if wrong := [f"{name} ({commit or 'no commit'})" for name, commit in commits.items() if not reproducible(commit)]:
+        raise NotReproducible(
+            f"made with sources that were not committed: {', '.join(wrong)}; nothing can reproduce them: commit, "
+            "measure again (python benchmarks/everything.py), then fill the documentation"
+        )
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -115,15 +130,20 @@ def fill(text: str, blocks: Mapping[str, Maker]) -> str:
     return _BLOCK.sub(make, text)
 
 
-def write(root: Path) -> list[Path]:
+def write(root: Path, *, allow_dirty: bool = False) -> list[Path]:
     """Make all that documentation takes from ``docs/results``: blocks in README and docs, a page for each result, a
     page for each paper's tables. Returns the files that changed.
 
+    ``allow_dirty`` is for tests, which run before their code is committed.
+
     Raises:
         MissingData: ``root`` has no ``docs/results``.
+        NotReproducible: a result was made with sources that were not committed.
         NotComparable: results that do not belong together were stored under one protocol's name.
     """
     folder = root / RESULTS
+    if not allow_dirty:
+        check_commits([folder])
     stored, measured = results([folder]), benchmarks([folder])
     blocks = makers(stored, measured)
     texts = {path: fill(path.read_text("utf-8"), blocks) for path in _pages(root)}
