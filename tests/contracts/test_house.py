@@ -12,8 +12,10 @@ import jpegmend
 
 SOURCE = Path(jpegmend.__file__).parent
 ORDER = (
-    ("errors",),
+    ("errors", "formats"),
+    ("decoding",),
     ("jpeg", "blocks", "metrics"),
+    ("reading", "writing"),
     ("weights",),
     ("runtimes",),
     ("restoration",),

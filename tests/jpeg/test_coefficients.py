@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jpegmend import jpeg
-from jpegmend.jpeg import coefficients
+from jpegmend.decoding import transport
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -85,7 +85,7 @@ def test_sizes_cover_the_picture(kinds):
 def test_large_pictures_stay_in_a_mapped_file(draw, encode, monkeypatch):
     data = encode(draw(200, 300))
     small = jpeg.read(data)
-    monkeypatch.setattr(coefficients, "_IN_MEMORY", 1000)
+    monkeypatch.setattr(transport, "_IN_MEMORY", 1000)
     mapped = jpeg.read(data)
     whole = mapped.components[0].levels
     while isinstance(whole.base, np.ndarray):

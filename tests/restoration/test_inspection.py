@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from jpegmend import inspect
-from jpegmend.restoration import comparison
+from jpegmend.writing import comparison
 
 
 def picture(height: int = 96, width: int = 120) -> np.ndarray:

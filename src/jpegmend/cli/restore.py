@@ -165,7 +165,7 @@ def _check_place(job: Job, inputs: list[Path], overwrite: bool) -> None:
     """A result never takes the place of an input of this run, whatever it is called; told before any work is done."""
     if job.target == STANDARD or not job.target.exists():
         return
-    from jpegmend.restoration.output import check_target
+    from jpegmend.writing import check_target
 
     check_target(job.target, overwrite=overwrite)
     if any(source != STANDARD and source.exists() and source.samefile(job.target) for source in inputs):
@@ -189,7 +189,7 @@ def _restore_one(job: Job, options: dict[str, Any], telling: _Output, bar: Bar) 
         quality=telling.quality,
     )
     if telling.compare:
-        from jpegmend.restoration import comparison
+        from jpegmend.writing import comparison
 
         decoded = restore(source, **{**options, "strength": 0.0})
         beside = job.target.with_name(f"{job.target.stem}.compare.png")

@@ -1,13 +1,11 @@
-"""The file: bytes to coefficients, tables, sampling and metadata, with nothing lost and no floats."""
+"""JPEG files: bytes to quantised coefficients, tables, sampling and metadata; no loss, no floats."""
 
-from jpegmend.jpeg.coefficients import prepare as prepare
 from jpegmend.jpeg.coefficients import read as read
 from jpegmend.jpeg.image import Component as Component
 from jpegmend.jpeg.image import FrameComponent as FrameComponent
 from jpegmend.jpeg.image import Header as Header
 from jpegmend.jpeg.image import JpegImage as JpegImage
 from jpegmend.jpeg.image import Scan as Scan
-from jpegmend.jpeg.markers import MAX_PIXELS as MAX_PIXELS
 from jpegmend.jpeg.markers import read_header as read_header
 from jpegmend.jpeg.metadata import Metadata as Metadata
 from jpegmend.jpeg.metadata import read_orientation as read_orientation

@@ -11,6 +11,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import DamagedJpeg, InputError, NotAnImage, TooLarge, UnsupportedJpeg
 from jpegmend.jpeg import segments as seg
 from jpegmend.jpeg.applications import Applications
@@ -19,9 +20,6 @@ from jpegmend.jpeg.image import Coding, FrameComponent, Header, Scan
 from jpegmend.jpeg.segments import Segment
 from jpegmend.jpeg.sniff import sniff
 from jpegmend.jpeg.tables import ZIGZAG
-
-MAX_PIXELS = 500_000_000
-"""Pixels a header may claim unless the caller says otherwise."""
 
 _LARGEST_SIDE = 65_500  # libjpeg's JPEG_MAX_DIMENSION
 _DHT, _DAC, _DNL, _EXPAND = 0xC4, 0xCC, 0xDC, 0xDF

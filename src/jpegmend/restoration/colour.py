@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from jpegmend import blocks
-from jpegmend.jpeg import JpegImage
+from jpegmend.reading import Opened
 from jpegmend.runtimes import Floats
 
 Converter = Callable[[Floats], Floats]
@@ -28,10 +28,10 @@ def choose(colour: str) -> Converter:
     return _ycbcr if colour == "ycbcr" else _as_it_is
 
 
-def choose_ink(image: JpegImage) -> tuple[Converter, str]:
+def choose_ink(image: Opened) -> tuple[Converter, str]:
     """The same for the four planes of CMYK or YCCK, and how it is done, in words."""
-    inverted, ycck = image.header.adobe_inverted, image.header.colour == "ycck"
-    managed = _managed(image.header.metadata.icc, inverted)
+    inverted, ycck = image.ink_inverted, image.colour == "ycck"
+    managed = _managed(image.metadata.icc, inverted)
 
     def convert(planes: Floats) -> Floats:
         planes = np.clip(planes, 0, 1)
@@ -42,7 +42,7 @@ def choose_ink(image: JpegImage) -> tuple[Converter, str]:
 
     if managed is not None:
         return convert, "CMYK was converted to sRGB by the file's ICC profile, at 8 bits"
-    lost = "; its ICC profile could not be used and is dropped" if image.header.metadata.icc else ""
+    lost = "; its ICC profile could not be used and is dropped" if image.metadata.icc else ""
     return convert, f"CMYK was converted to RGB without a colour profile{lost}"
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jpegmend.jpeg import JpegImage
+from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.reading import Opened, Source, open_source
 from jpegmend.restoration import guess, metadata
-from jpegmend.restoration.observe import JpegScene, PixelScene, Scene
-from jpegmend.restoration.options import MAX_PIXELS, Options
-from jpegmend.restoration.sources import Pixels, Source, open_source
+from jpegmend.restoration.observe import make_scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,49 +97,34 @@ def inspect(source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = Fals
     Raises:
         InputError: it cannot be read, is no picture, damaged (``strict``), too large or of a kind that is not read.
     """
-    opened = open_source(source, Options(max_pixels=max_pixels, strict=strict))
-    described = metadata.describe(opened)
-    scene: Scene
-    if isinstance(opened, Pixels):
-        scene = PixelScene(opened.values, 50, (0, 0), (1, 1))
-        carried, warnings, facts = opened.metadata, opened.warnings, {"colour": scene.colour}
-    else:
-        scene = JpegScene(opened)
-        carried, warnings, facts = opened.header.metadata, opened.warnings, _frame(opened)
-    found = guess.look_at(scene)
+    opened = open_source(source, max_pixels=max_pixels, strict=strict)
+    found = guess.look_at(make_scene(opened))
     return Inspection(
-        **{"scans": None, "restart_interval": None, "components": (), **described, **facts},
-        width=scene.width,
-        height=scene.height,
+        **metadata.describe(opened),
+        width=opened.width,
+        height=opened.height,
+        scans=opened.scans,
+        restart_interval=opened.restart_interval,
+        components=tuple(_component(opened, index) for index in range(len(opened.components))),
         estimated_quality=found.quality if found else None,
         grid=found.offset if found else None,
-        conflict=guess.conflict(described["quality"], found, exact=described["quality_exact"]),
-        metadata=_words(carried),
-        warnings=warnings,
+        conflict=guess.conflict(opened.quality, found, exact=opened.quality_exact),
+        metadata=_words(opened.metadata),
+        warnings=opened.warnings,
     )
 
 
-def _frame(image: JpegImage) -> dict[str, Any]:
-    header = image.header
-    components: list[ComponentFacts] = []
-    for part in image.components:
-        quality, exact = nearest_quality(part.table, chroma=bool(components) and header.colour in ("ycbcr", "ycck"))
-        components.append(
-            ComponentFacts(
-                identifier=part.identifier,
-                sampling=(part.vertical, part.horizontal),
-                size=(part.rows, part.columns),
-                quality=quality,
-                exact=exact,
-                table=tuple(tuple(int(step) for step in row) for row in part.table),
-            )
-        )
-    return {
-        "colour": header.colour,
-        "scans": header.scans,
-        "restart_interval": header.restart_interval,
-        "components": tuple(components),
-    }
+def _component(opened: Opened, index: int) -> ComponentFacts:
+    part = opened.components[index]
+    quality, exact = nearest_quality(part.table, chroma=index > 0 and opened.colour in ("ycbcr", "ycck"))
+    return ComponentFacts(
+        identifier=part.identifier,
+        sampling=(part.vertical, part.horizontal),
+        size=(part.rows, part.columns),
+        quality=quality,
+        exact=exact,
+        table=tuple(tuple(int(step) for step in row) for row in part.table),
+    )
 
 
 def _words(carried: Any) -> dict[str, str]:

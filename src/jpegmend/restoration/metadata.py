@@ -6,9 +6,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from jpegmend.jpeg import JpegImage, Metadata, set_orientation
-from jpegmend.jpeg.tables import nearest_quality
-from jpegmend.restoration.sources import Pixels
+from jpegmend.jpeg import Metadata, set_orientation
+from jpegmend.reading import Opened
 
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
 
@@ -39,18 +38,7 @@ def names(metadata: Metadata) -> tuple[str, ...]:
     return tuple(name for name in ("icc", "exif", "xmp", "comments", "density") if getattr(metadata, name))
 
 
-def describe(opened: JpegImage | Pixels) -> dict[str, Any]:
+def describe(opened: Opened) -> dict[str, Any]:
     """The fields of a report that depend on the source alone."""
-    if isinstance(opened, Pixels):
-        blank = dict.fromkeys(("coding", "sampling", "quality", "quality_exact"))
-        return {"format": opened.format, "lost": 0.0, **blank}
-    header = opened.header
-    quality, exact = nearest_quality(opened.components[0].table)
-    return {
-        "format": "jpeg",
-        "coding": header.coding + (", arithmetic" if header.arithmetic else ""),
-        "sampling": header.sampling,
-        "quality": quality,
-        "quality_exact": exact,
-        "lost": opened.lost,
-    }
+    names_ = ("format", "colour", "coding", "sampling", "quality", "quality_exact", "lost")
+    return {name: getattr(opened, name) for name in names_}

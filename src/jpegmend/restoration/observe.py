@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend import blocks
-from jpegmend.jpeg import JpegImage
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
+from jpegmend.reading import Opened
 from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
 
@@ -71,11 +71,10 @@ class JpegScene:
     top = 0
     left = 0
 
-    def __init__(self, image: JpegImage, *, quality: int | None = None) -> None:
+    def __init__(self, image: Opened, *, quality: int | None = None) -> None:
         """With a quality, networks are told libjpeg's tables of that quality in place of the file's."""
-        header = image.header
-        self.height, self.width = header.height, header.width
-        self.colour: str = header.colour
+        self.height, self.width = image.height, image.width
+        self.colour: str = image.colour
         largest_v = max(c.vertical for c in image.components)
         largest_h = max(c.horizontal for c in image.components)
         self.planes = tuple(
@@ -173,6 +172,14 @@ class PixelScene:
         on_picture = window.move(-self.top, -self.left)
         wanted = _nearest_part(on_picture, self.height, self.width)
         return crop_or_repeat(to_floats(self._values[wanted.slices]), wanted, on_picture)
+
+
+def make_scene(opened: Opened) -> Scene:
+    """The scene of a picture before anything is known of earlier compressions: tables of a pixel scene say nothing."""
+    if opened.has_tables:
+        return JpegScene(opened)
+    assert opened.values is not None
+    return PixelScene(opened.values, 50, (0, 0), (1, 1))
 
 
 def _standard(quality: int, index: int, colour: str) -> Floats:

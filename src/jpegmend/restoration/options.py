@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption
 from jpegmend.runtimes import RUNTIMES
 from jpegmend.weights import DEFAULT, Card
-
-MAX_PIXELS = 500_000_000
-"""Pixels a header may claim unless the caller says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +32,7 @@ class Options:
     threads: int | None = None
     """CPU threads of the network; None for all this process may use."""
     memory: int | None = None
-    """Bytes the process should stay under, all in all; None: tiles of about 250 MB. Large pictures need more
+    """Bytes the process should stay under, all in all; None: tiles of about 400 MB. Large pictures need more
     for themselves, and a limit that cannot be met is an error."""
     strict: bool = False
     """A damaged file is an error instead of a picture with a part missing."""

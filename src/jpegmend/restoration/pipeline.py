@@ -10,19 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from jpegmend import jpeg, weights
-from jpegmend.jpeg import JpegImage, Metadata
+from jpegmend import reading, weights
+from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.reading import Opened, Source
 from jpegmend.restoration import guess, metadata, planning
 from jpegmend.restoration.canvas import Canvas
 from jpegmend.restoration.groups import Group, make_groups
 from jpegmend.restoration.inference import Treatment
 from jpegmend.restoration.observe import CONTEXT, Scene, upsample
-from jpegmend.restoration.options import MAX_PIXELS, Options
+from jpegmend.restoration.options import Options
 from jpegmend.restoration.planning import Plan
 from jpegmend.restoration.report import Report
 from jpegmend.restoration.restored import Restored
-from jpegmend.restoration.sources import Pixels, Source, open_source
 from jpegmend.restoration.tiles import Window, largest_side, plan, round_up
 from jpegmend.runtimes import Floats, open_runtime
 from jpegmend.weights import Card
@@ -98,11 +98,11 @@ def restore(
     )
     started = time.perf_counter()
     # The decoder starts in its own process while the network is loaded in this one.
-    jpeg.prepare()
+    reading.prepare(source)
     card = weights.find(options.model)
     if options.strength > 0:
         open_runtime(card, runtime=options.runtime, threads=options.threads)
-    opened = open_source(source, options)
+    opened = reading.open_source(source, max_pixels=options.max_pixels, timeout=options.timeout, strict=options.strict)
     chosen = _with_caution(_choose(opened, options), card)
     job = _Job(opened, chosen, card, options)
     restored = job.run(progress or (lambda done, total: None))
@@ -110,8 +110,8 @@ def restore(
     return Restored(restored.pixels, restored.metadata, report, restored.planes)
 
 
-def _choose(opened: JpegImage | Pixels, options: Options) -> Plan:
-    if isinstance(opened, Pixels):
+def _choose(opened: Opened, options: Options) -> Plan:
+    if not opened.has_tables:
         return planning.plan_pixels(opened, options)
     chosen = planning.plan_jpeg(opened, options)
     if not chosen.shifted:
@@ -135,7 +135,7 @@ def _with_caution(chosen: Plan, card: Card) -> Plan:
 class _Job:
     """One picture on its way."""
 
-    opened: JpegImage | Pixels
+    opened: Opened
     plan: Plan
     card: Card
     options: Options
@@ -162,20 +162,17 @@ class _Job:
             self._restore_tile(tile, groups, treatment, canvas, kept)
             progress(done, len(tiles))
         report = self._report(canvas, len(tiles), network.name if network else None)
-        carried = metadata.adapt(self._metadata(), applied=self._applied(), keep_profile=self.plan.profile)
+        carried = metadata.adapt(self.opened.metadata, applied=self._applied(), keep_profile=self.plan.profile)
         return Restored(canvas.pixels, carried, report, kept)
-
-    def _metadata(self) -> Metadata:
-        return self.opened.metadata if isinstance(self.opened, Pixels) else self.opened.header.metadata
 
     def _applied(self) -> int:
         """The orientation that is applied to the pixels; 1 is none."""
-        return self._metadata().orientation if self.options.orientation == "apply" else 1
+        return self.opened.metadata.orientation if self.options.orientation == "apply" else 1
 
     def _canvas(self) -> Canvas:
         scene = self.plan.scene
         channels = 1 if scene.colour == "gray" else 3
-        alpha = self.opened.alpha if isinstance(self.opened, Pixels) else None
+        alpha = self.opened.alpha
         if alpha is not None:
             channels = 4
         canvas = Canvas(scene.height, scene.width, channels, self.options.bits, self._applied())
@@ -205,12 +202,14 @@ class _Job:
     def _tile_budget(self, canvas_bytes: int) -> float:
         if self.options.memory is None:
             return TILE_BYTES
-        if isinstance(self.opened, Pixels):
-            held = self.opened.values.nbytes + (self.opened.alpha.nbytes if self.opened.alpha is not None else 0)
-        else:
-            held = sum(component.levels.nbytes for component in self.opened.components)
         pixels = self.plan.scene.height * self.plan.scene.width
-        return self.options.memory - BASE_BYTES - canvas_bytes - held - 12 * pixels * self.options.keep_planes
+        return (
+            self.options.memory
+            - BASE_BYTES
+            - canvas_bytes
+            - self.opened.bytes_held
+            - 12 * pixels * self.options.keep_planes
+        )
 
     def _restore_tile(
         self,
@@ -244,13 +243,12 @@ class _Job:
         read = metadata.describe(self.opened)
         height, width = canvas.pixels.shape[:2]
         found, scene, chosen = self.plan.guess, self.plan.scene, self.plan
-        carried = metadata.adapt(self._metadata(), applied=self._applied(), keep_profile=chosen.profile)
+        carried = metadata.adapt(self.opened.metadata, applied=self._applied(), keep_profile=chosen.profile)
         return Report(
             **read,
             width=width,
             height=height,
             megapixels=round(height * width / 1e6, 3),
-            colour=self.opened.header.colour if isinstance(self.opened, JpegImage) else scene.colour,
             estimated_quality=found.quality if found else None,
             estimated=chosen.estimated,
             grid=(-scene.top % 8, -scene.left % 8),
@@ -261,7 +259,7 @@ class _Job:
             consistent=chosen.consistent,
             consistent_why=chosen.consistent_why,
             tiles=tiles,
-            orientation=self._metadata().orientation,
+            orientation=self.opened.metadata.orientation,
             orientation_applied=self._applied() != 1,
             bits=self.options.bits,
             seconds=0.0,

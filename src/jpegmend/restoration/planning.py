@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from jpegmend.errors import InvalidOption
-from jpegmend.jpeg import JpegImage
-from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.reading import Opened
 from jpegmend.restoration import colour, guess
 from jpegmend.restoration.guess import Guess
 from jpegmend.restoration.observe import JpegScene, PixelScene, Scene
 from jpegmend.restoration.options import Options
-from jpegmend.restoration.sources import Pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +32,12 @@ class Plan:
     warnings: tuple[str, ...] = field(default=())
 
 
-def plan_pixels(pixels: Pixels, options: Options) -> Plan:
+def plan_pixels(pixels: Opened, options: Options) -> Plan:
     """The plan for a picture without tables."""
     if options.consistent:
         raise InvalidOption(f"consistent=True needs a JPEG file; this is {pixels.format}, which has no tables")
     values = pixels.values
+    assert values is not None
     found = guess.look_at(PixelScene(values, 50, (0, 0), (1, 1)))
     quality = options.quality or (found.quality if found else None)
     offset = found.offset if found else (0, 0)
@@ -59,7 +58,7 @@ def plan_pixels(pixels: Pixels, options: Options) -> Plan:
     return plan
 
 
-def plan_jpeg(image: JpegImage, options: Options) -> Plan:
+def plan_jpeg(image: Opened, options: Options) -> Plan:
     """The plan for a JPEG file."""
     scene = JpegScene(image, quality=options.quality)
     convert, note = (colour.choose(scene.colour), "")
@@ -81,14 +80,13 @@ def plan_jpeg(image: JpegImage, options: Options) -> Plan:
     return _decide_consistency(_believe(plan, image, options), options)
 
 
-def _believe(plan: Plan, image: JpegImage, options: Options) -> Plan:
+def _believe(plan: Plan, image: Opened, options: Options) -> Plan:
     """The plan after the pixels were heard: what they say counts if the file must have been compressed before."""
     if options.quality is not None:
         why = f"off: treated as quality {options.quality} instead of by its own tables"
         return replace(plan, estimated=True, consistent=False, consistent_why=why)
-    stated, exact = nearest_quality(image.components[0].table)
     found = plan.guess
-    said = guess.conflict(stated, found, exact=exact)
+    said = guess.conflict(image.quality, found, exact=image.quality_exact)
     if found is None or said is None:
         return plan
     plan = replace(

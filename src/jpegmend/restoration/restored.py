@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from jpegmend.errors import InvalidOption
 from jpegmend.jpeg import Metadata
-from jpegmend.restoration.depth import to_bits
 from jpegmend.restoration.report import Report
 from jpegmend.runtimes import Floats
+from jpegmend.writing.depth import to_bits
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -90,10 +90,10 @@ class Restored:
             OutputError: there is something already and not ``overwrite``, or it cannot be written there or so.
             InvalidOption: ``bits`` or ``quality`` out of range.
         """
-        from jpegmend.restoration import output
+        from jpegmend import writing
 
         depth = 8 if bits is None else bits
-        return output.write(
+        return writing.write(
             self.pixels,
             self.metadata,
             path,

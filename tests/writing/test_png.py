@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from jpegmend.restoration import png
+from jpegmend.writing import png
 
 
 def read_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -92,11 +92,11 @@ def test_png_compresses_smooth_pictures_like_pillow():
 def test_png_takes_no_second_picture_of_memory():
     script = (
         "import resource, numpy, os\n"
-        "from jpegmend.restoration import output; from jpegmend.jpeg import Metadata\n"
+        "from jpegmend.writing import files; from jpegmend.jpeg import Metadata\n"
         "pixels = numpy.zeros((5000, 6000, 3), 'uint8'); pixels += 1\n"  # 90 MB
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
-        "output.write(pixels, Metadata(), open(os.devnull, 'wb'))\n"
+        "files.write(pixels, Metadata(), open(os.devnull, 'wb'))\n"
         "print((peak() - before) / 1024)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

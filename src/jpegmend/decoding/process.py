@@ -1,8 +1,7 @@
-"""The parent's side of ``worker.py``: start it, ask it, stop it when it hangs or dies."""
+"""One worker process: started when it is first needed, asked, and stopped when it hangs or dies."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import json
 import os
@@ -19,7 +18,8 @@ from jpegmend.errors import DamagedJpeg
 
 _WORKER = Path(__file__).with_name("worker.py")
 _LOG_LIMIT = 1 << 16
-_OUT_OF_TIME = -getattr(signal, "SIGXCPU", 0) or None
+_CPU_TIME_OVER = -getattr(signal, "SIGXCPU", 0) or None
+_WALL_TIME_OVER = -getattr(signal, "SIGALRM", 0) or None
 
 
 @dataclass(frozen=True)
@@ -28,62 +28,59 @@ class Answer:
 
     content: dict[str, Any]
     log: str
-    """What the C library wrote to standard error meanwhile."""
+    """What the C libraries wrote to standard error meanwhile."""
 
 
-class Decoder:
-    """One worker process, started when first needed and kept for the next file.
-
-    May be used from several threads: they take turns. A forked child starts its own worker.
-    """
+class Worker:
+    """A worker process, started on demand and kept for the next file. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
-        self._inherited: list[object] = []
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process; None where there is none."""
+        return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the worker if there is none; does not wait for it to be ready."""
-        with self._lock:
-            self._running()
+        """Start the process if it does not run; does not wait for it to be ready."""
+        self._running()
 
     def ask(self, request: dict[str, Any], seconds: float) -> Answer:
-        """Send one request and wait for its answer.
+        """Send one request and wait for its answer, at most ``seconds`` of wall time.
 
-        Raises ``DamagedJpeg`` when the worker dies of the request or needs more than ``seconds``; the next
-        request finds a new worker.
+        Raises ``DamagedJpeg`` when the process dies of the request or exceeds a limit of time; the next request
+        starts a new one.
         """
         line = json.dumps(request).encode() + b"\n"
-        with self._lock:
-            try:
-                return self._exchange(line, seconds)
-            except BaseException:
-                self._stop()  # a dead worker, or one whose late answer would be taken for the next one's
-                raise
-
-    def close(self) -> None:
-        """End the worker; a later request starts another."""
-        with self._lock:
-            self._stop()
-
-    def forget(self) -> None:
-        """In a forked child: the worker and the lock are the parent's, leave both alone."""
-        # Kept, not dropped: collecting the Popen would have the child wait for a process that is not its own.
-        self._inherited.append((self._process, self._log))
-        self._lock, self._process, self._log = threading.Lock(), None, None
-
-    def _exchange(self, line: bytes, seconds: float) -> Answer:
-        reply = self._try(line, seconds)
-        if reply is None:
-            # The system may have ended the worker between two files: the file is to blame only if a new one
-            # dies of it too.
-            self._stop()
+        try:
             reply = self._try(line, seconds)
-        if reply is None:
-            status = self._process.wait() if self._process is not None else None
-            raise DamagedJpeg(f"the JPEG decoder died on this file (exit status {status}); it is damaged")
-        return Answer(json.loads(reply), self._take_log())
+            if reply is None:
+                # The system, or its idle limit, may have ended the process between two files: the file is to blame
+                # only if a new one dies of it too.
+                self.stop()
+                reply = self._try(line, seconds)
+            if reply is None:
+                status = self._process.wait() if self._process is not None else None
+                raise DamagedJpeg(
+                    f"the {request['format']} decoder died on this file (exit status {status}); it is damaged"
+                )
+            return Answer(json.loads(reply), self._take_log())
+        except BaseException:
+            self.stop()  # a dead process, or one whose late answer would be taken for the next one's
+            raise
+
+    def stop(self) -> None:
+        """End the process; a later request starts another."""
+        process, log = self._process, self._log
+        self._process = self._log = None
+        if process is not None:
+            process.kill()  # it holds nothing that would have to be written
+            with contextlib.suppress(OSError):
+                process.communicate()
+        if log is not None:
+            log.close()
 
     def _try(self, line: bytes, seconds: float) -> bytes | None:
         """The worker's answer; None where it died. Raises ``DamagedJpeg`` where it took too long."""
@@ -111,14 +108,17 @@ class Decoder:
             raise DamagedJpeg(_too_slow(f"{seconds:.0f} s"))
         if reply.endswith(b"\n"):
             return reply
-        if process.wait() == _OUT_OF_TIME:
-            raise DamagedJpeg(_too_slow("all the processor time it may have"))
+        status = process.wait()
+        if status in (_CPU_TIME_OVER, _WALL_TIME_OVER) and status is not None:
+            raise DamagedJpeg(
+                _too_slow("all the processor time it may have" if status == _CPU_TIME_OVER else "its time")
+            )
         return None
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
             return self._process
-        self._stop()
+        self.stop()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
         self._process = subprocess.Popen(
             # -P: the script's own folder holds modules whose names are not to hide others.
@@ -140,16 +140,6 @@ class Decoder:
             self._log.truncate(0)
         return text.decode("utf-8", "replace")
 
-    def _stop(self) -> None:
-        process, log = self._process, self._log
-        self._process = self._log = None
-        if process is not None:
-            process.kill()  # it holds nothing that would have to be written
-            with contextlib.suppress(OSError):
-                process.communicate()
-        if log is not None:
-            log.close()
-
 
 def _too_slow(spent: str) -> str:
     return (
@@ -163,11 +153,3 @@ def _environment() -> dict[str, str]:
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     path = os.pathsep.join(entry for entry in sys.path if entry)
     return {**os.environ, **one_thread, "PYTHONPATH": path}
-
-
-DECODER = Decoder()
-"""The one worker of this process."""
-
-atexit.register(DECODER.close)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=DECODER.forget)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
-from tests.restoration.test_png import read_chunks, unfilter
+from tests.writing.test_png import read_chunks, unfilter
 
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.jpeg import Metadata
-from jpegmend.restoration import output
-from jpegmend.restoration.depth import to_bits
+from jpegmend.writing import files
+from jpegmend.writing.depth import to_bits
 
 SHAPES = [(13, 17), (13, 17, 3), (13, 17, 4)]
 NOTHING = Metadata()
@@ -52,7 +52,7 @@ def carried(rgb_profile) -> Metadata:
 def test_lossless_formats_keep_every_bit(shape, dtype, suffix, tmp_path):
     pixels = some_pixels(shape, dtype)
     path = tmp_path / f"picture{suffix}"
-    assert output.write(pixels, NOTHING, path) == ()
+    assert files.write(pixels, NOTHING, path) == ()
     if suffix == ".tif":
         assert np.array_equal(tifffile.imread(path), pixels)
     elif dtype == np.uint8 or len(shape) == 2:
@@ -66,7 +66,7 @@ def test_lossless_formats_keep_every_bit(shape, dtype, suffix, tmp_path):
 
 def test_png_carries_everything(carried, tmp_path):
     path = tmp_path / "a.png"
-    assert output.write(some_pixels((9, 8, 3)), carried, path) == ()
+    assert files.write(some_pixels((9, 8, 3)), carried, path) == ()
     image = open_picture(path)
     image.load()
     assert image.info["icc_profile"] == carried.icc
@@ -88,13 +88,13 @@ def test_png_carries_everything(carried, tmp_path):
 )
 def test_png_density(density, expected):
     stream = io.BytesIO()
-    output.write(some_pixels((2, 2)), Metadata(density=density), stream)
+    files.write(some_pixels((2, 2)), Metadata(density=density), stream)
     assert struct.unpack(">IIB", dict(read_chunks(stream.getvalue()))[b"pHYs"]) == expected
 
 
 def test_tiff_carries_what_it_can_and_says_what_not(carried, tmp_path):
     path = tmp_path / "a.tiff"
-    (said,) = output.write(some_pixels((9, 8, 3), np.uint16), carried, path)
+    (said,) = files.write(some_pixels((9, 8, 3), np.uint16), carried, path)
     assert "EXIF" in said
     with tifffile.TiffFile(path) as file:
         tags = file.pages[0].tags
@@ -113,7 +113,7 @@ def test_tiff_without_more_exif_loses_nothing(tmp_path):
     exif[271], exif[274] = "Maker", 6
     block = exif.tobytes().removeprefix(b"Exif\0\0")
     path = tmp_path / "a.tif"
-    assert output.write(some_pixels((9, 8)), Metadata(exif=block, orientation=6), path) == ()
+    assert files.write(some_pixels((9, 8)), Metadata(exif=block, orientation=6), path) == ()
     with tifffile.TiffFile(path) as file:
         assert file.pages[0].tags[274].value == 6
 
@@ -123,13 +123,13 @@ def test_tiff_without_more_exif_loses_nothing(tmp_path):
 )
 def test_tiff_survives_broken_exif(block):
     stream = io.BytesIO()
-    output.write(some_pixels((9, 8)), Metadata(exif=block), stream, format="tiff")
+    files.write(some_pixels((9, 8)), Metadata(exif=block), stream, format="tiff")
     assert tifffile.imread(io.BytesIO(stream.getvalue())).shape == (9, 8)
 
 
 def test_jpeg_carries_everything(carried, tmp_path):
     path = tmp_path / "a.jpg"
-    assert output.write(some_pixels((16, 24, 3)), carried, path, quality=90) == ()
+    assert files.write(some_pixels((16, 24, 3)), carried, path, quality=90) == ()
     image = open_picture(path)
     assert image.info["icc_profile"] == carried.icc
     assert image.info["dpi"] == (300, 150)
@@ -145,14 +145,14 @@ def test_jpeg_carries_everything(carried, tmp_path):
 def test_jpeg_says_what_does_not_fit():
     huge = Metadata(exif=b"II*\0" + bytes(70_000), xmp=b" " * 70_000, density=(2, 1, "aspect"))
     stream = io.BytesIO()
-    said = output.write(some_pixels((8, 8, 3)), huge, stream, format="jpeg")
+    said = files.write(some_pixels((8, 8, 3)), huge, stream, format="jpeg")
     assert [word for word in ("EXIF", "XMP", "aspect") if not any(word in text for text in said)] == []
     assert Image.open(stream).size == (8, 8)
 
 
 def test_webp_carries_profile_exif_xmp(carried, tmp_path):
     path = tmp_path / "a.webp"
-    said = output.write(some_pixels((16, 24, 3)), carried, path)
+    said = files.write(some_pixels((16, 24, 3)), carried, path)
     assert any("comments" in text for text in said)
     assert any("density" in text for text in said)
     image = open_picture(path)
@@ -166,7 +166,7 @@ def test_webp_of_quality_100_is_lossless(shape):
     pixels, stream = some_pixels(shape), io.BytesIO()
     if len(shape) == 3 and shape[2] == 4:
         pixels[..., 3] |= 1  # what is wholly transparent may change its colour
-    output.write(pixels, NOTHING, stream, format="webp", quality=100)
+    files.write(pixels, NOTHING, stream, format="webp", quality=100)
     found = np.asarray(Image.open(stream))
     assert np.array_equal(found if len(shape) == 3 else found[..., 0], pixels)
 
@@ -175,22 +175,22 @@ def test_webp_of_quality_100_is_lossless(shape):
 def test_strip_drops_all(name, carried):
     stripped, bare = io.BytesIO(), io.BytesIO()
     pixels = some_pixels((16, 24, 3))
-    assert output.write(pixels, carried, stripped, format=name, strip=True) == ()
-    output.write(pixels, NOTHING, bare, format=name)
+    assert files.write(pixels, carried, stripped, format=name, strip=True) == ()
+    files.write(pixels, NOTHING, bare, format=name)
     assert stripped.getvalue() == bare.getvalue()
 
 
 @pytest.mark.parametrize("name", ["png", "tiff", "webp", "jpeg"])
 def test_profile_of_another_colour_is_left_out(name, carried):
     stream = io.BytesIO()
-    said = output.write(some_pixels((16, 24)), Metadata(icc=carried.icc), stream, format=name)
+    said = files.write(some_pixels((16, 24)), Metadata(icc=carried.icc), stream, format=name)
     assert any("ICC" in text for text in said)
     assert "icc_profile" not in Image.open(stream).info
 
 
 def test_extended_xmp_is_said_to_be_lost():
     for name in ("png", "tiff", "webp", "jpeg"):
-        said = output.write(some_pixels((8, 8, 3)), Metadata(extended_xmp=b"x"), io.BytesIO(), format=name)
+        said = files.write(some_pixels((8, 8, 3)), Metadata(extended_xmp=b"x"), io.BytesIO(), format=name)
         assert any("extended" in text for text in said), name
 
 
@@ -207,7 +207,7 @@ def test_bits_decide_the_depth(name, tmp_path):
     pixels = some_pixels((20, 30), np.uint16)
     for bits in (8, 16):
         path = tmp_path / f"{bits}.{name}"
-        output.write(pixels, NOTHING, path, bits=bits)
+        files.write(pixels, NOTHING, path, bits=bits)
         assert np.array_equal(np.asarray(open_picture(path)), to_bits(pixels, bits))
 
 
@@ -215,33 +215,33 @@ class TestRefusals:
     @pytest.mark.parametrize("name", ["webp", "jpeg"])
     def test_sixteen_bits(self, name, tmp_path):
         with pytest.raises(OutputError, match="png or tiff"):
-            output.write(some_pixels((8, 8)), NOTHING, tmp_path / f"a.{name}", bits=16)
+            files.write(some_pixels((8, 8)), NOTHING, tmp_path / f"a.{name}", bits=16)
         assert list(tmp_path.iterdir()) == []
 
     def test_transparency_in_jpeg(self):
         with pytest.raises(OutputError, match="transparency"):
-            output.write(some_pixels((8, 8, 4)), NOTHING, io.BytesIO(), format="jpeg")
+            files.write(some_pixels((8, 8, 4)), NOTHING, io.BytesIO(), format="jpeg")
 
     @pytest.mark.parametrize(("width", "name"), [(16384, "webp"), (65501, "jpeg")])
     def test_too_wide(self, width, name):
         with pytest.raises(OutputError, match=str(width)):
-            output.write(np.zeros((1, width), np.uint8), NOTHING, io.BytesIO(), format=name)
+            files.write(np.zeros((1, width), np.uint8), NOTHING, io.BytesIO(), format=name)
 
     @pytest.mark.parametrize("pixels", [np.zeros((4, 4)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)])
     def test_other_arrays(self, pixels):
         with pytest.raises(OutputError, match="uint8 or uint16"):
-            output.write(pixels, NOTHING, io.BytesIO())
+            files.write(pixels, NOTHING, io.BytesIO())
 
     @pytest.mark.parametrize("options", [{"bits": 12}, {"quality": 0}, {"quality": 101}])
     def test_options(self, options):
         with pytest.raises(InvalidOption):
-            output.write(some_pixels((4, 4)), NOTHING, io.BytesIO(), **options)
+            files.write(some_pixels((4, 4)), NOTHING, io.BytesIO(), **options)
 
     @pytest.mark.parametrize(("name", "format"), [("a.gif", None), ("a", None), ("a.png", "gif"), ("a.png", "tiff")])
     def test_formats(self, name, format):
         with pytest.raises(OutputError):
-            output.find_format(Path(name), format)
+            files.find_format(Path(name), format)
 
     def test_a_format_names_a_file_without_suffix(self, tmp_path):
-        output.write(some_pixels((4, 4)), NOTHING, str(tmp_path / "bare"), format="webp")
+        files.write(some_pixels((4, 4)), NOTHING, str(tmp_path / "bare"), format="webp")
         assert open_picture(tmp_path / "bare").format == "WEBP"

@@ -1,4 +1,4 @@
-"""Where a file goes: beside its place first, under its name only when it is whole."""
+"""Atomic files: written under a temporary name beside their place, renamed when they are complete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Raise ``OutputError`` where ``open_target`` surely would: worth asking before an hour of work."""
+    """Raise ``OutputError`` in the cases in which ``open_target`` surely would, before any work is done."""
     if not target.parent.is_dir():
         raise OutputError(f"{target}: the folder {target.parent} does not exist; make it first")
     if target.is_dir():
@@ -28,7 +28,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def open_target(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """A stream whose bytes appear under ``target`` when the block ends well, and nowhere when it does not.
+    """A stream whose bytes become the file ``target`` when the block ends without an exception, and else are deleted.
 
     Raises ``OutputError`` where the file exists (unless ``overwrite``) or cannot be written. Devices and pipes
     (/dev/stdout, /dev/null) are written to directly.
@@ -52,6 +52,12 @@ def open_target(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write or replace the whole file in one step: a reader sees the old file or the new one, never a part."""
+    with open_target(target, overwrite=True) as stream:
+        stream.write(content)
 
 
 def _give_name(part: Path, target: Path, overwrite: bool) -> None:
@@ -79,6 +85,7 @@ def _take_name(part: Path, target: Path) -> None:
 
 
 def _is_device(target: Path) -> bool:
+    """Whether it exists and is neither a file nor a folder."""
     try:
         return not stat.S_ISREG(mode := target.stat().st_mode) and not stat.S_ISDIR(mode)
     except OSError:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jpegmend.errors import InvalidOption
 from jpegmend.jpeg import Metadata
-from jpegmend.restoration import output
+from jpegmend.writing import files
 
 CROP = 96
 """Side of the enlarged part, in pixels of the picture."""
@@ -41,8 +41,8 @@ def compose(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.u
 
 
 def write(before: NDArray[Any], after: NDArray[Any], path: Path, *, overwrite: bool = False) -> None:
-    """Write the comparison of two uint8 pictures as a PNG; raises what ``output.write`` does."""
-    output.write(compose(before, after), Metadata(), path, format="png", overwrite=overwrite)
+    """Write the comparison of two uint8 pictures as a PNG; raises what ``files.write`` does."""
+    files.write(compose(before, after), Metadata(), path, format="png", overwrite=overwrite)
 
 
 def most_changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> tuple[int, int]:

@@ -1,19 +1,21 @@
-"""The worker: kept, stopped, replaced, shared, and never in the way."""
+"""Workers are kept, stopped, replaced and shared, and their limits hold."""
 
 import os
+import signal
 import struct
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jpegmend import errors, jpeg
-from jpegmend.jpeg import coefficients, process
-from jpegmend.jpeg.process import DECODER
+from jpegmend import decoding, errors, jpeg
+from jpegmend.decoding import limits, process, transport
+from jpegmend.decoding.pool import POOL
 
 
 def claim(data: bytes, width: int, height: int, padding: int = 0) -> bytes:
@@ -28,12 +30,13 @@ def with_bogus_codes(data: bytes) -> bytes:
 
 
 def worker() -> int:
-    assert DECODER._process is not None
-    return DECODER._process.pid
+    (pid,) = POOL.pids()
+    return pid
 
 
 def test_one_worker_reads_many_files(stored):
-    jpeg.prepare()
+    decoding.close()
+    decoding.start()
     first = worker()
     for data in stored.values():
         jpeg.read(data)
@@ -43,7 +46,7 @@ def test_one_worker_reads_many_files(stored):
 def test_a_worker_that_died_is_replaced(stored):
     jpeg.read(stored["huffman"])
     first = worker()
-    DECODER._process.kill()
+    os.kill(first, signal.SIGKILL)
     assert jpeg.read(stored["huffman"]).lost == 0
     assert worker() != first
 
@@ -52,7 +55,7 @@ def test_a_worker_that_dies_of_a_file_is_a_damaged_file(stored, monkeypatch, tmp
     script = tmp_path / "dies.py"
     script.write_text("import sys, os\nsys.stdin.readline()\nos.abort()")
     monkeypatch.setattr(process, "_WORKER", script)
-    DECODER.close()
+    decoding.close()
     with pytest.raises(errors.DamagedJpeg, match="died"):
         jpeg.read(stored["huffman"])
     monkeypatch.undo()
@@ -63,7 +66,7 @@ def test_a_worker_that_hangs_is_stopped(stored, monkeypatch, tmp_path):
     script = tmp_path / "hangs.py"
     script.write_text("import time\ntime.sleep(600)")
     monkeypatch.setattr(process, "_WORKER", script)
-    DECODER.close()
+    decoding.close()
     with pytest.raises(errors.DamagedJpeg, match="stopped after 0 s"):
         jpeg.read(stored["huffman"], timeout=0.3)
     monkeypatch.undo()
@@ -72,20 +75,26 @@ def test_a_worker_that_hangs_is_stopped(stored, monkeypatch, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits are set where /proc tells sizes")
 def test_limits_on_memory_and_processor_time(draw, encode, monkeypatch):
-    data = claim(encode(draw(64, 64), mode="L"), 16000, 16000, padding=6000)
+    data = claim(encode(draw(64, 64), mode="L"), 16000, 16000, padding=60_000)
     with monkeypatch.context() as patch:
-        patch.setattr(coefficients, "_memory_for", lambda header, size: 50 << 20)
+        patch.setattr(limits, "_BYTES_PER_LEVEL", 0.1)
+        patch.setattr(limits, "_SLACK", 30 << 20)
         with pytest.raises(errors.TooLarge, match="memory"):
             jpeg.read(data)
     progressive = encode(draw(64, 64), mode="L", progressive=True)
-    at, scan = progressive.index(b"\xff\xc2"), progressive.rindex(b"\xff\xda")
-    many = progressive[:-2] + progressive[scan:-2] * 4000
-    many = many[: at + 5] + struct.pack(">HH", 4000, 4000) + many[at + 9 :]
+    many = many_scans(progressive)
     with monkeypatch.context() as patch:
-        patch.setattr(coefficients, "_seconds_for", lambda header, size: 0.1)
+        patch.setattr(decoding, "jpeg_limits", lambda *_, **__: replace(limits.picture_limits(0), seconds=0.1))
         with pytest.raises(errors.DamagedJpeg, match="processor time"):
             jpeg.read(many)
     assert jpeg.read(progressive).lost == 0
+
+
+def many_scans(progressive: bytes) -> bytes:
+    """The file with its last scan 4000 times more, claiming 16 megapixels: seconds of decoding."""
+    at, scan = progressive.index(b"\xff\xc2"), progressive.rindex(b"\xff\xda")
+    many = progressive[:-2] + progressive[scan:-2] * 4000
+    return many[: at + 5] + struct.pack(">HH", 4000, 4000) + many[at + 9 :]
 
 
 def test_a_small_file_that_claims_a_huge_picture_is_refused_at_once(draw, encode):
@@ -97,12 +106,12 @@ def test_a_small_file_that_claims_a_huge_picture_is_refused_at_once(draw, encode
 
 
 def test_a_picture_larger_than_the_machine_is_refused(draw, encode, monkeypatch):
-    monkeypatch.setattr(coefficients, "_physical_memory", lambda: 64 << 20)
-    with pytest.raises(errors.TooLarge, match="machine"):
+    monkeypatch.setattr(limits, "physical_memory", lambda: 64 << 20)
+    with pytest.raises(errors.TooLarge, match="half of this machine"):
         jpeg.read(encode(draw(64, 64)))
 
 
-def test_threads_take_turns(kinds):
+def test_threads_share_two_workers(kinds):
     files = [kinds[name] for name in ("gray", "4:2:0", "progressive", "huffman")]
     expected = [jpeg.read(data) for data in files]
     wrong: list[int] = []
@@ -123,22 +132,23 @@ def test_threads_take_turns(kinds):
     for thread in threads:
         thread.join()
     assert wrong == []
+    assert 1 <= len(POOL.pids()) <= 2
 
 
 FORK = """
 import os, sys
 from jpegmend import jpeg
-from jpegmend.jpeg.process import DECODER
+from jpegmend.decoding.pool import POOL
 data = open(sys.argv[1], "rb").read()
 jpeg.read(data)
-first = DECODER._process.pid
+first = POOL.pids()[0]
 child = os.fork()
 if child == 0:
     jpeg.read(data)
-    sys.exit(3 if DECODER._process.pid != first else 4)
+    sys.exit(3 if POOL.pids() != [first] else 4)
 status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 jpeg.read(data)
-print(status, DECODER._process.pid == first, first)
+print(status, POOL.pids() == [first], first)
 """
 
 
@@ -166,8 +176,8 @@ def _wait_for_end(pid: int) -> None:
 
 
 def test_no_temporary_file_is_left(stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(coefficients, "_scratch", lambda size: str(tmp_path))
-    monkeypatch.setattr(coefficients, "_IN_MEMORY", 10)
+    monkeypatch.setattr(transport, "_scratch", lambda size: str(tmp_path))
+    monkeypatch.setattr(transport, "_IN_MEMORY", 10)
     image = jpeg.read(stored["huffman"])
     with pytest.raises(errors.DamagedJpeg, match="gave up.*Huffman"):
         jpeg.read(with_bogus_codes(stored["huffman"]))

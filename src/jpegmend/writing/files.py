@@ -1,13 +1,13 @@
-"""The way out: a restored picture and what its file carried, written whole or not at all.
+"""Pixels and metadata written as PNG, TIFF, WebP or JPEG.
 
-Pixels are whole numbers here, 0..255 or 0..65535. A file appears under its name only when it is complete; what was
-there before is replaced only where that was asked for.
+Pixels are whole numbers here, 0..255 or 0..65535. A file appears under its name only when it is complete; an existing
+file is replaced only if that was asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,35 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.errors import InvalidOption, OutputError
+from jpegmend.formats import WRITTEN, WRITTEN_SUFFIXES
 from jpegmend.jpeg import Metadata
-from jpegmend.restoration import lossy, png, tiff
-from jpegmend.restoration.depth import to_bits
-from jpegmend.restoration.target import check_target, open_target
-
-__all__ = ["SUFFIXES", "check_target", "find_format", "write"]
-
-SUFFIXES = {
-    ".png": "png",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".webp": "webp",
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-}
-"""Which format a file name asks for."""
-
-
-@dataclass(frozen=True)
-class _Format:
-    """What a format can hold."""
-
-    largest: int
-    """Pixels a side."""
-    deep: bool
-    """Whether it holds 16 bits a sample."""
-    transparent: bool
-    write: Callable[[BinaryIO, NDArray[Any], Metadata, int], tuple[str, ...]]
-    """Stream, pixels, metadata, and the quality of a lossy format or the bits of another; says what it left out."""
+from jpegmend.writing import lossy, png, tiff
+from jpegmend.writing.atomic import open_target
+from jpegmend.writing.depth import to_bits
 
 
 def write(
@@ -72,21 +48,21 @@ def write(
     """
     name = find_format(None if hasattr(target, "write") else target, format)
     _check_options(bits, quality)
-    kind = _FORMATS[name]
-    depth = bits or (pixels.dtype.itemsize * 8 if kind.deep else 8)
-    _check_fit(name, kind, pixels, depth)
+    deep = WRITTEN[name].deep
+    depth = bits or (pixels.dtype.itemsize * 8 if deep else 8)
+    _check_fit(name, pixels, depth)
     left_out: tuple[str, ...] = ()
     kept = Metadata() if strip else metadata
     if kept.icc and not _profile_fits(kept.icc, pixels):
         kept = replace(kept, icc=None)
         left_out = ("the ICC profile, which is for another kind of colour than the output has",)
-    choice = depth if kind.deep else quality or lossy.DEFAULT_QUALITY
+    encode, choice = _ENCODERS[name], depth if deep else quality or lossy.DEFAULT_QUALITY
     try:
         if not isinstance(target, str | PathLike):
-            return left_out + kind.write(target, pixels, kept, choice)
+            return left_out + encode(target, pixels, kept, choice)
         with open_target(Path(target), overwrite=overwrite) as stream:
-            return left_out + kind.write(stream, pixels, kept, choice)
-    except ValueError as error:  # the encoders' word for what they cannot do
+            return left_out + encode(stream, pixels, kept, choice)
+    except ValueError as error:  # raised by encoders for what they cannot write
         raise OutputError(f"{target} cannot be written as {name}: {error}; png takes any picture") from error
 
 
@@ -98,15 +74,15 @@ def find_format(target: object, format: str | None = None) -> str:
 
     Raises ``OutputError`` for unknown formats and suffixes, and where the two contradict each other.
     """
-    if format is not None and format not in _FORMATS:
-        raise OutputError(f"no output format {format!r}; there are: {', '.join(_FORMATS)}")
+    if format is not None and format not in WRITTEN:
+        raise OutputError(f"no output format {format!r}; there are: {', '.join(WRITTEN)}")
     if target is None:
         return format or "png"
     suffix = Path(str(target)).suffix
-    by_suffix = SUFFIXES.get(suffix.lower())
+    by_suffix = WRITTEN_SUFFIXES.get(suffix.lower())
     if format is None and by_suffix is None:
         raise OutputError(
-            f"no output format has the suffix {suffix!r}; use one of {', '.join(SUFFIXES)}, or name a format"
+            f"no output format has the suffix {suffix!r}; use one of {', '.join(WRITTEN_SUFFIXES)}, or name a format"
         )
     if format and by_suffix and format != by_suffix:
         raise OutputError(f"{target}: the suffix says {by_suffix}, but {format} was asked for; change one of them")
@@ -120,7 +96,8 @@ def _check_options(bits: int | None, quality: int | None) -> None:
         raise InvalidOption(f"output quality {quality}; it goes from 1 to 100")
 
 
-def _check_fit(name: str, kind: _Format, pixels: NDArray[Any], bits: int) -> None:
+def _check_fit(name: str, pixels: NDArray[Any], bits: int) -> None:
+    kind = WRITTEN[name]
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] not in ((), (3,), (4,)) or 0 in pixels.shape:
         found = f"{pixels.dtype} {list(pixels.shape)}"
         raise OutputError(f"pixels are {found}; allowed: uint8 or uint16, [H, W], [H, W, 3] or [H, W, 4]")
@@ -177,9 +154,10 @@ def comment_text(comment: bytes) -> str:
         return comment.decode("latin-1")
 
 
-_FORMATS = {
-    "png": _Format(2**31 - 1, True, True, _write_png),
-    "tiff": _Format(2**31 - 1, True, True, _write_tiff),
-    "webp": _Format(16383, False, True, _write_webp),
-    "jpeg": _Format(65500, False, False, _write_jpeg),
+_ENCODERS: dict[str, Callable[[BinaryIO, NDArray[Any], Metadata, int], tuple[str, ...]]] = {
+    "png": _write_png,
+    "tiff": _write_tiff,
+    "webp": _write_webp,
+    "jpeg": _write_jpeg,
 }
+"""Stream, pixels, metadata, and the quality of a lossy format or the bits of another; each says what it left out."""

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from jpegmend.errors import InvalidOption, OutputError
-from jpegmend.restoration import comparison
+from jpegmend.writing import comparison
 
 
 def pair(height, width, *, changed=(slice(0), slice(0))):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from jpegmend.errors import OutputError
 from jpegmend.jpeg import Metadata
-from jpegmend.restoration import output, png
+from jpegmend.writing import files, png
 
 NOTHING = Metadata()
 TOLD = Metadata(comments=(b"a comment",))
@@ -34,7 +34,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"mine")
     with pytest.raises(OutputError, match="exists"):
-        output.write(some_pixels((4, 4)), NOTHING, path)
+        files.write(some_pixels((4, 4)), NOTHING, path)
     assert path.read_bytes() == b"mine"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -42,7 +42,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
 def test_overwrite_replaces(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"mine")
-    output.write(some_pixels((4, 4)), NOTHING, path, overwrite=True)
+    files.write(some_pixels((4, 4)), NOTHING, path, overwrite=True)
     assert size_of(path) == (4, 4)
     assert list(tmp_path.iterdir()) == [path]
 
@@ -53,8 +53,8 @@ def test_a_link_is_replaced_and_never_followed(target, tmp_path):
     photo.write_bytes(b"mine")
     link.symlink_to(target)
     with pytest.raises(OutputError, match="exists"):
-        output.write(some_pixels((4, 4)), NOTHING, link)
-    output.write(some_pixels((4, 4)), NOTHING, link, overwrite=True)
+        files.write(some_pixels((4, 4)), NOTHING, link)
+    files.write(some_pixels((4, 4)), NOTHING, link, overwrite=True)
     assert photo.read_bytes() == b"mine"
     assert not link.is_symlink()
     assert sorted(tmp_path.iterdir()) == [link, photo]
@@ -72,14 +72,14 @@ def test_a_file_that_appears_meanwhile_is_safe(linkless, tmp_path, monkeypatch):
     if linkless:
         monkeypatch.setattr(os, "link", refuse_links)
     with pytest.raises(OutputError, match="meanwhile"):
-        output.write(some_pixels((4, 4)), NOTHING, path)
+        files.write(some_pixels((4, 4)), NOTHING, path)
     assert path.read_bytes() == b"mine"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_file_systems_without_links(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", refuse_links)
-    output.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
+    files.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
     assert size_of(tmp_path / "a.png") == (4, 4)
     assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
 
@@ -100,21 +100,21 @@ def test_a_failure_leaves_what_was_there(raised, seen, before, tmp_path, monkeyp
 
     monkeypatch.setattr(png, "write", fail)
     with pytest.raises(seen):
-        output.write(some_pixels((4, 4)), NOTHING, path, overwrite=True)
+        files.write(some_pixels((4, 4)), NOTHING, path, overwrite=True)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == ({"a.png": before} if before else {})
 
 
 def test_missing_folder_and_folder(tmp_path):
     with pytest.raises(OutputError, match="does not exist"):
-        output.write(some_pixels((4, 4)), NOTHING, tmp_path / "no" / "a.png")
+        files.write(some_pixels((4, 4)), NOTHING, tmp_path / "no" / "a.png")
     with pytest.raises(OutputError, match="folder"):
-        output.write(some_pixels((4, 4)), NOTHING, tmp_path, format="png", overwrite=True)
+        files.write(some_pixels((4, 4)), NOTHING, tmp_path, format="png", overwrite=True)
 
 
 def test_permissions_are_those_of_new_files(tmp_path):
     old = os.umask(0o027)
     try:
-        output.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
+        files.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == 0o640
@@ -128,7 +128,7 @@ def test_pipes(name):
         reader = threading.Thread(target=lambda: got.append(source.read()))
         reader.start()
         with open(writing, "wb") as target:
-            output.write(some_pixels((100, 300, 3)), TOLD, target, format=name)
+            files.write(some_pixels((100, 300, 3)), TOLD, target, format=name)
         reader.join(30)
     assert Image.open(io.BytesIO(got[0])).size == (300, 100)
 
@@ -139,7 +139,7 @@ def test_devices_are_written_to_not_replaced(tmp_path):
     got: list[bytes] = []
     reader = threading.Thread(target=lambda: got.append(fifo.read_bytes()))
     reader.start()
-    output.write(some_pixels((4, 4)), NOTHING, fifo)
+    files.write(some_pixels((4, 4)), NOTHING, fifo)
     reader.join(30)
     assert Image.open(io.BytesIO(got[0])).size == (4, 4)
     assert stat.S_ISFIFO(fifo.stat().st_mode)

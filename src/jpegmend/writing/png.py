@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend.restoration.depth import to_bits
+from jpegmend.writing.depth import to_bits
 
 Bytes = NDArray[np.uint8]
 Chunk = tuple[bytes, bytes]

@@ -1,0 +1,225 @@
+"""Decoding of PNG, TIFF, WebP, BMP, GIF and PNM by Pillow, with their 8 or 16 bits a sample, and their metadata.
+
+Imports nothing of this package: it runs in the worker process. ``to_samples`` also serves Pillow images that a caller
+has decoded already.
+
+Pillow keeps 8 bits of 16-bit colour. It has two unpackers for such samples, though: one takes the byte that is first,
+one the byte that is second. Decoding once with each gives all 16 bits, with every filter and compression that Pillow
+knows, at the speed of C.
+"""
+
+from __future__ import annotations
+
+import base64
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from PIL import Image, TiffImagePlugin
+
+PILLOW_FORMATS = {"png": "PNG", "webp": "WEBP", "bmp": "BMP", "tiff": "TIFF", "gif": "GIF", "pnm": "PPM"}
+"""Formats that are read, with Pillow's names for them."""
+_BAND_BYTES = 1 << 22
+_PLANAR, _ORIENTATION = 284, 0x0112
+_OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+"""Byte order that Pillow decoded by, and the one by which it takes the other byte of each sample."""
+
+
+class FormError(Exception):
+    """A picture with samples of a kind that is not read."""
+
+    reason = "unsupported"
+
+
+class Samples(NamedTuple):
+    """A decoded picture."""
+
+    bands: Iterator[Any]
+    """Its rows from top to bottom in bands, ``[h, W]`` or ``[h, W, C]``, uint8 or uint16."""
+    shape: tuple[int, ...]
+    dtype: str
+    warnings: tuple[str, ...] = ()
+
+
+def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None]) -> dict[str, Any]:
+    """Decode the picture in the file ``source`` and write its samples to ``out``; the answer as in ``worker.py``.
+
+    ``limit`` is called with the number of pixels before anything is decoded.
+    """
+    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked right after the header is read
+    warnings.simplefilter("ignore")
+    # Pillow opens a file without decoding it, except that it makes room for a WebP.
+    limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
+    with Image.open(source, formats=[PILLOW_FORMATS[format]]) as image:
+        width, height = image.size
+        limit(pixels=width * height, width=width, height=height)
+        frames = getattr(image, "n_frames", 1)
+        samples = _read_deep(image, source) or to_samples(image)
+        for band in samples.bands:
+            out.write(np.ascontiguousarray(band).data)
+        # Only now: Pillow turns a TIFF upright while it decodes it, and its tag with it.
+        facts, left_out = read_metadata(image)
+    notes = [*samples.warnings, *left_out]
+    if frames > 1:
+        notes.append(f"only the first of {frames} frames is restored")
+    return {"arrays": [[samples.dtype, samples.shape]], "facts": {**facts, "warnings": notes}}
+
+
+def _webp_size(source: str) -> dict[str, int]:
+    """Pixels, width and height in the first chunk of a WebP file (RFC 9649, sections 2.5 to 2.7); 0 if it has none."""
+    with open(source, "rb") as file:
+        start = file.read(30).ljust(30, b"\0")
+    width, height = 0, 0
+    if start[12:16] == b"VP8X":
+        width, height = (int.from_bytes(start[at : at + 3], "little") + 1 for at in (24, 27))
+    elif start[12:16] == b"VP8L":
+        packed = int.from_bytes(start[21:25], "little")
+        width, height = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
+    elif start[12:16] == b"VP8 ":
+        width, height = (int.from_bytes(start[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    return {"pixels": width * height, "width": width, "height": height}
+
+
+def to_samples(image: Image.Image) -> Samples:
+    """The samples of a Pillow image as gray, RGB or RGBA: uint16 for 16-bit gray, else uint8.
+
+    Raises ``FormError`` for modes that have no such form.
+    """
+    key = image.info.get("transparency")
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
+        deep = (_with_transparency(_sixteen(band), key) for band in _bands(image))
+        return Samples(deep, _shape(image, 1 if key is None else 4), "uint16")
+    lost = ("16-bit samples of this kind are read with 8 bits",) if ";16" in _raw_mode(image) else ()
+    plain = _to_plain(image)
+    return Samples(_bands(plain), _shape(plain, len(plain.getbands())), "uint8", lost)
+
+
+def _to_plain(image: Image.Image) -> Image.Image:
+    if image.mode in ("L", "RGB", "RGBA"):
+        # Transparency by one colour, as PNG has it without an alpha channel.
+        return image.convert("RGBA") if "transparency" in image.info and image.mode != "RGBA" else image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("LA", "La", "PA", "RGBa"):
+        return image.convert("RGBA")
+    if image.mode == "P":
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode in ("CMYK", "YCbCr", "RGBX", "HSV", "LAB"):
+        return image.convert("RGB")
+    raise FormError(f"samples of mode {image.mode!r}; 8-bit and 16-bit gray, RGB, RGBA, palette and CMYK are read")
+
+
+def _sixteen(values: Any) -> Any:
+    if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise FormError("integer samples outside 0..65535; 8-bit and 16-bit samples are read")
+    return values.astype(np.uint16, copy=False)
+
+
+def _read_deep(image: Any, source: str) -> Samples | None:
+    """All 16 bits of a colour picture; None where it has 8, or is of a kind that ``to_samples`` reads."""
+    kind, _, order = _raw_mode(image).partition(";16")
+    if kind == "LA" and order:  # four bytes a pixel, which are taken as four samples
+        return Samples(map(_gray_with_alpha, _bands(_reopen(image, source, "RGBA"))), _shape(image, 4), "uint16")
+    if kind not in ("RGB", "RGBA") or order not in _OTHER_BYTE:
+        return None
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PLANAR) == 2:
+        return None  # each colour in a plane of its own
+    other = _reopen(image, source, f"{kind};16{_OTHER_BYTE[order]}")
+    key = image.info.get("transparency") if kind == "RGB" else None
+    pairs = zip(_bands(image), _bands(other), strict=True)
+    deep = (_with_transparency(high.astype(np.uint16) << 8 | low, key) for high, low in pairs)
+    return Samples(deep, _shape(image, 4 if key is not None else len(kind)), "uint16")
+
+
+def _raw_mode(image: Any) -> str:
+    """How the samples lie in the file, in Pillow's words; empty for an image that is decoded already."""
+    tiles = getattr(image, "tile", None)
+    arguments = tiles[0].args if tiles else ""
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def _reopen(image: Any, source: str, raw_mode: str) -> Image.Image:
+    """The same file decoded with another of Pillow's unpackers."""
+    with Image.open(source, formats=[image.format]) as again:
+        again.tile = [
+            tile._replace(args=(raw_mode, *tile.args[1:]) if isinstance(tile.args, tuple) else raw_mode)
+            for tile in again.tile
+        ]
+        again.load()
+        return again
+
+
+def _gray_with_alpha(band: Any) -> Any:
+    """RGBA of 16 bits from the four bytes of 16-bit gray and alpha."""
+    both = band[..., 0::2].astype(np.uint16) << 8 | band[..., 1::2]
+    return both[..., [0, 0, 0, 1]]
+
+
+def _with_transparency(values: Any, key: Any) -> Any:
+    """RGBA in which the one colour that a PNG states is transparent; the values as they are without such a colour."""
+    if key is None:
+        return values
+    colours = values if values.ndim == 3 else values[..., None].repeat(3, 2)
+    opaque = (colours != np.array(key)).any(2, keepdims=True)
+    return np.concatenate([colours, np.where(opaque, 65535, 0).astype(np.uint16)], 2)
+
+
+def _bands(image: Image.Image) -> Iterator[Any]:
+    image.load()
+    rows = max(1, _BAND_BYTES // max(1, 4 * image.width))
+    for top in range(0, image.height, rows):
+        yield np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))
+
+
+def _shape(image: Image.Image, channels: int) -> tuple[int, ...]:
+    image.load()  # it may turn the picture upright
+    return (image.height, image.width) if channels == 1 else (image.height, image.width, channels)
+
+
+def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
+    """Metadata of a Pillow image as JSON values (bytes in base64), and what is left out because it makes no sense."""
+    readers: dict[str, Callable[[], Any]] = {
+        "icc": lambda: _text(image.info.get("icc_profile")),
+        "exif": lambda: _text(_exif(image)),
+        "xmp": lambda: _text(_xmp(image.info)),
+        "comment": lambda: _text(_bytes(image.info.get("comment"))),
+        "density": lambda: _density(image.info.get("dpi")),
+        "orientation": lambda: int(image.getexif().get(_ORIENTATION, 1)),
+    }
+    found: dict[str, Any] = {}
+    left_out = []
+    for name, read in readers.items():
+        try:
+            found[name] = read()
+        except Exception:  # Pillow raises struct.error, SyntaxError, ...: no metadata is worth the picture
+            found[name] = None
+            left_out.append(f"the {name} in the file makes no sense and is left out")
+    return found, left_out
+
+
+def _exif(image: Any) -> bytes | None:
+    """The EXIF block; from a TIFF, made of its own tags."""
+    block = image.info.get("exif")
+    if block is None and len(image.getexif()):
+        block = image.getexif().tobytes()
+    return block.removeprefix(b"Exif\0\0") if block else None
+
+
+def _xmp(info: dict[str, Any]) -> bytes | None:
+    text = info.get("XML:com.adobe.xmp")
+    return text.encode() if isinstance(text, str) else info.get("xmp")
+
+
+def _bytes(comment: Any) -> bytes | None:
+    return comment.encode() if isinstance(comment, str) else comment
+
+
+def _density(dpi: Any) -> list[int] | None:
+    found = [round(float(value)) for value in dpi] if dpi else []
+    return found if len(found) == 2 and min(found) > 0 else None
+
+
+def _text(value: bytes | None) -> str | None:
+    return base64.b64encode(value).decode() if value else None

@@ -1,0 +1,93 @@
+"""Bytes of a file to decoded arrays, through temporary files and a worker."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jpegmend.decoding.limits import MEBI, Limits
+from jpegmend.decoding.pool import POOL
+from jpegmend.errors import DamagedJpeg, InputError, TooLarge, UnsupportedJpeg
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_IN_MEMORY = 32 * MEBI
+"""Arrays up to this many bytes in all become ordinary arrays, larger ones stay in a mapped file."""
+_ERRORS: dict[str, type[InputError]] = {"pixels": TooLarge, "memory": TooLarge, "unsupported": UnsupportedJpeg}
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What a decoder gave."""
+
+    arrays: tuple[NDArray[Any], ...]
+    """Read-only; a memory-mapped file where they are large."""
+    facts: dict[str, Any]
+    log: str
+    """What the C library printed: its warnings."""
+
+
+def decode(format: str, pieces: Sequence[bytes | memoryview], limits: Limits, *, room: int = 0) -> Decoded:
+    """Decode one file in a worker process, within limits.
+
+    ``pieces`` are its bytes, ``room`` the bytes that the result is expected to take (for the choice of the folder).
+
+    Raises:
+        TooLarge: more pixels or memory than allowed.
+        UnsupportedJpeg: a picture of a kind that is not read.
+        DamagedJpeg: it cannot be decoded, the decoder died, or time ran out.
+    """
+    # The folder goes away at once. A mapped file lives on without its name, and leaves nothing behind.
+    with tempfile.TemporaryDirectory(prefix="jpegmend-", dir=_scratch(sum(map(len, pieces)) + room)) as folder:
+        source, target = Path(folder, "source"), Path(folder, "arrays")
+        with source.open("wb") as file:
+            file.writelines(pieces)
+        target.touch()
+        request = {"format": format, "source": str(source), "target": str(target), "limits": limits.as_request()}
+        answer = POOL.ask(request, limits.wall())
+        if "error" in answer.content:
+            _raise_for(format, **answer.content)
+        return Decoded(_load(target, answer.content["arrays"]), answer.content["facts"], answer.log)
+
+
+def _scratch(size: int) -> str | None:
+    """Folder for temporary files of ``size`` bytes; None is the system's usual one.
+
+    Small ones go to memory. Large ones do not: pages of a file on a disk can be given back under pressure, pages
+    of /dev/shm count as used.
+    """
+    memory = "/dev/shm"
+    if size > 2 * _IN_MEMORY or not os.access(memory, os.W_OK | os.X_OK):
+        return None
+    return memory if shutil.disk_usage(memory).free > 2 * size else None
+
+
+def _raise_for(format: str, error: str, reason: str) -> None:
+    text = error.removeprefix("[JSTRUCT] ")
+    if reason == "memory" and "allowed" not in text and "may use" not in text:
+        text = f"decoding the {format} ran out of memory: {text}"
+    if reason in _ERRORS:
+        raise _ERRORS[reason](text)
+    raise DamagedJpeg(f"the {format} decoder gave up: {text}")
+
+
+def _load(path: Path, described: list[tuple[str, list[int]]]) -> tuple[NDArray[Any], ...]:
+    import numpy as np  # here: the command line reads the limits, and its help should not wait for numpy
+
+    sizes = [math.prod(shape) * np.dtype(kind).itemsize for kind, shape in described]
+    # Windows cannot remove a file that is mapped.
+    if sum(sizes) <= _IN_MEMORY or os.name == "nt":
+        whole: NDArray[np.uint8] = np.fromfile(path, np.uint8)
+        whole.setflags(write=False)
+    else:
+        whole = np.asarray(np.memmap(path, np.uint8, mode="r"))
+    parts = np.split(whole, np.cumsum(sizes)[:-1])
+    return tuple(part.view(kind).reshape(shape) for part, (kind, shape) in zip(parts, described, strict=True))

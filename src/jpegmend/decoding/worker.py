@@ -1,0 +1,184 @@
+"""Worker process that runs the C decoders on untrusted input.
+
+Run as a script by ``process.py``. It reads one JSON request a line from standard input, answers one JSON line on
+standard output, and ends when its input closes or no request has come for a minute. It imports only what a request
+needs, so that it starts fast.
+
+Request: ``format`` ("jpeg" or a format of ``pictures.py``), ``source`` (path of the file), ``target`` (path to write
+decoded arrays to) and ``limits`` (the fields of ``limits.Limits``).
+Answer: ``arrays`` (data type and shape of each array; ``target`` then holds them one after the other, in C order) and
+``facts`` (what else the decoder found), or ``error`` (a message) and ``reason`` ("pixels", "memory", "unsupported" or
+"damaged"). There is no answer where a limit of time ended the process. What the C libraries print goes to standard
+error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+import time
+from typing import IO, Any
+
+_BAND_BYTES = 1 << 20
+_IDLE_SECONDS = 60
+_ALARM = hasattr(signal, "setitimer")
+
+
+def main() -> None:
+    """Answer requests until standard input closes or the worker has been idle for a minute."""
+    # Ctrl-C reaches the whole process group; the parent decides when the worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # C code that prints to standard output must not disturb the answers: they get a descriptor of their own.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    while True:
+        line = _next_line()
+        if not line:
+            return
+        answers.write(json.dumps(_answer(json.loads(line))) + "\n")
+        answers.flush()
+
+
+def _next_line() -> bytes:
+    """The next request; ends the process without an error when none comes for too long."""
+    if _ALARM:
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+        signal.setitimer(signal.ITIMER_REAL, _IDLE_SECONDS)
+    line = sys.stdin.buffer.readline()
+    if _ALARM:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        # From here on an alarm ends the process: it is the limit of wall time.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    return line
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    decode = _decode_jpeg if request["format"] == "jpeg" else _decode_picture
+    limits = Limiter(request["limits"])
+    try:
+        with open(request["target"], "r+b") as out:
+            return decode(request["format"], request["source"], out, limits)
+    except MemoryError:
+        return {"error": "out of memory", "reason": "memory"}
+    except Exception as problem:  # each library raises errors of its own kinds: all of them are answers
+        text = str(problem) or type(problem).__name__
+        return {"error": text, "reason": getattr(problem, "reason", None) or _reason(text.lower())}
+    finally:
+        limits.stop_clock()
+
+
+def _reason(text: str) -> str:
+    """The kind of an error that a library reports by its text alone."""
+    if "memory" in text or "bad_alloc" in text:
+        return "memory"
+    return "unsupported" if "arithmetic cod" in text else "damaged"
+
+
+def _decode_jpeg(format: str, source: str, out: IO[bytes], limits: Limiter) -> dict[str, Any]:
+    """Quantised DCT coefficients of every component: int16 ``[block rows, block columns, 8, 8]``."""
+    import jpegio
+
+    limits.apply(pixels=0)  # the parent has read the header: its limits are for this picture already
+    image = jpegio.read(source)
+    return {"arrays": [["int16", _write_blocks(array, out)] for array in image.coef_arrays], "facts": {}}
+
+
+def _decode_picture(format: str, source: str, out: IO[bytes], limits: Limiter) -> dict[str, Any]:
+    """Samples ``[H, W]`` or ``[H, W, C]`` (uint8 or uint16) of a picture that Pillow decodes."""
+    from jpegmend.decoding import pictures
+
+    return pictures.decode(format, source, out, limits.apply)
+
+
+def _write_blocks(array: Any, out: IO[bytes]) -> tuple[int, int, int, int]:
+    """Write an int32 ``[8 R, 8 K]`` array as int16 blocks ``[R, K, 8, 8]``, some rows at a time."""
+    import numpy as np
+
+    rows, columns = array.shape[0] // 8, array.shape[1] // 8
+    step = max(1, _BAND_BYTES // (columns * 128))
+    for first in range(0, rows, step):
+        band = array[8 * first : 8 * (first + step)].reshape(-1, 8, columns, 8)
+        blocks = np.empty((band.shape[0], columns, 8, 8), np.int16)
+        np.copyto(blocks, band.transpose(0, 2, 1, 3), casting="unsafe")  # libjpeg's levels are 16 bits wide
+        out.write(blocks.data)
+    return rows, columns, 8, 8
+
+
+class LimitError(Exception):
+    """A picture that needs more than is allowed; ``reason`` is that of the answer."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Limiter:
+    """Applies the limits of one request to this process."""
+
+    def __init__(self, limits: dict[str, Any]) -> None:
+        self._limits = limits
+
+    def apply(self, *, pixels: int, width: int = 0, height: int = 0) -> None:
+        """Allow what a picture of so many pixels may take, from now on; raise ``LimitError`` if that is too much."""
+        limits = self._limits
+        if pixels > limits["pixels"]:
+            raise LimitError(
+                f"the header claims {width}x{height} = {pixels:,} pixels, allowed are {limits['pixels']:,}; "
+                "raise max_pixels if the file can be trusted",
+                "pixels",
+            )
+        memory = limits["memory"] + limits["memory_per_pixel"] * pixels
+        if limits["machine"] and memory > limits["machine"]:
+            raise LimitError(
+                f"decoding takes {memory / 2**30:.1f} GiB of memory; a decoder may use half of this machine's, "
+                f"{limits['machine'] / 2**30:.1f} GiB",
+                "memory",
+            )
+        seconds = limits["seconds"] + limits["seconds_per_pixel"] * pixels
+        _limit_processor_time(seconds)
+        _limit_memory(int(memory))
+        if _ALARM:
+            signal.setitimer(signal.ITIMER_REAL, limits["timeout"] or 30 + 4 * seconds)
+
+    def stop_clock(self) -> None:
+        """End the limit of wall time."""
+        if _ALARM:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _limit_processor_time(extra: float) -> None:
+    """Let the processor time grow by ``extra`` seconds from here; the system then ends the process."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + extra))
+
+
+def _limit_memory(extra: int) -> None:
+    """Let the address space grow by ``extra`` bytes from here; no limit where the system tells no size."""
+    try:
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            held = int(statm.read().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):
+        return
+    _lower(resource.RLIMIT_AS, held + extra)
+
+
+def _lower(kind: int, limit: int) -> None:
+    """Set a soft limit, unless the hard one is stricter."""
+    import resource
+
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+if __name__ == "__main__":
+    import jpegio  # noqa: F401  at once, not at the first request: the parent may still be busy elsewhere
+
+    main()

@@ -1,0 +1,51 @@
+"""Picture formats: which are read, which are written, and the suffixes of their files.
+
+>>> READ["tiff"]
+('.tif', '.tiff')
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+READ = {
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "png": (".png",),
+    "webp": (".webp",),
+    "bmp": (".bmp",),
+    "tiff": (".tif", ".tiff"),
+    "gif": (".gif",),
+    "pnm": (".ppm", ".pgm", ".pnm"),
+}
+"""Formats that are read, with their suffixes. A file that is named is read by its content, whatever its suffix."""
+
+SUFFIXES = tuple(suffix for suffixes in READ.values() for suffix in suffixes)
+"""Suffixes, in lower case, of the files that are taken from folders."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFormat:
+    """What a format that is written can hold."""
+
+    suffixes: tuple[str, ...]
+    """The first is that of new files."""
+    largest: int
+    """Pixels a side."""
+    deep: bool = False
+    """Whether it holds 16 bits a sample."""
+    transparent: bool = True
+    """Whether it holds an alpha channel."""
+    lossy: bool = False
+    """Whether it takes a quality, 1..100."""
+
+
+WRITTEN = {
+    "png": OutputFormat(suffixes=(".png",), largest=2**31 - 1, deep=True),
+    "tiff": OutputFormat(suffixes=(".tif", ".tiff"), largest=2**31 - 1, deep=True),
+    "webp": OutputFormat(suffixes=(".webp",), largest=16383, lossy=True),
+    "jpeg": OutputFormat(suffixes=(".jpg", ".jpeg"), largest=65500, transparent=False, lossy=True),
+}
+"""Formats that are written, by name."""
+
+WRITTEN_SUFFIXES = {suffix: name for name, kind in WRITTEN.items() for suffix in kind.suffixes}
+"""Which format a file name asks for."""

@@ -1,0 +1,173 @@
+"""A path, bytes, a file, a Pillow image or an array, read to an ``Opened``."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend import decoding, jpeg
+from jpegmend.decoding import MAX_PIXELS
+from jpegmend.errors import InputError, InvalidOption, NotAnImage, TooLarge, UnsupportedJpeg
+from jpegmend.formats import READ
+from jpegmend.jpeg import Metadata
+from jpegmend.reading.opened import Opened, from_jpeg, from_samples
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any]"
+
+_CHUNK = 1 << 20
+
+
+def prepare(source: Source) -> None:
+    """Start a decoding worker, without waiting for it, if reading this source will need one."""
+    if _is_file(source):
+        decoding.start()
+
+
+def open_source(
+    source: Source, *, max_pixels: int = MAX_PIXELS, timeout: float | None = None, strict: bool = False
+) -> Opened:
+    """Read a picture from wherever it is.
+
+    A Pillow image that was opened from a JPEG file and not loaded yet is read as that file, with its tables.
+
+    Raises:
+        InputError: the file cannot be read, or is no picture, of another kind, damaged, or too large.
+        InvalidOption: an object or array that is no picture.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, max_pixels)
+    if _is_file(source):
+        return _from_bytes(read_bytes(source, max_pixels=max_pixels), max_pixels, timeout, strict)
+    if not _is_image(source):
+        raise InvalidOption(
+            f"cannot restore a {type(source).__name__}; give a path, bytes, a binary file, a Pillow image or an array"
+        )
+    data = _file_behind(source)
+    return _from_image(source, max_pixels) if data is None else _from_bytes(data, max_pixels, timeout, strict)
+
+
+def _is_file(source: Any) -> bool:
+    return isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) or hasattr(source, "read")
+
+
+def _is_image(source: Any) -> bool:
+    return "PIL.Image" in sys.modules and isinstance(source, sys.modules["PIL.Image"].Image)
+
+
+def read_bytes(source: Any, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The bytes of a path, a binary file or something like bytes.
+
+    A stream without end is refused: by its first bytes where they begin no picture format, else once it is longer
+    than any picture of ``max_pixels`` (``decoding.largest_file``).
+
+    Raises:
+        InputError: it cannot be read, or is a file opened as text.
+        NotAnImage: the first bytes are those of no picture format.
+        TooLarge: more bytes than that.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    try:
+        if hasattr(source, "read"):
+            return _read_stream(source, source, max_pixels)
+        with open(source, "rb") as stream:
+            return _read_stream(stream, source, max_pixels)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{source} cannot be read: {error}") from error
+
+
+def _read_stream(stream: Any, name: Any, max_pixels: int) -> bytes:
+    most, data = decoding.largest_file(max_pixels), bytearray()
+    while piece := stream.read(_CHUNK):
+        if not isinstance(piece, bytes):
+            kind = type(piece).__name__
+            raise InputError(f"{name} gave {kind} instead of bytes; open the file in binary mode, 'rb'")
+        data += piece
+        if len(data) >= 512 and jpeg.sniff(bytes(data[:512])) == "unknown":
+            break  # no picture: whoever gets the bytes says so
+        if len(data) > most:
+            raise TooLarge(f"{name} has more than {most:,} bytes, more than a picture of {max_pixels:,} pixels takes")
+    return bytes(data)
+
+
+def _from_bytes(data: bytes, max_pixels: int, timeout: float | None, strict: bool) -> Opened:
+    kind = jpeg.sniff(data)
+    if kind in READ and kind != "jpeg":
+        return _from_plain(data, kind, decoding.picture_limits(len(data), max_pixels=max_pixels, timeout=timeout))
+    # Everything else is for the JPEG reader to refuse, by name.
+    return from_jpeg(jpeg.read(data, max_pixels=max_pixels, timeout=timeout, strict=strict))
+
+
+def _from_plain(data: bytes, kind: str, limits: decoding.Limits) -> Opened:
+    decoded = decoding.decode(kind, (data,), limits)
+    return from_samples(decoded.arrays[0], _metadata(decoded.facts), kind, tuple(decoded.facts["warnings"]))
+
+
+def _metadata(facts: dict[str, Any]) -> Metadata:
+    """The metadata that ``decoding.pictures.read_metadata`` found."""
+    icc, exif, xmp, comment = (
+        base64.b64decode(facts[key]) if facts[key] else None for key in ("icc", "exif", "xmp", "comment")
+    )
+    orientation = facts["orientation"] or 1
+    return Metadata(
+        icc=icc,
+        exif=exif,
+        xmp=xmp,
+        comments=(comment,) if comment else (),
+        density=(*facts["density"], "dpi") if facts["density"] else None,
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+    )
+
+
+def _from_array(values: NDArray[Any], max_pixels: int) -> Opened:
+    shaped = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (1, 3, 4))
+    if not shaped or not values.size:
+        raise InvalidOption(f"an array of shape {values.shape}; give [H, W], [H, W, 3] RGB or [H, W, 4] RGBA")
+    if values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f":
+        raise InvalidOption(f"an array of {values.dtype}; give uint8, uint16, or floats from 0 to 1")
+    if values.dtype.kind == "f" and not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+        raise InvalidOption(f"floats from {values.min():g} to {values.max():g}; they must go from 0 to 1")
+    _check_pixels(values.shape[1], values.shape[0], max_pixels)
+    return from_samples(values[..., 0] if values.shape[2:] == (1,) else values, Metadata(), "array")
+
+
+def _check_pixels(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise TooLarge(f"{width}x{height} = {width * height:,} pixels; allowed are {max_pixels:,}")
+
+
+def _file_behind(image: Any) -> bytes | None:
+    """The bytes of the JPEG file that a Pillow image was opened from, while it is not loaded; else None."""
+    file = getattr(image, "fp", None)
+    if image.format != "JPEG" or file is None:
+        return None
+    place = file.tell()
+    file.seek(0)
+    data: bytes = file.read()
+    file.seek(place)
+    return data
+
+
+def _from_image(image: Any, max_pixels: int) -> Opened:
+    from jpegmend.decoding import pictures
+
+    _check_pixels(image.width, image.height, max_pixels)
+    if not image.width or not image.height:
+        raise InvalidOption(f"a Pillow image of {image.width}x{image.height} pixels; it must not be empty")
+    try:
+        samples = pictures.to_samples(image)
+        values = np.concatenate(list(samples.bands))
+    except pictures.FormError as error:
+        raise UnsupportedJpeg(str(error)) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise NotAnImage(f"Pillow cannot decode this image: {error}") from error
+    facts, left_out = pictures.read_metadata(image)
+    return from_samples(values, _metadata(facts), "pillow image", (*samples.warnings, *left_out))

@@ -1,0 +1,6 @@
+"""Writing: pixels and metadata to PNG, TIFF, WebP or JPEG files, each complete or not there at all."""
+
+from jpegmend.writing.atomic import check_target, open_target, write_bytes
+from jpegmend.writing.files import find_format, write
+
+__all__ = ["check_target", "find_format", "open_target", "write", "write_bytes"]
