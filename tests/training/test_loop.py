@@ -108,7 +108,7 @@ def test_training_learns_validates_and_logs(pictures, tmp_path):
     lines = log_of(tmp_path)
     assert [line["step"] for line in lines[:3]] == [1, 2, 3]
     assert lines[-1]["psnr_10"] > lines[0]["psnr_10"] + 3
-    assert {"loss", "minutes", "share", "pixels_a_second", "gain_90"} <= lines[-1].keys()
+    assert {"loss", "minutes", "share", "pixels_a_second", "gain_40"} <= lines[-1].keys()
     assert (tmp_path / "best.safetensors").exists()
 
 
@@ -220,7 +220,7 @@ def test_tensorboard_reads_what_a_run_wrote(pictures, tmp_path):
     events = accumulator.EventAccumulator(str(tmp_path))
     events.Reload()
     line = log_of(tmp_path)[-1]
-    for name in ("loss", "gain_10", "psnr_90"):
+    for name in ("loss", "gain_10", "psnr_40"):
         (event,) = events.Scalars(name)
         assert event.step == 8
         assert event.value == pytest.approx(line[name], rel=1e-6)

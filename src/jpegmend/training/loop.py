@@ -27,7 +27,7 @@ from jpegmend.training.auxiliary import AUXILIARIES, same_crops
 from jpegmend.training.building import MEMORY_FORMAT, change_config, start
 from jpegmend.training.checkpoint import State
 from jpegmend.training.meter import Meter
-from jpegmend.training.recipe import Phase, Recipe, Stage
+from jpegmend.training.recipe import Phase, Recipe, Stage, build_config
 from jpegmend.training.reports import Reports
 from jpegmend.training.schedule import rate_at
 from jpegmend.training.stopping import stop_requests
@@ -211,10 +211,10 @@ def train(recipe: Recipe, place: Place, team: Team | None = None) -> State:
                 reports.progress(share, meter.loss(), meter.speed(), meter.left(recipe, state))
                 if state.step % _SNAPSHOT == 0:
                     good = state.snapshot()
-            if meter.age() > place.save_every and meter.sound():
+            if meter.age() > place.save_every and meter.sound() and not stopped:
                 keep(recipe, place, state, reports, team, meter.facts(share))
                 meter = Meter()
-        if meter.count and meter.sound():
+        if (meter.count or stopped) and meter.sound():
             facts = {"stopped": True} if stopped else {}
             keep(recipe, place, state, reports, team, meter.facts(min(1.0, used(recipe, state))) | facts)
     return state
@@ -248,12 +248,31 @@ def keep(recipe: Recipe, place: Place, state: State, reports: Reports, team: Tea
         about["earlier"] = {"steps": state.earlier_steps, "seconds": round(state.earlier_seconds)}
     path = place.folder / "average.safetensors"
     files.save_weights(path, spec, config, state.average, about)
+    # Before the validation, so that being killed during it costs no more than its time.
+    state.save(place.folder / "checkpoint.pt")
     if place.validation:
-        network, _ = files.load_weights(path)
-        found = validation.scores(network, spec.planes(config), place.validation, place.device)
+        found = validate(recipe, place, path)
         line |= found
-        if (score := sum(value for key, value in found.items() if key.startswith("gain_"))) > state.best:
+        if (score := validation.mean_gain(found)) > state.best:
             state.best = score
             files.save_weights(place.folder / "best.safetensors", spec, config, state.average, about)
-    state.save(place.folder / "checkpoint.pt")
+            state.save(place.folder / "checkpoint.pt")
     reports.save(line)
+
+
+def validate(recipe: Recipe, place: Place, weights: Path) -> dict[str, float]:
+    """Scores of a weights file by the recipe's settings."""
+    network, header = files.load_weights(weights)
+    spec = models.find(recipe.network)
+    qualities = recipe.validation.qualities or validation.trained_qualities(recipe.degradation)
+    coloured = any(share for kind, share in recipe.degradation.sampling.items() if kind != "gray")
+    return validation.scores(
+        network,
+        spec,
+        build_config(spec.config, header["config"], spec.name),
+        place.validation,
+        qualities=qualities,
+        colour=qualities[(len(qualities) - 1) // 2] if coloured else None,
+        most=recipe.validation.pictures,
+        device=place.device,
+    )

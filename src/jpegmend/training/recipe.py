@@ -79,6 +79,15 @@ class Optimiser(_Part):
     """Share of the rate that is left at the end."""
 
 
+class Validation(_Part):
+    """What a run is validated on at every save, and ``best.safetensors`` chosen by."""
+
+    pictures: int = Field(default=12, gt=0)
+    """How many, the first by name."""
+    qualities: list[int] = []
+    """libjpeg qualities; where empty those of 10, 20, 30, 40 and 90 that ``degradation.qualities`` has."""
+
+
 class Recipe(_Part):
     """One run, whole."""
 
@@ -120,6 +129,7 @@ class Recipe(_Part):
     """Whether luma is brought into the file's quantisation cells before the losses look; not for RGB networks."""
     degradation: Degradation = Degradation()
     optimiser: Optimiser = Optimiser()
+    validation: Validation = Validation()
     stages: list[Stage] = []
     """Run first, in order."""
     phases: list[Phase] = Field(min_length=1)

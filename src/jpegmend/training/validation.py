@@ -1,20 +1,44 @@
-"""A quick look at how a run stands: gray PSNR on a few pictures. The real figures come from ``evaluation``."""
+"""Validation during training: PSNR on a few pictures, at the qualities that the recipe trains.
+
+Figures to report come from ``jpegmend evaluate``. Shape letters: B batch, C planes, H W pixels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from math import lcm
 from pathlib import Path
+from statistics import mean
 
 import torch
 from torch import Tensor, nn
 
 from jpegmend.data import codec
-from jpegmend.data.degradation import table_pair
+from jpegmend.data.codec import Sampling
+from jpegmend.data.degradation import Degradation, as_written, table_pair
 from jpegmend.data.pictures import find_pictures, load_rgb
-from jpegmend.models.contract import Planes
+from jpegmend.models.contract import Observation, Planes, Spec
+from jpegmend.restoration.tiles import lattice, ramp, round_up
 from jpegmend.training.views import view
 
-QUALITIES = (10, 40, 90)
+REPORTED = (10, 20, 30, 40, 90)
+"""Qualities of libjpeg that are validated where the recipe trains them."""
+_BATCH = 8
+"""Windows that run together."""
+
+
+def trained_qualities(degradation: Degradation) -> tuple[int, ...]:
+    """The qualities of :data:`REPORTED` that a recipe trains; lowest, middle and highest where it trains none of them.
+
+    >>> trained_qualities(Degradation(qualities=((8, 42, 1.0),)))
+    (10, 20, 30, 40)
+    >>> trained_qualities(Degradation(qualities=((60, 85, 1.0),)))
+    (60, 72, 85)
+    """
+    ranges = [(low, high) for low, high, share in degradation.qualities if share]
+    found = tuple(q for q in REPORTED if any(low <= q <= high for low, high in ranges))
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    return found or tuple(sorted({low, (low + high) // 2, high}))
 
 
 def psnr(restored: Tensor, truth: Tensor) -> float:
@@ -25,21 +49,92 @@ def psnr(restored: Tensor, truth: Tensor) -> float:
 
 @torch.inference_mode()
 def scores(
-    network: nn.Module, kind: Planes, paths: Iterable[Path], device: str = "cpu", most: int = 12
+    network: nn.Module,
+    spec: Spec,
+    config: object,
+    paths: Iterable[Path],
+    *,
+    qualities: Iterable[int] = REPORTED,
+    colour: int | None = None,
+    most: int = 12,
+    device: str = "cpu",
 ) -> dict[str, float]:
-    """Mean gain in dB over the JPEG, and mean PSNR, by quality, on the studio-range Y of ``most`` pictures."""
+    """Mean gain over the JPEG and mean PSNR in dB on the first ``most`` pictures.
+
+    ``gain_10`` and ``psnr_10`` are those of the studio-range Y, compressed alone, at quality 10. ``colour`` is a
+    quality at which networks for colour are validated on RGB too, compressed with 4:2:0: ``colour_gain_20``. Networks
+    that are used in windows are validated in windows.
+    """
     network = network.to(device).eval()
-    sums: dict[str, list[float]] = {}
+    kind = spec.planes(config)
+    cases: list[tuple[str, Sampling, int]] = [("", "gray", quality) for quality in qualities]
+    if colour is not None and kind != "y":
+        cases.append(("colour_", "420", colour))
+    found: dict[str, list[float]] = {}
     for path in find_pictures(paths)[:most]:
         rgb = load_rgb(path).to(device)
-        rgb = rgb[:, : rgb.shape[1] // 16 * 16, : rgb.shape[2] // 16 * 16]
-        y = codec.studio_luma(rgb[None].float())
-        truth = torch.cat([y, torch.full_like(y, 127.5).expand(-1, 2, -1, -1)], 1) / 255
-        for quality in QUALITIES:
-            luma, chroma = (table[None] for table in table_pair(quality, y.device))
-            seen, target, _ = view(kind, codec.observe(codec.compress(y, luma, chroma, "gray")), truth, 0.0)
-            restored = network(seen).planes
-            before, after = psnr(seen.planes[0, 0], target[0, 0]), psnr(restored[0, 0], target[0, 0])
-            sums.setdefault(f"psnr_{quality}", []).append(after)
-            sums.setdefault(f"gain_{quality}", []).append(after - before)
-    return {name: round(sum(values) / len(values), 3) for name, values in sums.items()}
+        rgb = rgb[None, :, : rgb.shape[1] // 16 * 16, : rgb.shape[2] // 16 * 16].float()
+        for prefix, sampling, quality in cases:
+            seen, truth = _compressed(rgb, kind, sampling, quality)
+            pictures = seen.planes, run(network, spec, config, seen), truth
+            before, after, target = (_shown(picture, kind, sampling) for picture in pictures)
+            found.setdefault(f"{prefix}psnr_{quality}", []).append(psnr(after, target))
+            found.setdefault(f"{prefix}gain_{quality}", []).append(psnr(after, target) - psnr(before, target))
+    return {name: round(mean(values), 3) for name, values in found.items()}
+
+
+def mean_gain(found: dict[str, float]) -> float:
+    """Mean of all gains in dB, that of colour among them."""
+    return mean(value for name, value in found.items() if "gain_" in name)
+
+
+def _compressed(rgb: Tensor, kind: Planes, sampling: Sampling, quality: int) -> tuple[Observation, Tensor]:
+    """What a network of this kind sees of ``rgb [1, 3, H, W]`` after JPEG, and the truth."""
+    truth = as_written(rgb, sampling, studio=True)
+    luma, chroma = (table[None] for table in table_pair(quality, rgb.device))
+    file = codec.compress(truth[:, :1] if sampling == "gray" else rgb, luma, chroma, sampling)
+    seen, truth, _ = view(kind, codec.observe(file), truth / 255, 1.0)
+    return seen, truth
+
+
+def _shown(planes: Tensor, kind: Planes, sampling: Sampling) -> Tensor:
+    """What is compared: the first plane of gray pictures, RGB of others."""
+    if sampling == "gray":
+        return planes[:, :1]
+    return codec.ycbcr_to_rgb(planes * 255) / 255 if kind == "ycbcr" else planes
+
+
+def run(network: nn.Module, spec: Spec, config: object, seen: Observation) -> Tensor:
+    """The network's answer ``[B, C, H, W]``, in blended windows as in inference where it is used in windows."""
+    side = spec.window
+    if spec.tiling != "window" or side is None:
+        return network(seen).planes  # type: ignore[no-any-return]
+    grid = lcm(8, spec.multiple)
+    overlap = min(round_up(2 * spec.halo(config), grid), side - grid)
+    height, width = seen.planes.shape[2:]
+    places = [(top, left) for top in lattice(height, side, overlap) for left in lattice(width, side, overlap)]
+    total, weight = torch.zeros_like(seen.planes), torch.zeros_like(seen.planes)
+    for (top, left), answer in zip(places, _answers(network, seen, places, side), strict=True):
+        down, across = (
+            torch.tensor(ramp(start, min(start + side, length), length, overlap), device=answer.device)
+            for start, length in ((top, height), (left, width))
+        )
+        share = down[:, None] * across
+        here = (..., slice(top, top + side), slice(left, left + side))
+        total[here] += answer * share
+        weight[here] += share
+    return total / weight
+
+
+def _answers(network: nn.Module, seen: Observation, places: list[tuple[int, int]], side: int) -> Iterator[Tensor]:
+    """The answers ``[B, C, side, side]`` for windows at the given corners, several at a time."""
+    B = len(seen.planes)
+    for first in range(0, len(places), _BATCH):
+        some = places[first : first + _BATCH]
+        windows = torch.cat([seen.planes[..., top : top + side, left : left + side] for top, left in some])
+        given = {
+            name: field.repeat(len(some), *[1] * (field.ndim - 1))
+            for name, field in seen._asdict().items()
+            if field is not None
+        }
+        yield from network(Observation(**given | {"planes": windows})).planes.split(B)

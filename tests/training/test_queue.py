@@ -1,0 +1,132 @@
+"""scripts/queue with tiny recipes: killed and resumed, failing entries, results as warm starts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the training by /proc")
+SCRIPT = Path(__file__).parents[2] / "scripts" / "queue"
+RECIPE = """
+name = "tiny"
+network = "arcnn"
+config = { kernels = [3, 3], widths = [4], deviation = 0.1 }
+steps = 60
+[[phases]]
+share = 1.0
+crop = 16
+batch = 2
+losses = { mae = 1.0 }
+"""
+LIST = """
+data = ["{pictures}"]
+save_every = 0
+[[entry]]
+recipe = "{folder}/tiny.toml"
+[[entry]]
+name = "second"
+recipe = "{folder}/tiny.toml"
+warm_start = "tiny"
+set = ["steps=4"]
+"""
+
+
+def write_list(folder, pictures, text=LIST):
+    folder.mkdir(exist_ok=True)
+    (folder / "tiny.toml").write_text(RECIPE)
+    (folder / "list.toml").write_text(text.format(folder=folder, pictures=pictures))
+
+
+def words(folder, verb="run", *more):
+    return [sys.executable, str(SCRIPT), verb, str(folder / "list.toml"), "--folder", str(folder / "runs"), *more]
+
+
+def run(folder, verb="run", *more):
+    done = subprocess.run(words(folder, verb, *more), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def steps_logged(folder, name):
+    log = folder / "runs" / name / "log.jsonl"
+    return [json.loads(line)["step"] for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def start_and_wait(folder, steps):
+    """A running queue whose first entry has made that many steps."""
+    queue = subprocess.Popen(words(folder), stdout=subprocess.PIPE, text=True)
+    limit = time.monotonic() + 100
+    while len(steps_logged(folder, "tiny")) < steps:
+        assert queue.poll() is None, queue.stdout.read()
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    return queue
+
+
+def assert_equal_results(one, other):
+    for name in ("tiny", "second"):
+        mine, theirs = (load_file(folder / "runs" / name / "average.safetensors") for folder in (one, other))
+        assert all(torch.equal(mine[key], theirs[key]) for key in mine)
+
+
+def test_a_killed_queue_goes_on_and_ends_like_one_that_was_not(pictures, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        write_list(folder, pictures)
+    run(whole)
+    with start_and_wait(killed, 5) as queue:
+        (child,) = Path(f"/proc/{queue.pid}/task/{queue.pid}/children").read_text().split()
+        os.kill(queue.pid, signal.SIGKILL)
+        os.kill(int(child), signal.SIGKILL)
+    at = len(steps_logged(killed, "tiny"))
+    with start_and_wait(killed, at + 2) as queue:
+        queue.send_signal(signal.SIGTERM)
+        assert queue.wait(60) == 0
+    assert at + 2 <= len(steps_logged(killed, "tiny")) < 60
+    assert "begun" in run(killed, "status")
+    run(killed)
+    assert_equal_results(whole, killed)
+    with safe_open(whole / "runs/second/average.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["earlier"])["steps"] == 60
+    assert [row.split()[1] for row in run(whole, "status").splitlines()] == ["status", "done", "done"]
+    assert "train" not in run(whole)
+
+
+def test_a_queue_waits_for_a_training_that_outlived_the_one_before(pictures, tmp_path):
+    write_list(tmp_path, pictures)
+    with start_and_wait(tmp_path, 2) as queue:
+        os.kill(queue.pid, signal.SIGKILL)
+    assert "waiting" in run(tmp_path)
+    assert steps_logged(tmp_path, "tiny") == list(range(1, 61))
+
+
+def test_what_fails_is_marked_and_the_queue_goes_on(pictures, tmp_path):
+    more = '[[entry]]\nname = "bad"\nrecipe = "{folder}/tiny.toml"\nset = ["network=nonesuch"]\n'
+    more += '[[entry]]\nname = "orphan"\nrecipe = "{folder}/tiny.toml"\nwarm_start = "bad"\n'
+    write_list(tmp_path, pictures, LIST.replace("[[entry]]", more + "[[entry]]", 1))
+    run(tmp_path)
+    rows = {row.split()[0]: row for row in run(tmp_path, "status").splitlines()}
+    assert "failed" in rows["bad"]
+    assert "nonesuch" in rows["bad"]
+    assert "failed: warm_start 'bad'" in rows["orphan"]
+    assert "done" in rows["second"]
+    (tmp_path / "list.toml").write_text((tmp_path / "list.toml").read_text().replace("network=nonesuch", "steps=2"))
+    assert "bad" not in run(tmp_path)
+    run(tmp_path, "run", "--retry")
+    assert steps_logged(tmp_path, "bad") == [1, 2]
+
+
+def test_mistakes_in_the_list_are_named(pictures, tmp_path):
+    for text, named in (("[[entry]]\nrecipes = 'a'\n", "recipes"), ("[[entry]]\nrecipe = 'a'\n" * 2, "twice")):
+        write_list(tmp_path, pictures, text)
+        done = subprocess.run(words(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1
+        assert named in done.stderr

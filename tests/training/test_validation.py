@@ -1,0 +1,111 @@
+"""Validation during training: windows as in inference, the qualities of the recipe, colour."""
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
+from tests import tiny_networks
+from tests.training.conftest import tiny
+from torch import nn
+
+from jpegmend import models, restore
+from jpegmend.data import codec
+from jpegmend.data.degradation import Degradation, table_pair
+from jpegmend.data.pictures import load_rgb
+from jpegmend.models.contract import Estimate, Observation
+from jpegmend.training import loop, validation
+
+
+class Convolutions(nn.Module):
+    """Those of an ONNX file, without padding of the windows' surroundings: what lies outside is 0."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.kernels = [torch.tensor(onnx.numpy_helper.to_array(k)) for k in onnx.load(path).graph.initializer]
+
+    def forward(self, seen, collect=False):
+        planes = seen.planes
+        for kernel in self.kernels:
+            planes = nn.functional.conv2d(planes, kernel, padding=kernel.shape[-1] // 2)
+        return Estimate(planes)
+
+
+def test_windows_are_those_of_inference(tmp_path):
+    """The same network by ONNX and the whole pipeline, window for window, on a picture of an odd number of windows."""
+    card = tiny_networks.blur(tmp_path, 4, 2, planes="y", tiling="window", window=64)
+    rng = np.random.default_rng(0)
+    pixels = np.kron(rng.integers(0, 256, (11, 16)), np.ones((16, 16))).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=20)
+    expected = restore(stream.getvalue(), model=card, keep_planes=True, consistent=False).planes[0]
+    luma, chroma = (table[None] for table in table_pair(20, torch.device("cpu")))
+    seen = codec.observe(codec.compress(torch.tensor(pixels)[None, None].float(), luma, chroma, "gray"))
+    seen = Observation(seen.planes[:, :1], seen.tables[:, :1], seen.sampling)
+    spec = replace(models.find("rnan"), window=64, halo=lambda config: 8)
+    found = validation.run(Convolutions(tmp_path / "blur.onnx"), spec, None, seen)[0, 0]
+    assert np.abs(found.numpy() - expected).max() < 1e-5
+    whole = Convolutions(tmp_path / "blur.onnx")(seen).planes[0, 0]
+    assert np.abs(whole.numpy() - expected).max() > 0.01
+
+
+def test_tables_and_sampling_go_to_every_window_of_every_picture():
+    """A network whose answer is its pixels plus a number from each table: windows of two pictures do not mix."""
+
+    def network(seen, collect=False):
+        return Estimate(seen.planes + seen.tables.mean((2, 3))[..., None, None])
+
+    seen = Observation(torch.rand(2, 1, 48, 160), torch.rand(2, 1, 8, 8), torch.zeros(2, 2))
+    spec = replace(models.find("rnan"), window=32, halo=lambda config: 8)
+    torch.testing.assert_close(validation.run(network, spec, None, seen), network(seen).planes)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "expected"),
+    [
+        ([(8, 42, 1.0)], (10, 20, 30, 40)),
+        ([(5, 45, 0.7), (45, 98, 0.3)], (10, 20, 30, 40, 90)),
+        ([(10, 10, 1.0), (30, 30, 1.0), (90, 90, 0.0)], (10, 30)),
+        ([(70, 70, 1.0)], (70,)),
+    ],
+)
+def test_the_qualities_are_those_that_are_trained(ranges, expected):
+    assert validation.trained_qualities(Degradation(qualities=tuple(ranges))) == expected
+
+
+class Identity(nn.Module):
+    """Answers what it sees."""
+
+    def forward(self, seen, collect=False):
+        return Estimate(seen.planes)
+
+
+@pytest.mark.parametrize("network", ["mend", "qgcn"])
+def test_colour_is_validated_on_rgb(pictures, network):
+    """An identity gains nothing, and its PSNR is near that of Pillow's file against the picture, by scikit-image."""
+    spec = models.find(network)
+    found = validation.scores(Identity(), spec, spec.config(), [pictures], qualities=[10], colour=20)
+    assert found.keys() == {"psnr_10", "gain_10", "colour_psnr_20", "colour_gain_20"}
+    assert found["gain_10"] == found["colour_gain_20"] == 0
+    expected = []
+    for path in sorted(pictures.glob("*.png")):
+        rgb = load_rgb(path).permute(1, 2, 0).numpy()
+        stream = io.BytesIO()
+        Image.fromarray(rgb).save(stream, "JPEG", quality=20, subsampling="4:2:0")
+        expected.append(peak_signal_noise_ratio(rgb, np.array(Image.open(stream))))
+    assert found["colour_psnr_20"] == pytest.approx(np.mean(expected), abs=0.05)
+
+
+def test_the_best_weights_are_those_of_the_highest_mean_gain(pictures, tmp_path):
+    assert validation.mean_gain({"gain_10": 1.0, "gain_40": 2.0, "colour_gain_20": 6.0, "psnr_10": 30.0}) == 3.0
+    recipe = tiny(validation={"pictures": 1, "qualities": [15]}, optimiser={"rate": 0.5}, ema=0.0)
+    state = loop.train(recipe, loop.Place(folder=tmp_path, data=[pictures], validation=[pictures], save_every=0.0))
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert all({key for key in line if "_15" in key} == {"gain_15", "psnr_15"} for line in lines)
+    assert state.best == max(line["gain_15"] for line in lines)
+    assert (tmp_path / "best.safetensors").exists()
