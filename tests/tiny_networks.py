@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,20 +16,30 @@ from onnx import TensorProto, helper, numpy_helper
 from jpegmend.weights import Card, read_card
 
 
-def write_card(folder: Path, name: str, graph_nodes: list[Any], constants: dict[str, np.ndarray], **facts: Any) -> Card:
-    """A network of these nodes (from ``facts['inputs']`` to ``restored``) and its card."""
+def write_card(
+    folder: Path,
+    name: str,
+    graph_nodes: list[Any],
+    constants: dict[str, np.ndarray],
+    outputs: Mapping[str, list[Any]] = MappingProxyType({}),
+    **facts: Any,
+) -> Card:
+    """A network of these nodes (from ``facts['inputs']`` to ``restored`` and ``outputs``, with shapes) and its card."""
     facts = {"inputs": ["planes"], "planes": "ycbcr", "halo": 0, "multiple": 1, "bytes_per_pixel": 100.0, **facts}
     shapes = {
         "planes": [1, "C", "H", "W"],
         "tables": [1, "C", 8, 8],
         "sampling": [1, 2],
         "overview": [1, "C", 112, 112],
+        "quality": [1],
+        "restored": [1, "C", "H", "W"],
+        **outputs,
     }
     graph = helper.make_graph(
         graph_nodes,
         name,
         [helper.make_tensor_value_info(each, TensorProto.FLOAT, shapes[each]) for each in facts["inputs"]],
-        [helper.make_tensor_value_info("restored", TensorProto.FLOAT, shapes["planes"])],
+        [helper.make_tensor_value_info(each, TensorProto.FLOAT, shapes[each]) for each in ("restored", *outputs)],
         [numpy_helper.from_array(value, key) for key, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
@@ -104,3 +116,54 @@ def mean_of_overview(folder: Path, **facts: Any) -> Card:
     return write_card(
         folder, "overview", nodes, constants, inputs=["planes", "overview"], **{"tiling": "global", **facts}
     )
+
+
+def judge(folder: Path, **facts: Any) -> Card:
+    """Answers what it is given; its quality is 100 times the mean of the first plane.
+
+    Traces: ``half`` is planes at half the size by box means, ``ends`` has two parts, planes and their squares, and
+    ``mean`` is the mean of each plane, a vector.
+    """
+    nodes = [
+        helper.make_node("Identity", ["planes"], ["restored"]),
+        helper.make_node("Slice", ["planes", "zero", "one", "one"], ["first"]),
+        helper.make_node("ReduceMean", ["first", "all"], ["brightness"], keepdims=0),
+        helper.make_node("Mul", ["brightness", "hundred"], ["estimated_quality"]),
+        helper.make_node("AveragePool", ["planes"], ["trace_half_0"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Identity", ["planes"], ["trace_ends_0"]),
+        helper.make_node("Mul", ["planes", "planes"], ["trace_ends_1"]),
+        helper.make_node("ReduceMean", ["planes", "sides"], ["trace_mean_0"], keepdims=0),
+    ]
+    constants = {
+        "zero": np.array([0], np.int64),
+        "one": np.array([1], np.int64),
+        "all": np.array([1, 2, 3], np.int64),
+        "sides": np.array([2, 3], np.int64),
+        "hundred": np.array(100.0, np.float32),
+    }
+    outputs = {
+        "estimated_quality": [1],
+        "trace_half_0": [1, "C", "h", "w"],
+        "trace_ends_0": [1, "C", "H", "W"],
+        "trace_ends_1": [1, "C", "H", "W"],
+        "trace_mean_0": [1, "C"],
+    }
+    return write_card(folder, "judge", nodes, constants, outputs, **facts)
+
+
+def blind(folder: Path, **facts: Any) -> Card:
+    """Adds a thousandth of the quality it is told; its own quality is 100 times the mean of the planes."""
+    nodes = [
+        helper.make_node("Mul", ["quality", "thousandth"], ["shift"]),
+        helper.make_node("Add", ["planes", "shift"], ["restored"]),
+        helper.make_node("ReduceMean", ["planes", "all"], ["brightness"], keepdims=0),
+        helper.make_node("Mul", ["brightness", "hundred"], ["estimated_quality"]),
+    ]
+    constants = {
+        "thousandth": np.array(0.001, np.float32),
+        "all": np.array([1, 2, 3], np.int64),
+        "hundred": np.array(100.0, np.float32),
+    }
+    outputs = {"estimated_quality": [1]}
+    facts = {"inputs": ["planes", "quality"], "quality_from": "middle", **facts}
+    return write_card(folder, "blind", nodes, constants, outputs, **facts)

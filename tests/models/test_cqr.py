@@ -155,7 +155,3 @@ def test_levels_must_be_two_or_more_in_order(levels: tuple[tuple[int, ...], ...]
 def test_impossible_configs_are_named(wrong: dict[str, int]) -> None:
     with pytest.raises(InvalidOption, match=next(iter(wrong))):
         cqr.Config(**wrong)
-
-
-def test_spec_names_the_ranker() -> None:
-    assert isinstance(cqr.SPEC.auxiliary["ranker"](TINY), cqr.Ranker)

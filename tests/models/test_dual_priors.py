@@ -4,7 +4,7 @@ import pytest
 import torch
 from tests.models.test_dual import build, picture
 
-from jpegmend.models import dual, dual_priors
+from jpegmend.models import dual_priors
 
 
 def test_the_order_of_the_non_local_product_does_not_matter() -> None:
@@ -47,7 +47,7 @@ def test_shrinkage_is_a_tight_frame_with_thresholds() -> None:
 
 def test_classifier_answers_a_probability_of_any_size() -> None:
     torch.manual_seed(0)
-    classifier = dual.SPEC.auxiliary["classifier"](dual_priors.ClassifierConfig())
+    classifier = dual_priors.Classifier(dual_priors.ClassifierConfig())
     assert isinstance(classifier, dual_priors.Classifier)
     assert sum(isinstance(layer, torch.nn.Conv2d) for layer in classifier.modules()) == 6
     g = picture(3, 2, 9, 14).float()

@@ -6,55 +6,113 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from jpegmend import runtimes
 from jpegmend.errors import InvalidOption, ModelError, WeightsDamaged, WeightsMissing
-from jpegmend.runtimes import load, open_runtime
-from jpegmend.runtimes.onnx import _open_session
+from jpegmend.runtimes import PictureFacts, load, open_runtime
+from jpegmend.runtimes.onnx import _SESSIONS
 
 ONES = np.ones((3, 8, 8), np.float32)
+FACTS = PictureFacts(sampling=(1, 1))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 40), (3, 5)])
 def test_any_size(size, networks, tmp_path):
     planes = np.random.default_rng(0).random((3, *size), np.float32)
     run = open_runtime(networks.gain(tmp_path, 0.25), threads=1)
-    assert np.array_equal(run(planes, ONES, (1, 1)), planes * 0.25)
+    assert np.array_equal(run(planes, ONES, FACTS).planes, planes * 0.25)
     assert run.name == "onnx cpu"
 
 
 def test_tables_and_sampling_are_passed(networks, tmp_path):
     planes, tables = np.zeros((3, 8, 8), np.float32), ONES * np.array([10, 20, 30], np.float32)[:, None, None]
-    answer = load(networks.teller(tmp_path))(planes, tables, (2, 1))
+    answer = load(networks.teller(tmp_path))(planes, tables, PictureFacts(sampling=(2, 1))).planes
     assert answer[:, 0, 0] == pytest.approx([0.032, 0.042, 0.052], abs=1e-6)
 
 
 def test_other_types_and_strides_are_taken(networks, tmp_path):
     planes = np.random.default_rng(0).random((12, 9, 3)).transpose(2, 1, 0)
-    answer = open_runtime(networks.identity(tmp_path))(planes, ONES, (1, 1))
+    answer = open_runtime(networks.identity(tmp_path))(planes, ONES, FACTS).planes
     assert answer == pytest.approx(planes, abs=1e-7)
 
 
-def test_one_session_for_each_number_of_threads(networks, tmp_path):
+def test_sessions_are_kept_and_closed(networks, tmp_path):
     card = networks.identity(tmp_path)
-    before = _open_session.cache_info().currsize
+    runtimes.close()
     for threads in (1, 1, 2, 1):
         open_runtime(card, threads=threads)
-    assert _open_session.cache_info().currsize == before + 2
+    assert len(_SESSIONS) == 2
+    run = open_runtime(card, threads=1)
+    runtimes.close()
+    assert len(_SESSIONS) == 0
+    assert np.array_equal(run(ONES, ONES, FACTS).planes, ONES)
+    for threads in range(1, 8):
+        open_runtime(card, threads=threads)
+    assert len(_SESSIONS) == 4
+
+
+def test_quality_and_traces_arrive(networks, tmp_path):
+    planes = np.random.default_rng(0).random((3, 8, 24), np.float32)
+    run = open_runtime(networks.judge(tmp_path))
+    plain = run(planes, ONES, FACTS)
+    assert plain.quality == pytest.approx(100 * planes[0].mean(), rel=1e-5)
+    assert plain.traces == {}
+    answer = run(planes, ONES, FACTS, traces=("ends", "mean"))
+    assert set(answer.traces) == {"ends", "mean"}
+    assert np.array_equal(answer.traces["ends"][0], planes)
+    assert np.array_equal(answer.traces["ends"][1], planes**2)
+    assert answer.traces["mean"][0] == pytest.approx(planes.mean((1, 2)), rel=1e-5)
+    assert open_runtime(networks.identity(tmp_path))(planes, ONES, FACTS).quality is None
+
+
+def test_unknown_traces_are_named(networks, tmp_path):
+    run = open_runtime(networks.judge(tmp_path))
+    with pytest.raises(InvalidOption, match="no trace 'stages'.*half, ends, mean"):
+        run(ONES, ONES, FACTS, traces=("half", "stages"))
+
+
+def test_the_output_of_planes_is_found_by_name_or_is_the_first(networks, tmp_path):
+    import onnx
+
+    data = onnx.load(networks.judge(tmp_path).folder / "judge.onnx")
+    data.graph.output.reverse()
+    named = _rewritten(networks.judge(tmp_path), data)
+    assert np.array_equal(open_runtime(named)(ONES, ONES, FACTS).planes, ONES)
+    other = onnx.load(networks.gain(tmp_path, 0.5).folder / "gain.onnx")
+    other.graph.node[0].output[0] = other.graph.output[0].name = "some_name"
+    foreign = _rewritten(networks.gain(tmp_path, 0.5), other)
+    assert np.array_equal(open_runtime(foreign)(ONES, ONES, FACTS).planes, ONES / 2)
+
+
+def _rewritten(card, model):
+    """The card with another graph in its file."""
+    import hashlib
+
+    data = model.SerializeToString()
+    (card.folder / card.files["onnx"]["file"]).write_bytes(data)
+    entry = {"file": card.files["onnx"]["file"], "sha256": hashlib.sha256(data).hexdigest()}
+    return replace(card, files={"onnx": entry})
+
+
+def test_a_told_quality_arrives(networks, tmp_path):
+    run, planes = open_runtime(networks.blind(tmp_path)), np.zeros((3, 8, 8), np.float32)
+    told = [run(planes, ONES, PictureFacts(quality=quality)).planes[0, 0, 0] for quality in (None, 40, 100)]
+    assert told == pytest.approx([0, 0.04, 0.1], abs=1e-6)
 
 
 def test_a_missing_overview_is_said(networks, tmp_path):
     run = open_runtime(networks.mean_of_overview(tmp_path))
     with pytest.raises(ModelError, match="overview"):
-        run(np.zeros((3, 8, 8), np.float32), ONES, (1, 1))
+        run(np.zeros((3, 8, 8), np.float32), ONES, FACTS)
 
 
 def test_wrong_answers_are_refused(networks, tmp_path):
     wild = networks.gain(tmp_path, float("nan"))
     with pytest.raises(ModelError, match="NaN"):
-        open_runtime(wild)(np.ones((3, 8, 8), np.float32), ONES, (1, 1))
+        open_runtime(wild)(np.ones((3, 8, 8), np.float32), ONES, FACTS)
     node = helper.make_node("Concat", ["planes", "planes"], ["restored"], axis=1)
     twice = networks.write_card(tmp_path, "twice", [node], {})
     with pytest.raises(ModelError, match="answered"):
-        open_runtime(twice)(np.ones((3, 8, 8), np.float32), ONES, (1, 1))
+        open_runtime(twice)(np.ones((3, 8, 8), np.float32), ONES, FACTS)
 
 
 def test_failures_are_translated(networks, tmp_path):
@@ -62,7 +120,7 @@ def test_failures_are_translated(networks, tmp_path):
     kernel = {"kernel": np.ones((3, 3, 1, 1), np.float32)}
     run = open_runtime(networks.write_card(tmp_path, "three", [node], kernel))
     with pytest.raises(ModelError, match="three"):
-        run(np.ones((1, 8, 8), np.float32), ONES[:1], (0, 0))
+        run(np.ones((1, 8, 8), np.float32), ONES[:1], PictureFacts())
 
 
 def test_inputs_must_be_the_cards(networks, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from jpegmend import weights
 from jpegmend.errors import WeightsDamaged, WeightsMissing
-from jpegmend.runtimes import open_runtime
+from jpegmend.runtimes import PictureFacts, open_runtime
 
 torch = pytest.importorskip("torch")
 
@@ -55,7 +55,10 @@ def test_both_runtimes_agree(size, sampling, card):
     random = np.random.default_rng(0)
     planes = random.random((3, *size), np.float32)
     tables = random.integers(1, 100, (3, 8, 8)).astype(np.float32)
-    one, other = (open_runtime(card, runtime=kind, threads=1)(planes, tables, sampling) for kind in ("onnx", "torch"))
+    facts = PictureFacts(sampling=sampling)
+    one, other = (
+        open_runtime(card, runtime=kind, threads=1)(planes, tables, facts).planes for kind in ("onnx", "torch")
+    )
     assert np.abs(one - other).max() < 1e-4
     assert np.abs(one - planes).max() > 1e-3
 

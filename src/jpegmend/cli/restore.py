@@ -209,6 +209,8 @@ def _summary(job: Job, restored: Restored, left_out: tuple[str, ...]) -> str:
     )
     if report.estimated_quality is not None and (report.estimated or not report.consistent):
         quality = f"{quality}{', ' if quality else ''}looks like quality {report.estimated_quality}"
+    if report.quality_by_network is not None:
+        quality = f"{quality}{', ' if quality else ''}quality {report.quality_by_network:.0f} by the network"
     read = ", ".join(part for part in (f"{report.width}x{report.height}", kind, quality) if part)
     how = "nothing to restore" if report.runtime is None and report.strength == 0 else report.model
     lines = [f"{job.source}: {read}", f"  -> {job.target}  ({how}, {report.seconds:.1f} s)"]

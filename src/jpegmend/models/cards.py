@@ -23,6 +23,7 @@ def describe(name: str, spec: Spec, config: Any) -> dict[str, Any]:
         "tiling": spec.tiling,
         "window": spec.window,
         "inputs": list(spec.inputs),
+        "quality_from": spec.quality_from,
         "released": False,
         "exportable": spec.exportable,
         "parameters": cost.parameters(spec.build(config)),

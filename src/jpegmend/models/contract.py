@@ -6,13 +6,14 @@ Shape letters: B batch, C planes (1 or 3), H W pixels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
 Planes = Literal["y", "ycbcr", "rgb"]
 Tiling = Literal["exact", "global", "window"]
+QualityFrom = Literal["tiles", "middle"]
 
 
 class Observation(NamedTuple):
@@ -26,6 +27,8 @@ class Observation(NamedTuple):
     """``[B, 2]`` how many luma rows and columns share one chroma sample: (2, 2) for 4:2:0, (0, 0) without chroma."""
     overview: Tensor | None = None
     """``[B, C, 112, 112]`` the whole picture made small, for networks with a global branch."""
+    quality: Tensor | None = None
+    """``[B]`` libjpeg quality 1..100 told from outside (by the user, say); 0 or None where none is told."""
 
 
 class Estimate(NamedTuple):
@@ -34,9 +37,10 @@ class Estimate(NamedTuple):
     planes: Tensor
     """``[B, C, H, W]``, the restored planes, not clipped."""
     quality: Tensor | None = None
-    """``[B]``, where the network guesses how good its input was; the unit is in the network's docstring."""
+    """``[B]``, the network's estimate of its input's libjpeg quality, 1..100; None where it makes none."""
     traces: Mapping[str, tuple[Tensor, ...]] = {}
-    """What was estimated on the way (sparse codes, stages, artifact layers), by name; filled with ``collect=True``."""
+    """Intermediate results (sparse codes, stages, artifact layers) by name, each ``[B, ...]`` or a scalar; filled with
+    ``collect=True``, else empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +66,9 @@ class Spec:
     inputs: tuple[str, ...] = ("planes",)
     """Which fields of the observation the network reads, in the order of its ONNX inputs."""
     exportable: bool = True
+    """Whether it can be written as ONNX."""
     grow: Callable[[Mapping[str, Tensor], Any, Any], dict[str, Tensor]] | None = None
     """From weights of a network with one config, those with which one of another begins: a longer network may copy
     its last stage. Arguments: the weights, their config, the new config. None where only equal tensors fit."""
-    auxiliary: Mapping[str, Callable[[Any], nn.Module]] = field(default_factory=dict)
-    """Networks that training needs beside this one (a ranker, a classifier), by name."""
+    quality_from: QualityFrom = "tiles"
+    """Where the pipeline takes the estimated quality from; see ``jpegmend.weights.Card.quality_from``."""

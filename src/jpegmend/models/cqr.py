@@ -151,5 +151,4 @@ SPEC = Spec(
     halo=lambda config: 16,
     tiling="window",
     window=96,
-    auxiliary={"ranker": Ranker},
 )

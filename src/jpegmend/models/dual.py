@@ -234,5 +234,4 @@ SPEC = Spec(
     tiling="window",
     window=128,
     exportable=False,
-    auxiliary={"classifier": Classifier},
 )

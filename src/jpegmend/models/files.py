@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from jpegmend import models
 from jpegmend.errors import NotExportable, WeightsDamaged
 from jpegmend.models.contract import Observation, Spec
+from jpegmend.runtimes.onnx import PLANES, QUALITY, TRACE
 
 FORMAT = "jpegmend-1"
 
@@ -87,19 +88,35 @@ def load_weights(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     return network.eval(), facts
 
 
-class _PlanesOnly(nn.Module):
-    """A network whose arguments are the fields its spec names and whose answer is the planes alone."""
+class _ForExport(nn.Module):
+    """A network as ONNX needs it: the tensors its spec names in, a tuple of tensors out.
 
-    def __init__(self, network: nn.Module, inputs: tuple[str, ...]) -> None:
+    The answer is the planes, the quality where the network estimates one, and the traces that are asked for.
+    """
+
+    def __init__(self, network: nn.Module, inputs: tuple[str, ...], traces: tuple[str, ...]) -> None:
         super().__init__()
-        self.network, self.inputs = network, inputs
+        self.network, self.inputs, self.traces = network, inputs, traces
 
-    def forward(self, *tensors: Tensor) -> Tensor:
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         given = dict(zip(self.inputs, tensors, strict=True))
-        # A field that the network does not read stands for nothing; the planes stand in for it.
-        blank = dict.fromkeys(("planes", "tables", "sampling"), given["planes"])
-        planes: Tensor = self.network(Observation(**{**blank, **given})).planes
-        return planes
+        # An input that the network does not read gets the planes as a dummy tensor.
+        dummies = dict.fromkeys(("planes", "tables", "sampling"), given["planes"])
+        estimate = self.network(Observation(**{**dummies, **given}), collect=bool(self.traces))
+        quality = () if estimate.quality is None else (estimate.quality,)
+        return (estimate.planes, *quality, *(part for name in self.traces for part in estimate.traces[name]))
+
+
+@torch.no_grad()
+def _output_names(network: nn.Module, seen: Observation, traces: tuple[str, ...]) -> list[str]:
+    """Names of what :class:`_ForExport` answers, as :mod:`jpegmend.runtimes.onnx` looks for them."""
+    estimate = network(seen, collect=bool(traces))
+    if unknown := [name for name in traces if name not in estimate.traces]:
+        there = ", ".join(estimate.traces) or "none"
+        raise NotExportable(f"no trace {unknown[0]!r} in this network; there: {there}")
+    quality = [] if estimate.quality is None else [QUALITY]
+    numbered = [f"{TRACE}{name}_{index}" for name in traces for index, _ in enumerate(estimate.traces[name])]
+    return [PLANES, *quality, *numbered]
 
 
 def example(spec: Spec, config: Any, height: int = 64, width: int = 64, batch: int = 1) -> Observation:
@@ -111,18 +128,24 @@ def example(spec: Spec, config: Any, height: int = 64, width: int = 64, batch: i
         torch.randint(1, 100, (batch, C, 8, 8), generator=generator).float(),
         torch.tensor([[2.0, 2.0] if C == 3 else [0.0, 0.0]] * batch),
         torch.rand(batch, C, 112, 112, generator=generator),
+        torch.randint(1, 100, (batch,), generator=generator).float(),
     )
 
 
-def export_onnx(path: Path, network: nn.Module, spec: Spec, config: Any) -> None:
+def export_onnx(path: Path, network: nn.Module, spec: Spec, config: Any, traces: Sequence[str] = ()) -> None:
     """Write the network as ONNX, height and width free, weights in half precision and arithmetic in float32.
 
-    Raises :class:`~jpegmend.errors.NotExportable` where the spec says that this network has no ONNX form.
+    Its outputs are the planes, the quality where the network estimates one, and the ``traces`` named. Every run of the
+    graph computes its traces, asked for or not, so name none in a file that is to be fast.
+
+    Raises :class:`~jpegmend.errors.NotExportable` where the spec says that this network has no ONNX form, or a trace
+    is not one of its own.
     """
     if not spec.exportable:
         raise NotExportable(f"{spec.name} cannot be written as ONNX; use the PyTorch runtime")
     from jpegmend.models import onnx_file
 
     seen = example(spec, config, 96, 128)
+    outputs = _output_names(network.eval(), seen, tuple(traces))
     tensors = tuple(getattr(seen, name) for name in spec.inputs)
-    onnx_file.write(path, _PlanesOnly(network.eval(), spec.inputs), tensors, spec.inputs)
+    onnx_file.write(path, _ForExport(network, spec.inputs, tuple(traces)), tensors, spec.inputs, outputs)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +17,19 @@ _SMALL = 16
 """Constants with fewer elements stay in float32: shapes, scales and axes."""
 
 
-def write(path: Path, network: nn.Module, tensors: tuple[Tensor, ...], names: tuple[str, ...]) -> None:
-    """Export ``network(*tensors)``; inputs get ``names``, the output is ``restored``; H and W are free."""
+def write(
+    path: Path, network: nn.Module, tensors: tuple[Tensor, ...], inputs: Sequence[str], outputs: Sequence[str]
+) -> None:
+    """Export ``network(*tensors)`` with these names of inputs and outputs; H and W of the planes are free."""
     import onnx
 
-    free = tuple({2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO} if name == "planes" else {} for name in names)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
+    free = tuple({2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO} if name == "planes" else {} for name in inputs)
+    with _quiet_exporter(), torch.no_grad():
         program = torch.onnx.export(
             network,
             tensors,
-            input_names=list(names),
-            output_names=["restored"],
+            input_names=list(inputs),
+            output_names=list(outputs),
             dynamic_shapes=(free,),
             dynamo=True,
             verbose=False,
@@ -38,6 +40,20 @@ def write(path: Path, network: nn.Module, tensors: tuple[Tensor, ...], names: tu
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(model.SerializeToString())
     partial.replace(path)
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Without warnings, and PyTorch's exporter logging errors only; its level is put back afterwards."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def forget_origins(model: Any) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from math import lcm
 
 import numpy as np
 
 from jpegmend.restoration.groups import Group
+from jpegmend.restoration.merging import MergedAnswer
 from jpegmend.restoration.tiles import Window, lattice, ramp, round_up
-from jpegmend.runtimes import Floats, Runtime
+from jpegmend.runtimes import Answer, Floats, PictureFacts, Runtime
 from jpegmend.weights import Card
+
+MIDDLE = 256
+"""Pixels each way in the middle of the picture, for cards with ``quality_from="middle"``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,18 @@ class Treatment:
     consistent: bool
     overview: Callable[[Group], Floats] | None = None
     """Makes the small whole picture for networks that want it."""
+    quality: float | None = None
+    """The libjpeg quality that the network is told, 1..100."""
+    traces: Collection[str] = ()
+    """Names of the intermediate results to keep."""
+    merged: dict[Group, MergedAnswer] = field(default_factory=dict)
+    """Qualities and traces of the groups that are to be reported."""
+
+    def estimate_quality(self, group: Group) -> float | None:
+        """The network's estimate of the libjpeg quality from the middle of the picture, 1..100, if it makes one."""
+        middle = Window(group.height // 2, group.height // 2, group.width // 2, group.width // 2)
+        window = middle.grow(MIDDLE // 2).align(group.align_rows, group.align_columns).clip(group.height, group.width)
+        return self._ask(group, group.read(window)).quality
 
     def restore(self, group: Group, region: Window) -> Floats:
         """Planes [n, h, w] of a region, whose edges are multiples of the group's alignment."""
@@ -49,12 +65,17 @@ class Treatment:
         seen = group.read(window)
         here = (slice(None), *region.inside(window))
         answer = self._ask(group, seen)
-        return seen[here], np.ascontiguousarray(answer[here])
+        if group in self.merged:
+            self.merged[group].add(answer, window, region)
+        return seen[here], np.ascontiguousarray(answer.planes[here])
 
-    def _ask(self, group: Group, seen: Floats) -> Floats:
+    def _ask(self, group: Group, seen: Floats) -> Answer:
         assert self.runtime is not None
         overview = self.overview(group) if self.overview else None
-        return group.unpack(self.runtime(group.pack(seen), group.tables, group.sampling, overview))
+        facts = PictureFacts(sampling=group.sampling, overview=overview, quality=self.quality)
+        traces = self.traces if group in self.merged else ()
+        answer = self.runtime(group.pack(seen), group.tables, facts, traces=traces)
+        return answer._replace(planes=group.unpack(answer.planes))
 
     def _blend(self, group: Group, region: Window) -> Floats:
         """The answer from windows at fixed places, blended where they overlap: the same however it is tiled."""
@@ -77,7 +98,10 @@ class Treatment:
                     continue
                 share = _weights(window, group, overlap)[shared.inside(window)]
                 answer = self._ask(group, group.read(window))
-                total[(slice(None), *shared.inside(region))] += answer[(slice(None), *shared.inside(window))] * share
+                if group in self.merged:
+                    self.merged[group].add(answer, window, shared, share)
+                here = (slice(None), *shared.inside(window))
+                total[(slice(None), *shared.inside(region))] += answer.planes[here] * share
                 weight[shared.inside(region)] += share
         total /= weight
         return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,8 @@ class Options:
     """Seconds after which decoding of a file is given up; None: by its size."""
     keep_planes: bool = False
     """Keep the restored float planes in ``Restored.planes``; takes 12 bytes a pixel."""
+    traces: Collection[str] = ()
+    """Names of intermediate results of the network to keep in ``Restored.traces``; ``memory`` does not count them."""
 
     def __post_init__(self) -> None:
         allowed = (
@@ -53,6 +56,10 @@ class Options:
             (self.memory is None or self.memory > 0, f"memory {self.memory}; give bytes above 0"),
             (self.max_pixels >= 1, f"max_pixels {self.max_pixels}; it must be at least 1"),
             (self.timeout is None or self.timeout > 0, f"timeout {self.timeout}; give seconds above 0"),
+            (
+                not isinstance(self.traces, str),
+                f"traces {self.traces!r}; give several names, such as ({self.traces!r},)",
+            ),
         )
         for holds, message in allowed:
             if not holds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from math import lcm
 from pathlib import Path
@@ -18,6 +18,7 @@ from jpegmend.restoration import guess, metadata, planning
 from jpegmend.restoration.canvas import Canvas
 from jpegmend.restoration.groups import Group, make_groups
 from jpegmend.restoration.inference import Treatment
+from jpegmend.restoration.merging import MergedAnswer
 from jpegmend.restoration.observe import CONTEXT, Scene, upsample
 from jpegmend.restoration.options import Options
 from jpegmend.restoration.planning import Plan
@@ -53,6 +54,7 @@ def restore(
     max_pixels: int = MAX_PIXELS,
     timeout: float | None = None,
     keep_planes: bool = False,
+    traces: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Restored:
     """Restore a picture that was compressed as JPEG.
@@ -74,6 +76,7 @@ def restore(
         max_pixels: pixels a file may claim.
         timeout: seconds after which decoding is given up.
         keep_planes: keep the float planes too.
+        traces: names of intermediate results of the network to keep in ``Restored.traces``.
         progress: called with the tiles done and the tiles there are, also before the first.
 
     Raises:
@@ -95,6 +98,7 @@ def restore(
         max_pixels=max_pixels,
         timeout=timeout,
         keep_planes=keep_planes,
+        traces=traces,
     )
     started = time.perf_counter()
     # The decoder starts in its own process while the network is loaded in this one.
@@ -107,7 +111,7 @@ def restore(
     job = _Job(opened, chosen, card, options)
     restored = job.run(progress or (lambda done, total: None))
     report = replace(restored.report, seconds=round(time.perf_counter() - started, 3))
-    return Restored(restored.pixels, restored.metadata, report, restored.planes)
+    return Restored(restored.pixels, restored.metadata, report, restored.planes, restored.traces)
 
 
 def _choose(opened: Opened, options: Options) -> Plan:
@@ -116,7 +120,7 @@ def _choose(opened: Opened, options: Options) -> Plan:
     chosen = planning.plan_jpeg(opened, options)
     if not chosen.shifted:
         return chosen
-    plain = replace(options, strength=0.0, keep_planes=False, orientation="keep", bits=8, memory=None)
+    plain = replace(options, strength=0.0, keep_planes=False, traces=(), orientation="keep", bits=8, memory=None)
     decode = _Job(opened, replace(chosen, strength=0.0), weights.find(options.model), plain)
     return planning.plan_shifted(chosen, decode.run(lambda done, total: None).pixels)
 
@@ -152,8 +156,17 @@ class _Job:
             strength=self.plan.strength,
             consistent=self.plan.consistent,
             overview=_Overviews(scene) if wants_overview else None,
+            quality=self.options.quality,
+            traces=self.options.traces,
         )
         groups = make_groups(scene, self.card.planes if active else "y", self.card.multiple if active else 1)
+        first = groups[0]
+        if active:
+            treatment.merged[first] = MergedAnswer(first.height, first.width, lcm(8, self.card.multiple))
+        estimated = None
+        if active and self.card.quality_from == "middle" and self.options.quality is None:
+            estimated = treatment.estimate_quality(first)
+            treatment = replace(treatment, quality=estimated)
         canvas = self._canvas()
         kept = self._empty_planes(groups)
         tiles = list(self._tiles(groups, canvas.pixels.nbytes, active))
@@ -163,7 +176,12 @@ class _Job:
             progress(done, len(tiles))
         report = self._report(canvas, len(tiles), network.name if network else None)
         carried = metadata.adapt(self.opened.metadata, applied=self._applied(), keep_profile=self.plan.profile)
-        return Restored(canvas.pixels, carried, report, kept)
+        if not active:
+            return Restored(canvas.pixels, carried, report, kept)
+        merged = treatment.merged[first]
+        quality = merged.quality if estimated is None else estimated
+        report = replace(report, quality_by_network=None if quality is None else round(quality, 1))
+        return Restored(canvas.pixels, carried, report, kept, merged.traces)
 
     def _applied(self) -> int:
         """The orientation that is applied to the pixels; 1 is none."""
@@ -250,6 +268,7 @@ class _Job:
             height=height,
             megapixels=round(height * width / 1e6, 3),
             estimated_quality=found.quality if found else None,
+            quality_by_network=None,
             estimated=chosen.estimated,
             grid=(-scene.top % 8, -scene.left % 8),
             metadata=metadata.names(carried),

@@ -29,6 +29,8 @@ class Report:
     """Whether the luma table is exactly that quality's."""
     estimated_quality: int | None
     """What the pixels look like; None where no trace of compression was found, or none was looked for."""
+    quality_by_network: float | None
+    """The network's own estimate of the picture's libjpeg quality, 1..100; None where it makes none."""
     estimated: bool
     """The network was told tables that no file states: estimated from the pixels, or the caller's ``quality``."""
     grid: tuple[int, int]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
+from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -27,6 +29,7 @@ class Restored:
         metadata: Metadata,
         report: Report,
         planes: tuple[Floats, ...] | None = None,
+        traces: Mapping[str, tuple[Floats, ...]] = MappingProxyType({}),
     ) -> None:
         self.pixels = pixels
         """[H, W] gray, [H, W, 3] RGB or [H, W, 4] RGBA, uint8 or uint16 over their whole range."""
@@ -36,6 +39,11 @@ class Restored:
         self.planes = planes
         """With ``keep_planes``: float32 planes 0..1, not clipped, of whole blocks and before the orientation. A plane
         that was restored alone is [8R, 8K]; chroma restored together with luma is [v*8R, h*8K] for its sampling."""
+        self.traces = traces
+        """With ``traces``: intermediate results of the network by name, float32 and before the orientation. What lies
+        on the grid of the planes, or on one coarser by a whole factor s, is merged from the tiles to [K, H/s, W/s];
+        anything else (a vector, a scalar) is as the first tile gave it. Where the network takes components one by
+        one, these are the traces of the first."""
 
     @property
     def width(self) -> int:

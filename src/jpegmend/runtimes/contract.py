@@ -1,4 +1,4 @@
-"""What every runtime gives: a callable on planes.
+"""What every runtime takes and gives: planes and facts of the picture in, an :class:`Answer` out.
 
 Shape letters: C planes, H W pixels.
 """
@@ -6,7 +6,10 @@ Shape letters: C planes, H W pixels.
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,28 +19,48 @@ from jpegmend.errors import ModelError
 Floats = NDArray[np.float32]
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PictureFacts:
+    """Facts of the whole picture, the same for each of its tiles. A new fact is a new field here."""
+
+    sampling: tuple[int, int] = (0, 0)
+    """Luma rows and columns for one chroma sample; (2, 2) is 4:2:0, (0, 0) is no chroma."""
+    overview: Floats | None = None
+    """[C, 112, 112], the whole picture made small; None unless the card's inputs name it."""
+    quality: float | None = None
+    """libjpeg quality 1..100 that the network is told: the user's ``quality`` option, or the network's own estimate
+    where its card says ``quality_from="middle"``. None: it is told none (networks that read it are given 0)."""
+
+
+class Answer(NamedTuple):
+    """What a network gives for one tile."""
+
+    planes: Floats
+    """[C, H, W], restored, not clipped."""
+    quality: float | None = None
+    """Its estimate of the input's libjpeg quality, 1..100; None where it makes none."""
+    traces: Mapping[str, tuple[Floats, ...]] = MappingProxyType({})
+    """Intermediate results (stages, sparse codes, masks) by name, only those asked for, without a batch axis."""
+
+
 class Runtime(Protocol):
     """One network, loaded."""
 
     name: str
     """How it runs, for reports: ``onnx cpu``, ``torch cuda``, ..."""
 
-    def __call__(
-        self, planes: Floats, tables: Floats, sampling: tuple[int, int], overview: Floats | None = None
-    ) -> Floats:
+    def __call__(self, planes: Floats, tables: Floats, facts: PictureFacts, *, traces: Collection[str] = ()) -> Answer:
         """Restore planes that lie on one grid.
 
         Args:
             planes: [C, H, W], 0..1, H and W multiples of the card's ``multiple``.
             tables: [C, 8, 8], quantisation steps in the units of the file; ones where a plane has none.
-            sampling: luma rows and columns for one chroma sample; (2, 2) is 4:2:0, (0, 0) is no chroma.
-            overview: [C, 112, 112], the whole picture made small, for cards that ask for it.
-
-        Returns:
-            [C, H, W], not clipped.
+            facts: what is known of the whole picture.
+            traces: names of intermediate results to give as well.
 
         Raises:
-            ModelError: the network failed, or answered in another shape.
+            InvalidOption: a trace that this network does not give.
+            ModelError: the network failed, answered in another shape, or needs a fact that it was not given.
         """
         ...
 
@@ -49,25 +72,30 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def batch_inputs(
-    planes: Floats, tables: Floats, sampling: tuple[int, int], overview: Floats | None
-) -> dict[str, Floats]:
+def batch_inputs(planes: Floats, tables: Floats, facts: PictureFacts) -> dict[str, Floats]:
     """The inputs of a network by name, each with a batch axis in front, contiguous float32."""
-    named = {"planes": planes, "tables": tables, "sampling": np.array(sampling, np.float32)}
-    if overview is not None:
-        named["overview"] = overview
+    named = {
+        "planes": planes,
+        "tables": tables,
+        "sampling": np.array(facts.sampling, np.float32),
+        "quality": np.array(facts.quality or 0.0, np.float32),
+    }
+    if facts.overview is not None:
+        named["overview"] = facts.overview
     return {name: np.ascontiguousarray(value[None], np.float32) for name, value in named.items()}
 
 
-def check_answer(restored: Floats, planes: Floats, name: str) -> Floats:
-    """The answer, if it has the shape that was asked for and no NaN or infinity in it.
+def check_answer(answer: Answer, planes: Floats, name: str) -> Answer:
+    """The answer, if its planes have the shape of the input and neither they nor its quality is NaN or infinite.
 
     Raises:
         ModelError: it has not.
     """
+    restored = answer.planes
     if restored.shape != planes.shape:
         raise ModelError(f"{name!r} answered {restored.shape} for planes {planes.shape}; its weights are wrong")
     # A sum is a single pass without a temporary, and one NaN or infinity is enough to show in it.
-    if not np.isfinite(restored.sum(dtype=np.float32)):
+    total = restored.sum(dtype=np.float32) + (answer.quality or 0.0)
+    if not np.isfinite(total):
         raise ModelError(f"{name!r} answered with NaN or infinity; its weights are wrong, or the input is far off")
-    return restored
+    return answer

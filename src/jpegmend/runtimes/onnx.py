@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
+import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jpegmend import weights
-from jpegmend.errors import ModelError, WeightsDamaged, WeightsMissing
-from jpegmend.runtimes.contract import Floats, available_threads, batch_inputs, check_answer
+from jpegmend.errors import InvalidOption, ModelError, WeightsDamaged, WeightsMissing
+from jpegmend.runtimes.cache import LastUsed
+from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, available_threads, batch_inputs, check_answer
 from jpegmend.weights import Card
+
+PLANES, QUALITY, TRACE = "restored", "estimated_quality", "trace_"
+"""Names of a graph's outputs: the planes, the quality, and ``trace_NAME_0``, ``trace_NAME_1``, ... of a trace. An
+ONNX graph cannot use the name of an input (``planes``, ``quality``) for an output too."""
+
+_SESSIONS: LastUsed[Any] = LastUsed(4)
 
 
 class OnnxRuntime:
@@ -23,39 +33,90 @@ class OnnxRuntime:
         offered = tuple(entry.name for entry in session.get_inputs())
         if offered != card.inputs:
             raise WeightsDamaged(f"{card.name!r} takes {offered}, its card says {card.inputs}")
+        self._outputs = tuple(entry.name for entry in session.get_outputs())
+        # Graphs by other exporters may name their one output as they like.
+        self._planes = PLANES if PLANES in self._outputs else self._outputs[0]
 
-    def __call__(
-        self, planes: Floats, tables: Floats, sampling: tuple[int, int], overview: Floats | None = None
-    ) -> Floats:
+    def __call__(self, planes: Floats, tables: Floats, facts: PictureFacts, *, traces: Collection[str] = ()) -> Answer:
         """Restore planes [C, H, W]; see :class:`~jpegmend.runtimes.contract.Runtime`."""
-        named = batch_inputs(planes, tables, sampling, overview)
+        named = batch_inputs(planes, tables, facts)
         missing = [name for name in self._card.inputs if name not in named]
         if missing:
             raise ModelError(f"{self._card.name!r} needs {missing[0]}, which it was not given")
+        wanted = self._wanted(traces)
         try:
-            (restored,) = self._session.run(["restored"], {name: named[name] for name in self._card.inputs})
+            values = self._session.run(wanted, {name: named[name] for name in self._card.inputs})
         # ONNX Runtime's exceptions share no base class of their own.
         except Exception as error:
             raise ModelError(f"{self._card.name!r} failed on planes of shape {planes.shape}: {error}") from error
-        return check_answer(restored[0], planes, self._card.name)
+        found = dict(zip(wanted, values, strict=True))
+        quality = float(found[QUALITY].ravel()[0]) if QUALITY in found else None
+        return check_answer(Answer(found[self._planes][0], quality, _collect(found)), planes, self._card.name)
+
+    def _wanted(self, traces: Collection[str]) -> list[str]:
+        """The outputs to ask for: planes, the quality where there is one, and the traces named.
+
+        The others are computed too (ONNX Runtime runs whole graphs), but not handed over.
+        """
+        by_trace: dict[str, list[str]] = {}
+        for output in self._outputs:
+            if output.startswith(TRACE):
+                by_trace.setdefault(_trace_name(output), []).append(output)
+        if unknown := [name for name in traces if name not in by_trace]:
+            raise InvalidOption(
+                f"{self._card.name!r} has no trace {unknown[0]!r} in its ONNX file; there: "
+                f"{', '.join(by_trace) or 'none'}; runtime='torch' gives every trace of a network"
+            )
+        quality = [QUALITY] if QUALITY in self._outputs else []
+        return [self._planes, *quality, *(output for name in traces for output in by_trace[name])]
+
+
+def _trace_name(output: str) -> str:
+    return output.removeprefix(TRACE).rpartition("_")[0]
+
+
+def _collect(found: dict[str, Any]) -> dict[str, tuple[Floats, ...]]:
+    """The traces among outputs by name, each without its batch axis."""
+    traces: dict[str, tuple[Floats, ...]] = {}
+    for output, value in found.items():
+        if output.startswith(TRACE):
+            single = np.asarray(value[0] if np.ndim(value) else value, np.float32)
+            traces[_trace_name(output)] = (*traces.get(_trace_name(output), ()), single)
+    return traces
 
 
 def open_onnx(card: Card, threads: int | None) -> OnnxRuntime:
-    """The session of a card, opened once for each file and number of threads.
+    """The session of a card, kept open for the next use of the same file with as many threads.
 
     Raises:
         WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``; or no network that can be run.
     """
     if not card.exportable and "onnx" not in card.files:
         raise WeightsMissing(f"{card.name!r} cannot be run by ONNX Runtime; use runtime='torch'")
-    file = weights.path(card, "onnx")
-    return OnnxRuntime(card, _open_session(file, file.stat().st_mtime_ns, threads or available_threads()))
+    file, threads = weights.path(card, "onnx"), threads or available_threads()
+    key = (file, file.stat().st_mtime_ns, threads)
+    return OnnxRuntime(card, _SESSIONS.get(key, lambda: _open_session(file, threads)))
 
 
-@cache
-def _open_session(file: Path, changed: int, threads: int) -> Any:
+def close_sessions() -> None:
+    """Close every session that is kept; a runtime that is still in use keeps its own until it is dropped."""
+    _SESSIONS.clear()
+
+
+def import_onnxruntime() -> Any:
+    """The package ``onnxruntime``, imported with its telemetry off unless the environment says otherwise.
+
+    Sets ``ORT_DISABLE_TELEMETRY=1`` for this process: without it version 1.32 writes files into the temporary folder
+    and the user's cache, and looks up the address of a collector.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
+    return onnxruntime
+
+
+def _open_session(file: Path, threads: int) -> Any:
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

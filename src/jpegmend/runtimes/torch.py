@@ -5,16 +5,20 @@ The only place outside the research rooms that reaches ``jpegmend.models``, and 
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jpegmend import weights
-from jpegmend.errors import MissingExtra, ModelError, WeightsDamaged
-from jpegmend.runtimes.contract import Floats, available_threads, batch_inputs, check_answer
+from jpegmend.errors import InvalidOption, MissingExtra, ModelError, WeightsDamaged
+from jpegmend.runtimes.cache import LastUsed
+from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, available_threads, batch_inputs, check_answer
 from jpegmend.weights import Card
+
+_NETWORKS: LastUsed[Any] = LastUsed(4)
 
 
 class TorchRuntime:
@@ -27,28 +31,49 @@ class TorchRuntime:
         self._threads = threads
         self.name = f"torch {device}"
 
-    def __call__(
-        self, planes: Floats, tables: Floats, sampling: tuple[int, int], overview: Floats | None = None
-    ) -> Floats:
+    def __call__(self, planes: Floats, tables: Floats, facts: PictureFacts, *, traces: Collection[str] = ()) -> Answer:
         """Restore planes [C, H, W]; see :class:`~jpegmend.runtimes.contract.Runtime`."""
         import torch
 
         from jpegmend.models.contract import Observation
 
-        # PyTorch has one number of threads for the whole process, so it is set before each run.
-        torch.set_num_threads(self._threads)
-        named = batch_inputs(planes, tables, sampling, overview)
+        named = batch_inputs(planes, tables, facts)
         seen = Observation(**{name: torch.from_numpy(value).to(self._device) for name, value in named.items()})
         try:
-            with torch.no_grad():
-                restored = self._network(seen).planes[0].float().cpu().numpy()
+            with torch.no_grad(), _threads(self._threads):
+                estimate = self._network(seen, collect=bool(traces))
+                quality = None if estimate.quality is None else float(estimate.quality[0])
+                restored = _to_numpy(estimate.planes)
         except RuntimeError as error:
             raise ModelError(f"{self._card.name!r} failed on planes of shape {planes.shape}: {error}") from error
-        return check_answer(np.asarray(restored, np.float32), planes, self._card.name)
+        if unknown := [name for name in traces if name not in estimate.traces]:
+            there = ", ".join(estimate.traces) or "none"
+            raise InvalidOption(f"{self._card.name!r} has no trace {unknown[0]!r}; there: {there}")
+        kept = {name: tuple(_to_numpy(value) for value in estimate.traces[name]) for name in traces}
+        return check_answer(Answer(restored, quality, kept), planes, self._card.name)
+
+
+def _to_numpy(tensor: Any) -> Floats:
+    """A tensor as a float32 array without its batch axis; a scalar has none."""
+    single = tensor[0] if tensor.ndim else tensor
+    return np.asarray(single.detach().float().cpu().numpy(), np.float32)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """PyTorch's number of threads, which is one for the whole process, set and put back afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def open_torch(card: Card, threads: int | None) -> TorchRuntime:
-    """The network of a card with its weights, loaded once; on CUDA or MPS where there is one.
+    """The network of a card with its weights, kept for the next use of the same file; on CUDA or MPS if there is one.
 
     Raises:
         MissingExtra: PyTorch or safetensors is not installed.
@@ -63,12 +88,17 @@ def open_torch(card: Card, threads: int | None) -> TorchRuntime:
     del safetensors
     file = weights.path(card, "safetensors")
     device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    network = _load(file, file.stat().st_mtime_ns, card.network, device)
+    key = (file, file.stat().st_mtime_ns, card.network, device)
+    network = _NETWORKS.get(key, lambda: _load(file, card.network, device))
     return TorchRuntime(card, network, device, threads or available_threads())
 
 
-@cache
-def _load(file: Path, changed: int, name: str, device: str) -> Any:
+def close_networks() -> None:
+    """Drop every network that is kept; a runtime that is still in use keeps its own until it is dropped."""
+    _NETWORKS.clear()
+
+
+def _load(file: Path, name: str, device: str) -> Any:
     from jpegmend.models import files
 
     network, facts = files.load_weights(file)

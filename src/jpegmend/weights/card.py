@@ -14,9 +14,11 @@ from jpegmend.errors import WeightsDamaged
 
 PlaneKind = Literal["y", "ycbcr", "rgb"]
 Tiling = Literal["exact", "global", "window"]
+QualityFrom = Literal["tiles", "middle"]
 
 TILINGS = ("exact", "global", "window")
-INPUTS = ("planes", "tables", "sampling", "overview")
+QUALITIES_FROM = ("tiles", "middle")
+INPUTS = ("planes", "tables", "sampling", "overview", "quality")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,11 @@ class Card:
     window: int | None = None
     """Side of the window in pixels where ``tiling`` is ``window``, a multiple of ``multiple``."""
     inputs: tuple[str, ...] = ("planes",)
-    """What it reads, in the order of its ONNX inputs; of planes, tables, sampling, overview."""
+    """What it reads, in the order of its ONNX inputs; of planes, tables, sampling, overview, quality."""
+    quality_from: QualityFrom = "tiles"
+    """Where the quality that it estimates is taken from. ``tiles``: the mean of all tiles, weighted by their pixels.
+    ``middle``: estimated once, from 256 pixels square in the middle of the picture, and given to every tile as the
+    input ``quality``, so that tiles agree."""
     released: bool = False
     """Whether its weights are there."""
     exportable: bool = True
@@ -81,6 +87,14 @@ class Card:
             (self.planes not in ("y", "ycbcr", "rgb"), f"planes {self.planes!r}; allowed: y, ycbcr, rgb"),
             (self.tiling not in TILINGS, f"tiling {self.tiling!r}; allowed: {', '.join(TILINGS)}"),
             (bool(unknown), f"unknown inputs {unknown}; allowed: {', '.join(INPUTS)}"),
+            (
+                self.quality_from not in QUALITIES_FROM,
+                f"quality_from {self.quality_from!r}; allowed: {', '.join(QUALITIES_FROM)}",
+            ),
+            (
+                self.quality_from == "middle" and "quality" not in self.inputs,
+                "quality_from 'middle' needs the input quality, which it does not read",
+            ),
             (self.inputs[:1] != ("planes",), "the first input must be planes"),
             (self.multiple < 1, f"multiple {self.multiple}; it must be at least 1"),
             (self.halo < 0, f"halo {self.halo}; it must not be negative"),

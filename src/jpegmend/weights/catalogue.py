@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from jpegmend.errors import UnknownModel, WeightsDamaged, WeightsMissing
@@ -100,7 +100,7 @@ def _released() -> str:
     return f"released are: {', '.join(names)}" if names else "none is"
 
 
-@cache
+@lru_cache(maxsize=64)
 def _sha256(file: Path, size: int, changed: int) -> str:
     """Hash of a file; size and time are part of the key, so that a replaced file is read again."""
     with file.open("rb") as stream:
