@@ -12,7 +12,7 @@ from jpegmend.cli.release import read_caution
 from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
 from jpegmend.models import files
 from jpegmend.models.contract import Observation
-from jpegmend.runtimes import open_runtime
+from jpegmend.runtimes import PictureFacts, open_runtime
 from jpegmend.training import release
 from jpegmend.weights import read_card
 
@@ -70,8 +70,8 @@ def test_both_forms_of_the_weights_agree(folder):
     with torch.inference_mode():
         blank = torch.ones(1, 1, 8, 8)
         expected = network(Observation(torch.from_numpy(planes)[None], blank, torch.zeros(1, 2))).planes[0]
-    given = (planes, np.ones((1, 8, 8), np.float32), (0, 0), None)
-    found = open_runtime(read_card(folder / "mine.json"), runtime="onnx")(*given)
+    given = (planes, np.ones((1, 8, 8), np.float32), PictureFacts())
+    found = open_runtime(read_card(folder / "mine.json"), runtime="onnx")(*given).planes
     assert np.abs(found - expected.numpy()).max() < 1e-5
 
 
