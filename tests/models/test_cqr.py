@@ -11,8 +11,10 @@ from PIL import Image
 from jpegmend.errors import InvalidOption
 from jpegmend.models import cost, cqr
 from jpegmend.models.files import example
+from jpegmend.training.recipe import read_recipe
 
 SMALL = cqr.Config(width=6, blocks=3)
+FOLDED = cqr.Config(width=6, blocks=3, fold=2)
 TINY = cqr.RankerConfig(widths=(8, 8, 16, 16))
 PAGE = Path(__file__).parents[2] / "docs" / "models" / "cqr.md"
 
@@ -67,6 +69,34 @@ def test_checkpointing_changes_no_gradient() -> None:
         gradients.append([parameter.grad.clone() for parameter in network.parameters()])
     for plain, recomputed in zip(*gradients, strict=True):
         torch.testing.assert_close(plain, recomputed)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 14), (32, 16)])
+def test_a_folded_network_takes_any_size_and_works_on_a_fourth_of_the_positions(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network, seen = cqr.CQR(FOLDED).eval(), example(cqr.SPEC, FOLDED, *size)
+    answer = network(seen, collect=True)
+    assert answer.planes.shape == seen.planes.shape
+    assert {mask.shape[-2:] for mask in answer.traces["masks"]} == {(-(-size[0] // 2), -(-size[1] // 2))}
+    # Moving each of the four pixels of a square must be able to move each of them.
+    place = torch.zeros_like(seen.planes).requires_grad_()
+    network(seen._replace(planes=seen.planes + place)).planes[0, 0, -1, -1].backward()
+    assert place.grad is not None and bool((place.grad[0, 0, -2:, -2:] != 0).all())
+
+
+def test_folding_keeps_the_inner_parameters_and_costs_a_fourth() -> None:
+    plain, folded = cqr.CQR(SMALL), cqr.CQR(FOLDED)
+    inner = [{name: value.shape for name, value in net.blocks.state_dict().items()} for net in (plain, folded)]
+    assert inner[0] == inner[1]
+    assert folded.head.in_channels == folded.tail.out_channels == 4
+    cheap, dear = (cost.count(cqr.SPEC, config).multiply_adds for config in (FOLDED, SMALL))
+    assert cheap < dear / 4  # the non-local operation of the same window falls sixteen-fold
+
+
+def test_compact_recipe_stays_compact() -> None:
+    recipe = read_recipe(PAGE.parents[2] / "recipes" / "cqr-c.toml")
+    config = recipe.build_config()
+    assert 60e3 < cost.count(cqr.SPEC, config).multiply_adds < 150e3
 
 
 def test_ranker_answers_one_score_and_features_of_every_layer() -> None:

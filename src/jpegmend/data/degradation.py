@@ -146,12 +146,15 @@ def _through_a_site(rgb: Tensor, degradation: Degradation, rng: random.Random) -
     return clean, spoiled
 
 
-def degrade(clean: Tensor, degradation: Degradation, rng: random.Random) -> tuple[Observation, Tensor]:
+def degrade(
+    clean: Tensor, degradation: Degradation, rng: random.Random, qualities: Sequence[int] | None = None
+) -> tuple[Observation, Tensor]:
     """Compress a batch of one kind of file.
 
     ``clean`` is ``[B, 3, H, W]`` uint8 RGB, sides multiples of 16. Returns what a reader of the files sees and
     the truth ``[B, 3, H, W]`` (YCbCr in 0..1; for gray pictures chroma is 0.5). One batch holds one sampling;
-    a batch that went through a site comes back smaller.
+    a batch that went through a site comes back smaller. ``qualities``, one a picture, are those of the (last)
+    compression by libjpeg's tables; drawn from ``degradation`` where None.
     """
     kinds = list(degradation.sampling)
     sampling = rng.choices(kinds, [degradation.sampling[kind] for kind in kinds])[0]
@@ -164,7 +167,7 @@ def degrade(clean: Tensor, degradation: Degradation, rng: random.Random) -> tupl
     truth, given = as_written(rgb, sampling, studio), spoiled
     if sampling == "gray":
         given = torch.round(truth[:, :1] if spoiled is rgb else as_written(spoiled, sampling, studio)[:, :1])
-    pair = _draw_tables(degradation, len(clean), clean.device, rng)
+    pair = tables_of(qualities, clean.device) if qualities else _draw_tables(degradation, len(clean), clean.device, rng)
     return codec.observe(compress(given, *pair, sampling, degradation.encoder)), truth / 255
 
 

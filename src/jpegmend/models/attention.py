@@ -1,9 +1,10 @@
-"""The residual attention block of RNAN, which CQR takes over and gives dilated convolutions.
+"""The residual attention block of RNAN; CQR uses it with dilated convolutions.
 
-A block multiplies what its trunk found by a mask in 0..1 that a second branch makes at half the resolution;
-in the non-local kind that branch first lets every pixel look at every other one.
+A block multiplies the features of its trunk branch by a mask in 0..1 from its mask branch, which works at half the
+resolution. In a non-local block the mask branch begins with a non-local operation.
 
-Shape letters: B batch, C channels, H W pixels, N = H W, R channels of the non-local operation.
+Shape letters: B batch, C channels, H W positions (pixels, or the folded grid), N = H W, R channels of the non-local
+operation.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from jpegmend.models.contract import Estimate, Observation
-from jpegmend.models.layers import convolution
+from jpegmend.models.layers import convolution, fold, unfold
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlockShape:
-    """How one attention block is built: everything in which RNAN and CQR differ."""
+    """Hyper-parameters of one attention block: everything in which RNAN and CQR differ."""
 
     width: int
     """Channels of every layer."""
     head: int
-    """Residual blocks before the branches part."""
+    """Residual blocks before the two branches."""
     trunk: int
     """Residual blocks of the trunk branch."""
     mask: int
-    """Residual blocks before the mask goes down and after it came up; twice as many in between."""
+    """Residual blocks of the mask branch at full resolution, before and after; twice as many at half of it."""
     tail: int
-    """Residual blocks after the branches met."""
+    """Residual blocks after the branches are joined."""
     up_kernel: int
-    """Side of the transposed convolution that brings the mask back to full size (stride 2)."""
+    """Side of the kernel of the mask branch's transposed convolution (stride 2)."""
     dilations: tuple[int, ...] = ()
-    """Parallel dilated convolutions after the branches met, concatenated and fused; none in RNAN."""
+    """Of the parallel convolutions after the branches are joined, concatenated and fused; none in RNAN."""
     closing: bool = False
     """Whether one more convolution ends the block."""
 
@@ -60,9 +61,9 @@ def residual_blocks(count: int, width: int) -> nn.Sequential:
 
 
 class NonLocal(nn.Module):
-    """``x + W softmax(theta(x) phi(x)^T) g(x)``: to each pixel a mean of all, weighted by likeness.
+    """The non-local operation, embedded Gaussian: ``x + W softmax(theta(x) phi(x)^T) g(x)``.
 
-    Its cost and, in an exported graph, its memory grow with the square of the pixels: give it windows.
+    Its cost and, in an exported graph, its memory grow with the square of the positions: apply it to windows.
     """
 
     def __init__(self, width: int) -> None:
@@ -84,7 +85,7 @@ class NonLocal(nn.Module):
 
 
 class Mask(nn.Module):
-    """The mask branch: down by 2, up again, a 1x1 convolution and a sigmoid; first non-local, or not."""
+    """The mask branch: down by 2, up by 2, 1x1 convolution, sigmoid; in non-local blocks a non-local operation first."""
 
     def __init__(self, shape: BlockShape, non_local: bool) -> None:
         super().__init__()
@@ -93,7 +94,7 @@ class Mask(nn.Module):
         self.before = residual_blocks(shape.mask, C)
         self.down = nn.Conv2d(C, C, 3, stride=2, padding=1)
         self.between = residual_blocks(2 * shape.mask, C)
-        # Padding chosen so that n pixels become exactly 2 n.
+        # With this padding n positions become exactly 2 n.
         odd = kernel % 2
         self.up = nn.ConvTranspose2d(C, C, kernel, stride=2, padding=(kernel - 2 + odd) // 2, output_padding=odd)
         self.after = residual_blocks(shape.mask, C)
@@ -107,7 +108,7 @@ class Mask(nn.Module):
 
 
 class Dilated(nn.Module):
-    """Convolutions of several dilations side by side, concatenated, fused by a 1x1 one, and a skip."""
+    """Parallel convolutions of several dilations, concatenated, fused by a 1x1 convolution, plus the input."""
 
     def __init__(self, width: int, dilations: tuple[int, ...]) -> None:
         super().__init__()
@@ -150,7 +151,7 @@ class AttentionBlocks(nn.ModuleList):
     def forward(self, x: Tensor, collect: bool, recompute: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
         """``[B, C, H, W]`` to features of the same shape, and the masks of all blocks where ``collect``.
 
-        With ``recompute`` only the features between the blocks are kept for the backward pass.
+        With ``recompute`` the backward pass stores the features between the blocks only (gradient checkpointing).
         """
         masks = []
         for block in self:
@@ -164,21 +165,28 @@ class AttentionBlocks(nn.ModuleList):
 
 
 class AttentionNetwork(nn.Module):
-    """``O = J + tail(blocks(head(J)))``, of which RNAN and CQR's M are two shapes."""
+    """``O = J + unfold(tail(blocks(head(fold(J)))))``: RNAN, and the de-blocker M of CQR.
 
-    def __init__(self, channels: int, count: int, shape: BlockShape) -> None:
+    With ``fold`` above 1 everything between head and tail works on the grid of ``fold`` x ``fold`` pixels a position:
+    the convolutions cost ``fold^2`` times less, the non-local operation of a window ``fold^4`` times less. The papers
+    have 1.
+    """
+
+    def __init__(self, channels: int, count: int, shape: BlockShape, fold: int = 1) -> None:
         super().__init__()
         self.checkpoint = False
-        """Whether training keeps only what passes between blocks and computes the rest again going back."""
-        self.head = convolution(channels, shape.width)
+        """Whether training uses gradient checkpointing, block by block."""
+        self.fold = fold
+        self.head = convolution(channels * fold**2, shape.width)
         self.blocks = AttentionBlocks(count, shape)
-        self.tail = convolution(shape.width, channels)
+        self.tail = convolution(shape.width, channels * fold**2)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
-        """``seen.planes [B, C, H, W]`` in 0..1, any size; traces ``masks``, ``[B, width, H, W]`` a block."""
+        """``seen.planes [B, C, H, W]`` in 0..1, any size; traces ``masks``, one a block, on the folded grid."""
         J = seen.planes
         # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
         with torch.autocast(J.device.type, enabled=False):
-            features = self.head(J)
+            features = self.head(fold(J, self.fold))
         features, masks = self.blocks(features, collect, self.checkpoint)
-        return Estimate(J + self.tail(features), traces={"masks": masks} if collect else {})
+        residual = unfold(self.tail(features), self.fold, *J.shape[-2:])
+        return Estimate(J + residual, traces={"masks": masks} if collect else {})

@@ -1,9 +1,9 @@
-"""CQR: a de-blocker that a ranker of compression quality guides.
+"""CQR: compression quality ranker, and a de-blocking network trained with it.
 
-Two networks. The ranker learns, from pairs of one picture at two qualities, a score that is higher for the
-better one (eq. 1, 2). The de-blocker M, RNAN's blocks with dilated convolutions, then minimises
-``|M(x) - y| + 0.01 sigmoid(-CQR(M(x))) + 0.9 |CQR_i(M(x)) - CQR_i(y)|`` (eq. 3 to 6), CQR_i being the
-frozen ranker's i-th features. The losses live with training; what they need of the ranker is here.
+The ranker is trained on pairs of one picture at two qualities to give the better one the higher score (eq. 1, 2). The
+de-blocking network M, RNAN's blocks with dilated convolutions, is then trained on
+``|M(x) - y| + 0.01 sigmoid(-CQR(M(x))) + 0.9 |CQR_i(M(x)) - CQR_i(y)|`` (eq. 3 to 6), where CQR_i are the features of
+the frozen ranker's i-th layer. The losses are in ``jpegmend.training.losses``.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from jpegmend.models.layers import check_counts
 
 @dataclass(frozen=True, kw_only=True)
 class RankerConfig:
-    """Hyper-parameters of the ranker; the defaults are the paper's where it names them."""
+    """Hyper-parameters of the ranker; the defaults are the paper's where it gives them."""
 
     channels: int = 1
     """Planes of a picture; the paper ranks luma."""
     widths: tuple[int, ...] = (64, 64, 128, 128, 256, 256, 512, 512, 512, 512)
-    """Channels of the convolutions. The paper says VGG with 10; VGG-13's, open otherwise."""
+    """Channels of the convolutions. The paper gives their number, 10, and VGG; the widths are VGG-13's."""
     slope: float = 0.2
     """Of the leaky ReLU below zero; open in the paper."""
     levels: tuple[tuple[int, int], ...] = ((1, 10), (11, 20), (21, 30))
-    """First and last quality of every level, worst first; a pair takes its qualities from two of them."""
+    """First and last quality of every level, worst first; the two qualities of a pair come from two of them."""
     margin: float = 0.5
-    """Epsilon of the margin ranking loss (eq. 2): by how much the scores of a pair must differ."""
+    """Epsilon of the margin ranking loss (eq. 2): least difference of the scores of a pair."""
 
     def __post_init__(self) -> None:
         check_counts(channels=self.channels, layers=len(self.widths), width=min(self.widths, default=0))
@@ -49,20 +49,20 @@ class RankerConfig:
 
 
 class Ranking(NamedTuple):
-    """What the ranker answers."""
+    """Output of the ranker."""
 
     score: Tensor
-    """``[B]``; higher is better, only differences mean something."""
+    """``[B]``; higher is better. Only differences have a meaning: the loss does not fix the zero."""
     features: tuple[Tensor, ...]
     """After every layer's leaky ReLU, ``[B, widths[i], H_i, W_i]``: CQR_i of eq. 5 and fig. 4."""
 
 
 class Ranker(nn.Module):
-    """The compression quality ranker: VGG-like, one score (section 3.1).
+    """The compression quality ranker: a VGG-like network with one score (section 3.1).
 
-    Every second convolution halves the size (open in the paper; VGG pools there). The Siamese network is this
-    one applied to either picture of a pair (eq. 1). In training give both in one batch: normalised each in a
-    batch of its own, the worse pictures would look like the better ones.
+    Every second convolution has stride 2 (open in the paper; VGG pools there). The Siamese network applies this one to
+    both pictures of a pair (eq. 1). In training both must be in one batch: batch normalisation of each half alone
+    would remove the difference between worse and better pictures.
     """
 
     def __init__(self, config: RankerConfig) -> None:
@@ -71,7 +71,7 @@ class Ranker(nn.Module):
         inputs = (config.channels, *config.widths[:-1])
         self.layers = nn.ModuleList(
             nn.Sequential(
-                # No bias: the normalisation behind it has one.
+                # No bias: the batch normalisation has one.
                 nn.Conv2d(before, after, 3, stride=1 + i % 2, padding=1, bias=False),
                 nn.BatchNorm2d(after),
                 nn.LeakyReLU(config.slope),
@@ -92,7 +92,7 @@ class Ranker(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Hyper-parameters of the de-blocker; counts are open in the paper and chosen near RNAN's size."""
+    """Hyper-parameters of the de-blocking network; counts are open in the paper and chosen near RNAN's size."""
 
     channels: int = 1
     """1 works on each plane alone (the paper: luma), 3 on RGB."""
@@ -101,22 +101,25 @@ class Config:
     blocks: int = 10
     """Attention blocks: a dilated non-local one at each end, dilated local ones between."""
     head: int = 1
-    """Residual blocks at the beginning of a block."""
+    """Residual blocks at the beginning of an attention block."""
     trunk: int = 2
     """Residual blocks in its trunk branch."""
     mask: int = 1
-    """Residual blocks in its mask branch before going down and after coming up; twice as many between."""
+    """Residual blocks in its mask branch at full resolution, before and after; twice as many at half of it."""
     tail: int = 0
-    """Residual blocks at its end: RNAN's 2 make room for the dilated convolutions."""
+    """Residual blocks at its end: RNAN has 2, here the dilated convolutions are in their place."""
     up_kernel: int = 3
-    """Side of the mask's transposed convolution."""
+    """Side of the kernel of the mask branch's transposed convolution."""
     dilations: tuple[int, ...] = (1, 2, 4)
     """Of the parallel convolutions."""
     dilated: bool = True
     """False is table 1's "without DC": as many convolutions, all of dilation 1."""
 
+    fold: int = 1
+    """Side of the squares of pixels that are folded into channels at the head; 2 for the compact sizes."""
+
     def __post_init__(self) -> None:
-        check_counts(channels=self.channels, width=self.width, blocks=self.blocks, mask=self.mask)
+        check_counts(channels=self.channels, width=self.width, blocks=self.blocks, mask=self.mask, fold=self.fold)
         check_counts(up_kernel=self.up_kernel - 1, dilations=min(self.dilations, default=0))
 
 
@@ -133,7 +136,7 @@ class CQR(AttentionNetwork):
             up_kernel=config.up_kernel,
             dilations=config.dilations if config.dilated else (1,) * len(config.dilations),
         )
-        super().__init__(config.channels, config.blocks, shape)
+        super().__init__(config.channels, config.blocks, shape, config.fold)
 
 
 def planes(config: Config) -> Planes:

@@ -1,7 +1,7 @@
-"""RNAN: residual non-local attention, one of the networks the five papers compare themselves with.
+"""RNAN: residual non-local attention network, a baseline of the five papers.
 
-Minimises the squared (CQR: absolute) error of ``x + residual(x)``; every block weighs its features by a mask,
-and in the first and the last block the mask sees the whole window.
+``O = J + residual(J)``, trained on the squared error. Every block multiplies its features by a mask; in the first and
+the last block the mask branch begins with a non-local operation over the whole window.
 """
 
 from __future__ import annotations
@@ -31,21 +31,24 @@ class Config:
     trunk: int = 2
     """Residual blocks in its trunk branch."""
     mask: int = 1
-    """Residual blocks in its mask branch before going down and after coming up; twice as many between."""
+    """Residual blocks in its mask branch at full resolution, before and after; twice as many at half of it."""
     tail: int = 2
     """Residual blocks at its end."""
     up_kernel: int = 3
-    """Side of the mask's transposed convolution: open in the paper; 3 meets its parameter count."""
+    """Side of the kernel of the mask branch's transposed convolution; open, 3 meets the paper's parameter count."""
     closing: bool = False
     """Whether a convolution ends every block, as in the authors' code."""
 
+    fold: int = 1
+    """Side of the squares of pixels that are folded into channels at the head; 2 for the compact sizes."""
+
     def __post_init__(self) -> None:
-        check_counts(channels=self.channels, width=self.width, blocks=self.blocks, mask=self.mask)
+        check_counts(channels=self.channels, width=self.width, blocks=self.blocks, mask=self.mask, fold=self.fold)
         check_counts(up_kernel=self.up_kernel - 1)
 
 
 class RNAN(AttentionNetwork):
-    """Residual blocks around every mask, one more convolution at the end of each block where the config says so."""
+    """The network: attention blocks between two convolutions, a skip over all."""
 
     def __init__(self, config: Config) -> None:
         shape = BlockShape(
@@ -57,7 +60,7 @@ class RNAN(AttentionNetwork):
             up_kernel=config.up_kernel,
             closing=config.closing,
         )
-        super().__init__(config.channels, config.blocks, shape)
+        super().__init__(config.channels, config.blocks, shape, config.fold)
 
 
 def planes(config: Config) -> Planes:

@@ -6,7 +6,7 @@ Shape letters: B batch, C planes, H W pixels.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,8 +21,22 @@ from jpegmend.models.dual_priors import Classifier, ClassifierConfig
 from jpegmend.training.losses import binary_cross_entropy, margin_ranking
 from jpegmend.training.views import view
 
-Draw = Callable[[Degradation], tuple[Observation, Tensor]]
-"""Compresses the same crops, in the same kind of file, as often as it is called: what is seen, and the truth."""
+
+@dataclass(frozen=True)
+class Crops:
+    """A batch of clean crops that can be compressed several times, in the same kind of file each time."""
+
+    clean: Tensor
+    """``[B, 3, H, W]`` uint8 RGB."""
+    kind: Planes
+    """Which planes the network works on."""
+    seed: float
+    """Fixes the sampling, and everything else that :func:`~jpegmend.data.degradation.degrade` draws."""
+
+    def compress(self, degradation: Degradation, qualities: Sequence[int] | None = None) -> tuple[Observation, Tensor]:
+        """The network's input and the truth; ``qualities`` is one a crop, drawn from ``degradation`` where None."""
+        seen, truth, _ = view(self.kind, *degrade(self.clean, degradation, random.Random(self.seed), qualities), 1.0)
+        return seen, truth
 
 
 @dataclass(frozen=True)
@@ -31,50 +45,44 @@ class Auxiliary:
 
     config: type[Any]
     build: Callable[[Any], nn.Module]
-    loss: Callable[[nn.Module, Callable[..., Any], Draw, Degradation, random.Random], Tensor]
-    """From the network, a callable that runs it, the batch, what may happen to it, and the step's randomness."""
-
-
-def same_crops(clean: Tensor, kind: Planes, rng: random.Random) -> Draw:
-    """A :data:`Draw` over ``clean [B, 3, H, W]`` uint8, as a network of this kind sees it."""
-    seed = rng.random()
-
-    def draw(degradation: Degradation) -> tuple[Observation, Tensor]:
-        seen, truth, _ = view(kind, *degrade(clean, degradation, random.Random(seed)), 1.0)
-        return seen, truth
-
-    return draw
+    loss: Callable[[nn.Module, Callable[..., Any], Crops, Degradation, random.Random], Tensor]
+    """From the network, the callable that runs it (compiled or distributed), the batch, its degradation, and the random
+    numbers of the step."""
 
 
 def rank(
-    ranker: nn.Module, run: Callable[..., Any], draw: Draw, degradation: Degradation, rng: random.Random
+    ranker: nn.Module, run: Callable[..., Any], crops: Crops, degradation: Degradation, rng: random.Random
 ) -> Tensor:
-    """Margin ranking of the same crops at two of the ranker's levels (CQR eq. 1, 2)."""
+    """Margin ranking loss of pairs: one crop at two qualities (CQR eq. 1, 2)."""
     config: RankerConfig = ranker.config  # type: ignore[assignment]
-    worse, better = sorted(rng.sample(range(len(config.levels)), 2))
-    pictures = []
-    for level in (worse, better):
-        low, high = config.levels[level]
-        seen, _ = draw(replace(degradation, qualities=((low, high, 1.0),), double=0.0, social=0.0))
-        pictures.append(seen.planes)
+    count = len(crops.clean)
+    worse, better = zip(*(draw_pair(config.levels, rng) for _ in range(count)), strict=True)
+    once = replace(degradation, double=0.0, social=0.0)
+    pictures = [crops.compress(once, qualities)[0].planes for qualities in (worse, better)]
     scores = run(torch.cat(pictures)).score  # one pass, so that both halves share the batch's statistics
-    return margin_ranking(scores[len(pictures[0]) :], scores[: len(pictures[0])], config.margin)
+    return margin_ranking(scores[count:], scores[:count], config.margin)
+
+
+def draw_pair(levels: Sequence[tuple[int, int]], rng: random.Random) -> tuple[int, int]:
+    """The worse and the better quality of one ranker pair: two different levels, then a quality of each, evenly."""
+    first, second = sorted(rng.sample(range(len(levels)), 2))
+    return rng.randint(*levels[first]), rng.randint(*levels[second])
 
 
 def classify_gradients(
-    classifier: nn.Module, run: Callable[..., Any], draw: Draw, degradation: Degradation, rng: random.Random
+    classifier: nn.Module, run: Callable[..., Any], crops: Crops, degradation: Degradation, rng: random.Random
 ) -> Tensor:
     """Clear (0) or compressed (1), by the gradients of a picture (Dual eq. 12)."""
-    seen, truth = draw(degradation)
+    seen, truth = crops.compress(degradation)
     probability = run(gradient(torch.cat([truth, seen.planes]))).float().clamp(1e-6, 1 - 1e-6)
     return binary_cross_entropy(torch.logit(probability), _labels(len(truth), truth.device))
 
 
 def judge_pictures(
-    judge: nn.Module, run: Callable[..., Any], draw: Draw, degradation: Degradation, rng: random.Random
+    judge: nn.Module, run: Callable[..., Any], crops: Crops, degradation: Degradation, rng: random.Random
 ) -> Tensor:
     """Clear (0) or compressed (1), by the picture itself (MDU, table XII)."""
-    seen, truth = draw(degradation)
+    seen, truth = crops.compress(degradation)
     return binary_cross_entropy(run(torch.cat([truth, seen.planes])).score, _labels(len(truth), truth.device))
 
 

@@ -23,7 +23,7 @@ from jpegmend.models import files
 from jpegmend.models.contract import Observation, Planes
 from jpegmend.training import losses, validation
 from jpegmend.training.allocator import keep_freed_memory
-from jpegmend.training.auxiliary import AUXILIARIES, same_crops
+from jpegmend.training.auxiliary import AUXILIARIES, Crops
 from jpegmend.training.building import MEMORY_FORMAT, change_config, start
 from jpegmend.training.checkpoint import State
 from jpegmend.training.meter import Meter
@@ -142,8 +142,8 @@ def loss_of(
     kind = models.find(recipe.network).planes(state.config)
     autocast = torch.autocast(clean.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
     if isinstance(part, Stage):
-        draw = same_crops(clean, kind, rng)
-        return AUXILIARIES[part.auxiliary].loss(state.networks[part.auxiliary], runner, draw, recipe.degradation, rng)
+        crops = Crops(clean, kind, rng.random())
+        return AUXILIARIES[part.auxiliary].loss(state.networks[part.auxiliary], runner, crops, recipe.degradation, rng)
     seen, truth, planes = view(kind, *degrade(clean, recipe.degradation, rng), recipe.chroma_weight)
     seen = seen._replace(planes=seen.planes.contiguous(memory_format=MEMORY_FORMAT))
     with autocast:
