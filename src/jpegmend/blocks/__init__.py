@@ -1,16 +1,17 @@
-"""The arithmetic of JPEG: blocks, DCT, quantisation and its cells, chroma, colour. numpy only.
+"""Arithmetic of JPEG: blocks, DCT, quantisation and its cells, chroma, colour. numpy only.
 
 Planes are float32, 0..1; coefficients and tables are in the units of the file, the 0..255 scale.
 """
 
 from jpegmend.blocks import fidelity
 from jpegmend.blocks.chroma import down_box, up_box, up_fancy
-from jpegmend.blocks.colour import NEUTRAL, cmyk_to_rgb, rgb_to_ycbcr, studio_y, ycbcr_to_rgb, ycck_to_cmyk
+from jpegmend.blocks.colour import GRAY_CHROMA, NEUTRAL, cmyk_to_rgb, rgb_to_ycbcr, studio_y, ycbcr_to_rgb, ycck_to_cmyk
 from jpegmend.blocks.dct import dct, idct, join_blocks, split_blocks
 from jpegmend.blocks.estimate import Compression, estimate
 from jpegmend.blocks.quantisation import coefficients, decode, dequantise, quantise
 
 __all__ = [
+    "GRAY_CHROMA",
     "NEUTRAL",
     "Compression",
     "split_blocks",

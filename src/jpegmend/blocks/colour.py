@@ -15,7 +15,10 @@ KR, KG, KB = 0.299, 0.587, 0.114
 """Luma weights of ITU-R BT.601, which JFIF 1.02 prescribes."""
 
 NEUTRAL = 128 / 255
-"""Chroma without colour: JFIF puts it at 128 of 0..255, which is not the middle of 0..1."""
+"""Chroma without colour in a file: JFIF puts it at 128 of 0..255, which is not the middle of 0..1."""
+
+GRAY_CHROMA = 0.5
+"""Chroma planes that a network of three planes is shown for a picture without chroma, in training and in use."""
 
 STUDIO = np.array([65481, 128553, 24966], np.int32)
 """What R, G and B of 0..1 add to the studio-range luma of BT.601 (MATLAB ``rgb2ycbcr``), in thousandths of 1/255."""

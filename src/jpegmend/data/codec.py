@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from jpegmend.blocks import GRAY_CHROMA
 from jpegmend.data import libjpeg_exact
 from jpegmend.models.contract import Observation
 
@@ -105,7 +106,7 @@ def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling) 
 def observe(file: File) -> Observation:
     """What a network sees of the files: planes on the luma grid in 0..1, chroma brought up by libjpeg's filter.
 
-    ``[B, 3, H, W]`` for gray too: its chroma planes are 0.5 and their tables ones.
+    ``[B, 3, H, W]`` for gray too: its chroma planes are ``blocks.GRAY_CHROMA`` and their tables ones.
     """
     given = [file.luma, file.chroma, file.chroma]
     planes = [_decode(levels, table) for levels, table in zip(file.levels, given, strict=False)]
@@ -113,7 +114,7 @@ def observe(file: File) -> Observation:
     y, *colour = planes
     if not colour:
         # 128 of 255 stands for "no colour" in a file; where there is no file behind a plane it is 0.5.
-        flat = torch.full_like(y, 127.5).expand(-1, 2, -1, -1)
+        flat = torch.full_like(y, 255 * GRAY_CHROMA).expand(-1, 2, -1, -1)
         seen, tables = torch.cat([y, flat], 1), torch.stack([file.luma, *[torch.ones_like(file.luma)] * 2], 1)
     else:
         seen = torch.cat([y, *(up_fancy(plane, v, h) for plane in colour)], 1)

@@ -59,7 +59,7 @@ class Group:
             return seen if self._kind == "ycbcr" else np.asarray(blocks.ycbcr_to_rgb(seen), np.float32)
         if self._kind == "y":
             return seen
-        packed = np.full((3, *seen.shape[1:]), blocks.NEUTRAL, np.float32)
+        packed = np.full((3, *seen.shape[1:]), blocks.GRAY_CHROMA, np.float32)
         packed[: 1 if self._kind == "ycbcr" else 3] = seen
         return packed
 
