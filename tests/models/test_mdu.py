@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.mdu import MDU, SPEC, Config, Dictionary, Stage, down, down_adjoint, halo
-from jpegmend.models.proximal import Kind, PiecewiseLinear, SoftThreshold
-from jpegmend.training.losses import Answer, total
+from jpegmend.models.mdu import MDU, SPEC, Config, Stage, grow, halo
+from jpegmend.models.mdu_operators import Dictionary
+from jpegmend.models.proximal import Kind
 
 pytestmark = pytest.mark.usefixtures("seeded")
 KINDS = get_args(Kind)
@@ -23,6 +22,10 @@ SMALL = {"stages": 2, "width": 4, "depth": 2, "points": 11}
 
 def size(config):
     return sum(p.numel() for p in MDU(config).parameters())
+
+
+def dictionary(config):
+    return Dictionary(config.grid_channels, config.dictionary_atoms, config.dilations)
 
 
 def test_counts():
@@ -41,56 +44,13 @@ def test_docs_print_the_counts_and_reaches_of_every_operator():
         assert f"| `{kind}`" in line and f"| {size(config):,} | {halo(config)} |" in line
 
 
-@pytest.mark.parametrize("kind", ["densenet", "dla"])
-@pytest.mark.parametrize("depth", [4, 10])
-def test_other_networks_are_about_as_large_as_resnet(kind, depth):
-    same = {"stages": 1, "depth": depth}
-    assert size(Config(proximal=kind, **same)) == pytest.approx(size(Config(**same)), rel=0.1)
-
-
-@pytest.mark.parametrize("options", [{}, {"channels": 3}, {"fold": 2}])
-@pytest.mark.parametrize("dilations", [(1,), (1, 2, 4)])
-def test_transposed_convolution_is_the_adjoint_of_the_dictionary(options, dilations):
-    config = Config(**options, dilations=dilations, atoms=5)
-    W = Dictionary(config).double()
-    m = torch.randn(2, 5 * len(dilations), 9, 11, dtype=torch.float64)
-    r = torch.randn(2, config.grid_channels, 9, 11, dtype=torch.float64)
-    torch.testing.assert_close((W(m) * r).sum(), (m * W.adjoint(r)).sum())
-    torch.testing.assert_close(torch.stack(W.layers(m)).sum(0), W(m))
-
-
-def test_adjoint_is_pytorchs_transposed_convolution():
-    W, r = Dictionary(Config()), torch.rand(2, 1, 23, 31)
-    kernels = zip(W.W.chunk(3, 1), (1, 2, 4), strict=True)
-    expected = [functional.conv_transpose2d(r, w, padding=d, dilation=d) for w, d in kernels]
-    torch.testing.assert_close(W.adjoint(r), torch.cat(expected, 1), atol=5e-7, rtol=0)
-
-
-def test_first_step_is_a_descent():
-    """Gradient descent needs ``eta_1 |W|^2 < 2``; power iteration gives ``|W|^2``."""
-    W, m = Dictionary(Config()), torch.randn(1, 144, 24, 24)
-    with torch.no_grad():
-        for _ in range(30):
-            m = W.adjoint(W(m / m.norm()))
-    assert 0.1 * m.norm() < 0.5
-
-
-@pytest.mark.parametrize("scale", [1, 3])
-@pytest.mark.parametrize("factor", [1, 2])
-def test_replication_is_the_adjoint_of_down(scale, factor):
-    o = torch.randn(2, factor**2, 5 * scale, 4 * scale, dtype=torch.float64)
-    r = torch.randn(2, factor**2, 5, 4, dtype=torch.float64)
-    torch.testing.assert_close((down(o, scale, factor) * r).sum(), (o * down_adjoint(r, scale, factor)).sum())
-    torch.testing.assert_close(down(down_adjoint(r, scale, factor), scale, factor), r / scale**2)
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("scale", [1, 3])
 @pytest.mark.parametrize("factor", [1, 2])
 def test_without_proximal_operators_a_stage_is_two_gradient_steps(channels, scale, factor):
     """Of ``1/2 |J - Down(O) - W M|^2`` over the pixels, in M and then in O (eq. 13, 17, 26)."""
     config = Config(channels=channels, scale=scale, fold=factor, atoms=5, steps=(0.07, 0.4))
-    W, stage = Dictionary(config).double(), Stage(config).double()
+    W, stage = dictionary(config).double(), Stage(config).double()
     stage.prox_M = stage.prox_O = nn.Identity()
     J = torch.randn(2, config.grid_channels, 7, 6, dtype=torch.float64)
     M = torch.randn(2, 15, 7, 6, dtype=torch.float64, requires_grad=True)
@@ -108,79 +68,6 @@ def test_without_proximal_operators_a_stage_is_two_gradient_steps(channels, scal
     torch.testing.assert_close(stepped_O, next_O, rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(H, W(next_M), rtol=1e-6, atol=1e-7)
     assert energy(stepped_M, stepped_O) < energy(M, O_)
-
-
-@pytest.mark.parametrize(("height", "width"), [(14, 18), (13, 17)])
-def test_folded_network_is_the_plain_one_on_four_planes(observed, height, width):
-    """Of the pixels of a cell, made by numpy; sides that are odd are first padded at the end with their last line."""
-    folded, plain = MDU(Config(**SMALL, fold=2)), MDU(Config(**SMALL, channels=4))
-    plain.load_state_dict(folded.state_dict())
-    seen = observed(2, 1, height, width)
-    padded = np.pad(seen.planes.numpy(), ((0, 0), (0, 0), (0, height % 2), (0, width % 2)), mode="edge")
-    cells = np.concatenate([padded[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)], 1)
-    expected = plain(seen._replace(planes=torch.from_numpy(cells)), collect=True)
-    told = folded(seen, collect=True)
-    assert torch.equal(told.traces["O"][-1], told.planes)
-    for name in ("O", "H", "H_by_dilation"):
-        for answer, on_cells in zip(told.traces[name], expected.traces[name], strict=True):
-            pixels = functional.pixel_shuffle(on_cells, 2)[..., :height, :width]
-            torch.testing.assert_close(answer, pixels, rtol=0, atol=1e-6)
-
-
-def test_losses_see_folded_pictures_in_pixels(observed):
-    """Eq. 24 of a network whose O and H are those of the truth is 0, at odd sides too."""
-    seen = observed(1, 1, 13, 17)
-    network = MDU(Config(**{**SMALL, "stages": 1}, fold=2))
-    told = network(seen, collect=True)
-    truth = told.planes.detach()
-    answer = Answer(told, seen, truth, torch.ones(1), {})
-    assert total({"mae": 1.0}, answer) == 0
-    H = told.traces["H"][-1]
-    expected = (H - (seen.planes - truth)).abs().mean()
-    torch.testing.assert_close(total({"last_artifacts": 1.0}, answer), expected)
-
-
-@pytest.mark.parametrize("factor", [2, 4])
-def test_tiles_of_a_folded_network_are_exact(observed, factor):
-    """A tile that begins with a cell, with the halo around it, has the answer of the whole picture."""
-    config = Config(stages=2, width=4, depth=1, dilations=(1, 2), fold=factor)
-    network, context = MDU(config).eval(), -(-halo(config) // 8) * 8
-    seen = observed(1, 1, 2 * context + 35, 2 * context + 21)
-    with torch.no_grad():
-        whole = network(seen).planes
-        part = network(seen._replace(planes=seen.planes[..., 8:, 16:])).planes
-    inside = (..., slice(8 + context, None), slice(16 + context, None))
-    torch.testing.assert_close(part[..., context:, context:], whole[inside], rtol=0, atol=1e-6)
-
-
-def test_soft_threshold_is_the_proximal_operator_of_the_l1_norm():
-    operator = SoftThreshold(2).double()
-    with torch.no_grad():
-        operator.log_theta[:] = torch.tensor([0.3, 0.05]).log()[:, None, None]
-    x = torch.linspace(-1, 1, 41, dtype=torch.float64)
-    z = torch.linspace(-1, 1, 4001, dtype=torch.float64)[:, None]
-    for theta, answer in zip((0.3, 0.05), operator(x.repeat(1, 2, 1, 1))[0, :, 0], strict=True):
-        best = z[(0.5 * (z - x) ** 2 + theta * z.abs()).argmin(0), 0]
-        torch.testing.assert_close(answer, best, atol=6e-4, rtol=0)
-
-
-def test_piecewise_linear_function_interpolates_and_goes_on_with_slope_one():
-    operator = PiecewiseLinear(3, 7, torch.relu)
-    x = torch.linspace(-2.3, 2.3, 50).reshape(1, 1, 5, 10).repeat(2, 3, 1, 1)
-    inside = x.clamp(-1, 1)
-    torch.testing.assert_close(operator(inside)[:, :, 0], inside.relu()[:, :, 0], atol=0.1, rtol=0)
-    with torch.no_grad():
-        operator.heights.copy_(torch.randn(3, 7))
-    answer, points = operator(x).detach().numpy(), np.linspace(-1, 1, 7)
-    for channel in range(3):
-        heights = operator.heights[channel].detach().numpy()
-        expected = np.interp(inside[:, channel], points, heights) + (x - inside)[:, channel].numpy()
-        np.testing.assert_allclose(answer[:, channel], expected, atol=1e-6)
-    torch.testing.assert_close(operator(points_as(x, 1.0))[0, :, 0, 0], operator.heights[:, -1])
-
-
-def points_as(x, value):
-    return torch.full_like(x, value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -268,10 +155,33 @@ def test_halo_is_the_reach_of_the_network(reach, options, side, expected):
     assert halo(config) == reach(SPEC, config, side) == expected
 
 
-def test_halo_of_a_folded_super_resolution_is_an_upper_bound(reach):
-    """At most two pixels above the reach: which pixels of a cell see furthest depends on how the scales divide."""
-    config = Config(stages=2, width=3, depth=1, dilations=(1, 2), steps=(0.1, 0.5), fold=2, scale=3)
-    assert halo(config) - 2 <= reach(SPEC, config, 91) <= halo(config)
+def test_added_stages_are_copies_of_the_last_that_leave_m_alone(observed):
+    """The gain a network has learned stays; an added stage of fresh weights lost 2 dB."""
+    old, new = Config(**SMALL, fold=2), Config(**{**SMALL, "stages": 4}, fold=2)
+    network, grown = MDU(old).eval(), MDU(new).eval()
+    with torch.no_grad():
+        network.stages[1].eta_1.fill_(0.07)
+        for parameter in network.parameters():  # trained networks do not start near the identity
+            parameter.add_(0.03 * torch.randn_like(parameter))
+    weights = network.state_dict()
+    grown.load_state_dict(grow(weights, old, new))
+    assert grown.stages[3].eta_1 == network.stages[1].eta_1
+    for name, tensor in network.stages[1].state_dict().items():
+        added = grown.stages[3].state_dict()[name]
+        assert torch.equal(added, torch.zeros_like(tensor) if name.startswith("prox_M.tail") else tensor)
+        assert added.data_ptr() != grown.stages[2].state_dict()[name].data_ptr()
+    seen = observed(1, 1, 14, 19)
+    with torch.no_grad():
+        before, after = network(seen, collect=True), grown(seen, collect=True)
+    for t in (0, 1, 2):
+        assert torch.equal(after.traces["O"][t], before.traces["O"][t])
+    change = (before.planes - seen.planes).abs().mean()
+    assert 0 < (after.planes - before.planes).abs().mean() < 0.3 * change
+
+
+def test_as_many_stages_keep_their_weights():
+    weights = MDU(Config(**SMALL)).state_dict()
+    assert grow(weights, Config(**SMALL), Config(**SMALL)) == weights
 
 
 def test_halo_at_the_defaults():

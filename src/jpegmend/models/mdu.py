@@ -15,18 +15,18 @@ Shape letters: B batch, C planes, H W pixels, D dilations, N atoms of one dilati
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
 from jpegmend.models.layers import check_counts, convolution, fold, unfold
+from jpegmend.models.mdu_operators import Dictionary, down, down_adjoint
 from jpegmend.models.proximal import Choice, Kind
 
 _START = 0.1
@@ -56,6 +56,9 @@ class Config:
     """Control points of the piecewise linear function (ADMM-CSNet's number)."""
     skip: bool = True
     """Whether a proximal network adds its input to its answer. Ours: the paper does not draw it, costs nothing."""
+    gain: float = 0.1
+    """What the last convolution of every residual block, and with ``skip`` of every proximal network, starts scaled
+    by. Ours: at 1, Glorot's weights as they are, the untrained network's answer exceeds 1e7."""
     steps: tuple[float, float] = (0.1, 1.0)
     """Where eta_1 and eta_2 start, at every stage (section IV-C)."""
     scale: int = 1
@@ -90,73 +93,14 @@ class Config:
     @property
     def operator(self) -> Choice:
         """The proximal operator that these hyper-parameters choose."""
-        return Choice(kind=self.proximal, width=self.width, depth=self.depth, points=self.points, skip=self.skip)
-
-
-class Dictionary(nn.Module):
-    """``W (x) M``: dilated convolutions from the coefficients to the artifacts, and their adjoint."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.dilations = config.dilations
-        D, C, N = len(config.dilations), config.grid_channels, config.dictionary_atoms
-        self.W = nn.Parameter(torch.empty(C, D * N, 3, 3))
-        # Glorot's bound for the D convolutions as the one operator they are; |W|^2 stays far below 2 / eta_1.
-        bound = math.sqrt(6 / (9 * (D * N + C)))
-        nn.init.uniform_(self.W, -bound, bound)
-
-    def layers(self, M: Tensor) -> list[Tensor]:
-        """The artifact layer of every dilation, each ``[B, C, H, W]``, from ``M [B, D N, H, W]`` (fig. 7)."""
-        return [
-            functional.conv2d(m, w, padding=dilation, dilation=dilation)
-            for m, w, dilation in zip(M.chunk(len(self.dilations), 1), self._atoms(), self.dilations, strict=True)
-        ]
-
-    def forward(self, M: Tensor) -> Tensor:
-        """``H = sum_n W_n (x) M_n`` (eq. 3)."""
-        H, *others = self.layers(M)
-        for layer in others:
-            H = H + layer
-        return H
-
-    def adjoint(self, r: Tensor) -> Tensor:
-        """``W (x)^T r``, ``[B, D N, H, W]``: the transposed convolution of eq. 13.
-
-        At stride 1 it is the convolution with the flipped kernels, which PyTorch computes in half the time on a CPU.
-        """
-        return torch.cat(
-            [
-                functional.conv2d(r, w.flip(2, 3).transpose(0, 1), padding=dilation, dilation=dilation)
-                for w, dilation in zip(self._atoms(), self.dilations, strict=True)
-            ],
-            1,
+        return Choice(
+            kind=self.proximal,
+            width=self.width,
+            depth=self.depth,
+            points=self.points,
+            skip=self.skip,
+            gain=self.gain,
         )
-
-    def _atoms(self) -> tuple[Tensor, ...]:
-        """The kernels ``[C, N, 3, 3]`` of every dilation."""
-        return self.W.chunk(len(self.dilations), 1)
-
-
-def down(O: Tensor, scale: int, factor: int = 1) -> Tensor:
-    """``Down`` of eq. 25: the mean of s x s pixels (which one it is, the paper leaves open); s = 1 does nothing.
-
-    From ``[B, C, s H, s W]`` to ``[B, C, H, W]``, both folded by ``factor``.
-    """
-    return O if scale == 1 else fold(functional.avg_pool2d(_pixels(O, factor), scale), factor)
-
-
-def down_adjoint(r: Tensor, scale: int, factor: int = 1) -> Tensor:
-    """The adjoint of :func:`down`: every pixel repeated s x s times, divided by s^2."""
-    if scale == 1:
-        return r
-    repeated = functional.interpolate(_pixels(r, factor), scale_factor=scale, mode="nearest")
-    return fold(repeated, factor) / scale**2
-
-
-def _pixels(x: Tensor, factor: int) -> Tensor:
-    """Whole cells unfolded to pixels."""
-    height, width = x.shape[-2:]
-    return unfold(x, factor, height * factor, width * factor)
 
 
 class Stage(nn.Module):
@@ -214,7 +158,7 @@ class MDU(nn.Module):
         self.config = config
         self.checkpoint = False
         """Whether training recomputes each stage in the backward pass: the memory of one stage, same gradients."""
-        self.W = Dictionary(config)
+        self.W = Dictionary(config.grid_channels, config.dictionary_atoms, config.dilations)
         self.W_0 = start_picture(config.grid_channels)
         self.stages = nn.ModuleList(Stage(config) for _ in range(config.stages))
 
@@ -276,6 +220,22 @@ def halo(config: Config) -> int:
     return O * config.fold + config.fold - 1
 
 
+def grow(weights: Mapping[str, Tensor], old: Config, new: Config) -> dict[str, Tensor]:
+    """Weights with which a network of more stages begins: each added stage is a copy of the last one.
+
+    With ``skip`` the last convolution of an added ``prox_M`` is 0, so that M is not changed a second time: with the
+    copied one, a network trained for 150 steps lost 0.6 dB at quality 40, with 0 it lost 0.02.
+    """
+    last = f"stages.{old.stages - 1}."
+    grown = dict(weights)
+    for t in range(old.stages, new.stages):
+        for name, tensor in weights.items():
+            if name.startswith(last):
+                same_M = new.skip and name.startswith(last + "prox_M.tail.")
+                grown[name.replace(last, f"stages.{t}.", 1)] = torch.zeros_like(tensor) if same_M else tensor.clone()
+    return grown
+
+
 SPEC = Spec(
     name="mdu",
     title="MDU, model-driven deep unfolding",
@@ -284,4 +244,5 @@ SPEC = Spec(
     build=MDU,
     planes=planes,
     halo=halo,
+    grow=grow,
 )

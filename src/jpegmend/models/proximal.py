@@ -24,9 +24,6 @@ Activation = Callable[[], nn.Module]
 
 _THRESHOLD = 1e-4
 """Where soft thresholds start: below the first coefficients, or none would pass and none would learn."""
-_GAIN = 0.1
-"""What the last convolution of every residual and of every whole operator starts scaled by. Twenty operators follow
-one another; without it their sum of positive residuals grows beyond float range before the first step."""
 
 
 class SoftThreshold(nn.Module):
@@ -174,6 +171,9 @@ class Choice:
     depth: int
     points: int
     skip: bool
+    gain: float
+    """Factor on the initial weights of the last convolution of every residual block, and of the whole operator where
+    its input is added."""
 
     def build(self, channels: int) -> nn.Module:
         """The operator on ``channels`` channels, with fresh weights."""
@@ -182,7 +182,7 @@ class Choice:
         if self.kind == "piecewise":
             return PiecewiseLinear(channels, self.points, lambda p: functional.softshrink(p, _THRESHOLD))
         network = Network(channels, self.width, self._body(), self.skip)
-        _start(network)
+        _start(network, self.gain)
         return network
 
     def radius(self) -> int:
@@ -206,8 +206,12 @@ class Choice:
         return nn.ReLU()
 
 
-def _start(network: Network) -> None:
-    """Glorot's weights, zero biases (TensorFlow's own, the paper is silent); residuals and the answer small."""
+def _start(network: Network, gain: float) -> None:
+    """Glorot's weights and zero biases (TensorFlow's own, the paper is silent); residuals and the answer smaller.
+
+    Twenty operators of ten blocks follow one another, and every residual is positive: at gain 1 their sum grows to
+    about 1e7 before the first step.
+    """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.xavier_uniform_(layer.weight)
@@ -216,4 +220,4 @@ def _start(network: Network) -> None:
     last = [block.second for block in network.modules() if isinstance(block, ResidualBlock)]
     with torch.no_grad():
         for layer in [*last, *([network.tail] if network.skip else [])]:
-            layer.weight.mul_(_GAIN)
+            layer.weight.mul_(gain)
