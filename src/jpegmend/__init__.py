@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jpegmend.batch.many import restore_many as restore_many
+    from jpegmend.batch.restorer import Restorer as Restorer
     from jpegmend.errors import DamagedJpeg as DamagedJpeg
     from jpegmend.errors import InputError as InputError
     from jpegmend.errors import InvalidOption as InvalidOption
@@ -32,6 +34,8 @@ __version__ = "0.1.0"
 # Each name and its module, loaded when the name is first used: importing the package costs nothing.
 _PUBLIC = {
     "restore": "jpegmend.restoration.pipeline",
+    "restore_many": "jpegmend.batch.many",
+    "Restorer": "jpegmend.batch.restorer",
     "inspect": "jpegmend.restoration.inspection",
     "load": "jpegmend.runtimes",
     "MODELS": "jpegmend.weights",

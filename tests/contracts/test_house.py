@@ -23,6 +23,7 @@ ORDER = (
     ("data",),
     ("training",),
     ("evaluation", "pictures"),
+    ("batch",),
     ("cluster",),
     ("cli", "web"),
 )
@@ -81,12 +82,14 @@ def test_public_names() -> None:
         "NotAnImage",
         "OutputError",
         "Restored",
+        "Restorer",
         "TooLarge",
         "UnsupportedJpeg",
         "__version__",
         "inspect",
         "load",
         "restore",
+        "restore_many",
     ]
     for name in jpegmend.__all__:
         assert getattr(jpegmend, name) is not None

@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.files import STANDARD, find_sources
+from jpegmend.cli.options import translate
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.errors import JpegmendError
 
@@ -24,23 +24,30 @@ def add(parser: Parser) -> None:
         metavar="N",
         help="refuse files that claim more (500 million)",
     )
+    parser.add_argument(
+        "--max-bytes", default="4G", metavar="SIZE", help="refuse files, and standard input, that hold more (4G)"
+    )
 
 
 def run(given: Namespace) -> int:
     """Say what files are: size, coding, sampling, tables, quality by table and by pixels, metadata."""
+    from jpegmend.batch.find import find_pictures
+    from jpegmend.batch.inputs import read_input
+    from jpegmend.restoration.byte_sizes import parse_bytes
     from jpegmend.restoration.inspection import inspect
 
-    code = DONE
-    for source, _ in find_sources(given.files, recursive=given.recursive):
+    code, most = DONE, parse_bytes(given.max_bytes)
+    for picture in find_pictures(given.files, recursive=given.recursive).pictures:
+        source = picture.path
         try:
-            found = inspect(sys.stdin.buffer.read() if source == STANDARD else source, max_pixels=given.max_pixels)
+            found = inspect(read_input(source, most), max_pixels=given.max_pixels)
         except (JpegmendError, OSError) as error:
             code = SOME_FAILED
             if given.json:
-                failure = {"file": str(source), "error": type(error).__name__, "message": str(error)}
+                failure = {"file": str(source), "error": type(error).__name__, "message": translate(str(error))}
                 sys.stdout.write(json.dumps(failure) + "\n")
             else:
-                sys.stderr.write(f"jpegmend: {source}: {error}\n")
+                sys.stderr.write(f"jpegmend: {source}: {translate(str(error))}\n")
             continue
         if given.json:
             sys.stdout.write(json.dumps({"file": str(source), **found.as_dict()}) + "\n")

@@ -1,54 +1,70 @@
-"""A progress bar on standard error: for several files, or one large enough to wait for."""
+"""One progress line on standard error for a whole run: done, left, failed, speed, time left."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any
 
+_EVERY = 0.1
+"""Seconds between two drawings."""
 _PATIENCE = 3
-"""Tiles from which a single file gets a bar."""
+"""Tiles from which a single picture gets a line."""
 
 
 class Bar:
-    """Counts files, and within a file tiles. Draws nothing unless a person looks on."""
+    """Counts pictures, and the tiles of a single one. Draws only on a terminal."""
 
-    def __init__(self, files: int, *, shown: bool) -> None:
-        self._files = files
+    def __init__(self, pictures: int, *, shown: bool) -> None:
+        self._pictures = pictures
         self._shown = shown and sys.stderr.isatty()
-        self._progress: Any = None
-        self._task: Any = None
-        self._done = 0
+        self._done = self._failed = 0
+        self._megapixels = 0.0
+        self._started = time.monotonic()
+        self._drawn = 0.0
+        self._visible = False
 
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+    def add(self, *, megapixels: float = 0.0, failed: bool = False) -> None:
+        """One picture more is finished, or has failed."""
+        self._done += 1
+        self._failed += failed
+        self._megapixels += megapixels
+        if self._pictures > 1:
+            self._draw(self._text())
 
     def tiles(self, name: str) -> Callable[[int, int], None]:
         """A callback for ``restore``: told the tiles done and the tiles there are."""
 
         def advance(done: int, total: int) -> None:
-            if self._shown and (self._files > 1 or total >= _PATIENCE):
-                self._draw(name, self._done + done / max(total, 1))
+            if total >= _PATIENCE:
+                self._draw(f"{name}: {done} of {total} tiles{self._left(done, total)}")
 
         return advance
 
-    def file_done(self) -> None:
-        """One file more is finished, or has failed."""
-        self._done += 1
+    def clear(self) -> None:
+        """Take the line away, so that something else can be written."""
+        if self._visible:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._visible, self._drawn = False, 0.0
 
-    def _draw(self, name: str, position: float) -> None:
-        if self._progress is None:
-            from rich.console import Console
-            from rich.progress import Progress
+    close = clear
 
-            self._progress = Progress(console=Console(stderr=True), transient=True)
-            self._progress.start()
-            self._task = self._progress.add_task(name, total=self._files)
-        self._progress.update(self._task, completed=position, description=name)
+    def _text(self) -> str:
+        passed = max(time.monotonic() - self._started, 1e-3)
+        failed = f", {self._failed} failed" if self._failed else ""
+        speed = f"{self._done / passed:.1f} files/s, {self._megapixels / passed:.1f} MP/s"
+        return f"{self._done} of {self._pictures}{failed}, {speed}{self._left(self._done, self._pictures)}"
+
+    def _left(self, done: int, total: int) -> str:
+        if not done:
+            return ""
+        seconds = round((time.monotonic() - self._started) * (total - done) / done)
+        return f", {seconds // 60}:{seconds % 60:02} left"
+
+    def _draw(self, text: str) -> None:
+        now = time.monotonic()
+        if self._shown and now - self._drawn >= _EVERY:
+            sys.stderr.write(f"\r{text[:110]}\x1b[K")
+            sys.stderr.flush()
+            self._visible, self._drawn = True, now

@@ -1,0 +1,134 @@
+"""Which files are meant by the names that were given: files, folders, patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jpegmend.batch.journal import JOURNAL
+from jpegmend.errors import InvalidOption
+
+STANDARD = Path("-")
+"""Standard input or output."""
+
+SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
+"""What is looked for in folders; a file that is named is read whatever it is called."""
+
+MARK = ".restored."
+"""Files with this in their names are results of earlier runs."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One file to read."""
+
+    path: Path
+    below: Path
+    """Its place below the folder by which it was found; the bare name of a file that was named itself."""
+    folder: Path | None = None
+    """The folder that was named; None for a file that was named itself, or found by a pattern."""
+    named: bool = True
+    """Whether the file itself was named, not a folder or a pattern."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was found."""
+
+    pictures: tuple[Found, ...]
+    passed_over: Mapping[str, int]
+    """How many files of folders were left alone, by reason: ``hidden``, ``results``, or a suffix."""
+
+
+def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None = None) -> Search:
+    """The pictures that files, folders and patterns stand for, each once, folders in sorted order.
+
+    Folders give the pictures in them, with ``recursive`` also those below; hidden files, results of earlier runs,
+    files of other kinds and what lies in the folder ``output`` are passed over. Patterns are for shells that do not
+    expand them.
+
+    Raises:
+        InvalidOption: a folder or a pattern without any picture.
+    """
+    found: dict[Path, Found] = {}
+    passed: Counter[str] = Counter()
+    for name in names:
+        here = list(_expand(name, recursive, output, passed))
+        if not here:
+            seen = f" ({describe(passed)} passed over)" if passed else ""
+            raise InvalidOption(f"{name}: no pictures there{seen}; give files, or folders with pictures (-r for below)")
+        for picture in here:
+            found.setdefault(picture.path, picture)
+    return Search(tuple(found.values()), dict(passed))
+
+
+def describe(passed_over: Mapping[str, int]) -> str:
+    """Counts of passed-over files in words.
+
+    >>> describe({"hidden": 2, ".heic": 1})
+    '2 hidden, 1 .heic'
+    """
+    return ", ".join(f"{count} {reason}" for reason, count in passed_over.items())
+
+
+def _expand(name: str, recursive: bool, output: Path | None, passed: Counter[str]) -> Iterator[Found]:
+    path = Path(name)
+    if path.is_dir():
+        yield from _walk(path, recursive, output, passed)
+    elif name != "-" and not path.exists() and glob.has_magic(name):
+        for match in sorted(glob.glob(name, recursive=True)):
+            if os.path.isfile(match):
+                yield Found(Path(match), Path(Path(match).name), named=False)
+    else:
+        # A file that does not exist is kept: it fails on its own, and the others are still done.
+        yield Found(path, Path(path.name))
+
+
+def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[str]) -> Iterator[Found]:
+    kept_out = output.resolve() if output and output.resolve() != folder.resolve() else None
+    for here, folders, files in os.walk(folder):
+        passed["hidden"] += sum(name.startswith(".") for name in folders) if recursive else 0
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        if kept_out is not None:
+            folders[:] = [name for name in folders if Path(here, name).resolve() != kept_out]
+        for name in sorted(files):
+            path = Path(here, name)
+            reason = _reason_against(path)
+            if reason:
+                passed[reason] += 1
+            elif name != JOURNAL:
+                yield Found(path, path.relative_to(folder), folder, named=False)
+    passed += Counter()  # drops counts of 0
+
+
+def _reason_against(path: Path) -> str:
+    """Why a file of a folder is no input; empty where it is one."""
+    suffix = path.suffix.lower()
+    if path.name == JOURNAL:
+        return ""
+    if path.name.startswith("."):
+        return "hidden"
+    if not path.is_file():
+        return "not files"
+    if MARK in path.name:
+        return "results"
+    if suffix in SUFFIXES or (not suffix and _begins_as_jpeg(path)):
+        return ""
+    return suffix or "without suffix"
+
+
+def _begins_as_jpeg(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(3) == b"\xff\xd8\xff"
+    except OSError:
+        return False
+
+
+def without(pictures: Collection[Found], results: Collection[Path]) -> tuple[Found, ...]:
+    """The pictures that are not themselves ``results``, as absolute paths; named files stay."""
+    return tuple(picture for picture in pictures if picture.named or picture.path.absolute() not in results)

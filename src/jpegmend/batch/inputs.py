@@ -1,0 +1,103 @@
+"""Bytes of one input, however it is given, up to a limit; and what its header says of its size."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from jpegmend.batch.find import STANDARD
+from jpegmend.errors import InputError, JpegmendError, TooLarge
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class State:
+    """A file as the system describes it."""
+
+    size: int
+    mtime_ns: int
+
+
+def state_of(path: Path) -> State | None:
+    """Size and time of a regular file; None for anything else."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return State(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
+
+def read_input(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a file, of a pipe, or of standard input; each is read once and never beyond ``max_bytes``.
+
+    Raises:
+        TooLarge: there is more.
+        InputError: it cannot be read, or standard input is closed.
+    """
+    try:
+        if path == STANDARD:
+            return _take(sys.stdin.buffer, max_bytes)
+        with path.open("rb") as stream:
+            return _take(stream, max_bytes)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _take(stream: BinaryIO, max_bytes: int) -> bytes:
+    pieces, total = [], 0
+    while piece := stream.read(min(_PIECE, max_bytes + 1 - total)):
+        pieces.append(piece)
+        total += len(piece)
+        if total > max_bytes:
+            raise TooLarge(f"more than {max_bytes:,} bytes; raise max_bytes to read it")
+    return b"".join(pieces)
+
+
+def quality_of(path: Path, max_bytes: int) -> str:
+    """The libjpeg quality nearest to a JPEG's luma table, as text; ``unknown`` for anything else."""
+    from jpegmend import jpeg
+    from jpegmend.jpeg.tables import nearest_quality
+
+    try:
+        header = jpeg.read_header(read_input(path, max_bytes))
+    except (JpegmendError, OSError):
+        return "unknown"
+    return str(nearest_quality(header.components[0].table)[0])
+
+
+def is_large(path: Path, pixels: int) -> bool:
+    """Whether a file holds at least ``pixels`` pixels, by its header where it is a JPEG, else by its bytes.
+
+    A file is guessed to hold two pixels a byte where its format is another.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(1 << 16)
+            size = os.fstat(stream.fileno()).st_size
+    except (OSError, ValueError):
+        return False
+    if head[:2] == b"\xff\xd8" and (found := _frame_pixels(head)):
+        return found >= pixels
+    return 2 * size >= pixels
+
+
+def _frame_pixels(head: bytes) -> int:
+    """Height times width of the first frame header; 0 where none begins in these bytes."""
+    place = 2
+    while place + 9 <= len(head) and head[place] == 0xFF:
+        code = head[place + 1]
+        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(head[place + 5 : place + 7]) * int.from_bytes(head[place + 7 : place + 9])
+        place += 2 + int.from_bytes(head[place + 2 : place + 4])
+    return 0

@@ -1,0 +1,126 @@
+"""Where each result goes: beside its input, into a folder, to the one file that was named."""
+
+from __future__ import annotations
+
+import os
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from jpegmend.batch.find import STANDARD, Found
+from jpegmend.errors import InvalidOption
+
+EXTENSIONS = {"png": ".png", "tiff": ".tif", "webp": ".webp", "jpeg": ".jpg"}
+"""Suffix of the result, by format."""
+
+FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg"}
+"""Format of the result, by the suffix of its name."""
+
+FIELDS = ("stem", "name", "suffix", "model", "quality")
+"""What a template may hold."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run writes."""
+
+    folder: Path | None
+    """The folder for all results; None: beside each input."""
+    file: Path | None
+    """The one file, or :data:`STANDARD`; None: the template names each result."""
+    format: str
+
+
+def find_place(pictures: Sequence[Found], output: str | None, format: str | None) -> Place:
+    """Where results go; never by how many pictures there are, only by what was named.
+
+    ``output`` is a folder where it exists as one, ends in ``/`` or has no suffix, and where a folder or a pattern
+    was given as input. A single named file may name its result.
+
+    Raises:
+        InvalidOption: several inputs for one file, or a suffix that cannot be written.
+    """
+    several = len(pictures) > 1 or not pictures[0].named
+    if output is None:
+        standard = pictures[0].path == STANDARD and len(pictures) == 1
+        return Place(None, STANDARD if standard else None, format or "png")
+    if output == "-":
+        if several:
+            raise InvalidOption("-o -: standard output takes the result of a single file; give a folder")
+        return Place(None, STANDARD, format or "png")
+    suffix = PurePath(output).suffix.lower()
+    if is_folder(output) or not suffix or (suffix not in FORMATS and not all(picture.named for picture in pictures)):
+        return Place(Path(output), None, format or "png")
+    if several:
+        raise InvalidOption(f"-o {output}: this names one file, for several; give a folder, ending in /")
+    if format is None and suffix not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise InvalidOption(f"-o {output}: cannot write {suffix}; use {known}, or give --format")
+    return Place(None, Path(output), format or FORMATS[suffix])
+
+
+def is_folder(output: str) -> bool:
+    """Whether the name of an output is a folder's: it ends in a separator, or a folder is there."""
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)
+
+
+@dataclass(frozen=True)
+class Template:
+    """How results are called: text with ``{stem}``, ``{name}``, ``{suffix}``, ``{model}``, ``{quality}``.
+
+    Without a text, ``photo.jpg`` gives ``photo.restored.png`` and every other file keeps its whole name,
+    ``photo.png.restored.png``: a name never depends on the files beside it.
+
+    Raises:
+        InvalidOption: an unknown field, an absolute path, or one that leaves the folder.
+    """
+
+    text: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.text is None:
+            return
+        try:
+            parts = list(string.Formatter().parse(self.text))
+        except ValueError as error:
+            raise InvalidOption(f"--name {self.text!r}: {error}; fields are written {{stem}}") from error
+        for _, field, form, conversion in parts:
+            if field is not None and (field not in FIELDS or form or conversion):
+                known = ", ".join(f"{{{name}}}" for name in FIELDS)
+                raise InvalidOption(f"--name {self.text!r}: no field {{{field}}}; there are {known}")
+        if not any(field in ("stem", "name") for _, field, _, _ in parts):
+            raise InvalidOption(f"--name {self.text!r}: all results would have one name; put {{stem}} in it")
+        place = PurePath(self.text)
+        if place.is_absolute() or ".." in place.parts or self.text.endswith("/"):
+            raise InvalidOption(f"--name {self.text!r}: give a name below the output folder; -o names the folder")
+
+    @property
+    def needs_quality(self) -> bool:
+        """Whether the file must be looked into before its result has a name."""
+        return self.text is not None and "{quality}" in self.text
+
+    def fill(self, file: PurePath, suffix: str, model: str, quality: str) -> PurePath:
+        """The result's path below its folder.
+
+        >>> Template().fill(PurePath("a.JPG"), ".png", "mend-s", "10").name
+        'a.restored.png'
+        >>> Template("{model}/{stem}{suffix}").fill(PurePath("a.JPG"), ".png", "mend-s", "10").parts
+        ('mend-s', 'a.png')
+        """
+        text = self.text
+        if text is None:
+            text = "{stem}.restored{suffix}" if file.suffix.lower() == ".jpg" else "{name}.restored{suffix}"
+        filled = text.format(stem=file.stem, name=file.name, suffix=suffix, model=model, quality=quality)
+        return PurePath(filled)
+
+
+def target_of(picture: Found, place: Place, template: Template, model: str, quality: str) -> Path:
+    """Where the result of one picture goes."""
+    if place.file is not None:
+        return place.file
+    name = "stdin.jpg" if picture.path == STANDARD else picture.path.name
+    named = template.fill(PurePath(name), EXTENSIONS[place.format], PurePath(model).stem, quality)
+    if place.folder is not None:
+        return place.folder / picture.below.parent / named
+    return Path(named) if picture.path == STANDARD else picture.path.parent / named

@@ -1,0 +1,143 @@
+"""What a run will do with each picture, decided before any work: names, the journal, what exists already."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jpegmend.batch.find import STANDARD, Found, without
+from jpegmend.batch.inputs import quality_of, read_input, sha256, state_of
+from jpegmend.batch.journal import Entry, Journal
+from jpegmend.batch.names import Place, Template, target_of
+from jpegmend.batch.settings import Settings
+from jpegmend.errors import InputError
+
+Journals = Mapping[Path, Journal]
+"""The journal of each folder that has one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One picture of a run."""
+
+    picture: Found
+    target: Path
+    skip: str = ""
+    """Why nothing is done: ``done`` by the journal, or ``exists``; empty where there is work."""
+    problem: str = ""
+    """Why it fails without any work."""
+    overwrite: bool = False
+    """Whether what lies at the target may be replaced."""
+    journal: Journal | None = None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the picture is to be restored."""
+        return not self.skip and not self.problem
+
+
+@contextlib.contextmanager
+def open_journals(pictures: Sequence[Found], place: Place, *, writing: bool) -> Iterator[Journals]:
+    """The journal of the output folder, or of each folder that was named; none for files that were named."""
+    if place.folder is not None:
+        folders = [place.folder]
+    else:
+        folders = sorted({picture.folder for picture in pictures if picture.folder})
+    with contextlib.ExitStack() as stack:
+        yield {folder: stack.enter_context(Journal(folder, writing=writing)) for folder in folders}
+
+
+def plan(
+    pictures: Sequence[Found], place: Place, template: Template, settings: Settings, journals: Journals
+) -> list[Item]:
+    """The items of a run, in the order of the pictures; results of earlier runs are no pictures."""
+    known = set().union(*(journal.results() for journal in journals.values())) if journals else set()
+    pictures = without(pictures, known)
+    inputs = {identity for picture in pictures if (identity := _identity(picture.path))}
+    taken: dict[str, Path] = {}
+    options, weights = settings.fingerprint(), settings.weights_hash()
+    items = []
+    for picture in pictures:
+        quality = quality_of(picture.path, settings.max_bytes) if template.needs_quality else ""
+        target = target_of(picture, place, template, settings.card.name, quality)
+        journal = journals.get(place.folder or picture.folder or Path())
+        problem = _problem(target, picture, inputs, taken)
+        if problem:
+            items.append(Item(picture=picture, target=target, problem=problem))
+            continue
+        skip, replace = _decide(picture, target, place, settings, journal, options, weights)
+        items.append(
+            Item(picture=picture, target=target, skip=skip, overwrite=settings.overwrite or replace, journal=journal)
+        )
+    return items
+
+
+def _problem(target: Path, picture: Found, inputs: set[tuple[int, int]], taken: dict[str, Path]) -> str:
+    if target == STANDARD:
+        return ""
+    if _identity(target) in inputs:
+        return f"{target} is an input; inputs are never overwritten, choose another -o"
+    first = taken.setdefault(os.path.abspath(target), picture.path)
+    if first != picture.path:
+        return f"its result would be {target}, that of {first} too; give --name '{{name}}.restored{{suffix}}'"
+    return ""
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _decide(
+    picture: Found,
+    target: Path,
+    place: Place,
+    settings: Settings,
+    journal: Journal | None,
+    options: str,
+    weights: str,
+) -> tuple[str, bool]:
+    """Why a picture is skipped (empty: it is not), and whether what lies at its target may be replaced."""
+    if settings.overwrite or place.file is not None:
+        return "", False
+    entry = journal.find(target) if journal else None
+    if entry is None:
+        return ("exists" if os.path.lexists(target) else ""), False
+    if entry.outcome == "began":
+        # A run ended in the middle of it, so that what lies there may be older than its options.
+        remove_parts(target)
+        return "", True
+    if entry.outcome == "failed":
+        there = os.path.lexists(target)
+        return ("exists" if there and not entry.replaces else ""), entry.replaces
+    if not os.path.lexists(target):
+        return "", False
+    same = entry.options == options and entry.weights == weights and _same_input(picture.path, entry, settings)
+    return ("done" if same else ""), True
+
+
+def _same_input(path: Path, entry: Entry, settings: Settings) -> bool:
+    """Whether a file is as the journal says: by size and time, else by its bytes."""
+    state = state_of(path)
+    if state is None or state.size != entry.size:
+        return False
+    if state.mtime_ns == entry.mtime_ns:
+        return True
+    try:
+        return sha256(read_input(path, settings.max_bytes)) == entry.sha256
+    except InputError:
+        return False
+
+
+def remove_parts(target: Path) -> None:
+    """Remove unfinished files beside a target that a killed process left there."""
+    for name in (target.name, f"{target.stem}.compare.png"):
+        for part in target.parent.glob(f".{glob.escape(name[:200])}.*.part"):
+            part.unlink(missing_ok=True)

@@ -1,0 +1,209 @@
+"""Worker processes for many pictures: answers in the order of the calls, a process that dies costs one picture."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from jpegmend.errors import JpegmendError
+
+Given = TypeVar("Given")
+_AHEAD = 4
+"""Pictures in hand for each process: enough that one slow picture does not leave the others idle."""
+_STOPPING = 5.0
+"""Seconds a process may take to remove its temporary files when it is told to stop."""
+
+
+class WorkerDied(JpegmendError):
+    """A worker process ended in the middle of a picture."""
+
+
+class Worker:
+    """One process of :mod:`jpegmend.batch.worker`, started when it is first called and again after it died."""
+
+    def __init__(self, threads: int, folder: str, kept_open: tuple[int, ...] = ()) -> None:
+        self._threads = threads
+        self._folder = folder
+        self._kept_open = kept_open
+        self._process: subprocess.Popen[bytes] | None = None
+        self.stopping = False
+        """Whether it was asked to stop for good."""
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The function's result, computed in the process; the function must be one of a module.
+
+        Raises:
+            WorkerDied: the process ended; the next call starts another.
+            Exception: what the function raised.
+        """
+        process = self._running()
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            pickle.dump((function, arguments), process.stdin, protocol=5)
+            process.stdin.flush()
+            done, value = pickle.load(process.stdout)
+        except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
+            raise WorkerDied(_why(process.wait())) from error
+        if not done:
+            raise value
+        return value
+
+    def ask_to_stop(self) -> None:
+        """Tell the process to end; it removes its temporary files first. No other is started."""
+        self.stopping = True
+        if self._process is not None:
+            self._process.terminate()
+
+    def stop(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOPPING)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                assert stream is not None
+                stream.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.stop()
+        if self.stopping:
+            raise WorkerDied("the workers of this run were stopped")
+        counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self._threads))
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "jpegmend.batch.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **counts, "PYTHONPATH": path, "TMPDIR": self._folder},
+            pass_fds=self._kept_open,
+        )
+        return self._process
+
+
+class Pool(Generic[Given]):
+    """Several workers that are called by turns; a context manager.
+
+    Args:
+        call: what is done with each item: called in a thread with a worker and the item.
+        jobs: processes.
+        threads: CPU threads of each, for numpy.
+        kept_open: descriptors that the workers inherit.
+    """
+
+    def __init__(
+        self, call: Callable[[Worker, Given], Any], jobs: int, threads: int, kept_open: tuple[int, ...] = ()
+    ) -> None:
+        self._call = call
+        self._folder = tempfile.TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
+        self._workers = [Worker(threads, self._folder.name, kept_open) for _ in range(jobs)]
+        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="jpegmend")
+        self._running: set[Future[Any]] = set()
+        self._ahead = _AHEAD * jobs
+
+    def in_order(self, items: Iterable[Given], alone: Callable[[Given], bool]) -> Iterator[tuple[Given, Any]]:
+        """Each item with its result or the exception it raised, in the order of the items.
+
+        While an item runs for which ``alone`` is true, no other runs.
+        """
+        waiting: deque[tuple[Given, Future[Any]]] = deque()
+        for item in items:
+            if alone(item):
+                yield from ((given, _result(future)) for given, future in waiting)
+                waiting.clear()
+                yield item, self.run_alone(item)
+                continue
+            waiting.append((item, self._submit(item)))
+            if len(waiting) >= self._ahead:
+                given, future = waiting.popleft()
+                yield given, _result(future)
+        for given, future in waiting:
+            yield given, _result(future)
+
+    def run_alone(self, item: Given) -> Any:
+        """The result of one item, or the exception it raised; all that run are waited for first."""
+        wait(list(self._running))
+        return _result(self._submit(item))
+
+    def as_they_come(self, items: Iterable[Given]) -> Iterator[tuple[Given, Any]]:
+        """Each item with its result or the exception it raised, as soon as it is there."""
+        running: dict[Future[Any], Given] = {}
+        for item in items:
+            running[self._submit(item)] = item
+            while len(running) >= self._ahead:
+                yield from _take_done(running)
+        while running:
+            yield from _take_done(running)
+
+    def close(self) -> None:
+        """End all processes, in the middle of a picture too, and remove their temporary files."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.ask_to_stop()
+        for worker in self._workers:
+            worker.stop()
+        self._threads.shutdown(wait=True)
+        self._folder.cleanup()
+
+    def __enter__(self) -> Pool[Given]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _submit(self, item: Given) -> Future[Any]:
+        future = self._threads.submit(self._do, item)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        return future
+
+    def _do(self, item: Given) -> Any:
+        worker = self._idle.get()
+        try:
+            return self._call(worker, item)
+        finally:
+            self._idle.put(worker)
+
+
+def _take_done(running: dict[Future[Any], Given]) -> Iterator[tuple[Given, Any]]:
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        yield running.pop(future), _result(future)
+
+
+def _result(future: Future[Any]) -> Any:
+    try:
+        return future.result()
+    except Exception as error:
+        return error
+
+
+def _why(status: int) -> str:
+    if status == -getattr(signal, "SIGKILL", 9):
+        return "the worker process was killed by the system, most likely because memory ran out; give fewer --jobs"
+    if status < 0:
+        return f"the worker process was ended by signal {-status} ({signal.Signals(-status).name})"
+    return f"the worker process ended with exit status {status}"

@@ -1,0 +1,61 @@
+"""A restorer with fixed options that keeps its network loaded from picture to picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from jpegmend import weights
+from jpegmend.errors import InvalidOption
+from jpegmend.restoration import Options, Restored, restore
+from jpegmend.runtimes import Runtime, open_runtime
+
+
+class Restorer:
+    """Restores one picture after another with the same options; the network is loaded once, when it is made.
+
+    A context manager. Results are those of ``jpegmend.restore`` with the same options.
+
+    Args:
+        options: those of ``jpegmend.restore``.
+
+    Raises:
+        InvalidOption, ModelError, MissingExtra: as ``jpegmend.restore`` does, but before the first picture.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.options = Options(**options)
+        self._given = options
+        self._runtime: Runtime | None = None
+        self._open = True
+        if self.options.strength > 0:
+            card = weights.find(self.options.model)
+            self._runtime = open_runtime(card, runtime=self.options.runtime, threads=self.options.threads)
+
+    def restore(self, source: Any, *, progress: Callable[[int, int], None] | None = None) -> Restored:
+        """Restore a picture; see ``jpegmend.restore``.
+
+        Raises:
+            InvalidOption: the restorer is closed; else as ``jpegmend.restore``.
+        """
+        if not self._open:
+            raise InvalidOption("this Restorer is closed; make another")
+        return restore(source, **self._given, progress=progress)
+
+    def close(self) -> None:
+        """Let go of the network; further pictures are refused."""
+        self._open, self._runtime = False, None
+
+    def __enter__(self) -> Restorer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        name = weights.find(self.options.model).name
+        how = self._runtime.name if self._runtime else "no network" if self._open else "closed"
+        return f"<Restorer {name}, {how}, strength {self.options.strength:g}>"

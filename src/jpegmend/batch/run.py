@@ -1,0 +1,150 @@
+"""A planned run: every item that has work goes to a worker, outcomes come in the order of the items."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from jpegmend import errors
+from jpegmend.batch.inputs import is_large
+from jpegmend.batch.journal import Entry
+from jpegmend.batch.plan import Item, Journals, remove_parts
+from jpegmend.batch.processes import Pool, Worker, WorkerDied
+from jpegmend.batch.settings import Settings
+from jpegmend.batch.share import LARGE, Share
+from jpegmend.batch.work import Outcome, Progress, Task, failure, work
+
+
+class Job(NamedTuple):
+    """An item on its way to a worker."""
+
+    item: Item
+    alone: bool
+    """Whether it has all threads and all memory for itself."""
+
+
+def run(
+    items: Sequence[Item],
+    settings: Settings,
+    share: Share,
+    journals: Journals,
+    progress: Callable[[Item], Progress] | None = None,
+) -> Iterator[tuple[Item, Outcome | None]]:
+    """Work on the items; each comes back with its outcome, in their order, None where it was skipped.
+
+    A single picture is restored in this process, several in ``share.jobs`` others. ``progress`` gives the callback
+    that is told the tiles of a single picture.
+
+    Raises:
+        MissingExtra, WeightsMissing, WeightsDamaged: no picture could be restored.
+    """
+    todo = [item for item in items if item.has_work]
+    # Closed at once when the caller stops: the processes end then, not when the collector comes.
+    with contextlib.closing(_outcomes(todo, settings, share, journals, progress)) as outcomes:
+        for item in items:
+            if item.skip:
+                yield item, None
+            elif item.problem:
+                yield item, Outcome(error="OutputError", message=item.problem)
+            else:
+                outcome = next(outcomes)
+                if outcome.fatal:
+                    raise getattr(errors, str(outcome.error))(outcome.message)
+                yield item, outcome
+
+
+def _outcomes(
+    todo: Sequence[Item],
+    settings: Settings,
+    share: Share,
+    journals: Journals,
+    progress: Callable[[Item], Progress] | None,
+) -> Generator[Outcome, None, None]:
+    if len(todo) == 1:
+        yield _here(todo[0], settings, share, progress)
+    elif todo:
+        yield from _elsewhere(todo, settings, share, journals)
+
+
+def _here(item: Item, settings: Settings, share: Share, progress: Callable[[Item], Progress] | None) -> Outcome:
+    begin(item, settings)
+    outcome = work(_task(Job(item, True), settings, share), progress(item) if progress else None)
+    finish(item, settings, outcome)
+    return outcome
+
+
+def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals: Journals) -> Iterator[Outcome]:
+    def call(worker: Worker, job: Job) -> Outcome:
+        begin(job.item, settings)
+        try:
+            outcome: Outcome = worker.call(work, _task(job, settings, share))
+        except WorkerDied as error:
+            if worker.stopping:
+                raise
+            remove_parts(job.item.target)
+            outcome = failure(error)
+        # Written here and not when its turn to be told has come: a run that is killed then knows of it.
+        finish(job.item, settings, outcome)
+        return outcome
+
+    held = tuple(journal.fileno() for journal in journals.values()) if os.name == "posix" else ()
+    jobs = (Job(item, share.jobs == 1 or is_large(item.picture.path, LARGE)) for item in todo)
+    with Pool(call, share.jobs, share.threads, held) as pool:
+        for job, outcome in pool.in_order(jobs, lambda job: job.alone):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            if outcome.cramped and not job.alone and share.memory is not None:
+                outcome = pool.run_alone(job._replace(alone=True))
+            yield outcome
+
+
+def _task(job: Job, settings: Settings, share: Share) -> Task:
+    threads, memory = (share.all_threads, share.all_memory) if job.alone else (share.threads, share.memory)
+    return Task(
+        source=job.item.picture.path,
+        target=job.item.target,
+        options={**settings.options, "threads": threads, "memory": memory},
+        output=settings.output,
+        overwrite=job.item.overwrite,
+        max_bytes=settings.max_bytes,
+    )
+
+
+def begin(item: Item, settings: Settings) -> None:
+    """Note in the journal that a result is about to be made."""
+    if item.journal is not None:
+        item.journal.add(_entry(item, settings, "began"))
+
+
+def finish(item: Item, settings: Settings, outcome: Outcome) -> None:
+    """Note in the journal what became of it."""
+    if item.journal is None:
+        return
+    entry = _entry(item, settings, "failed" if outcome.error else "done")
+    item.journal.add(
+        replace(
+            entry,
+            size=outcome.size,
+            mtime_ns=outcome.mtime_ns,
+            sha256=outcome.sha256,
+            written=outcome.written,
+            seconds=outcome.seconds,
+            message=outcome.message,
+        )
+    )
+
+
+def _entry(item: Item, settings: Settings, outcome: str) -> Entry:
+    assert item.journal is not None
+    return Entry(
+        output=item.journal.key(item.target),
+        outcome=outcome,
+        input=str(Path(os.path.abspath(item.picture.path))),
+        options=settings.fingerprint(),
+        weights=settings.weights_hash(),
+        replaces=item.overwrite,
+    )

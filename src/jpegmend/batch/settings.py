@@ -1,0 +1,63 @@
+"""Everything that is chosen for a run over many pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jpegmend import weights
+from jpegmend.weights import Card
+
+_WITHOUT_EFFECT = ("threads", "memory", "timeout", "max_pixels", "runtime")
+"""Options that decide how a picture is restored, not what comes out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """How results are written."""
+
+    format: str | None = None
+    """``png``, ``tiff``, ``webp`` or ``jpeg``; None goes by the suffix."""
+    bits: int | None = 8
+    quality: int = 95
+    """1..100, of JPEG and WebP."""
+    compression: int | None = None
+    """0..9, zlib's level for PNG; None is the writer's own."""
+    strip: bool = False
+    compare: bool = False
+    """Whether a before and after PNG is written beside the result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options of a run."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments for ``jpegmend.restore``."""
+    output: Output = Output()
+    overwrite: bool = False
+    """Whether results are made again that exist already."""
+    max_bytes: int = 4_000_000_000
+    """Bytes that one input may have."""
+
+    @property
+    def card(self) -> Card:
+        """The network that is asked for."""
+        return weights.find(self.options.get("model") or weights.DEFAULT)
+
+    def fingerprint(self) -> str:
+        """A hash of every option that changes what comes out."""
+        options = {key: value for key, value in self.options.items() if key not in _WITHOUT_EFFECT}
+        options["model"] = self.card.name
+        facts = {"options": options, "output": vars(self.output)}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    def weights_hash(self) -> str:
+        """A hash of the network's weights; empty where no network runs."""
+        if self.options.get("strength") == 0:
+            return ""
+        parts = sorted(str(entry["sha256"]) for entry in self.card.files.values())
+        return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,131 @@
+"""The work on one picture: read, restore, write; run in this process or in a worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jpegmend.batch.find import STANDARD
+from jpegmend.batch.inputs import read_input, sha256, state_of
+from jpegmend.batch.settings import Output
+from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError
+
+if TYPE_CHECKING:
+    from jpegmend.restoration import Restored
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One picture to restore and where its result goes."""
+
+    source: Path
+    target: Path
+    options: Mapping[str, Any]
+    output: Output
+    overwrite: bool
+    max_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one picture."""
+
+    error: str | None = None
+    """Name of the error's class; None where the result was written."""
+    message: str | None = None
+    fatal: bool = False
+    """Every other picture of the run would fail by the same error."""
+    cramped: bool = False
+    """It failed by an option; more memory for this picture alone may help."""
+    report: Mapping[str, Any] = field(default_factory=dict)
+    not_kept: tuple[str, ...] = ()
+    """What of the metadata the format cannot hold, in words."""
+    compared: Path | None = None
+    """Where the before and after picture lies."""
+    size: int | None = None
+    mtime_ns: int | None = None
+    sha256: str | None = None
+    """Of the input as it was read."""
+    written: int | None = None
+    """Bytes of the result."""
+    seconds: float = 0.0
+
+
+def work(task: Task, progress: Progress | None = None) -> Outcome:
+    """Restore one picture and write its result; every expected error becomes an outcome."""
+    started = time.perf_counter()
+    state = state_of(task.source)
+    try:
+        facts = _restore(task, progress)
+    except (JpegmendError, OSError) as error:
+        return failure(error, time.perf_counter() - started)
+    if state is not None:
+        facts |= {"size": state.size, "mtime_ns": state.mtime_ns}
+    return Outcome(**facts, seconds=round(time.perf_counter() - started, 3))
+
+
+def failure(error: BaseException, seconds: float = 0.0) -> Outcome:
+    """The outcome of a picture that failed by an error."""
+    return Outcome(
+        error=type(error).__name__,
+        message=str(error) or type(error).__name__,
+        fatal=isinstance(error, MissingExtra) or (isinstance(error, ModelError) and type(error) is not ModelError),
+        cramped=isinstance(error, InvalidOption),
+        seconds=round(seconds, 3),
+    )
+
+
+def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
+    from jpegmend.restoration import restore
+
+    _check_place(task)
+    data = read_input(task.source, task.max_bytes)
+    restored = restore(data, **task.options, progress=progress)
+    not_kept = _write(task, restored)
+    compared = _compare(task, data, restored) if task.output.compare else None
+    return {
+        "report": restored.report.as_dict(),
+        "not_kept": not_kept,
+        "compared": compared,
+        "sha256": sha256(data),
+        "written": None if task.target == STANDARD else task.target.stat().st_size,
+    }
+
+
+def _check_place(task: Task) -> None:
+    """Raise where the result surely cannot be written: before the work, not after it."""
+    if task.target == STANDARD:
+        return
+    from jpegmend.restoration.output import check_target
+
+    task.target.parent.mkdir(parents=True, exist_ok=True)
+    check_target(task.target, overwrite=task.overwrite)
+
+
+def _write(task: Task, restored: Restored) -> tuple[str, ...]:
+    import sys
+
+    standard = task.target == STANDARD
+    target: Any = sys.stdout.buffer if standard else task.target
+    return restored.save(
+        target,
+        format=task.output.format or ("png" if standard else None),
+        bits=task.output.bits,
+        overwrite=task.overwrite,
+        strip=task.output.strip,
+        quality=task.output.quality,
+    )
+
+
+def _compare(task: Task, data: bytes, restored: Restored) -> Path:
+    from jpegmend.restoration import comparison, restore
+
+    decoded = restore(data, **{**task.options, "strength": 0.0})
+    beside = task.target.with_name(f"{task.target.stem}.compare.png")
+    comparison.write(decoded.to_array(8), restored.to_array(8), beside, overwrite=task.overwrite)
+    return beside

@@ -1,0 +1,70 @@
+"""A worker process: takes calls from standard input, answers on standard output, both pickled.
+
+``python -m jpegmend.batch.worker``. Not ``multiprocessing``: its processes load the caller's main module again, which
+fails in scripts without a guard, and a dead process of its pools takes the whole pool along.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import threading
+from typing import Any, BinaryIO, NoReturn
+
+Call = tuple[Any, tuple[Any, ...]]
+"""A function of a module and its arguments."""
+
+_GRACE = 10.0
+"""Seconds a worker may take to stop once its parent is gone."""
+
+
+def main() -> None:
+    """Answer calls until the parent goes away."""
+    calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    # Whatever a library prints goes to standard error: it would be taken for an answer.
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.signal(signal.SIGTERM, _stop)
+    waiting: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(calls, waiting), daemon=True).start()
+    while (call := waiting.get()) is not None:
+        answer = _answer(call)
+        try:
+            pickle.dump(answer, answers, protocol=5)
+            answers.flush()
+        except BrokenPipeError:
+            return
+
+
+def _answer(call: Call) -> tuple[bool, Any]:
+    function, arguments = call
+    try:
+        return True, function(*arguments)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            return False, RuntimeError(f"{type(error).__name__}: {error}")
+        return False, error
+
+
+def _receive(calls: BinaryIO, waiting: queue.SimpleQueue[Call | None]) -> None:
+    """Take calls while the main thread works: a parent that dies is noticed in the middle of a picture."""
+    try:
+        while True:
+            waiting.put(pickle.load(calls))
+    except (EOFError, OSError, pickle.UnpicklingError):
+        waiting.put(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(_GRACE)
+    os._exit(1)
+
+
+def _stop(number: int, frame: Any) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Arguments of ``jpegmend.restore`` and the options of the command that stand for them."""
+
+from __future__ import annotations
+
+import re
+
+OPTIONS = {
+    "model": "--model",
+    "strength": "--strength",
+    "consistent": "--consistent",
+    "bits": "--bits",
+    "orientation": "--keep-orientation",
+    "quality": "--assume-quality",
+    "runtime": "--runtime",
+    "threads": "--threads",
+    "memory": "--memory",
+    "strict": "--strict",
+    "max_pixels": "--max-pixels",
+    "max_bytes": "--max-bytes",
+    "timeout": "--timeout",
+    "jobs": "--jobs",
+    "overwrite": "--overwrite",
+}
+"""The option for each argument: ``quality`` of the API is ``--assume-quality``, ``--quality`` is the result's."""
+
+_GIVEN = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|[\w.]*)")
+_WORDS = (
+    (re.compile(r"\braise max_(pixels|bytes)\b"), r"raise --max-\1"),
+    (re.compile(r"\bmax_(pixels|bytes)\b"), r"--max-\1"),
+    (re.compile(r"\b(?:give|allow) a longer timeout\b"), "give a longer --timeout"),
+    (re.compile(r"give another name, or allow it to be overwritten"), "give another -o, or --overwrite"),
+    (re.compile(r"^the memory allowed is"), "--memory is"),
+    (re.compile(r"\bor name a format\b"), "or give --format"),
+)
+
+
+def translate(message: str) -> str:
+    """A message of the package in the words of the command.
+
+    >>> translate("give quality= to restore it"), translate("use runtime='torch'")
+    ('give --assume-quality to restore it', 'use --runtime torch')
+    """
+    message = _GIVEN.sub(_option, message)
+    for words, said in _WORDS:
+        message = words.sub(said, message)
+    return message
+
+
+def _option(given: re.Match[str]) -> str:
+    name, value = OPTIONS[given[1]], given[2].strip("'")
+    if value == "True" or not value:
+        return name
+    return name.replace("--", "--no-", 1) if value == "False" else f"{name} {value}"

@@ -1,0 +1,157 @@
+"""What ``jpegmend restore`` says: a line a picture, a summary, failures; as words or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jpegmend.batch.find import STANDARD, describe
+from jpegmend.batch.plan import Item
+from jpegmend.batch.work import Outcome
+from jpegmend.cli.options import translate
+from jpegmend.cli.progress import Bar
+
+
+class Show:
+    """Tells what becomes of the items of a run and counts it."""
+
+    def __init__(self, items: list[Item], *, as_json: bool, quiet: bool) -> None:
+        self._items = items
+        self._json = as_json
+        self._quiet = quiet
+        self._counts: Counter[str] = Counter()
+        self._read = self._written = 0
+        self._failures: list[tuple[Path, str]] = []
+        self._started = time.monotonic()
+        self.bar = Bar(sum(item.has_work for item in items), shown=not (quiet or as_json))
+
+    @property
+    def failed(self) -> int:
+        """Pictures that failed so far."""
+        return self._counts["failed"]
+
+    def tell(self, item: Item, outcome: Outcome | None) -> None:
+        """Say what became of one picture; ``None`` means that it was skipped."""
+        if outcome is None:
+            self._counts["skipped"] += 1
+            self._tell_skipped(item)
+        elif outcome.error:
+            self._counts["failed"] += 1
+            self.bar.add(failed=True)
+            self._tell_failed(item, outcome)
+        else:
+            self._counts["done"] += 1
+            self._read += outcome.size or 0
+            self._written += outcome.written or 0
+            self.bar.add(megapixels=float(outcome.report["megapixels"]))
+            self._tell_done(item, outcome)
+
+    def plan(self) -> None:
+        """Say what would be done and where results would go."""
+        for item in self._items:
+            what = item.problem or {"done": "done already", "exists": "exists already", "": ""}[item.skip]
+            if self._json:
+                _write({"file": str(item.picture.path), "output": str(item.target), "would": item.skip or "restore"})
+            else:
+                self._line(f"{item.picture.path} -> {item.target}{f'  ({what})' if what else ''}", item)
+        if not self._json and not self._quiet:
+            left = sum(not item.has_work for item in self._items)
+            sys.stdout.write(f"{len(self._items) - left} would be restored, {left} not; nothing was written\n")
+
+    def finish(self, passed_over: Mapping[str, int], journals: list[Path]) -> None:
+        """Say how the whole run went, and each failure once."""
+        self.bar.close()
+        several = len(self._items) > 1 or bool(journals)
+        if not self._json:
+            for source, reason in self._failures:
+                sys.stderr.write(f"jpegmend: {source}: {reason}\n")
+        if self._json or self._quiet or not several:
+            return
+        counts = ", ".join(f"{self._counts[name]} {name}" for name in ("done", "skipped", "failed"))
+        parts = [f"{counts} in {_duration(time.monotonic() - self._started)}"]
+        if self._written:
+            parts.append(f"{_size(self._read)} read, {_size(self._written)} written")
+        if passed_over:
+            parts.append(f"passed over: {describe(passed_over)}")
+        if journals:
+            parts.append(f"journal: {', '.join(map(str, journals))}")
+        self._line("; ".join(parts), self._items[0] if self._items else None)
+
+    def _tell_skipped(self, item: Item) -> None:
+        if self._json:
+            _write({"file": str(item.picture.path), "output": str(item.target), "outcome": "skipped"})
+        elif item.journal is None:
+            self._line(f"{item.picture.path}: skipped, {item.target} exists already; --overwrite makes it anew", item)
+
+    def _tell_failed(self, item: Item, outcome: Outcome) -> None:
+        message = translate(str(outcome.message))
+        if self._json:
+            facts = {"file": str(item.picture.path), "outcome": "failed", "error": outcome.error, "message": message}
+            _write(facts)
+        else:
+            self._failures.append((item.picture.path, message))
+
+    def _tell_done(self, item: Item, outcome: Outcome) -> None:
+        if self._json:
+            facts = {"file": str(item.picture.path), "output": str(item.target), "outcome": "done"}
+            more = {"not_kept": list(outcome.not_kept)}
+            if outcome.compared:
+                more["compared"] = [str(outcome.compared)]
+            _write({**facts, **more, **outcome.report}, sys.stderr if item.target == STANDARD else sys.stdout)
+        else:
+            self._line(_words(item, outcome), item)
+
+    def _line(self, text: str, item: Item | None) -> None:
+        if self._quiet:
+            return
+        # With the picture on standard output, words go to standard error.
+        stream = sys.stderr if item is not None and item.target == STANDARD else sys.stdout
+        self.bar.clear()
+        stream.write(text + "\n")
+        stream.flush()
+
+
+def _words(item: Item, outcome: Outcome) -> str:
+    """What was read and what was done: one line, and one for each note."""
+    report = outcome.report
+    kind = " ".join(str(part) for part in (report["coding"], report["format"], report["sampling"]) if part)
+    read = ", ".join(part for part in (f"{report['width']}x{report['height']} {kind}", _quality(report)) if part)
+    how = report["model"] if report["runtime"] else f"decoded only, strength {report['strength']:g}"
+    lines = [f"{item.picture.path} -> {item.target}: {read}; {how}, {outcome.seconds:.1f} s"]
+    if report["lost"]:
+        lines.append(f"{report['lost']:.0%} of the picture never arrived; the rest is restored")
+    lines += [f"note: {translate(note)}" for note in report["warnings"]]
+    lines += [f"note: not kept: {what}" for what in outcome.not_kept]
+    if outcome.compared:
+        lines.append(f"before and after: {outcome.compared}")
+    return "\n  ".join(lines)
+
+
+def _quality(report: Mapping[str, Any]) -> str:
+    stated, guessed = report["quality"], report["estimated_quality"]
+    text = f"quality {stated}{'' if report['quality_exact'] else ' or so'}" if stated else ""
+    if guessed is not None and (report["estimated"] or not report["consistent"]):
+        text += f"{', ' if text else ''}looks like quality {guessed}"
+    return text
+
+
+def _write(facts: Mapping[str, Any], stream: Any = None) -> None:
+    stream = stream or sys.stdout
+    stream.write(json.dumps(facts) + "\n")
+    stream.flush()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02} min"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"
