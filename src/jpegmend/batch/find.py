@@ -11,12 +11,10 @@ from pathlib import Path
 
 from jpegmend.batch.journal import JOURNAL
 from jpegmend.errors import InvalidOption
+from jpegmend.formats import SUFFIXES
 
 STANDARD = Path("-")
 """Standard input or output."""
-
-SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
-"""What is looked for in folders; a file that is named is read whatever it is called."""
 
 MARK = ".restored."
 """Files with this in their names are results of earlier runs."""

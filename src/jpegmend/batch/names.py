@@ -10,12 +10,7 @@ from pathlib import Path, PurePath
 
 from jpegmend.batch.find import STANDARD, Found
 from jpegmend.errors import InvalidOption
-
-EXTENSIONS = {"png": ".png", "tiff": ".tif", "webp": ".webp", "jpeg": ".jpg"}
-"""Suffix of the result, by format."""
-
-FORMATS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg"}
-"""Format of the result, by the suffix of its name."""
+from jpegmend.formats import WRITTEN, WRITTEN_SUFFIXES
 
 FIELDS = ("stem", "name", "suffix", "model", "quality")
 """What a template may hold."""
@@ -50,14 +45,18 @@ def find_place(pictures: Sequence[Found], output: str | None, format: str | None
             raise InvalidOption("-o -: standard output takes the result of a single file; give a folder")
         return Place(None, STANDARD, format or "png")
     suffix = PurePath(output).suffix.lower()
-    if is_folder(output) or not suffix or (suffix not in FORMATS and not all(picture.named for picture in pictures)):
+    if (
+        is_folder(output)
+        or not suffix
+        or (suffix not in WRITTEN_SUFFIXES and not all(picture.named for picture in pictures))
+    ):
         return Place(Path(output), None, format or "png")
     if several:
         raise InvalidOption(f"-o {output}: this names one file, for several; give a folder, ending in /")
-    if format is None and suffix not in FORMATS:
-        known = ", ".join(FORMATS)
+    if format is None and suffix not in WRITTEN_SUFFIXES:
+        known = ", ".join(WRITTEN_SUFFIXES)
         raise InvalidOption(f"-o {output}: cannot write {suffix}; use {known}, or give --format")
-    return Place(None, Path(output), format or FORMATS[suffix])
+    return Place(None, Path(output), format or WRITTEN_SUFFIXES[suffix])
 
 
 def is_folder(output: str) -> bool:
@@ -120,7 +119,7 @@ def target_of(picture: Found, place: Place, template: Template, model: str, qual
     if place.file is not None:
         return place.file
     name = "stdin.jpg" if picture.path == STANDARD else picture.path.name
-    named = template.fill(PurePath(name), EXTENSIONS[place.format], PurePath(model).stem, quality)
+    named = template.fill(PurePath(name), WRITTEN[place.format].suffixes[0], PurePath(model).stem, quality)
     if place.folder is not None:
         return place.folder / picture.below.parent / named
     return Path(named) if picture.path == STANDARD else picture.path.parent / named

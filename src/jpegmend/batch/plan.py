@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from jpegmend.batch.inputs import quality_of, read_input, sha256, state_of
 from jpegmend.batch.journal import Entry, Journal
 from jpegmend.batch.names import Place, Template, target_of
 from jpegmend.batch.settings import Settings
+from jpegmend.batch.work import compared_with
 from jpegmend.errors import InputError
+from jpegmend.writing.atomic import remove_parts
 
 Journals = Mapping[Path, Journal]
 """The journal of each folder that has one."""
@@ -112,7 +113,7 @@ def _decide(
         return ("exists" if os.path.lexists(target) else ""), False
     if entry.outcome == "began":
         # A run ended in the middle of it, so that what lies there may be older than its options.
-        remove_parts(target)
+        remove_leftovers(target)
         return "", True
     if entry.outcome == "failed":
         there = os.path.lexists(target)
@@ -136,8 +137,7 @@ def _same_input(path: Path, entry: Entry, settings: Settings) -> bool:
         return False
 
 
-def remove_parts(target: Path) -> None:
-    """Remove unfinished files beside a target that a killed process left there."""
-    for name in (target.name, f"{target.stem}.compare.png"):
-        for part in target.parent.glob(f".{glob.escape(name[:200])}.*.part"):
-            part.unlink(missing_ok=True)
+def remove_leftovers(target: Path) -> None:
+    """Remove the unfinished files of a result whose process was killed."""
+    remove_parts(target)
+    remove_parts(compared_with(target))

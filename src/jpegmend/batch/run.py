@@ -12,7 +12,7 @@ from typing import NamedTuple
 from jpegmend import errors
 from jpegmend.batch.inputs import is_large
 from jpegmend.batch.journal import Entry
-from jpegmend.batch.plan import Item, Journals, remove_parts
+from jpegmend.batch.plan import Item, Journals, remove_leftovers
 from jpegmend.batch.processes import Pool, Worker, WorkerDied
 from jpegmend.batch.settings import Settings
 from jpegmend.batch.share import LARGE, Share
@@ -85,7 +85,7 @@ def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals:
         except WorkerDied as error:
             if worker.stopping:
                 raise
-            remove_parts(job.item.target)
+            remove_leftovers(job.item.target)
             outcome = failure(error)
         # Written here and not when its turn to be told has come: a run that is killed then knows of it.
         finish(job.item, settings, outcome)

@@ -101,7 +101,7 @@ def _check_place(task: Task) -> None:
     """Raise where the result surely cannot be written: before the work, not after it."""
     if task.target == STANDARD:
         return
-    from jpegmend.restoration.output import check_target
+    from jpegmend.writing import check_target
 
     task.target.parent.mkdir(parents=True, exist_ok=True)
     check_target(task.target, overwrite=task.overwrite)
@@ -123,9 +123,15 @@ def _write(task: Task, restored: Restored) -> tuple[str, ...]:
 
 
 def _compare(task: Task, data: bytes, restored: Restored) -> Path:
-    from jpegmend.restoration import comparison, restore
+    from jpegmend.restoration import restore
+    from jpegmend.writing import comparison
 
     decoded = restore(data, **{**task.options, "strength": 0.0})
-    beside = task.target.with_name(f"{task.target.stem}.compare.png")
+    beside = compared_with(task.target)
     comparison.write(decoded.to_array(8), restored.to_array(8), beside, overwrite=task.overwrite)
     return beside
+
+
+def compared_with(target: Path) -> Path:
+    """Where the before and after picture of a result goes."""
+    return target.with_name(f"{target.stem}.compare.png")

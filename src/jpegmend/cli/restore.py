@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InvalidOption
+from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
     from jpegmend.batch.names import Place
     from jpegmend.batch.settings import Settings
 
-FORMATS = ("png", "tiff", "webp", "jpeg")
 RUNTIMES = ("auto", "onnx", "torch")
 
 
@@ -46,7 +46,7 @@ def _add_places(group: Any) -> None:
 
 
 def _add_forms(group: Any) -> None:
-    group.add_argument("--format", choices=FORMATS, help="by the suffix of -o, else png")
+    group.add_argument("--format", choices=tuple(WRITTEN), help="by the suffix of -o, else png")
     group.add_argument(
         "--bits", type=int, choices=(8, 16), default=8, help="16 for png and tiff: the precision the network gives (8)"
     )
@@ -138,7 +138,7 @@ def _work_off(items: Any, search: Any, settings: Settings, journals: Any, given:
 def _check(given: Namespace, place: Place, pictures: int) -> None:
     from jpegmend.batch.find import STANDARD
 
-    if given.bits == 16 and place.format in ("webp", "jpeg"):
+    if given.bits == 16 and not WRITTEN[place.format].deep:
         raise InvalidOption(f"--bits 16: {place.format} holds 8 bits; choose png or tiff")
     if given.compare and place.file == STANDARD:
         raise InvalidOption("--compare writes beside the result, and standard output has no place beside it")

@@ -137,6 +137,8 @@ def _quality(report: Mapping[str, Any]) -> str:
     text = f"quality {stated}{'' if report['quality_exact'] else ' or so'}" if stated else ""
     if guessed is not None and (report["estimated"] or not report["consistent"]):
         text += f"{', ' if text else ''}looks like quality {guessed}"
+    if report["quality_by_network"] is not None:
+        text += f"{', ' if text else ''}quality {report['quality_by_network']:.0f} by the network"
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import stat
@@ -58,6 +59,12 @@ def write_bytes(target: Path, content: bytes) -> None:
     """Write or replace the whole file in one step: a reader sees the old file or the new one, never a part."""
     with open_target(target, overwrite=True) as stream:
         stream.write(content)
+
+
+def remove_parts(target: Path) -> None:
+    """Remove unfinished files of a target that killed processes left; no process may be writing it."""
+    for part in target.parent.glob(f".{glob.escape(target.name[:200])}.{'[0-9a-f]' * 12}.part"):
+        part.unlink(missing_ok=True)
 
 
 def _give_name(part: Path, target: Path, overwrite: bool) -> None:
