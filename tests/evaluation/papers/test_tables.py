@@ -4,7 +4,7 @@ import pytest
 from tests.evaluation.made_up import mean, result
 
 from jpegmend.errors import InvalidOption
-from jpegmend.evaluation.papers import published, tables
+from jpegmend.evaluation.papers import comparison, published, tables
 from jpegmend.evaluation.papers.paper_names import model_of
 from jpegmend.evaluation.report import documents, markdown
 from jpegmend.training.recipe import read_recipe
@@ -22,7 +22,7 @@ def test_every_table_can_be_shown_without_a_single_result(name):
 
 
 def test_a_difference_stands_only_where_the_metric_is_the_same():
-    lines = tables.lines(tables.TABLES["mdu:I"], [result(mean(), mean("mdu", psnr=29.0))])
+    lines = comparison.lines(tables.TABLES["mdu:I"], [result(mean(), mean("mdu", psnr=29.0))])
     jpeg, mdu = line_of(lines, "JPEG"), line_of(lines, "MDU")
     assert jpeg.cell("psnr") == ("27.82", "27.50", "-0.32")
     assert jpeg.cell("ssim") == ("0.7595", "0.7500", "-0.0095")
@@ -33,15 +33,45 @@ def test_a_difference_stands_only_where_the_metric_is_the_same():
 
 
 def test_rows_say_why_there_is_none_of_ours():
-    lines = tables.lines(tables.TABLES["dual:1"], [])
-    assert line_of(lines, "Dual", "Twitter", "").remark.startswith("cannot be run here: Twitter")
+    lines = comparison.lines(tables.TABLES["dual:1"], [])
+    assert line_of(lines, "DnCNN", "Twitter", "").remark.startswith("needs the pairs of Twitter")
     assert "weights not trained: dual" in line_of(lines, "Dual").remark
-    assert "not built here" in line_of(lines, "TNRD").remark
-    assert "Google Drive" in documents.show("dual:1", [])
+    assert "no network here is called TNRD" in line_of(lines, "TNRD").remark
+    text = documents.show("dual:1", [])
+    assert "Google Drive" in text and "--pairs WeChat/originals" in text
+
+
+def test_pairs_fill_the_rows_of_twitter():
+    pairs = result(mean("jpeg", "twitter", "file", 26.5), mean("dncnn", "twitter", "file", 27.0), protocol="pairs")
+    lines = comparison.lines(tables.TABLES["mdu:II"], [pairs])
+    assert line_of(lines, "Inputs", "Twitter", "").cell("psnr")[1:] == ("26.50", "not comparable")
+    assert line_of(lines, "DnCNN", "Twitter", "").ours.scores["psnr"] == 27.0
+    assert "protocol pairs (as found)" in documents.show("mdu:II", [pairs])
+    assert "protocol pairs" not in documents.show("mdu:I", [pairs])
+
+
+def test_cqrs_ablation_is_measured_on_named_stand_ins():
+    assert tables.needed(tables.TABLES["cqr:1"])[1:] == (["bsds500", "bsds500-val"], [(10,), (20,), (30,)])
+    ours = result(mean("cqr", "bsds500", psnr=29.0), mean("cqr", "bsds500-val", psnr=28.9), mean("x", "bsds500-val"))
+    found = [x for x in comparison.lines(tables.TABLES["cqr:1"], [ours]) if x.model == "cqr" and x.row.quality == "10"]
+    assert [(x.ours.scores["psnr"], x.remark.split(";")[0]) for x in found] == [
+        (29.0, "ours on bsds500, 5 pictures"),
+        (28.9, "ours on bsds500-val, 5 pictures"),
+    ]
+    assert found[0].cell("psnr")[2] == "not comparable"
+    text = documents.show("cqr:1", [ours])
+    assert "not in the paper; ours on bsds500-val, 5 pictures" in text and "which pictures is not known" in text
+
+
+def test_networks_that_qgcn_trained_anew_are_not_ours_for_other_qualities():
+    gray = {row.method: model_of(row) for row in tables.printed(tables.TABLES["qgcn:III"])}
+    assert gray["AR-CNN"] == "qgcn-arcnn-gray" and gray["DnCNN-3"] == "qgcn-dncnn-gray" and gray["QGCN"] == "qgcn-gray"
+    colour = {row.method: model_of(row) for row in tables.printed(tables.TABLES["qgcn:II"])}
+    assert colour == {"JPEG": "jpeg", "AR-CNN": "qgcn-arcnn", "EDSR": "edsr", "QCN": "qcn", "QGCN": "qgcn"}
 
 
 def test_models_of_ours_stand_below_the_papers():
-    lines = tables.lines(tables.TABLES["mdu:I"], [result(mean("mend-s", psnr=29.4))])
+    lines = comparison.lines(tables.TABLES["mdu:I"], [result(mean("mend-s", psnr=29.4))])
     ours = line_of(lines, "mend-s")
     assert ours.cell("psnr") == ("", "29.40", "") and ours.remark == "not in the paper"
 
@@ -49,7 +79,7 @@ def test_models_of_ours_stand_below_the_papers():
 def test_results_of_other_protocols_and_projected_rows_do_not_enter():
     other = result(mean(psnr=20.0), protocol="full-gray")
     projected = result(mean("mdu", psnr=30.0, consistent=True))
-    lines = tables.lines(tables.TABLES["mdu:I"], [other, projected])
+    lines = comparison.lines(tables.TABLES["mdu:I"], [other, projected])
     assert line_of(lines, "JPEG").ours is None and line_of(lines, "MDU").ours is None
 
 

@@ -1,4 +1,4 @@
-"""What the papers print: every table of the five papers, some later work, and what is wrong with it.
+"""What papers print: every table of the five papers, some later work, and what is doubtful in them.
 
 The scores lie in ``published.csv`` as they were printed, with a note where a row is doubtful. This file says, for
 each score, by which variant of the metric it was made, if that is known. "Known" means checked: the JPEG row of the
@@ -31,16 +31,20 @@ SETS: Mapping[str, str] = {
     "BSD500-val": "bsds500-val",
     "BSDS500-test": "bsds500-test",
 }
-"""Names of the papers' test sets, and what their folders are called here (``evaluation.cases.set_name``)."""
+"""Names of the papers' test sets, and what ``measure.sources.set_name`` calls their folders."""
 
-UNOBTAINABLE: Mapping[str, str] = {
+PAIRS: Mapping[str, str] = {
     "Twitter": "114 pairs of pictures before and after Twitter, collected for AR-CNN: ask for them at the ARCNN "
-    "project page of its authors (mmlab.ie.cuhk.edu.hk/projects/ARCNN.html); put originals and downloads side by side",
+    "project page of its authors (mmlab.ie.cuhk.edu.hk/projects/ARCNN.html)",
     "WeChat": "300 pairs, published by Dual's authors on Google Drive and Baidu: the links are in their code.zip "
     "(xueyangfu.github.io, ICCV 2021)",
-    "BSDS500": "the split is not known: the text says 500 pictures, the rows equal those of another paper's 100",
 }
-"""Sets whose rows cannot be measured here, and how to get the data."""
+"""Sets of pairs, and how to get them; their rows are measured by ``jpegmend evaluate --pairs``."""
+
+STAND_INS: Mapping[str, tuple[str, ...]] = {"BSDS500": ("bsds500", "bsds500-val")}
+"""Sets whose pictures are not known, and the folders that are measured in their place.
+
+CQR's text says 500 pictures of BSDS500; its rows equal those of another paper's 100."""
 
 _TRUSTED_SSIM = ("JPEG", "ARCNN", "TNRD", "DnCNN", "LPIO")
 _COPIED = {("mdu", "I"), ("dual", "1"), ("dcsc", "1"), ("cqr", "2")}
@@ -57,6 +61,8 @@ class Published:
     quality: str
     method: str
     variant: str
+    weights: str
+    """Weights or recipe of the same network, where the name of the method does not say it."""
     psnr: float | None
     ssim: float | None
     psnr_b: float | None
@@ -139,7 +145,7 @@ def _row(found: Mapping[str, str]) -> Published:
     def number(column: str) -> float | None:
         return float(found[column]) if found[column] else None
 
-    texts = ("paper", "table", "channel", "data_set", "quality", "method", "variant", "note")
+    texts = ("paper", "table", "channel", "data_set", "quality", "method", "variant", "weights", "note")
     return Published(
         **{name: found[name] for name in texts},
         psnr=number("psnr_db"),

@@ -1,19 +1,17 @@
-"""The papers' tables, each with a command: rows as printed, ours beside them, a difference where the metrics agree."""
+"""The tables and figures of the papers by name, and what has to be measured for them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from jpegmend import weights
 from jpegmend.errors import InvalidOption
-from jpegmend.evaluation.measure.protocols import Protocol, parse_case
+from jpegmend.evaluation.measure.protocols import Case, parse_case
 from jpegmend.evaluation.measure.protocols import find as find_protocol
-from jpegmend.evaluation.measure.results import Mean, Result, merge
 from jpegmend.evaluation.papers import published
 from jpegmend.evaluation.papers.paper_names import model_of
-from jpegmend.evaluation.papers.published import SETS, UNOBTAINABLE, Published
+from jpegmend.evaluation.papers.published import PAIRS, SETS, STAND_INS, Published
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,7 @@ class Table:
     title: str
     paper: str
     tables: tuple[str, ...]
+    """Its names in ``published.csv``."""
     protocol: str = "papers-gray"
 
     @property
@@ -33,7 +32,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a paper: curves that no table prints, so that only ours can be shown."""
+    """A figure of a paper with curves that no table prints; only ours can be shown."""
 
     title: str
     paper: str
@@ -94,7 +93,7 @@ FIGURES: Mapping[str, Figure] = {
         "quality",
     ),
     "qgcn:fig8": Figure(
-        "QGCN, fig. 8: gain against quality by residual blocks",
+        "QGCN, fig. 8: gain against quality by residual blocks; N_res = 8, 16, 32, 64 in each of two groups",
         "qgcn",
         ("qgcn-qgcn-blocks-8", "qgcn-qgcn-blocks-16", "qgcn", "qgcn-qgcn-blocks-64"),
         "qgcn-rgb",
@@ -126,36 +125,6 @@ FIGURES: Mapping[str, Figure] = {
 """Every figure with curves, by the name the command takes."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One printed row with ours, if there is one."""
-
-    row: Published
-    model: str | None
-    ours: Mean | None
-    remark: str
-    """Why there is none of ours, or what to know of the printed one."""
-
-    def cell(self, metric: str) -> tuple[str, str, str]:
-        """Printed, ours, and the difference or why there is none; for ``psnr``, ``ssim`` or ``psnr_b``."""
-        digits = 4 if metric == "ssim" else 2
-        printed: float | None = getattr(self.row, metric)
-        key = self.row.known[metric]
-        if self.ours is None:
-            return _number(printed, digits), "", ""
-        mine = self.ours.scores.get(
-            key or {"psnr": "psnr", "ssim": "ssim:matlab", "psnr_b": "psnr_b:true"}[metric], math.nan
-        )
-        if printed is None or math.isnan(mine):
-            return _number(printed, digits), _number(mine, digits), ""
-        difference = f"{round(mine - printed, digits) + 0:+.{digits}f}" if key else "not comparable"
-        return _number(printed, digits), _number(mine, digits), difference
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:.{digits}f}"
-
-
 def find(name: str) -> Table | Figure:
     """The table or figure of that name.
 
@@ -173,80 +142,25 @@ def printed(table: Table) -> list[Published]:
     return [row for row in published.select(table.paper, table.tables) if row.channel == table.channel]
 
 
-def lines(table: Table, results: Sequence[Result]) -> list[Line]:
-    """The rows of a table with ours beside them, by set and quality; models that the paper has not come last in each.
+def needed(wanted: Table | Figure) -> tuple[list[str], list[str], list[Case]]:
+    """What to run for a table or figure: models with weights (and jpeg), names of the sets, cases.
 
-    Results of protocols that cannot be compared with the table's are passed over; within one protocol the last
-    result of a model, set and quality counts.
+    Pairs are not among the sets: their files have to be asked for.
     """
-    ours = {
-        (mean.model, mean.data_set, mean.quality): mean
-        for mean in merge(fitting(table.protocol, results))
-        if not mean.consistent
-    }
-    rows = printed(table)
-    known = {(model_of(row), SETS.get(row.data_set), row.quality) for row in rows}
-    found = [_line(row, ours) for row in rows]
-    for row in {(row.data_set, row.quality): row for row in rows}.values():
-        for (model, data_set, quality), mean in ours.items():
-            if (data_set, quality) == (SETS.get(row.data_set), row.quality) and (model, data_set, quality) not in known:
-                found.append(Line(_unprinted(row, model), model, mean, "not in the paper"))
-    sets, qualities = (list(dict.fromkeys(getattr(row, name) for row in rows)) for name in ("data_set", "quality"))
-    return sorted(found, key=lambda line: (sets.index(line.row.data_set), qualities.index(line.row.quality)))
-
-
-def _unprinted(beside: Published, model: str) -> Published:
-    unknown = replace(beside, psnr=None, ssim=None, psnr_b=None, parameters=None, seconds=None)
-    return replace(unknown, method=model, variant="", note="")
-
-
-def fitting(protocol: str, results: Iterable[Result]) -> list[Result]:
-    """The results that may stand beside a protocol's; encoders of other versions than the first result's do not fit."""
-    wanted = find_protocol(protocol)
-    found: list[Result] = []
-    for result in results:
-        reference: Protocol = found[0].protocol if found else _with_encoder(wanted, result.protocol)
-        if result.protocol.comparable_with(reference):
-            found.append(result)
-    return found
-
-
-def _with_encoder(wanted: Protocol, measured: Protocol) -> Protocol:
-    return replace(wanted, encoder=measured.encoder)
-
-
-def _line(row: Published, ours: Mapping[tuple[str, str, str], Mean]) -> Line:
-    model = model_of(row)
-    mean = ours.get((model or "", SETS.get(row.data_set, row.data_set), row.quality))
-    return Line(row, model, mean, "; ".join(filter(None, (_absent(row, model, mean), *row.doubts))))
-
-
-def _absent(row: Published, model: str | None, mean: Mean | None) -> str:
-    if mean is not None:
-        return ""
-    if row.data_set in UNOBTAINABLE:
-        return f"cannot be run here: {row.data_set}"
-    if model is None:
-        return "not built here"
-    return "" if row.psnr is None else state(model)
-
-
-def state(model: str) -> str:
-    """Why there is no result of a model: no weights, or none among the results at hand."""
-    if model != "jpeg" and not released(model):
-        return f"weights not trained: {model}"
-    return f"no result stored: {model}"
-
-
-def needed(wanted: Table | Figure) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
-    """What to run for a table or figure: models with weights (and jpeg), folders' names of the sets, cases."""
     if isinstance(wanted, Figure):
         return ["jpeg", *filter(released, wanted.models)], [], list(find_protocol(wanted.protocol).qualities)
-    rows = [row for row in printed(wanted) if row.data_set in SETS and row.quality]
+    rows = [row for row in printed(wanted) if row.psnr is not None]
     models = {model for row in rows if (model := model_of(row)) and model != "jpeg" and released(model)}
-    sets = list(dict.fromkeys(SETS[row.data_set] for row in rows))
-    qualities = list(dict.fromkeys(row.quality for row in rows))
-    return ["jpeg", *sorted(models)], sets, [parse_case(quality) for quality in qualities]
+    sets = dict.fromkeys(name for row in rows if row.data_set not in PAIRS for name in measured_sets(row.data_set))
+    qualities = dict.fromkeys(row.quality for row in rows if row.quality)
+    return ["jpeg", *sorted(models)], list(sets), [parse_case(quality) for quality in qualities]
+
+
+def measured_sets(data_set: str) -> tuple[str, ...]:
+    """The sets of ours whose results belong to a printed set."""
+    if data_set in PAIRS:
+        return (data_set,)
+    return STAND_INS.get(data_set) or ((SETS[data_set],) if data_set in SETS else ())
 
 
 def released(model: str) -> bool:

@@ -1,4 +1,4 @@
-"""How far each of our networks is from what its paper prints, under the papers' gray protocol, and what was spent."""
+"""The distance of each gray network's PSNR to what its paper prints, and what was spent on its weights."""
 
 from __future__ import annotations
 
@@ -7,87 +7,71 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jpegmend import weights
-from jpegmend.evaluation.measure.results import Mean, Result, merge
+from jpegmend.evaluation.measure.results import Mean, Result
 from jpegmend.evaluation.papers import published
+from jpegmend.evaluation.papers.comparison import measured
+from jpegmend.evaluation.papers.paper_names import key
 from jpegmend.evaluation.papers.published import Published
-from jpegmend.evaluation.papers.tables import fitting
 from jpegmend.evaluation.report.markdown import grid, number
 from jpegmend.weights import Card
 
 SHOWN = ("Classic5", "LIVE1")
 QUALITIES = ("10", "20", "30", "40")
 
+PREFERRED: Mapping[tuple[str, str], str] = {
+    ("dcsc", "errata, 64-filter model"): "errata for 64 filters",
+    ("dcsc", "errata, 128-filter model"): "errata for 128 filters",
+    ("mdu", "I"): "MDU's table I",
+    ("cqr", "2"): "table 2, doubtful",
+    ("qgcn", "III"): "table III",
+    ("dual", "1"): "table 1",
+    ("later work", ""): "printed by FBCNN and SwinIR",
+}
+"""Paper and table of gray scores, with their names in text; the first one that prints a method is its reference."""
+
+AIMS: Mapping[str, str] = {"mend-m": "FBCNN", "mend-l": "SwinIR"}
+"""Printed methods that networks without a paper are compared with; ``DnCNN`` where none is named."""
+
 
 @dataclass(frozen=True)
 class Reference:
-    """The printed rows that weights are held against."""
+    """The printed rows that weights are compared with."""
 
-    paper: str
-    table: str
-    method: str
-    words: str
+    text: str
+    rows: Mapping[tuple[str, str], Published]
+    """By set and quality."""
 
 
-_DNCNN = Reference("mdu", "I", "DnCNN", "DnCNN-3, as the papers copy it")
-_DCSC = Reference("dcsc", "errata, 64-filter model", "DCSC", "DCSC with 64 filters, errata")
-_MDU = Reference("mdu", "I", "MDU", "MDU, table I")
-_RNAN = Reference("mdu", "I", "RNAN", "RNAN, in MDU's table I")
-_FBCNN = Reference("later work", "", "FBCNN", "FBCNN (its aim: no paper is behind it)")
-_SWINIR = Reference("later work", "", "SwinIR", "SwinIR (its aim: no paper is behind it)")
+def reference(card: Card) -> Reference:
+    """The printed rows of the network itself: of a method called as the weights, or else as their network.
 
-REFERENCES: Mapping[str, Reference] = {
-    "mend-s": Reference("mdu", "I", "DnCNN", "DnCNN-3 (its aim: no paper is behind it)"),
-    "mend-m": _FBCNN,
-    "mend-l": _SWINIR,
-    "dcsc-32": _DCSC,
-    "dcsc": _DCSC,
-    "dcsc-128": Reference("dcsc", "errata, 128-filter model", "DCSC-128", "DCSC with 128 filters, errata"),
-    "arcnn": Reference("mdu", "I", "ARCNN", "AR-CNN, as the papers copy it"),
-    "dncnn": _DNCNN,
-    "rnan": _RNAN,
-    "cqr": Reference("cqr", "2", "CQR", "CQR, table 2 (doubtful)"),
-    "qgcn-gray": Reference("qgcn", "III", "QGCN", "QGCN, table III"),
-    "mdu-16-3": _MDU,
-    "mdu-16": _MDU,
-    "mdu": _MDU,
-    "dual": Reference("dual", "1", "Dual", "Dual, table 1"),
-}
-"""By the name of the weights; small versions are held against the whole network of their paper."""
+    So small versions are compared with the whole network, and a network without a paper with one that readers know.
+    """
+    for name in (card.name, card.network):
+        if found := _printed(name):
+            return found
+    found = _printed(AIMS.get(card.name, "DnCNN"))
+    assert found is not None, "AIMS names a method that no preferred table prints"
+    return Reference(f"{found.text}, no paper of its own", found.rows)
+
+
+def _printed(name: str) -> Reference | None:
+    for (paper, table), text in PREFERRED.items():
+        rows = [row for row in published.select(paper, (table,)) if row.channel == "Y" and key(row.method) == key(name)]
+        if rows:
+            return Reference(f"{rows[0].method} ({text})", {(row.data_set, row.quality): row for row in rows})
+    return None
 
 
 def table(stored: Sequence[Result]) -> str:
     """One line a network and set: ours and the difference to the printed PSNR at four qualities, and what is behind it.
 
-    Networks without weights have one line that says so.
+    Networks without weights have one line that says so; networks for RGB alone have none.
     """
-    ours = {
-        (mean.model, mean.data_set, mean.quality): mean
-        for mean in merge(fitting("papers-gray", stored))
-        if not mean.consistent
-    }
-    header = ["model", "held against", "set", *(f"quality {quality}" for quality in QUALITIES), "remarks"]
-    lines = [line for name, reference in REFERENCES.items() for line in _lines(name, reference, ours)]
+    ours = measured("papers-gray", stored)
+    header = ["model", "compared with", "set", *(f"quality {quality}" for quality in QUALITIES), "remarks"]
+    lines = [line for card in weights.MODELS.values() if card.planes != "rgb" for line in _lines(card, ours)]
     return f"{grid(header, lines, numbers=3)}\n\n{_NOTE}"
-
-
-RIVALS = (("mdu", "I", "ARCNN"), ("mdu", "I", "DnCNN"), ("later work", "", "FBCNN"), ("later work", "", "SwinIR"))
-"""Networks that readers know: paper, table and method of their printed rows."""
-
-
-def rivals() -> str:
-    """What is printed of networks that readers know, by set and quality: PSNR in dB, the papers' gray protocol."""
-    rows = {
-        (row.method, row.data_set, row.quality): row
-        for paper, name, method in RIVALS
-        for row in published.select(paper, (name,))
-        if row.method == method and row.channel == "Y"
-    }
-    lines = [
-        [data_set, method, *(number(rows[method, data_set, q].psnr) for q in QUALITIES)]
-        for data_set in SHOWN
-        for _, _, method in RIVALS
-    ]
-    return grid(["set", "printed", *(f"quality {quality}" for quality in QUALITIES)], lines, numbers=2)
 
 
 _NOTE = (
@@ -96,22 +80,17 @@ _NOTE = (
 )
 
 
-def _lines(name: str, reference: Reference, ours: Mapping[tuple[str, str, str], Mean]) -> list[list[str]]:
-    card = weights.MODELS.get(name)
-    if card is None:
-        return []
+def _lines(card: Card, ours: Mapping[tuple[str, str, str], Mean]) -> list[list[str]]:
+    against = reference(card)
+    empty = [card.name, against.text, "", *[""] * len(QUALITIES)]
     if not card.released:
-        return [[name, reference.words, "", *[""] * len(QUALITIES), f"not trained; recipe: `{card.recipe}`"]]
-    rows = published.select(reference.paper, (reference.table,))
-    printed = {
-        (row.data_set, row.quality): row for row in rows if row.method == reference.method and row.channel == "Y"
-    }
+        return [[*empty, f"not trained; recipe: `{card.recipe}`"]]
     lines = [
-        [name, reference.words, data_set, *cells, _spent(card)]
-        for data_set in SHOWN
-        if any(cells := [_cell(ours.get((name, data_set, q)), printed.get((data_set, q))) for q in QUALITIES])
+        [card.name, against.text, name, *cells, _spent(card)]
+        for name in SHOWN
+        if any(cells := [_cell(ours.get((card.name, name.lower(), q)), against.rows.get((name, q))) for q in QUALITIES])
     ]
-    return lines or [[name, reference.words, "", *[""] * len(QUALITIES), "not measured yet"]]
+    return lines or [[*empty, "no result stored"]]
 
 
 def _cell(mean: Mean | None, row: Published | None) -> str:

@@ -16,7 +16,8 @@ from jpegmend.errors import InvalidOption, MissingData, NotReproducible
 from jpegmend.evaluation.measure.environment import reproducible
 from jpegmend.evaluation.measure.results import Result
 from jpegmend.evaluation.papers import tables
-from jpegmend.evaluation.report import benchmark_tables, distance, markdown
+from jpegmend.evaluation.papers.comparison import fitting, lines, usable
+from jpegmend.evaluation.report import benchmark_tables, distance, markdown, rivals
 
 RESULTS = Path("docs/results")
 # On lines of their own: in the middle of a sentence the marks are only spoken of.
@@ -72,11 +73,12 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> dict[str, Maker]:
-    """What each block is filled with: by protocol, by benchmark (``speed`` ...).
+    """The functions that fill the blocks, by the blocks' names: a protocol, or a benchmark such as ``speed``.
 
-    ``PROTOCOL-scores`` is the long table; ``distance`` comes from ``papers-gray``, ``rivals`` from no result.
+    ``PROTOCOL-scores`` is the long table; ``distance`` and ``readme`` are made of ``papers-gray``, ``rivals`` of what
+    is printed alone.
     """
-    found: dict[str, Maker] = {"rivals": distance.rivals}
+    found: dict[str, Maker] = {"rivals": rivals.rivals}
     by_protocol: dict[str, list[Result]] = {}
     for result in stored:
         by_protocol.setdefault(result.protocol.name, []).append(result)
@@ -87,6 +89,7 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
         found[f"{name}-scores"] = lambda group=group: markdown.scores_table(group)  # type: ignore[misc]
     if "papers-gray" in found:
         found["distance"] = lambda: distance.table(stored)
+        found["readme"] = lambda: rivals.readme(stored, measured)
     for benchmark in measured:
         for key in benchmark_tables.READERS.keys() & benchmark.keys():
             # Scores of colour pictures are another thing.
@@ -179,10 +182,10 @@ def show(name: str, stored: Sequence[Result]) -> str:
         InvalidOption: no such table; the message lists them.
     """
     wanted = tables.find(name)
-    fitting = tables.fitting(wanted.protocol, stored)
     if isinstance(wanted, tables.Figure):
-        return markdown.figure_table(wanted, fitting)
-    return markdown.paper_table(wanted, tables.lines(wanted, fitting), fitting)
+        return markdown.figure_table(wanted, fitting(wanted.protocol, stored))
+    used = usable(wanted, stored)
+    return markdown.paper_table(wanted, lines(wanted, used), used)
 
 
 def _changed(path: Path, text: str) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from jpegmend.evaluation.measure.protocols import parse_case
 from jpegmend.evaluation.measure.results import Mean, Result, Row, merge
-from jpegmend.evaluation.papers.published import PAPERS, UNOBTAINABLE
-from jpegmend.evaluation.papers.tables import Figure, Line, Table, state
+from jpegmend.evaluation.papers.comparison import Line, state
+from jpegmend.evaluation.papers.published import PAIRS, PAPERS, STAND_INS
+from jpegmend.evaluation.papers.tables import Figure, Table
 
 NAMES = {"jpeg": "JPEG", "jpeg + projection": "JPEG"}
 
@@ -174,13 +175,30 @@ def paper_table(table: Table, found: Sequence[Line], results: Sequence[Result]) 
         for line in found
     ]
     parts = [f"# {table.title}", f"Printed in: {PAPERS[table.paper]}.", grid(header, lines, numbers=3), NOTE]
-    parts += [f"{name}: {how}." for name, how in UNOBTAINABLE.items() if any(x.row.data_set == name for x in found)]
+    parts += _how_to_measure({line.row.data_set for line in found})
     if "seconds" in extra:
         parts.append(
             "Seconds are of the papers' machines: no difference to ours is meaningful; see `jpegmend benchmark`."
         )
     parts += [f"Ours: {provenance(result)}." for result in results]
     return "\n\n".join(parts) + "\n"
+
+
+def _how_to_measure(sets: Collection[str]) -> list[str]:
+    """What a reader must know of sets that are not simply here."""
+    pairs = [
+        f"{name}: {how}; put originals and files into two folders of {name}/ and measure with "
+        f"`jpegmend evaluate --pairs {name}/originals {name}/files`."
+        for name, how in PAIRS.items()
+        if name in sets
+    ]
+    stand_ins = [
+        f"{name}: which pictures is not known, so ours are measured on {' and '.join(names)}; no difference is "
+        "meaningful."
+        for name, names in STAND_INS.items()
+        if name in sets
+    ]
+    return pairs + stand_ins
 
 
 NOTE = (

@@ -1,0 +1,35 @@
+"""Networks that readers know, and the README's table."""
+
+from tests.evaluation.made_up import mean, result
+
+from jpegmend.evaluation.report import rivals
+
+SPEED = {
+    "speed": [
+        {"what": "mend-s", "width": 512, "height": 512, "seconds_per_megapixel": 9.0},
+        {"what": "mend-s", "width": 1024, "height": 1024, "seconds_per_megapixel": 0.84},
+        {"what": "reference", "width": 512, "height": 512, "seconds_per_megapixel": 4.36},
+    ],
+    "environment": {"machine": "a machine", "commit": "c0ffee"},
+}
+
+
+def test_the_networks_readers_know_are_quoted_from_the_data():
+    assert "| Classic5 | DnCNN-3 | 29.40 | 31.63 | 32.91 | 33.77 |" in rivals.rivals()
+    assert "| LIVE1 | SwinIR | 29.86 |" in rivals.rivals()
+
+
+def test_the_table_of_the_readme_has_four_rows_with_what_is_known():
+    means = [mean("mend-s", "LIVE1", quality, psnr) for quality, psnr in {"10": 29.29, "20": 31.6, "40": 33.98}.items()]
+    text = rivals.readme([result(*means, mean("mend-s", "Classic5", "10", 29.53))], [{"memory": []}, SPEED])
+    lines = text.split("\n\n")[0].splitlines()
+    assert len(lines) == 2 + 4
+    assert "| **mend-s** | 29.53 / ? / ? | 29.29 / 31.60 / 33.98 | 59 k | 0.8 |" in lines
+    assert "| DnCNN-3 | 29.40 / 31.63 / 33.77 | 29.19 / 31.59 / 33.96 | 665 k | 4.4 |" in lines
+    assert "| FBCNN | 30.12 / 32.31 / 34.35 | 29.75 / 32.13 / 34.53 | 2,500 k |  |" in lines
+    assert "a machine" in text and "commit c0ffee" in text
+
+
+def test_without_a_benchmark_there_are_no_seconds():
+    text = rivals.readme([result(mean("mend-s"))], [])
+    assert "| 59 k |  |" in text and "machine" not in text
