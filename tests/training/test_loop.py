@@ -11,14 +11,15 @@ import torch
 from tests.training.conftest import tiny
 
 from jpegmend.errors import InvalidRecipe, JpegmendError, WeightsDamaged
-from jpegmend.training import loop
+from jpegmend.training import loop, steps
 from jpegmend.training.building import start
 from jpegmend.training.recipe import Optimiser
+from jpegmend.training.run import RunSettings
 from jpegmend.training.schedule import rate_at
 
 
-def place(folder, pictures, **more):
-    return loop.Place(folder=folder, data=[pictures], **more)
+def settings(folder, pictures, **more):
+    return RunSettings(folder=folder, data=[pictures], **more)
 
 
 def same(a, b):
@@ -33,9 +34,9 @@ def stop_after(monkeypatch, steps):
     """Sends this process SIGTERM once that many steps are done."""
     real = loop.step
 
-    def step(recipe, where, state, *rest):
-        loss = real(recipe, where, state, *rest)
-        if state.step == steps:
+    def step(run):
+        loss = real(run)
+        if run.state.step == steps:
             os.kill(os.getpid(), signal.SIGTERM)
         return loss
 
@@ -59,13 +60,13 @@ GUIDED = [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"mae": 1.0, "quality
 @pytest.mark.parametrize("stopped_at", [2, 5])
 def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(pictures, tmp_path, monkeypatch, changes, stopped_at):
     recipe = tiny(**changes)
-    whole = loop.train(recipe, place(tmp_path / "whole", pictures))
+    whole = loop.train(recipe, settings(tmp_path / "whole", pictures))
     with monkeypatch.context() as patched:
         stop_after(patched, stopped_at)
-        first = loop.train(recipe, place(tmp_path / "parts", pictures))
+        first = loop.train(recipe, settings(tmp_path / "parts", pictures))
     assert first.step == stopped_at
     assert log_of(tmp_path / "parts")[-1]["stopped"] is True
-    second = loop.train(recipe, place(tmp_path / "parts", pictures, resume=True))
+    second = loop.train(recipe, settings(tmp_path / "parts", pictures, resume=True))
     assert second.step == whole.step == 8
     assert same(whole.network.state_dict(), second.network.state_dict())
     assert same(whole.average, second.average)
@@ -75,36 +76,36 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(pictures, tmp_pat
 def test_a_signal_handler_is_put_back(pictures, tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     stop_after(monkeypatch, 1)
-    loop.train(tiny(), place(tmp_path, pictures))
+    loop.train(tiny(), settings(tmp_path, pictures))
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_loss_that_is_no_number_rolls_back_and_the_run_goes_on(pictures, tmp_path, monkeypatch):
-    real, spoiled = loop.loss_of, []
+    real, spoiled = steps.batch_loss, []
 
-    def loss_of(recipe, part, state, *rest):
-        loss = real(recipe, part, state, *rest)
-        if state.step == 5 and not spoiled:
-            spoiled.append(state.step)
+    def batch_loss(run, *rest):
+        loss = real(run, *rest)
+        if run.state.step == 5 and not spoiled:
+            spoiled.append(run.state.step)
             return loss * torch.nan
         return loss
 
-    monkeypatch.setattr(loop, "loss_of", loss_of)
-    state = loop.train(tiny(), place(tmp_path, pictures))
+    monkeypatch.setattr(steps, "batch_loss", batch_loss)
+    state = loop.train(tiny(), settings(tmp_path, pictures))
     assert (spoiled, state.rollbacks, state.step) == ([5], 1, 8)
     assert all(torch.isfinite(tensor).all() for tensor in state.network.state_dict().values())
 
 
 def test_a_run_that_never_recovers_says_so(pictures, tmp_path, monkeypatch):
-    real = loop.loss_of
-    monkeypatch.setattr(loop, "loss_of", lambda *given: real(*given) * torch.nan)
+    real = steps.batch_loss
+    monkeypatch.setattr(steps, "batch_loss", lambda *given: real(*given) * torch.nan)
     with pytest.raises(JpegmendError, match=r"optimiser\.rate"):
-        loop.train(tiny(), place(tmp_path, pictures))
+        loop.train(tiny(), settings(tmp_path, pictures))
 
 
 def test_training_learns_validates_and_logs(pictures, tmp_path):
     recipe = tiny(steps=24, ema=0.5, optimiser={"rate": 2e-2}, seed=1)
-    loop.train(recipe, place(tmp_path, pictures, validation=[pictures], save_every=0.0))
+    loop.train(recipe, settings(tmp_path, pictures, validation=[pictures], save_every=0.0))
     lines = log_of(tmp_path)
     assert [line["step"] for line in lines[:3]] == [1, 2, 3]
     assert lines[-1]["psnr_10"] > lines[0]["psnr_10"] + 3
@@ -113,7 +114,7 @@ def test_training_learns_validates_and_logs(pictures, tmp_path):
 
 
 def test_a_warm_start_begins_with_the_weights_given(pictures, tmp_path):
-    trained = loop.train(tiny(), place(tmp_path / "a", pictures))
+    trained = loop.train(tiny(), settings(tmp_path / "a", pictures))
     again = start(tiny(), warm_start=tmp_path / "a/average.safetensors")
     for key, tensor in trained.average.items():
         assert torch.equal(tensor.half().float(), again.network.state_dict()[key])
@@ -125,7 +126,7 @@ def test_a_warm_start_begins_with_the_weights_given(pictures, tmp_path):
 def test_a_warm_start_may_take_only_what_fits(pictures, tmp_path):
     """Kernels of another depth: the first layer of both is the same, the rest begins as without the weights."""
     weights = tmp_path / "a/average.safetensors"
-    trained = loop.train(tiny(), place(tmp_path / "a", pictures)).average
+    trained = loop.train(tiny(), settings(tmp_path / "a", pictures)).average
     deeper = tiny(config={"kernels": [3, 5, 3], "widths": [4, 2]})
     fresh = start(deeper).network.state_dict()
     begun = start(deeper, warm_start=weights, partly=True)
@@ -139,22 +140,22 @@ def test_a_warm_start_may_take_only_what_fits(pictures, tmp_path):
 
 
 def test_a_minutes_budget_ends(pictures, tmp_path):
-    state = loop.train(tiny(steps=None, minutes=0.005), place(tmp_path, pictures))
+    state = loop.train(tiny(steps=None, minutes=0.005), settings(tmp_path, pictures))
     assert state.step > 0
     assert state.seconds >= 0.3
 
 
 def test_what_cannot_be_resumed_or_recomputed_is_said(pictures, tmp_path):
     with pytest.raises(WeightsDamaged, match="--resume"):
-        loop.train(tiny(), place(tmp_path, pictures, resume=True))
-    with pytest.raises(InvalidRecipe, match="checkpoint"):
-        start(tiny(checkpoint=True))
+        loop.train(tiny(), settings(tmp_path, pictures, resume=True))
+    with pytest.raises(InvalidRecipe, match="recompute"):
+        start(tiny(recompute=True))
 
 
 def test_recomputing_changes_no_weight(pictures, tmp_path):
     config = {"features": 4, "filters": 4, "iterations": 4}
     plain, saving = (
-        loop.train(tiny(network="dcsc", config=config, steps=2, checkpoint=on), place(tmp_path / str(on), pictures))
+        loop.train(tiny(network="dcsc", config=config, steps=2, recompute=on), settings(tmp_path / str(on), pictures))
         for on in (False, True)
     )
     for key, tensor in plain.average.items():
@@ -197,8 +198,8 @@ def test_a_warm_start_always_has_a_rise():
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_run_takes_the_same_course(pictures, tmp_path):
     network = {"network": "dncnn", "config": {"depth": 3, "width": 4}, "steps": 4}
-    plain = loop.train(tiny(**network), place(tmp_path / "plain", pictures))
-    compiled = loop.train(tiny(**network, compile=True), place(tmp_path / "compiled", pictures))
+    plain = loop.train(tiny(**network), settings(tmp_path / "plain", pictures))
+    compiled = loop.train(tiny(**network, compile=True), settings(tmp_path / "compiled", pictures))
     assert hasattr(compiled.runners["network"], "_orig_mod")
     for key, value in plain.network.state_dict().items():
         torch.testing.assert_close(compiled.network.state_dict()[key], value, atol=1e-4, rtol=1e-3)
@@ -210,13 +211,13 @@ def test_without_a_compiler_a_run_goes_on_and_says_so(pictures, tmp_path, monkey
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.warns(UserWarning, match=r"no C\+\+ compiler"):
-        state = loop.train(tiny(compile=True), place(tmp_path, pictures))
+        state = loop.train(tiny(compile=True), settings(tmp_path, pictures))
     assert state.step == 8
 
 
 def test_tensorboard_reads_what_a_run_wrote(pictures, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    loop.train(tiny(), place(tmp_path, pictures, validation=[pictures]))
+    loop.train(tiny(), settings(tmp_path, pictures, validation=[pictures]))
     events = accumulator.EventAccumulator(str(tmp_path))
     events.Reload()
     line = log_of(tmp_path)[-1]

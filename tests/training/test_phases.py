@@ -14,6 +14,7 @@ from jpegmend.errors import InvalidRecipe
 from jpegmend.models import files
 from jpegmend.training import loop
 from jpegmend.training.building import change_config, start
+from jpegmend.training.run import RunSettings
 from jpegmend.training.schedule import rate_at
 
 DCSC = {"network": "dcsc", "config": {"features": 4, "filters": 4}}
@@ -21,23 +22,23 @@ PHASE = {"share": 0.5, "crop": 16, "batch": 2, "losses": {"mae": 1.0}}
 CURRICULUM = DCSC | {"phases": [PHASE | {"config": {"iterations": 2}}, PHASE | {"config": {"iterations": 4}}]}
 
 
-def place(folder, pictures, **more):
-    return loop.Place(folder=folder, data=[pictures], **more)
+def settings(folder, pictures, **more):
+    return RunSettings(folder=folder, data=[pictures], **more)
 
 
 def train(recipe, folder, pictures, *, stop_at=None, resume=False):
     """The state at the end of a run, or of one that gets SIGTERM after that many steps."""
     real = loop.step
 
-    def step(recipe, where, state, *rest):
-        loss = real(recipe, where, state, *rest)
-        if state.step == stop_at:
+    def step(run):
+        loss = real(run)
+        if run.state.step == stop_at:
             os.kill(os.getpid(), signal.SIGTERM)
         return loss
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(loop, "step", step)
-        return loop.train(recipe, place(folder, pictures, resume=resume))
+        return loop.train(recipe, settings(folder, pictures, resume=resume))
 
 
 def assert_same(one, other):
@@ -93,7 +94,7 @@ def test_a_rollback_over_the_change_goes_back_to_the_earlier_config(pictures):
     good = state.snapshot()
     change_config(state, "dcsc", replace(state.config, iterations=4))
     assert (state.config.iterations, state.network.config.iterations) == (4, 4)
-    state.adopt(good)
+    state.load_content(good)
     assert (state.config.iterations, state.network.config.iterations) == (2, 2)
 
 

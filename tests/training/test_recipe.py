@@ -11,6 +11,7 @@ from jpegmend.errors import InvalidRecipe
 from jpegmend.training import loop
 from jpegmend.training.building import start
 from jpegmend.training.recipe import Phase, Stage, check_recipe, read_recipe
+from jpegmend.training.run import RunSettings
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = {"steps": 2, "compile": False, "phases.*.crop": 16, "phases.*.batch": 2}
@@ -63,9 +64,9 @@ def test_two_steps_of_every_family(name, pictures, tmp_path):
     recipe = read_recipe(RECIPES / f"{name}.toml", SMALL | FAMILIES[name])
     fresh = start(recipe)
     before = {key: value.clone() for key, value in fresh.network.state_dict().items()}
-    state = loop.train(recipe, loop.Place(folder=tmp_path, data=[pictures]))
+    state = loop.train(recipe, RunSettings(folder=tmp_path, data=[pictures]))
     assert state.step == 2
-    assert state.moves == 2 - len(recipe.stages)
+    assert state.network_steps == 2 - len(recipe.stages)
     after = state.network.state_dict()
     assert any(not torch.equal(before[key], after[key]) for key in before)
     assert all(torch.isfinite(value).all() for value in after.values())

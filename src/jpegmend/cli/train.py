@@ -44,8 +44,10 @@ def command(
     try:
         import torch
 
-        from jpegmend.training import loop, team
+        from jpegmend.training import loop
+        from jpegmend.training.distributed import process_group
         from jpegmend.training.recipe import read_recipe
+        from jpegmend.training.run import RunSettings
     except ImportError as error:
         raise MissingExtra(f"training needs {error.name}; pip install 'jpegmend[training]'") from error
     plan = read_recipe(recipe, given)
@@ -57,8 +59,8 @@ def command(
     paths, shares = find_data(data or [f"{name}={share}" for name, share in plan.data.items()])
     if not paths:
         raise InvalidOption("nothing to train on; give --data PATH..., the recipe names no set either")
-    with team.gather(device or ("cuda" if torch.cuda.is_available() else "cpu")) as (ours, here):
-        place = loop.Place(
+    with process_group(device or ("cuda" if torch.cuda.is_available() else "cpu")) as (group, here):
+        settings = RunSettings(
             folder=folder,
             data=paths,
             shares=shares,
@@ -70,8 +72,8 @@ def command(
             save_every=save_every,
             bar=not quiet and sys.stderr.isatty(),
         )
-        state = loop.train(plan, place, ours)
-    if ours.leads:
+        state = loop.train(plan, settings, group)
+    if group.is_main:
         sys.stdout.write(f"{folder}: {state.step} steps, {state.seconds / 60:.1f} minutes\n")
     return 0
 

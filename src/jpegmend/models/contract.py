@@ -67,6 +67,8 @@ class Spec:
     """Which fields of the observation the network reads, in the order of its ONNX inputs."""
     exportable: bool = True
     """Whether it can be written as ONNX."""
+    frozen: tuple[str, ...] = ()
+    """Submodules that are not trained with the network, but before it, by a stage of the recipe."""
     grow: Callable[[Mapping[str, Tensor], Any, Any], dict[str, Tensor]] | None = None
     """From weights of a network with one config, those with which one of another begins: a longer network may copy
     its last stage. Arguments: the weights, their config, the new config. None where only equal tensors fit."""

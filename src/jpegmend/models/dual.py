@@ -233,5 +233,6 @@ SPEC = Spec(
     halo=lambda config: 16,
     tiling="window",
     window=128,
+    frozen=("classifier",),
     exportable=False,
 )

@@ -19,7 +19,7 @@ from jpegmend.models.cqr import Ranker, RankerConfig
 from jpegmend.models.dual import gradient
 from jpegmend.models.dual_priors import Classifier, ClassifierConfig
 from jpegmend.training.losses import binary_cross_entropy, margin_ranking
-from jpegmend.training.views import view
+from jpegmend.training.planes import select_planes
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class Crops:
 
     def compress(self, degradation: Degradation, qualities: Sequence[int] | None = None) -> tuple[Observation, Tensor]:
         """The network's input and the truth; ``qualities`` is one a crop, drawn from ``degradation`` where None."""
-        seen, truth, _ = view(self.kind, *degrade(self.clean, degradation, random.Random(self.seed), qualities), 1.0)
+        seen, truth, _ = select_planes(
+            self.kind, *degrade(self.clean, degradation, random.Random(self.seed), qualities), 1.0
+        )
         return seen, truth
 
 

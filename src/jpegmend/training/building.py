@@ -52,9 +52,9 @@ def start(
 def _build(recipe: Recipe, config: Any, device: str) -> Parts:
     """Fresh networks (the main one with ``config``), their optimisers, and the average of the main one's weights."""
     network = models.find(recipe.network).build(config)
-    if recipe.checkpoint:
+    if recipe.recompute:
         if not hasattr(network, "checkpoint"):
-            raise InvalidRecipe(f"checkpoint: {recipe.network} cannot recompute; leave it out")
+            raise InvalidRecipe(f"recompute: {recipe.network} cannot; leave it out")
         network.checkpoint = True  # type: ignore[assignment]
     networks = {"network": network}
     for stage in recipe.stages:

@@ -40,7 +40,7 @@ class State:
     build: Callable[[Any], Parts]
     """Fresh parts for a config of the main network."""
     step: int = 0
-    moves: int = 0
+    network_steps: int = 0
     """Steps that trained the network itself and not an auxiliary one."""
     rollbacks: int = 0
     """How often the run went back to its last good state."""
@@ -53,8 +53,8 @@ class State:
     """Highest validation score so far, dB."""
     part: Any = None
     """The stage or phase of the last step; not saved, it follows from the budget."""
-    attended: str = ""
-    """Which network learns at present; not saved, it follows from the budget."""
+    trained: str = ""
+    """The network that is being trained; not saved, it follows from the budget."""
     runners: dict[str, Any] = field(default_factory=dict)
     """The networks as they are called in training: compiled, distributed. Not saved."""
 
@@ -85,7 +85,7 @@ class State:
 
     def replace_parts(self, parts: Parts) -> None:
         """Go on with other networks; they are wrapped and frozen anew at the next step."""
-        self.parts, self.part, self.attended = parts, None, ""
+        self.parts, self.part, self.trained = parts, None, ""
         self.runners.clear()
 
     def content(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class State:
         """A copy of :meth:`content` to go back to."""
         return copy.deepcopy(self.content())
 
-    def adopt(self, content: dict[str, Any]) -> None:
+    def load_content(self, content: dict[str, Any]) -> None:
         """Take over what :meth:`content` gave; ``content`` itself stays as it is."""
         config = content.get("config")
         if config is not None and config != dataclasses.asdict(self.config):
@@ -127,11 +127,11 @@ class State:
     def restore(self, path: Path) -> None:
         """Take over what :meth:`save` wrote; raises :class:`~jpegmend.errors.WeightsDamaged`."""
         try:
-            self.adopt(torch.load(path, map_location="cpu", weights_only=True))
+            self.load_content(torch.load(path, map_location="cpu", weights_only=True))
         except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
             raise WeightsDamaged(
                 f"{path}: {error}; it does not belong to this recipe: start again without --resume"
             ) from error
 
 
-_COUNTERS = ("step", "moves", "rollbacks", "seconds", "earlier_steps", "earlier_seconds", "best")
+_COUNTERS = ("step", "network_steps", "rollbacks", "seconds", "earlier_steps", "earlier_seconds", "best")

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from jpegmend.training.checkpoint import State
+from jpegmend.training.distributed import ProcessGroup
 from jpegmend.training.recipe import Recipe
-from jpegmend.training.team import Team
 
 
 class Meter:
@@ -21,12 +21,12 @@ class Meter:
         self.started = self.last = time.monotonic()
         self.total: Tensor | None = None
 
-    def add(self, loss: Tensor, recipe: Recipe, share: float, team: Team) -> None:
+    def add(self, loss: Tensor, recipe: Recipe, share: float, group: ProcessGroup) -> None:
         """Count one step."""
         part, _ = recipe.part_at(share)
         self.total = loss if self.total is None else self.total + loss
         self.count += 1
-        self.pixels += part.batch * part.crop**2 * recipe.accumulate * team.size
+        self.pixels += part.batch * part.crop**2 * recipe.accumulate * group.size
 
     def clock(self, seconds: float) -> float:
         """``seconds`` and what went by since the last call: saving and validating do not count as training."""
@@ -34,8 +34,8 @@ class Meter:
         seconds, self.last = seconds + now - self.last, now
         return seconds
 
-    def sound(self) -> bool:
-        """Whether every loss since the last save was a number."""
+    def is_finite(self) -> bool:
+        """Whether every loss since the last save is finite."""
         return self.total is None or bool(torch.isfinite(self.total))
 
     def loss(self) -> float:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from jpegmend.data.degradation import Degradation, degrade
 from jpegmend.models.contract import Observation, Spec
-from jpegmend.training.views import view
+from jpegmend.training.planes import select_planes
 
 TOLERANCE = 2e-7
 """What context left out may change on the drawing, in 0..1: a float32's last digits. Photographs have been seen two
@@ -62,7 +62,7 @@ def _observations(spec: Spec, config: Any, side: int) -> list[Observation]:
         if kind == "y" and sampling != "gray":
             continue
         degradation = Degradation(qualities=((quality, quality, 1.0),), sampling={sampling: 1.0})  # type: ignore[dict-item]
-        seen, _, _ = view(kind, *degrade(clean, degradation, rng), 1.0)
+        seen, _, _ = select_planes(kind, *degrade(clean, degradation, rng), 1.0)
         found.append(seen)
     return found
 

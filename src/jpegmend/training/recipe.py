@@ -70,8 +70,8 @@ class Optimiser(_Part):
     """Factor on the rate for parameters whose name starts so: ``{ scalars = 100 }``."""
     betas: tuple[float, float] = (0.9, 0.99)
     decay: float = Field(default=0.0, ge=0)
-    clip: float = Field(default=1.0, gt=0)
-    """Largest allowed norm of the whole gradient."""
+    clip: float = Field(default=1.0, ge=0)
+    """Largest allowed norm of the whole gradient; 0 for no limit."""
     schedule: Literal["cosine", "constant-then-decay", "halving"] = "cosine"
     warmup: float = Field(default=0.01, ge=0, lt=1)
     """Share of the budget over which the rate rises from zero."""
@@ -119,7 +119,7 @@ class Recipe(_Part):
     """Of the network's inner arithmetic, by autocast."""
     compile: bool = False
     """Whether ``torch.compile`` is used: on CUDA, and on a CPU where there is a C++ compiler."""
-    checkpoint: bool = False
+    recompute: bool = False
     """Whether the backward pass recomputes what would not fit in memory, where the network can."""
     accumulate: int = Field(default=1, gt=0)
     """Batches whose gradients make one step."""

@@ -19,7 +19,7 @@ from jpegmend.data.degradation import Degradation, as_written, table_pair
 from jpegmend.data.pictures import find_pictures, load_rgb
 from jpegmend.models.contract import Observation, Planes, Spec
 from jpegmend.restoration.tiles import lattice, ramp, round_up
-from jpegmend.training.views import view
+from jpegmend.training.planes import select_planes
 
 REPORTED = (10, 20, 30, 40, 90)
 """Qualities of libjpeg that are validated where the recipe trains them."""
@@ -93,7 +93,7 @@ def _compressed(rgb: Tensor, kind: Planes, sampling: Sampling, quality: int) -> 
     truth = as_written(rgb, sampling, studio=True)
     luma, chroma = (table[None] for table in table_pair(quality, rgb.device))
     file = codec.compress(truth[:, :1] if sampling == "gray" else rgb, luma, chroma, sampling)
-    seen, truth, _ = view(kind, codec.observe(file), truth / 255, 1.0)
+    seen, truth, _ = select_planes(kind, codec.observe(file), truth / 255, 1.0)
     return seen, truth
 
 

@@ -1,4 +1,4 @@
-"""Several processes that train one network together (torchrun), or one alone, behind the same few verbs."""
+"""Data-parallel training in several processes started by torchrun, or in one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from torch import Tensor, distributed, nn
 
 
 @dataclass(frozen=True)
-class Team:
-    """This process among ``size``; number 0 writes files and decides when to stop."""
+class ProcessGroup:
+    """This process (``rank``) among ``size``; rank 0 writes files and decides when to stop."""
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes files and shows progress."""
         return self.rank == 0
 
@@ -29,11 +29,11 @@ class Team:
         """The network with gradients averaged over the processes."""
         if self.size == 1:
             return network
-        # Not every loss looks at every output: MDU's last layer of artifacts may be left out.
+        # Not every loss reads every output: MDU's last layer of artifacts may be left out.
         return nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)
 
-    def syncing(self, runner: Any, now: bool) -> AbstractContextManager[Any]:
-        """Gradients are exchanged in the last backward pass of a step only."""
+    def gradient_sync(self, runner: Any, now: bool) -> AbstractContextManager[Any]:
+        """A context for one backward pass: gradients are averaged in it only where ``now``, the last of a step."""
         wrapped = getattr(runner, "_orig_mod", runner)
         return contextlib.nullcontext() if self.size == 1 or now else wrapped.no_sync()
 
@@ -44,21 +44,21 @@ class Team:
             value = value / self.size
         return value
 
-    def agree(self, *values: float) -> list[float]:
-        """What the leader says, at every process: clocks differ, and all must stop at the same step."""
+    def broadcast(self, *values: float) -> list[float]:
+        """The values of rank 0, in every process: clocks differ, and all must stop at the same step."""
         if self.size == 1:
             return list(values)
-        said: list[Any] = [list(values)]
-        distributed.broadcast_object_list(said, src=0)
-        return list(said[0])
+        sent: list[Any] = [list(values)]
+        distributed.broadcast_object_list(sent, src=0)
+        return list(sent[0])
 
 
 @contextlib.contextmanager
-def gather(device: str) -> Iterator[tuple[Team, str]]:
-    """The team that torchrun started, or a team of one, and the device of this process."""
+def process_group(device: str) -> Iterator[tuple[ProcessGroup, str]]:
+    """The processes that torchrun started, or this one alone, and the device of this process."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Team(), device
+        yield ProcessGroup(), device
         return
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if device.startswith("cuda"):
@@ -66,6 +66,6 @@ def gather(device: str) -> Iterator[tuple[Team, str]]:
         torch.cuda.set_device(local)
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
-        yield Team(distributed.get_rank(), size), device
+        yield ProcessGroup(distributed.get_rank(), size), device
     finally:
         distributed.destroy_process_group()

@@ -12,7 +12,7 @@ from jpegmend.data import codec
 from jpegmend.models.contract import Observation, Planes
 
 
-def view(kind: Planes, seen: Observation, truth: Tensor, chroma: float) -> tuple[Observation, Tensor, Tensor]:
+def select_planes(kind: Planes, seen: Observation, truth: Tensor, chroma: float) -> tuple[Observation, Tensor, Tensor]:
     """Observation, truth and the weight of each plane ``[C]`` for a network of this kind.
 
     ``seen`` and ``truth`` are YCbCr in 0..1, ``[B, 3, H, W]``; ``chroma`` is the weight of Cb and Cr against

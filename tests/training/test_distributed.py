@@ -10,6 +10,7 @@ import pytest
 from tests.training.conftest import tiny
 
 from jpegmend.training import loop
+from jpegmend.training.run import RunSettings
 
 RECIPE = """
 name = "tiny"
@@ -39,7 +40,7 @@ def test_two_processes_equal_one_with_the_doubled_batch(pictures, tmp_path):
         [*command, *words], env=surroundings, capture_output=True, text=True, timeout=200, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    loop.train(tiny(steps=4, accumulate=2), loop.Place(folder=tmp_path / "one", data=[pictures], save_every=0.0))
+    loop.train(tiny(steps=4, accumulate=2), RunSettings(folder=tmp_path / "one", data=[pictures], save_every=0.0))
     one, two = losses_of(tmp_path / "one"), losses_of(tmp_path / "two")
     assert len(one) == len(two) == 4
     assert two == pytest.approx(one, rel=1e-5)
