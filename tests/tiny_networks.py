@@ -32,7 +32,7 @@ def write_card(
         "sampling": [1, 2],
         "overview": [1, "C", 112, 112],
         "quality": [1],
-        "restored": [1, "C", "H", "W"],
+        "restored": [1, "C", *(["sH", "sW"] if facts.get("scale", 1) > 1 else ["H", "W"])],
         **outputs,
     }
     graph = helper.make_graph(
@@ -84,6 +84,20 @@ def blur(folder: Path, radius: int = 6, layers: int = 2, **facts: Any) -> Card:
         nodes.append(helper.make_node("Conv", [last, f"kernel{layer}"], [target], pads=[radius] * 4))
         last = target
     return write_card(folder, "blur", nodes, constants, halo=radius * layers, **facts)
+
+
+def enlarger(folder: Path, factor: int, mode: str = "nearest", **facts: Any) -> Card:
+    """Repeats every pixel, or with ``mode="linear"`` interpolates; the card says scale 3."""
+    node = helper.make_node(
+        "Resize",
+        ["planes", "", "factors"],
+        ["restored"],
+        mode=mode,
+        nearest_mode="floor",
+        coordinate_transformation_mode="half_pixel" if mode == "linear" else "asymmetric",
+    )
+    constants = {"factors": np.array([1, 1, factor, factor], np.float32)}
+    return write_card(folder, "enlarger", [node], constants, **{"scale": 3, "planes": "y", "halo": 1, **facts})
 
 
 def teller(folder: Path, **facts: Any) -> Card:

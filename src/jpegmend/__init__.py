@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jpegmend.restoration.inspection import inspect as inspect
     from jpegmend.restoration.pipeline import restore as restore
     from jpegmend.restoration.restored import Restored as Restored
+    from jpegmend.restoration.upscaling import upscale as upscale
     from jpegmend.runtimes import load as load
     from jpegmend.weights import MODELS as MODELS
 
@@ -36,6 +37,7 @@ _PUBLIC = {
     "restore": "jpegmend.restoration.pipeline",
     "restore_many": "jpegmend.batch.many",
     "Restorer": "jpegmend.batch.restorer",
+    "upscale": "jpegmend.restoration.upscaling",
     "inspect": "jpegmend.restoration.inspection",
     "load": "jpegmend.runtimes",
     "MODELS": "jpegmend.weights",

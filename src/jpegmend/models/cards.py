@@ -18,6 +18,7 @@ def describe(name: str, spec: Spec, config: Any) -> dict[str, Any]:
         "title": spec.title,
         "paper": spec.paper,
         "planes": spec.planes(config),
+        "scale": spec.scale(config),
         "multiple": spec.multiple,
         "halo": spec.halo(config),
         "tiling": spec.tiling,

@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
     """What a network answers."""
 
     planes: Tensor
-    """``[B, C, H, W]``, the restored planes, not clipped."""
+    """``[B, C, H, W]``, the restored planes, not clipped; ``[B, C, s H, s W]`` where the spec's ``scale`` is s."""
     quality: Tensor | None = None
     """``[B]``, the network's estimate of its input's libjpeg quality, 1..100; None where it makes none."""
     traces: Mapping[str, tuple[Tensor, ...]] = {}
@@ -58,6 +58,8 @@ class Spec:
     """Which planes the network works on, by config: each alone, three on the luma grid, or RGB."""
     halo: Callable[[Any], int]
     """Context in pixels a tile needs on each side (the receptive field's radius, or the measured smaller one)."""
+    scale: Callable[[Any], int] = lambda _: 1
+    """By which factor the answer's sides are longer than the input's: above 1 for super-resolution, by config."""
     multiple: int = 1
     """Height and width must be multiples of this; the pipeline pads by edge replication."""
     tiling: Tiling = "exact"

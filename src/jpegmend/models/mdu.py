@@ -205,6 +205,11 @@ def planes(config: Config) -> Planes:
     return "rgb" if config.channels == 3 else "y"
 
 
+def scale(config: Config) -> int:
+    """By which factor the answer's sides are longer."""
+    return config.scale
+
+
 def halo(config: Config) -> int:
     """Radius of the receptive field in pixels of J, by following M and O through the stages.
 
@@ -244,5 +249,6 @@ SPEC = Spec(
     build=MDU,
     planes=planes,
     halo=halo,
+    scale=scale,
     grow=grow,
 )

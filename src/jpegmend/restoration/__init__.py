@@ -4,5 +4,6 @@ from jpegmend.restoration.options import Options
 from jpegmend.restoration.pipeline import restore
 from jpegmend.restoration.report import Report
 from jpegmend.restoration.restored import Restored
+from jpegmend.restoration.upscaling import upscale
 
-__all__ = ["Options", "Report", "Restored", "restore"]
+__all__ = ["Options", "Report", "Restored", "restore", "upscale"]

@@ -12,6 +12,7 @@ import numpy as np
 
 from jpegmend import reading, weights
 from jpegmend.decoding import MAX_PIXELS
+from jpegmend.errors import InvalidOption
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import guess, metadata, planning
@@ -104,6 +105,8 @@ def restore(
     # The decoder starts in its own process while the network is loaded in this one.
     reading.prepare(source)
     card = weights.find(options.model)
+    if card.scale != 1:
+        raise InvalidOption(f"{card.name!r} enlarges by {card.scale}; use upscale, or a model that restores")
     if options.strength > 0:
         open_runtime(card, runtime=options.runtime, threads=options.threads)
     opened = reading.open_source(source, max_pixels=options.max_pixels, timeout=options.timeout, strict=options.strict)
@@ -246,7 +249,7 @@ class _Job:
         )
         planes: list[Floats] = []
         for group in groups:
-            region = _cover(tile, group, scene)
+            region = cover(tile, group, scene)
             restored = treatment.restore(group, region)
             for index, values in zip(group.indices, restored, strict=True):
                 if kept is not None:
@@ -286,7 +289,7 @@ class _Job:
         )
 
 
-def _cover(tile: Window, group: Group, scene: Scene) -> Window:
+def cover(tile: Window, group: Group, scene: Scene) -> Window:
     """The part of a group's grid that a tile is made of; at the end of the grid, everything to its end."""
     plane = scene.planes[group.indices[0]]
     v, h = (1, 1) if len(group.indices) > 1 else (plane.vertical, plane.horizontal)

@@ -36,7 +36,7 @@ class Answer(NamedTuple):
     """What a network gives for one tile."""
 
     planes: Floats
-    """[C, H, W], restored, not clipped."""
+    """[C, H, W], restored, not clipped; [C, s H, s W] for a card of scale s."""
     quality: float | None = None
     """Its estimate of the input's libjpeg quality, 1..100; None where it makes none."""
     traces: Mapping[str, tuple[Floats, ...]] = MappingProxyType({})
@@ -85,14 +85,15 @@ def batch_inputs(planes: Floats, tables: Floats, facts: PictureFacts) -> dict[st
     return {name: np.ascontiguousarray(value[None], np.float32) for name, value in named.items()}
 
 
-def check_answer(answer: Answer, planes: Floats, name: str) -> Answer:
-    """The answer, if its planes have the shape of the input and neither they nor its quality is NaN or infinite.
+def check_answer(answer: Answer, planes: Floats, name: str, scale: int = 1) -> Answer:
+    """The answer, if its planes have the shape of the input (``scale`` times its sides) and neither they nor its
+    quality is NaN or infinite.
 
     Raises:
         ModelError: it has not.
     """
     restored = answer.planes
-    if restored.shape != planes.shape:
+    if restored.shape != (planes.shape[0], planes.shape[1] * scale, planes.shape[2] * scale):
         raise ModelError(f"{name!r} answered {restored.shape} for planes {planes.shape}; its weights are wrong")
     # A sum is a single pass without a temporary, and one NaN or infinity is enough to show in it.
     total = restored.sum(dtype=np.float32) + (answer.quality or 0.0)

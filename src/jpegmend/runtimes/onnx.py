@@ -51,7 +51,8 @@ class OnnxRuntime:
             raise ModelError(f"{self._card.name!r} failed on planes of shape {planes.shape}: {error}") from error
         found = dict(zip(wanted, values, strict=True))
         quality = float(found[QUALITY].ravel()[0]) if QUALITY in found else None
-        return check_answer(Answer(found[self._planes][0], quality, _collect(found)), planes, self._card.name)
+        answer = Answer(found[self._planes][0], quality, _collect(found))
+        return check_answer(answer, planes, self._card.name, self._card.scale)
 
     def _wanted(self, traces: Collection[str]) -> list[str]:
         """The outputs to ask for: planes, the quality where there is one, and the traces named.

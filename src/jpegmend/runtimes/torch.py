@@ -50,7 +50,7 @@ class TorchRuntime:
             there = ", ".join(estimate.traces) or "none"
             raise InvalidOption(f"{self._card.name!r} has no trace {unknown[0]!r}; there: {there}")
         kept = {name: tuple(_to_numpy(value) for value in estimate.traces[name]) for name in traces}
-        return check_answer(Answer(restored, quality, kept), planes, self._card.name)
+        return check_answer(Answer(restored, quality, kept), planes, self._card.name, self._card.scale)
 
 
 def _to_numpy(tensor: Any) -> Floats:

@@ -34,6 +34,8 @@ class Card:
     """Authors, title, venue and year; None for a network of our own."""
     planes: PlaneKind
     """What it works on: ``y`` each component alone at its own resolution, ``ycbcr`` or ``rgb`` on the luma grid."""
+    scale: int = 1
+    """By which factor the answer's sides are longer than the input's: 1 for restoration, more for super-resolution."""
     multiple: int = 1
     """Height and width of what it is given are multiples of this; the pipeline pads by edge replication."""
     halo: int
@@ -97,6 +99,8 @@ class Card:
             ),
             (self.inputs[:1] != ("planes",), "the first input must be planes"),
             (self.multiple < 1, f"multiple {self.multiple}; it must be at least 1"),
+            (self.scale < 1, f"scale {self.scale}; it must be at least 1"),
+            (self.scale > 1 and self.tiling != "exact", f"scale {self.scale} with tiling {self.tiling!r}; exact only"),
             (self.halo < 0, f"halo {self.halo}; it must not be negative"),
             (not _rises(self.caution), f"caution {self.caution}; qualities 1..100 must rise, shares lie in 0..1"),
             (self.bytes_per_pixel <= 0, f"bytes_per_pixel {self.bytes_per_pixel}; it must be above 0"),

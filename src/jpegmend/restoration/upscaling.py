@@ -1,0 +1,208 @@
+"""``upscale``: a picture through a super-resolution network, tile by tile into a larger canvas."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import lcm
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend import reading, weights
+from jpegmend.decoding import MAX_PIXELS
+from jpegmend.errors import InvalidOption, TooLarge
+from jpegmend.reading import Opened, Source
+from jpegmend.restoration import colour, metadata
+from jpegmend.restoration.canvas import Canvas
+from jpegmend.restoration.groups import Group, make_groups
+from jpegmend.restoration.observe import Scene, make_scene, to_floats, upsample
+from jpegmend.restoration.options import Options
+from jpegmend.restoration.pipeline import BASE_BYTES, OWN_BYTES_PER_PIXEL, TILE_BYTES, Progress, cover
+from jpegmend.restoration.report import Report
+from jpegmend.restoration.restored import Restored
+from jpegmend.restoration.tiles import Window, largest_side, plan, round_up
+from jpegmend.runtimes import Floats, PictureFacts, Runtime, open_runtime
+from jpegmend.weights import Card
+
+MODEL = "mdu-sr-x3"
+"""The network that is used where none is named."""
+
+
+def upscale(
+    source: Source,
+    *,
+    model: str | Path | Card = MODEL,
+    bits: int = 16,
+    orientation: str = "apply",
+    runtime: str = "auto",
+    threads: int | None = None,
+    memory: int | None = None,
+    strict: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    timeout: float | None = None,
+    progress: Progress | None = None,
+) -> Restored:
+    """Enlarge a picture by a super-resolution network (MDU eq. 25, 26), which also removes its JPEG artifacts.
+
+    Every plane goes through the network on its own grid; chroma is then brought to the size of luma as usual. The
+    arguments are those of :func:`~jpegmend.restoration.pipeline.restore`; ``model`` is a network whose card has a
+    ``scale`` above 1. Metadata is kept; sizes that EXIF states are those of the source.
+
+    Raises:
+        InputError: the source cannot be read, or it or the result is larger than ``max_pixels``.
+        InvalidOption: an argument is out of range, the model does not enlarge, or the memory allowed is too little.
+        ModelError: no such model, its weights are missing or damaged, or it failed.
+    """
+    options = Options(
+        model=model,
+        bits=bits,
+        orientation=orientation,
+        runtime=runtime,
+        threads=threads,
+        memory=memory,
+        strict=strict,
+        max_pixels=max_pixels,
+        timeout=timeout,
+    )
+    started = time.perf_counter()
+    reading.prepare(source)
+    card = weights.find(options.model)
+    if card.scale == 1:
+        raise InvalidOption(f"{card.name!r} keeps the size; use restore, or a model that enlarges such as {MODEL!r}")
+    network = open_runtime(card, runtime=options.runtime, threads=options.threads)
+    opened = reading.open_source(source, max_pixels=options.max_pixels, timeout=options.timeout, strict=options.strict)
+    if opened.height * opened.width * card.scale**2 > options.max_pixels:
+        raise TooLarge(
+            f"{opened.width}x{opened.height} enlarged by {card.scale} has more pixels than max_pixels allows, "
+            f"{options.max_pixels}; raise it"
+        )
+    restored = _Job(opened, make_scene(opened), card, network, options).run(progress or (lambda done, total: None))
+    report = replace(restored.report, seconds=round(time.perf_counter() - started, 3))
+    return Restored(restored.pixels, restored.metadata, report)
+
+
+@dataclass(eq=False)
+class _Job:
+    """One picture and what is needed to enlarge it."""
+
+    opened: Opened
+    scene: Scene
+    card: Card
+    network: Runtime
+    options: Options
+
+    def run(self, progress: Progress) -> Restored:
+        convert, note = colour.choose(self.scene.colour), ""
+        if self.scene.colour in ("cmyk", "ycck"):
+            convert, note = colour.choose_ink(self.opened)
+        groups = make_groups(self.scene, self.card.planes, self.card.multiple)
+        canvas = self._canvas()
+        tiles = list(self._tiles(groups, canvas.pixels.nbytes))
+        progress(0, len(tiles))
+        for done, tile in enumerate(tiles, 1):
+            shown = _on_picture(tile, self.scene)
+            planes = [plane for group in groups for plane in self._enlarge(group, tile, shown)]
+            target = _larger(shown.move(-self.scene.top, -self.scene.left), self.card.scale)
+            canvas.write(target, convert(np.stack(planes)))
+            progress(done, len(tiles))
+        carried = metadata.adapt(self.opened.metadata, applied=self._applied(), keep_profile=not note)
+        return Restored(canvas.pixels, carried, self._report(canvas, len(tiles), metadata.names(carried), note))
+
+    def _applied(self) -> int:
+        return self.opened.metadata.orientation if self.options.orientation == "apply" else 1
+
+    def _canvas(self) -> Canvas:
+        s, alpha = self.card.scale, self.opened.alpha
+        channels = 4 if alpha is not None else 1 if self.scene.colour == "gray" else 3
+        canvas = Canvas(self.scene.height * s, self.scene.width * s, channels, self.options.bits, self._applied())
+        if alpha is not None:
+            canvas.write_alpha(_bicubic(alpha, s))
+        return canvas
+
+    def _tiles(self, groups: tuple[Group, ...], canvas_bytes: int) -> Iterator[Window]:
+        """Windows of the source's grid, each as large as the memory allows."""
+        align = lcm(16, *(lcm(group.align_rows, group.align_columns) for group in groups))
+        limited, halo = self.options.memory is not None, round_up(self.card.halo, 8)
+        budget = TILE_BYTES
+        if self.options.memory is not None:
+            budget = self.options.memory - BASE_BYTES - canvas_bytes - self.opened.bytes_held
+        each = self.card.bytes_per_pixel + OWN_BYTES_PER_PIXEL * self.card.scale**2
+        side = largest_side(budget, each, halo, align, strict=limited)
+        bottom, right = self.scene.top + self.scene.height, self.scene.left + self.scene.width
+        return plan(round_up(bottom, align), round_up(right, align), side=side, halo=halo, align=align)
+
+    def _enlarge(self, group: Group, tile: Window, shown: Window) -> Iterator[Floats]:
+        """Every plane of a group on the enlarged luma grid, [s h, s w] for the shown window [h, w]."""
+        s = self.card.scale
+        region = cover(tile, group, self.scene)
+        answer, region, shown = self._answer(group, region), _larger(region, s), _larger(shown, s)
+        for index, values in zip(group.indices, answer, strict=True):
+            if len(group.indices) > 1:
+                yield values[shown.inside(region)]
+                continue
+            plane = self.scene.planes[index]
+            larger = replace(plane, rows=plane.rows * s, columns=plane.columns * s, levels=None)
+            yield upsample(values, region, larger, shown)
+
+    def _answer(self, group: Group, region: Window) -> Floats:
+        """The network's answer to a region of the group's grid, [n, s h, s w]."""
+        halo, s = round_up(self.card.halo, 8), self.card.scale
+        window = region.grow(halo).align(group.align_rows, group.align_columns).clip(group.height, group.width)
+        facts = PictureFacts(sampling=group.sampling)
+        planes = group.unpack(self.network(group.pack(group.read(window)), group.tables, facts).planes)
+        return planes[(slice(None), *_larger(region, s).inside(_larger(window, s)))]
+
+    def _report(self, canvas: Canvas, tiles: int, carried: tuple[str, ...], note: str) -> Report:
+        height, width = canvas.pixels.shape[:2]
+        return Report(
+            **metadata.describe(self.opened),
+            width=width,
+            height=height,
+            megapixels=round(height * width / 1e6, 3),
+            estimated_quality=None,
+            quality_by_network=None,
+            estimated=False,
+            grid=(0, 0),
+            metadata=carried,
+            model=self.card.name,
+            runtime=self.network.name,
+            strength=1.0,
+            consistent=False,
+            consistent_why="off: the result is larger than the file",
+            tiles=tiles,
+            orientation=self.opened.metadata.orientation,
+            orientation_applied=self._applied() != 1,
+            bits=self.options.bits,
+            seconds=0.0,
+            warnings=(*self.opened.warnings, *([note] if note else [])),
+        )
+
+
+def _on_picture(tile: Window, scene: Scene) -> Window:
+    """The part of a tile that lies on the picture."""
+    picture = Window(scene.top, scene.top + scene.height, scene.left, scene.left + scene.width)
+    return Window(
+        max(tile.top, picture.top),
+        min(tile.bottom, picture.bottom),
+        max(tile.left, picture.left),
+        min(tile.right, picture.right),
+    )
+
+
+def _larger(window: Window, scale: int) -> Window:
+    """The same window of the enlarged grid."""
+    return Window(window.top * scale, window.bottom * scale, window.left * scale, window.right * scale)
+
+
+def _bicubic(plane: NDArray[Any], scale: int) -> Floats:
+    """A plane [H, W] enlarged by bicubic interpolation, 0..1: [s H, s W]."""
+    from PIL import Image
+
+    image = Image.fromarray(to_floats(plane))
+    height, width = plane.shape
+    larger = image.resize((width * scale, height * scale), Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(larger, np.float32), 0, 1)

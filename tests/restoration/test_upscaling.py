@@ -1,0 +1,110 @@
+"""Enlarging: what arrives where, tiled equals untiled, colour and orientation in place, and what is refused."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jpegmend import restore
+from jpegmend.errors import InvalidOption, ModelError, TooLarge, WeightsDamaged
+from jpegmend.restoration import upscale
+
+
+def repeated(pixels):
+    return pixels.repeat(3, 0).repeat(3, 1)
+
+
+@pytest.fixture(scope="module")
+def repeating(make_card):
+    return make_card("enlarger", 3)
+
+
+@pytest.mark.parametrize("size", [(40, 56), (37, 50)])
+@pytest.mark.parametrize("options", [{"mode": "L"}, {"subsampling": 0}])
+def test_every_pixel_arrives_in_its_place(size, options, repeating, identity, draw, encode):
+    data = encode(draw(*size), quality=40, **options)
+    decoded = restore(data, model=identity, strength=0).to_array(16)
+    assert np.array_equal(upscale(data, model=repeating).to_array(16), repeated(decoded))
+
+
+def test_every_kind_of_file(repeating, identity, odd_files):
+    for name, data in odd_files.items():
+        decoded = restore(data, model=identity, strength=0).to_array(8)
+        larger = upscale(data, model=repeating).to_array(8)
+        assert larger.shape == repeated(decoded).shape, name
+        assert np.abs(larger.astype(float) - repeated(decoded)).mean() < 4, name  # chroma is interpolated, not repeated
+
+
+@pytest.mark.parametrize("kind", ["y", "ycbcr", "rgb"])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_tiled_equals_untiled(kind, subsampling, make_card, draw, encode):
+    card, many = (make_card("enlarger", 3, "linear", planes=kind, bytes_per_pixel=b) for b in (100.0, 60_000.0))
+    data = encode(draw(203, 185), quality=20, subsampling=subsampling)
+    whole, tiled = upscale(data, model=card), upscale(data, model=many)
+    assert whole.report.tiles == 1 and tiled.report.tiles >= 4
+    assert np.abs(whole.to_array(16).astype(int) - tiled.to_array(16)).max() <= 8  # of 65535
+
+
+def test_subsampled_chroma_stays_on_luma(make_card):
+    """Blue rises by two levels a column; a chroma plane one enlarged pixel off would be 0.67 levels off."""
+    columns = np.arange(96)
+    planes = [np.full((48, 96), 128.0), np.tile(30.0 + 2 * columns, (48, 1)), np.full((48, 96), 128.0)]
+    picture = Image.fromarray(np.stack(planes, -1).astype(np.uint8), "YCbCr")
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=100, subsampling=2)
+    larger = upscale(stream.getvalue(), model=make_card("enlarger", 3, "linear"))
+    r, g, b = larger.to_array(16)[60:84, 60:-60].mean(0).T / 257
+    found = 128 + (b - (0.299 * r + 0.587 * g + 0.114 * b)) / 1.772
+    expected = 30 + 2 * ((np.arange(60, 288 - 60) + 0.5) / 3 - 0.5)
+    inside = (expected > 60) & (expected < 200)  # where blue is not clipped
+    assert inside.sum() > 100
+    assert abs((found - expected)[inside].mean()) < 0.2
+
+
+def test_orientation_alpha_and_metadata(repeating, draw, encode):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(draw(24, 40), exif=exif.tobytes(), dpi=(72, 72))
+    turned, kept = upscale(data, model=repeating), upscale(data, model=repeating, orientation="keep")
+    assert np.array_equal(turned.to_array(8), np.rot90(kept.to_array(8), -1))
+    assert (turned.width, turned.height) == (72, 120)
+    assert turned.metadata.orientation == 1 and kept.metadata.orientation == 6
+    assert turned.metadata.density == (72, 72, "dpi")
+    alpha = np.tile(np.arange(0, 200, 5, dtype=np.uint8), (24, 1))
+    picture = np.dstack([draw(24, 40), alpha])
+    larger = upscale(picture, model=repeating).to_array(8)[..., 3]
+    assert larger.shape == (72, 120)
+    middle = larger[36, 12:-12].astype(float)
+    assert np.abs(middle - 5 * ((np.arange(12, 108) + 0.5) / 3 - 0.5)).max() < 1
+
+
+def test_the_report_says_what_was_done(repeating, draw, encode):
+    report = upscale(encode(draw(20, 30), quality=30), model=repeating).report
+    assert (report.width, report.height, report.model, report.consistent) == (90, 60, "enlarger", False)
+    assert report.quality == 30 and report.runtime == "onnx cpu"
+
+
+def test_models_of_the_other_kind_are_refused(repeating, identity, draw):
+    with pytest.raises(InvalidOption, match="keeps the size"):
+        upscale(draw(16, 16), model=identity)
+    with pytest.raises(InvalidOption, match="enlarges by 3"):
+        restore(draw(16, 16), model=repeating)
+
+
+def test_answers_of_another_size_are_refused(make_card, draw):
+    with pytest.raises(ModelError, match="answered"):
+        upscale(draw(16, 16), model=make_card("enlarger", 2))
+
+
+def test_cards_that_enlarge_are_exact(make_card):
+    with pytest.raises(WeightsDamaged, match="scale 3"):
+        make_card("enlarger", 3, tiling="window", window=64)
+
+
+def test_the_result_counts_as_pixels(repeating, draw):
+    with pytest.raises(TooLarge, match="enlarged by 3"):
+        upscale(draw(16, 16), model=repeating, max_pixels=256)
+    assert upscale(draw(16, 16), model=repeating, max_pixels=9 * 256).width == 48
