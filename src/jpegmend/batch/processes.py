@@ -90,7 +90,7 @@ class Worker:
         counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self._threads))
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "jpegmend.batch.worker"],
+            [sys.executable, "-P", "-m", "jpegmend.batch.worker", self._folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **counts, "PYTHONPATH": path, "TMPDIR": self._folder},

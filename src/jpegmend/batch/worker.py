@@ -1,7 +1,8 @@
 """A worker process: takes calls from standard input, answers on standard output, both pickled.
 
-``python -m jpegmend.batch.worker``. Not ``multiprocessing``: its processes load the caller's main module again, which
-fails in scripts without a guard, and a dead process of its pools takes the whole pool along.
+``python -m jpegmend.batch.worker FOLDER``, with a folder for temporary files. Not ``multiprocessing``: its processes
+load the caller's main module again, which fails in scripts without a guard, and a dead process of its pools takes the
+whole pool along.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import shutil
 import signal
+import sys
 import threading
 from typing import Any, BinaryIO, NoReturn
 
@@ -22,6 +25,7 @@ _GRACE = 10.0
 
 def main() -> None:
     """Answer calls until the parent goes away."""
+    folder = sys.argv[1]
     calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # Whatever a library prints goes to standard error: it would be taken for an answer.
     os.dup2(2, 1)
@@ -29,25 +33,29 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     waiting: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(calls, waiting), daemon=True).start()
-    while (call := waiting.get()) is not None:
-        answer = _answer(call)
-        try:
-            pickle.dump(answer, answers, protocol=5)
+    try:
+        while (call := waiting.get()) is not None:
+            answers.write(_answer(call))
             answers.flush()
-        except BrokenPipeError:
-            return
+    except BrokenPipeError:
+        pass
+    finally:
+        # The parent removes it too, unless it was killed.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _answer(call: Call) -> tuple[bool, Any]:
+def _answer(call: Call) -> bytes:
+    """Whether the call succeeded, and its result or exception, pickled."""
     function, arguments = call
     try:
-        return True, function(*arguments)
+        return pickle.dumps((True, function(*arguments)), protocol=5)
     except Exception as error:
         try:
-            pickle.loads(pickle.dumps(error))
+            answer = pickle.dumps((False, error))
+            pickle.loads(answer)
         except Exception:
-            return False, RuntimeError(f"{type(error).__name__}: {error}")
-        return False, error
+            return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+        return answer
 
 
 def _receive(calls: BinaryIO, waiting: queue.SimpleQueue[Call | None]) -> None:

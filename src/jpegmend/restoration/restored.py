@@ -39,7 +39,7 @@ class Restored:
         self.planes = planes
         """With ``keep_planes``: float32 planes 0..1, not clipped, of whole blocks and before the orientation. A plane
         that was restored alone is [8R, 8K]; chroma restored together with luma is [v*8R, h*8K] for its sampling."""
-        self.traces = traces
+        self.traces = dict(traces)  # a mapping proxy cannot be sent to another process
         """With ``traces``: intermediate results of the network by name, float32 and before the orientation. What lies
         on the grid of the planes, or on one coarser by a whole factor s, is merged from the tiles to [K, H/s, W/s];
         anything else (a vector, a scalar) is as the first tile gave it. Where the network takes components one by

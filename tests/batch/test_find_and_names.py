@@ -1,0 +1,126 @@
+"""Which files are meant, and what their results are called."""
+
+from pathlib import Path, PurePath
+
+import pytest
+
+from jpegmend.batch.find import STANDARD, Found, find_pictures
+from jpegmend.batch.names import Template, find_place
+from jpegmend.errors import InvalidOption
+
+
+def names(folder: Path, **options) -> list[str]:
+    return [str(found.below) for found in find_pictures([str(folder)], **options).pictures]
+
+
+def test_folders_pass_over_what_is_no_picture_and_count_it(scans: Path) -> None:
+    (scans / ".thumbs").mkdir()
+    for name in ("._a.jpg", ".thumbs/a.jpg", "photo.heic", "notes.txt", "a.restored.png", "a.restored.compare.png"):
+        (scans / name).write_bytes(b"x")
+    (scans / "nosuffix").write_bytes((scans / "a.jpg").read_bytes())
+    (scans / "README").write_text("words")
+    found = find_pictures([str(scans)], recursive=True)
+    assert [str(each.below) for each in found.pictures] == [
+        "a.jpg",
+        "b.JPG",
+        "c.jpeg",
+        "d.png",
+        "nosuffix",
+        "below/e.jpg",
+    ]
+    assert found.passed_over == {"hidden": 2, ".heic": 1, ".txt": 1, "results": 2, "without suffix": 1}
+
+
+def test_the_output_folder_is_no_input(scans: Path) -> None:
+    (scans / "out").mkdir()
+    (scans / "out" / "a.png").write_bytes(b"x")
+    assert "out/a.png" in names(scans, recursive=True)
+    assert "out/a.png" not in names(scans, recursive=True, output=scans / "out")
+    assert "a.jpg" in names(scans, recursive=True, output=scans)
+
+
+def test_each_file_once(scans: Path) -> None:
+    assert len(find_pictures([str(scans), str(scans / "a.jpg"), str(scans / "*.jpg")], recursive=False).pictures) == 4
+
+
+def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("words")
+    with pytest.raises(InvalidOption, match="1 .txt"):
+        find_pictures([str(tmp_path)], recursive=True)
+
+
+FILE, OTHER, FOUND = (
+    Found(Path("a.jpg"), Path("a.jpg")),
+    Found(Path("b.jpg"), Path("b.jpg")),
+    Found(Path("in/a.jpg"), Path("a.jpg"), Path("in"), named=False),
+)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "output", "folder", "file"),
+    [
+        ([FILE], None, None, None),
+        ([FILE], "better", "better", None),
+        ([FILE], "better/", "better", None),
+        ([FILE], "a.tif", None, "a.tif"),
+        ([FILE], "-", None, "-"),
+        ([FILE, OTHER], "better", "better", None),
+        ([FOUND], "better", "better", None),
+        ([FOUND], "v1.2", "v1.2", None),
+        ([FOUND, FOUND], "v1.2", "v1.2", None),
+    ],
+)
+def test_where_results_go(pictures: list, output: str, folder: str, file: str) -> None:
+    place = find_place(pictures, output, None)
+    assert (place.folder, place.file) == (folder and Path(folder), file and Path(file))
+    assert place.format == ("tiff" if output == "a.tif" else "png")
+
+
+@pytest.mark.parametrize(
+    ("pictures", "output"),
+    [([FOUND], "one.png"), ([FILE, OTHER], "one.png"), ([FOUND], "-"), ([FILE], "one.xyz")],
+)
+def test_a_folder_of_pictures_is_no_file_even_with_one_in_it(pictures: list, output: str) -> None:
+    with pytest.raises(InvalidOption, match="folder|suffix|cannot write"):
+        find_place(pictures, output, None)
+
+
+def test_standard_input_goes_to_standard_output() -> None:
+    assert find_place([Found(STANDARD, STANDARD)], None, None).file == STANDARD
+
+
+@pytest.mark.parametrize(
+    ("template", "file", "name"),
+    [
+        (None, "a.jpg", "a.restored.png"),
+        (None, "a.JPG", "a.restored.png"),
+        (None, "a.jpeg", "a.jpeg.restored.png"),
+        (None, "a.png", "a.png.restored.png"),
+        ("{stem}-{quality}{suffix}", "a.b.jpg", "a.b-10.png"),
+        ("{model}/{name}{suffix}", "a.jpg", "net/a.jpg.png"),
+        ("{{{stem}}}", "a.jpg", "{a}"),
+    ],
+)
+def test_templates(template: str, file: str, name: str) -> None:
+    assert Template(template).fill(PurePath(file), ".png", "net", "10") == PurePath(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{stme}",
+        "x.png",
+        "{stem",
+        "{stem!r}",
+        "{stem:>9}",
+        "{0}",
+        "{}",
+        "../{stem}",
+        "/tmp/{stem}",
+        "{stem}/",
+        "{stem.x}",
+    ],
+)
+def test_templates_that_cannot_be(text: str) -> None:
+    with pytest.raises(InvalidOption, match="--name"):
+        Template(text)

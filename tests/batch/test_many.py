@@ -1,0 +1,92 @@
+"""Many pictures from Python: by processes, or one after another with one network."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jpegmend
+from jpegmend.batch.inputs import is_large
+from jpegmend.batch.share import LARGE, share_out
+
+from .conftest import make_picture
+
+
+def test_results_are_those_of_restore_and_errors_stay_with_their_file(scans: Path) -> None:
+    sources = [scans / "a.jpg", scans / "gone.jpg", scans / "d.png", (scans / "b.JPG").read_bytes()]
+    found = {result.source: result for result in jpegmend.restore_many(sources, jobs=2, strength=0.5)}
+    assert len(found) == 4
+    for source in (sources[0], sources[2], sources[3]):
+        _, restored, error = found[source]
+        assert error is None and restored is not None
+        assert np.array_equal(restored.to_array(16), jpegmend.restore(source, strength=0.5, threads=1).to_array(16))
+    assert isinstance(found[sources[1]].error, jpegmend.InputError)
+    assert found[sources[1]].restored is None
+
+
+def test_sources_may_be_endless(scans: Path) -> None:
+    def forever():
+        while True:
+            yield scans / "a.jpg"
+
+    results = jpegmend.restore_many(forever(), jobs=1, strength=0)
+    assert [next(results).error for _ in range(6)] == [None] * 6
+    results.close()
+
+
+def test_a_script_without_a_guard(scans: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import jpegmend\n"
+        "for source, restored, error in jpegmend.restore_many(['scans/a.jpg', 'scans/d.png'], jobs=2, strength=0):\n"
+        "    print(source, restored.width, error)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert sorted(done.stdout.split("\n")) == ["", "scans/a.jpg 24 None", "scans/d.png 27 None"], done.stderr
+
+
+@pytest.mark.parametrize("options", [{"jobs": 0}, {"strength": 2}, {"memory": 1000, "jobs": 4}])
+def test_wrong_options_are_told_before_any_work(options: dict) -> None:
+    with pytest.raises(jpegmend.InvalidOption):
+        jpegmend.restore_many(["a.jpg", "b.jpg"], **options)
+
+
+def test_a_restorer_keeps_its_options(scans: Path) -> None:
+    with jpegmend.Restorer(strength=0.5, bits=8) as restorer:
+        for name in ("a.jpg", "d.png"):
+            ours, theirs = restorer.restore(scans / name), jpegmend.restore(scans / name, strength=0.5, bits=8)
+            assert np.array_equal(ours.pixels, theirs.pixels)
+            assert ours.report.strength == theirs.report.strength
+        assert "mend-s" in repr(restorer) and "0.5" in repr(restorer)
+    with pytest.raises(jpegmend.InvalidOption, match="closed"):
+        restorer.restore(scans / "a.jpg")
+
+
+def test_a_restorer_fails_before_the_first_picture() -> None:
+    with pytest.raises(jpegmend.ModelError):
+        jpegmend.Restorer(model="nope")
+    with pytest.raises(jpegmend.InvalidOption):
+        jpegmend.Restorer(strength=7)
+
+
+def test_shares() -> None:
+    assert share_out(100, jobs=4, threads=8, memory=None).threads == 2
+    assert share_out(1, jobs=4, threads=8, memory=None).threads == 8
+    share = share_out(100, jobs=2, threads=2, memory=2_000_000_000)
+    assert share.memory is not None and 2 * share.memory < 2_000_000_000 and share.memory > 800_000_000
+    assert share_out(100, jobs=None, threads=64, memory=1_000_000_000).jobs == 2
+    assert share_out(1, jobs=None, threads=2, memory=77).memory == 77
+
+
+def test_large_pictures_are_known_by_their_headers(tmp_path: Path) -> None:
+    make_picture(tmp_path / "a.jpg", 0)
+    data = bytearray((tmp_path / "a.jpg").read_bytes())
+    assert not is_large(tmp_path / "a.jpg", LARGE) and is_large(tmp_path / "a.jpg", 24 * 24)
+    assert not is_large(tmp_path / "a.jpg", 24 * 24 + 1)
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = b"\x20\x00\x20\x00"
+    (tmp_path / "a.jpg").write_bytes(data)
+    assert is_large(tmp_path / "a.jpg", LARGE)
+    assert not is_large(tmp_path / "gone.jpg", 1)

@@ -1,0 +1,156 @@
+"""What a second run does with each picture."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jpegmend.batch.find import find_pictures
+from jpegmend.batch.journal import JOURNAL, Journal, read
+from jpegmend.batch.names import Template, find_place
+from jpegmend.batch.plan import Item, open_journals, plan
+from jpegmend.batch.run import begin, run
+from jpegmend.batch.settings import Output, Settings
+from jpegmend.batch.share import share_out
+from jpegmend.errors import OutputError
+
+SETTINGS = Settings(options={"strength": 0.0})
+
+
+@contextlib.contextmanager
+def planned(
+    settings: Settings = SETTINGS, output: str | None = "out", name: str | None = None
+) -> Iterator[tuple[list[Item], dict]]:
+    pictures = find_pictures(["scans"], recursive=True).pictures
+    place = find_place(pictures, output, None)
+    with open_journals(pictures, place, writing=True) as journals:
+        yield plan(pictures, place, Template(name), settings, journals), journals
+
+
+def work_off(settings: Settings = SETTINGS, **options) -> dict[str, str]:
+    """Run, and say for each input what was done: done, failed or skipped."""
+    with planned(settings, **options) as (items, journals):
+        share = share_out(len(items), jobs=1, threads=1, memory=None)
+        return {
+            item.picture.path.name: "skipped" if outcome is None else "failed" if outcome.error else "done"
+            for item, outcome in run(items, settings, share, journals)
+        }
+
+
+@pytest.fixture
+def one(scans: Path) -> Path:
+    """Only one picture, so that no process is started."""
+    for path in scans.rglob("*"):
+        if path.is_file() and path.name != "a.jpg":
+            path.unlink()
+    return scans / "a.jpg"
+
+
+def test_a_second_run_skips_and_a_third_does_what_is_missing(scans: Path) -> None:
+    names = ["a.jpg", "b.JPG", "c.jpeg", "d.png", "e.jpg"]
+    (scans / "c.jpeg").write_bytes(b"\xff\xd8\xff nonsense")
+    assert work_off() == dict.fromkeys(names, "done") | {"c.jpeg": "failed"}
+    assert work_off() == dict.fromkeys(names, "skipped") | {"c.jpeg": "failed"}
+    os.unlink("out/below/e.restored.png")
+    assert work_off() == dict.fromkeys(names, "skipped") | {"c.jpeg": "failed", "e.jpg": "done"}
+
+
+def test_changed_inputs_and_options_are_done_anew(one: Path) -> None:
+    assert work_off() == {"a.jpg": "done"}
+    first = Path("out/a.restored.png").read_bytes()
+    for changed in (
+        replace(SETTINGS, output=Output(bits=16)),
+        replace(SETTINGS, options={"strength": 0.5}),
+        replace(SETTINGS, options={"strength": 0.0, "model": "arcnn"}),
+        SETTINGS,
+    ):
+        assert work_off(changed) == {"a.jpg": "done"}
+        assert work_off(changed) == {"a.jpg": "skipped"}
+    assert Path("out/a.restored.png").read_bytes() == first
+    assert work_off(replace(SETTINGS, options={"strength": 0.0, "threads": 1})) == {"a.jpg": "skipped"}
+    state = one.stat()
+    one.write_bytes(one.read_bytes()[:-2] + b"\xff\xd9")
+    os.utime(one, ns=(1, 1))
+    assert work_off() == {"a.jpg": "skipped"}, "another time, the same bytes"
+    one.write_bytes(one.read_bytes().replace(b"JFIF\0\1\1", b"JFIF\0\1\2"))
+    os.utime(one, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    assert work_off() == {"a.jpg": "done"}, "the same size, other bytes"
+
+
+def test_overwrite_redoes(one: Path) -> None:
+    assert work_off() == {"a.jpg": "done"}
+    Path("out/a.restored.png").write_bytes(b"changed")
+    assert work_off(replace(SETTINGS, overwrite=True)) == {"a.jpg": "done"}
+    assert Path("out/a.restored.png").read_bytes() != b"changed"
+
+
+def test_results_that_no_journal_knows_are_left_alone(one: Path) -> None:
+    Path("out").mkdir()
+    Path("out/a.restored.png").write_bytes(b"mine")
+    assert work_off() == {"a.jpg": "skipped"}
+    assert work_off(replace(SETTINGS, options={"strength": 0.5})) == {"a.jpg": "skipped"}
+    assert Path("out/a.restored.png").read_bytes() == b"mine"
+    Path("out", JOURNAL).unlink()
+    assert work_off() == {"a.jpg": "skipped"}
+
+
+def test_what_was_begun_is_done_anew_and_its_leftovers_go(one: Path) -> None:
+    with planned() as (items, _):
+        begin(items[0], SETTINGS)
+    Path("out/a.restored.png").write_bytes(b"older")
+    Path("out/.a.restored.png.0123456789ab.part").write_bytes(b"half")
+    Path("out/.other.png.0123456789ab.part").write_bytes(b"half")
+    assert work_off() == {"a.jpg": "done"}
+    assert Path("out/a.restored.png").read_bytes() != b"older"
+    assert sorted(path.name for path in Path("out").glob("*.part")) == [".other.png.0123456789ab.part"]
+
+
+def test_a_cut_line_costs_that_line_only(one: Path) -> None:
+    assert work_off() == {"a.jpg": "done"}
+    journal = Path("out", JOURNAL)
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"output": "a.restored.png", "outcome": "fai')
+    assert work_off() == {"a.jpg": "skipped"}
+    journal.write_bytes(b"null\n[]\n\xff\xfe\n{}\n" + whole)
+    assert work_off() == {"a.jpg": "skipped"}
+    assert read(journal)["a.restored.png"].outcome == "done"
+
+
+def test_results_beside_their_inputs_are_no_inputs_of_the_next_run(one: Path) -> None:
+    assert work_off(output=None, name="{stem}-better{suffix}") == {"a.jpg": "done"}
+    assert Path("scans/a-better.png").exists()
+    assert work_off(output=None, name="{stem}-better{suffix}") == {"a.jpg": "skipped"}
+
+
+def test_two_results_of_one_name_and_results_in_place_of_inputs(scans: Path) -> None:
+    with planned(name="x{suffix}-{stem}") as (items, _):
+        assert not any(item.problem for item in items)
+    (scans / "b.jpg").write_bytes((scans / "a.jpg").read_bytes())
+    with planned() as (items, _):
+        problems = {item.picture.path.name: item.problem for item in items if item.problem}
+    assert list(problems) == ["b.jpg"] and "b.JPG" in problems["b.jpg"] and "--name" in problems["b.jpg"]
+    with planned(output="scans", name="{stem}{suffix}") as (items, _):
+        assert "never overwritten" in next(item.problem for item in items if item.picture.path.name == "d.png")
+
+
+def test_quality_in_a_name_is_that_of_the_tables(scans: Path) -> None:
+    with planned(name="{quality}/{stem}{suffix}") as (items, _):
+        targets = {str(item.target.relative_to("out")) for item in items}
+    assert {"20/a.png", "unknown/d.png", "below/20/e.png"} <= targets
+
+
+def test_a_folder_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jpegmend.batch.journal._PATIENCE", 0.2)
+    with Journal(tmp_path, writing=True):
+        with pytest.raises(OutputError, match="another run"):
+            Journal(tmp_path, writing=True)
+        Journal(tmp_path, writing=False).close()
+    Journal(tmp_path, writing=True).close()
+
+
+def test_looking_leaves_no_journal(tmp_path: Path) -> None:
+    Journal(tmp_path, writing=False).close()
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,87 @@
+"""Worker processes: order, errors, processes that die, nothing left behind."""
+
+import os
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from jpegmend.batch.processes import Pool, Worker, WorkerDied
+
+
+def call(worker: Worker, item: tuple) -> object:
+    return worker.call(*item)
+
+
+def never(item: object) -> bool:
+    return False
+
+
+@pytest.fixture
+def pool():
+    with Pool(call, jobs=2, threads=1) as pool:
+        yield pool
+
+
+def test_results_in_order_and_errors_in_their_place(pool: Pool) -> None:
+    items = [(time.sleep, 0.3), (divmod, 7, 2), (int, "x"), (divmod, 9, 4)]
+    found = list(pool.in_order(items, never))
+    assert [item for item, _ in found] == items
+    assert [found[number][1] for number in (0, 1, 3)] == [None, (3, 1), (2, 1)]
+    assert isinstance(found[2][1], ValueError)
+
+
+def test_results_as_they_come(pool: Pool) -> None:
+    slow, fast = (time.sleep, 1.5), (divmod, 7, 2)
+    list(pool.as_they_come([fast, fast]))  # both processes have started
+    assert [item for item, _ in pool.as_they_come([slow, fast])] == [fast, slow]
+
+
+def test_a_process_that_is_killed_costs_one_item(pool: Pool) -> None:
+    fatal = (signal.raise_signal, signal.SIGKILL)
+    found = [
+        answer for _, answer in pool.in_order([(abs, -1), fatal, fatal, (abs, -2), (os._exit, 3), (abs, -4)], never)
+    ]
+    assert [found[number] for number in (0, 3, 5)] == [1, 2, 4]
+    assert all(isinstance(found[number], WorkerDied) for number in (1, 2, 4))
+    assert "memory" in str(found[1]) and "exit status 3" in str(found[4])
+
+
+def test_one_that_is_to_run_alone_does(pool: Pool, tmp_path: Path) -> None:
+    note = tmp_path / "running"
+    items = [(_note, note, 0.2), (_note, note, 0.2), (_list, note), (_note, note, 0.0)]
+    note.mkdir()
+    found = list(pool.in_order(items, lambda item: item[0] is _list))
+    assert found[2][1] == []
+
+
+def _note(folder: Path, seconds: float) -> None:
+    file = folder / str(os.getpid())
+    file.touch()
+    time.sleep(seconds)
+    file.unlink()
+
+
+def _list(folder: Path) -> list[str]:
+    return os.listdir(folder)
+
+
+def test_what_is_printed_is_no_answer(pool: Pool) -> None:
+    assert [answer for _, answer in pool.in_order([(os.write, 1, b"words\n")], never)] == [6]
+
+
+def test_closing_ends_processes_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Pool(call, jobs=1, threads=1) as pool:
+        ((_, pid),) = pool.in_order([(os.getpid,)], never)
+        running = pool.in_order([(time.sleep, 60), (abs, -1), (abs, -1), (abs, -1)], never)
+        threading.Thread(target=lambda: list(running), daemon=True).start()
+        time.sleep(0.3)
+        started = time.monotonic()
+    assert time.monotonic() - started < 30
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not list(tmp_path.iterdir())
