@@ -24,6 +24,7 @@ from jpegmend.evaluation.measure.protocols import find, parse_case
 from jpegmend.evaluation.measure.run import evaluate
 from jpegmend.evaluation.measure.sources import pictures
 from jpegmend.evaluation.report import documents, plots
+from jpegmend.weights import MODELS
 
 STORED = Path("docs/results")
 ALL = ("Classic5", "LIVE1", "bsds500-val", "bsds500-test")
@@ -50,7 +51,7 @@ EVALUATIONS: Mapping[str, Part] = {
     "high-gray": Part("do-no-harm-gray", ("Classic5", "LIVE1")),
 }
 
-SCRIPTS = ("speed", "scaling", "memory", "colour-shift", "contrast")
+SCRIPTS = ("speed", "scaling", "memory", "colour-shift", "contrast", "window")
 
 
 def main() -> None:
@@ -101,7 +102,12 @@ def measure(part: Part, models: list[str], stem: str, options: argparse.Namespac
 def run_script(name: str, stem: str, models: list[str]) -> None:
     """One of the other benchmarks, stored as ``stem``; a process of its own has memory and threads of its own."""
     script = Path(__file__).with_name(f"{name.removesuffix('-shift')}.py")
-    words = ["--out", str(STORED / f"{stem}.json"), "--model", *(models[:1] if name == "contrast" else models)]
+    words = ["--out", str(STORED / f"{stem}.json")]
+    if name == "window":
+        models = [model for model in models if MODELS[model].tiling == "window"]
+        if not models:
+            return
+    words += ["--model", *(models[:1] if name == "contrast" else models)]
     if name == "contrast":
         words += ["--data", str(pictures(locate("LIVE1", packed=False))[0])]
     subprocess.run([sys.executable, str(script), *words], check=True)

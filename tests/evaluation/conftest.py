@@ -34,7 +34,7 @@ def photo_fixture():
 
 @pytest.fixture
 def blur_card(tmp_path: Path) -> Path:
-    """The card of a network that blurs, as a file."""
+    """The card of a network that blurs by one convolution of 3x3, as a file."""
     spec = importlib.util.spec_from_file_location("tiny_networks", Path(__file__).parents[1] / "tiny_networks.py")
     networks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(networks)

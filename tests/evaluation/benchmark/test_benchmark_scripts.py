@@ -24,7 +24,7 @@ def run(name, *words, cwd=ROOT):
 
 
 def test_every_benchmark_is_tried_here():
-    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {*COMMANDS, "everything"}
+    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {*COMMANDS, "everything", "window"}
 
 
 def test_one_command_makes_documentation(tmp_path, picture_set):
@@ -47,3 +47,13 @@ def test_a_benchmark_writes_what_it_measured_and_where(name, tmp_path, picture_s
     run(name, "--model", "jpeg", "--out", str(out), *words)
     found = json.loads(out.read_text())
     assert found[name] and {"commit", "machine", "libraries"} <= set(found["environment"])
+
+
+def test_windows_are_compared_with_the_whole(tmp_path, picture_set, blur_card):
+    out = tmp_path / "window.json"
+    card = json.loads(blur_card.read_text()) | {"tiling": "window", "window": 32, "halo": 0}
+    blur_card.write_text(json.dumps(card))
+    words = ["--data", str(picture_set), "--model", str(blur_card), "--side", "40", "--out", str(out)]
+    run("window", *words)
+    found = json.loads(out.read_text())
+    assert [line["what"] for line in found["window"]] == ["blur"] and found["pictures"] == 2

@@ -10,8 +10,8 @@ from jpegmend.data.sets import SPLITS
 from jpegmend.errors import InvalidOption, MissingData
 from jpegmend.evaluation.measure.degrade_and_score import Trial, degrade, in_channel, open_original, open_picture
 from jpegmend.evaluation.measure.protocols import Case, Protocol, label
+from jpegmend.formats import SUFFIXES
 
-SUFFIXES = (".webp", ".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jpg", ".jpeg")
 _NAMED = 5
 """How many files a message names."""
 

@@ -1,4 +1,4 @@
-"""How benchmarks are read: their JSON as Markdown tables. They are measured by ``benchmarks/`` and ``timing``."""
+"""The JSON of benchmarks as Markdown tables. They are measured by ``benchmarks/`` and ``evaluation.benchmark``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jpegmend.evaluation.report.markdown import grid
 def markdown(found: Mapping[str, Any]) -> str:
     """The table of one benchmark: seconds a megapixel, how many times the reference's speed, peak memory.
 
-    ``found`` is what ``benchmark`` in ``evaluation.timing`` returns.
+    ``found`` is what ``benchmark`` in ``evaluation.benchmark.timing`` returns.
     """
     rows = [
         [
@@ -79,6 +79,32 @@ def contrast(found: Mapping[str, Any]) -> str:
     return f"{grid(['picture', *names], rows, numbers=1)}\n\n{_foot(found, remark)}"
 
 
+def window(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/window.py``: PSNR by windows and of the whole picture."""
+    header = [
+        "model",
+        "window",
+        "PSNR in windows, dB",
+        "PSNR whole, dB",
+        "difference, dB",
+        "largest, dB",
+        "times as fast",
+    ]
+    rows = [
+        [
+            line["what"],
+            str(line["window"]),
+            *(f"{line[name]:.2f}" for name in ("psnr", "psnr_whole")),
+            *(f"{line[name]:+.3f}" for name in ("difference", "worst")),
+            f"{line['seconds_whole'] / line['seconds']:.1f}",
+        ]
+        for line in found["window"]
+    ]
+    side = found["side"]
+    remark = f"the middle {side}x{side} pixels of {found['pictures']} pictures, quality {found['quality']}"
+    return f"{grid(header, rows, numbers=1)}\n\n{_foot(found, remark, 'difference: whole minus windows')}"
+
+
 def _foot(found: Mapping[str, Any], *remarks: str) -> str:
     where = found["environment"]
     return f"<sub>{'; '.join(remarks)}; {where['machine']}; commit {where['commit']}.</sub>"
@@ -90,5 +116,6 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "scaling": scaling,
     "colour": colour,
     "contrast": contrast,
+    "window": window,
 }
-"""What reads a benchmark, by the key its figures stand under."""
+"""The functions that make a table of a benchmark, by the key of its figures."""
