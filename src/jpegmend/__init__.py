@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jpegmend.errors import TooLarge as TooLarge
     from jpegmend.errors import UnsupportedJpeg as UnsupportedJpeg
     from jpegmend.restoration.inspection import inspect as inspect
+    from jpegmend.restoration.options import Options as Options
     from jpegmend.restoration.pipeline import restore as restore
     from jpegmend.restoration.restored import Restored as Restored
     from jpegmend.restoration.upscaling import upscale as upscale
@@ -41,6 +42,7 @@ _PUBLIC = {
     "inspect": "jpegmend.restoration.inspection",
     "load": "jpegmend.runtimes",
     "MODELS": "jpegmend.weights",
+    "Options": "jpegmend.restoration.options",
     "Restored": "jpegmend.restoration.restored",
     "JpegmendError": "jpegmend.errors",
     "InputError": "jpegmend.errors",

@@ -80,6 +80,7 @@ def test_public_names() -> None:
         "MissingExtra",
         "ModelError",
         "NotAnImage",
+        "Options",
         "OutputError",
         "Restored",
         "Restorer",
@@ -90,6 +91,7 @@ def test_public_names() -> None:
         "load",
         "restore",
         "restore_many",
+        "upscale",
     ]
     for name in jpegmend.__all__:
         assert getattr(jpegmend, name) is not None

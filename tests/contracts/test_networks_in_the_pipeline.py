@@ -58,13 +58,13 @@ def test_every_network_restores_a_file(name: str, index: int, tmp_path: Path) ->
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("cqr", "rnan")])
 def test_tiles_give_what_the_whole_gives(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exact and global networks by their halo; windows lie at fixed places, so tiling cannot move them."""
-    from jpegmend.restoration import pipeline
+    from jpegmend.restoration import tile_sizes
 
     card = release(tmp_path, NETWORKS[name], NETWORKS[name].config(**SMALL[name][0]))
     options: dict[str, Any] = {"model": card, "runtime": "torch", "consistent": False, "keep_planes": True}
     whole = jpegmend.restore(photo(), **options)
-    monkeypatch.setattr(pipeline, "largest_side", lambda *_, **__: 64)
-    monkeypatch.setattr(pipeline, "plan", _small_tiles(pipeline.plan))
+    monkeypatch.setattr(tile_sizes, "largest_side", lambda *_, **__: 64)
+    monkeypatch.setattr(tile_sizes, "cut", _small_tiles(tile_sizes.cut))
     tiled = jpegmend.restore(photo(), **options)
     assert tiled.report.tiles > whole.report.tiles == 1
     assert whole.planes is not None and tiled.planes is not None
@@ -72,10 +72,10 @@ def test_tiles_give_what_the_whole_gives(name: str, tmp_path: Path, monkeypatch:
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-def _small_tiles(plan: Any) -> Any:
-    """The pipeline's own plan, but without its wish to do small pictures in one tile."""
+def _small_tiles(cut: Any) -> Any:
+    """The pipeline's own cut, but without small pictures in one tile."""
 
     def small(height: int, width: int, *, side: int, halo: int, align: int) -> Any:
-        return plan(height, width, side=side, halo=0, align=align)
+        return cut(height, width, side=side, halo=0, align=align)
 
     return small

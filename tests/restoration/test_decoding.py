@@ -108,7 +108,7 @@ def test_fractional_factors_keep_positions(identity):
     """A slope in chroma at 2/3 of the resolution stays a slope: no block of it is moved."""
     from fractions import Fraction
 
-    from jpegmend.restoration.observe import Plane, upsample
+    from jpegmend.restoration.scene import Plane, upsample
     from jpegmend.restoration.tiles import Window
 
     small = ((np.arange(20) + 0.5) * 1.5)[None].repeat(20, 0).astype(np.float32)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jpegmend import restore
-from jpegmend.restoration import guess
+from jpegmend.restoration import guess, overview
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_conflict_is_stricter_for_tables_of_libjpeg():
 def test_the_small_picture_shows_the_whole(size):
     y, x = np.mgrid[: size[0], : size[1]]
     plane = (y / size[0] + x / size[1]).astype(np.float32) / 2
-    small = guess.small_picture(lambda window: plane[None][(slice(None), *window.slices)], *size)
+    small = overview.shrink(lambda window: plane[None][(slice(None), *window.slices)], *size)
     assert small.shape == (1, 112, 112)
     rows, columns = np.mgrid[:112, :112] + 0.5
     assert np.abs(small[0] - (rows + columns) / 224).max() < 0.02

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jpegmend import restore
 from jpegmend.errors import InvalidOption
-from jpegmend.restoration.tiles import Window, largest_side, lattice, plan, ramp
+from jpegmend.restoration.tiles import Window, cut, largest_side, lattice, ramp
 
 
 def both(data, card, many, **options):
@@ -111,7 +111,7 @@ def test_too_little_memory_is_said(make_card, draw, encode):
 def test_tiles_cover_everything_once(height, width, align, halo, times):
     side = align * times
     covered = np.zeros((height, width), int)
-    tiles = list(plan(height, width, side=side, halo=halo, align=align))
+    tiles = list(cut(height, width, side=side, halo=halo, align=align))
     for tile in tiles:
         covered[tile.slices] += 1
         assert tile.top % align == 0

@@ -1,4 +1,4 @@
-"""The job: a picture goes in, a better one comes out, tile by tile, with all that the file carried."""
+"""Restoration of JPEG artifacts, and enlargement, by a network run tile by tile."""
 
 from jpegmend.restoration.options import Options
 from jpegmend.restoration.pipeline import restore

@@ -1,4 +1,4 @@
-"""What the pixels say about how they were compressed, where no table says it, or where it may be lying."""
+"""Quality, block grid and chroma sampling of an earlier compression, estimated from pixels."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend import blocks
 from jpegmend.blocks.estimate import estimate
-from jpegmend.restoration.observe import PixelScene, Scene
+from jpegmend.restoration.scene import PixelScene, Scene
 from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
 
@@ -98,21 +97,3 @@ def _doubled(chroma: Floats, start: int) -> bool:
     place = np.arange(1, step.shape[1] - 1) % 8
     inside, between = bend[np.isin(place, (2, 4))].mean(), bend[np.isin(place, (1, 3, 5))].mean()
     return bool(inside < DOUBLED * between)
-
-
-def small_picture(read: Callable[[Window], Floats], height: int, width: int, side: int = 112) -> Floats:
-    """The whole picture made small, [n, side, side]: box means in bands, then bicubic with antialiasing.
-
-    ``read`` gives windows [n, h, w]. No more than a band of rows is held.
-    """
-    from PIL import Image
-
-    factor = max(1, min(height, width) // (4 * side))
-    rows, columns = height // factor, width // factor
-    bands = []
-    for top in range(0, rows, 32):
-        band = read(Window(top * factor, min(top + 32, rows) * factor, 0, columns * factor))
-        bands.append(np.stack([blocks.down_box(plane, factor, factor) for plane in band]))
-    reduced = np.concatenate(bands, axis=1)
-    small = [Image.fromarray(plane).resize((side, side), Image.Resampling.BICUBIC) for plane in reduced]
-    return np.stack([np.asarray(plane, np.float32) for plane in small])

@@ -8,8 +8,8 @@ from typing import Any
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.reading import Opened, Source, open_source
-from jpegmend.restoration import guess, metadata
-from jpegmend.restoration.observe import make_scene
+from jpegmend.restoration import guess
+from jpegmend.restoration.scene import make_scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,13 @@ def inspect(source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = Fals
     opened = open_source(source, max_pixels=max_pixels, strict=strict)
     found = guess.look_at(make_scene(opened))
     return Inspection(
-        **metadata.describe(opened),
+        format=opened.format,
+        colour=opened.colour,
+        coding=opened.coding,
+        sampling=opened.sampling,
+        quality=opened.quality,
+        quality_exact=opened.quality_exact,
+        lost=opened.lost,
         width=opened.width,
         height=opened.height,
         scans=opened.scans,

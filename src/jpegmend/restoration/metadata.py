@@ -1,13 +1,11 @@
-"""What a source carried, as it fits the result, and what a report says of a source."""
+"""Metadata of the input, adapted to the pixels of the result."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 from jpegmend.jpeg import Metadata, set_orientation
-from jpegmend.reading import Opened
 
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
 
@@ -36,9 +34,3 @@ def adapt(metadata: Metadata, *, applied: int, keep_profile: bool) -> Metadata:
 def names(metadata: Metadata) -> tuple[str, ...]:
     """What there is, by name."""
     return tuple(name for name in ("icc", "exif", "xmp", "comments", "density") if getattr(metadata, name))
-
-
-def describe(opened: Opened) -> dict[str, Any]:
-    """The fields of a report that depend on the source alone."""
-    names_ = ("format", "colour", "coding", "sampling", "quality", "quality_exact", "lost")
-    return {name: getattr(opened, name) for name in names_}

@@ -1,49 +1,66 @@
-"""Everything a caller can choose about a restoration, checked before any work begins."""
+"""Options of a restoration: stated, documented and checked here once."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import functools
+import inspect
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption
 from jpegmend.runtimes import RUNTIMES
 from jpegmend.weights import DEFAULT, Card
 
+Progress = Callable[[int, int], None]
+
+P = ParamSpec("P")
+S = TypeVar("S")
+R = TypeVar("R")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to restore; the defaults are what most people want."""
+    """How a picture is restored.
+
+    Raises:
+        InvalidOption: a value is outside its range.
+    """
 
     model: str | Path | Card = DEFAULT
-    """A name of the catalogue, the path of a card (``.json``), or a card."""
+    """The network: a name of ``jpegmend.MODELS``, the path of a card (``.json``), or a card."""
     strength: float = 1.0
-    """0..1: 0 gives the decoded picture, 1 the network's; between, a blend."""
+    """0..1: 0 gives the decoded picture, 1 the network's answer, values between a blend of both."""
     consistent: bool | None = None
-    """Whether every DCT coefficient is brought back into the cell the file states. None: where the file is a
-    first-generation JPEG. True is possible only for JPEG files."""
+    """Whether every DCT coefficient is projected into the quantisation cell that the file states. None: where the file
+    is a first-generation JPEG. True is possible only for JPEG files."""
     bits: int = 16
-    """8 or 16: depth of what is kept."""
+    """8 or 16: bits a sample of the result. 16 keeps what the network computed between two levels of 8 bits."""
     orientation: str = "apply"
-    """``apply``: the EXIF orientation is applied to the pixels and its tag becomes 1; ``keep``: neither is touched."""
+    """``apply``: the EXIF orientation is applied to the pixels and its tag set to 1; ``keep``: both stay."""
     quality: int | None = None
     """1..100: treat the picture as compressed with libjpeg's tables of that quality, whatever the file says."""
     runtime: str = "auto"
+    """``onnx`` (ONNX Runtime), ``torch`` (PyTorch), or ``auto``: ONNX Runtime where the network has such a file."""
     threads: int | None = None
     """CPU threads of the network; None for all this process may use."""
     memory: int | None = None
-    """Bytes the process should stay under, all in all; None: tiles of about 400 MB. Large pictures need more
-    for themselves, and a limit that cannot be met is an error."""
+    """Bytes the process should stay under, all in all; None: tiles of 400 MB. It decides the size of tiles. Large
+    pictures need more for themselves, and a limit that cannot be met is an error."""
     strict: bool = False
-    """A damaged file is an error instead of a picture with a part missing."""
+    """Whether a damaged file is an error; else what can be decoded of it is restored."""
     max_pixels: int = MAX_PIXELS
+    """Pixels a picture may have; larger ones are refused by their header."""
     timeout: float | None = None
-    """Seconds after which decoding of a file is given up; None: by its size."""
+    """Seconds after which decoding of a file is stopped; None: a limit that grows with the size of the picture."""
     keep_planes: bool = False
-    """Keep the restored float planes in ``Restored.planes``; takes 12 bytes a pixel."""
+    """Whether the restored float planes are kept in ``Restored.planes``; takes up to 12 bytes a pixel."""
     traces: Collection[str] = ()
     """Names of intermediate results of the network to keep in ``Restored.traces``; ``memory`` does not count them."""
+    progress: Progress | None = None
+    """Called with the number of tiles done and the number of all tiles, before the first tile and after each."""
 
     def __post_init__(self) -> None:
         allowed = (
@@ -64,3 +81,25 @@ class Options:
         for holds, message in allowed:
             if not holds:
                 raise InvalidOption(message)
+
+
+def options_as_keywords(
+    make: Callable[P, Options],
+) -> Callable[[Callable[[S, Options], R]], Callable[Concatenate[S, P], R]]:
+    """A decorator: a function of a source and ``Options`` takes each option as a keyword argument instead.
+
+    Type checkers, editors and ``help`` see the fields of ``Options`` as its parameters.
+    """
+
+    def decorate(function: Callable[[S, Options], R]) -> Callable[Concatenate[S, P], R]:
+        @functools.wraps(function)
+        def call(source: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return function(source, make(*args, **kwargs))
+
+        own = inspect.signature(function)
+        first = next(iter(own.parameters.values())).replace(kind=inspect.Parameter.POSITIONAL_ONLY)
+        options = inspect.signature(make).parameters.values()
+        call.__signature__ = own.replace(parameters=[first, *options])  # type: ignore[attr-defined]
+        return call
+
+    return decorate

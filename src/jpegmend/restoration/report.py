@@ -1,10 +1,13 @@
-"""What was read and what was done, as values: for people, for JSON, for tests."""
+"""The report of a restoration: facts of the input and what was done, as plain values."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
 from typing import Any
+
+from jpegmend.reading import Opened
+from jpegmend.restoration.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +21,7 @@ class Report:
     """Size of what came out, in pixels, after its orientation was applied."""
     megapixels: float
     colour: str
-    """What the planes of the input were: gray, ycbcr, rgb, cmyk, ycck."""
+    """Of the input's components or samples: gray, ycbcr, rgb, cmyk, ycck."""
     coding: str | None
     """``baseline``, ``extended``, ``progressive``, with ``, arithmetic`` where it is; None if no JPEG."""
     sampling: str | None
@@ -38,7 +41,7 @@ class Report:
     metadata: tuple[str, ...]
     """What the input carried and the result keeps: of icc, exif, xmp, comments, density."""
     lost: float
-    """Share of the picture that never arrived, 0..1."""
+    """Share of the picture's blocks that are missing from the file, 0..1."""
     model: str
     runtime: str | None
     """``onnx cpu``, ``torch cuda``, ...; None where no network was run."""
@@ -52,6 +55,9 @@ class Report:
     """The EXIF orientation of the input; 1 is upright."""
     orientation_applied: bool
     bits: int
+    """Bits a sample of the result, 8 or 16."""
+    bits_read: int
+    """Bits a sample of the input, 8 or 16."""
     seconds: float
     warnings: tuple[str, ...]
 
@@ -59,3 +65,51 @@ class Report:
         """Plain values only, for JSON."""
         found = dataclasses.asdict(self)
         return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+
+
+def make_report(
+    opened: Opened,
+    plan: Plan,
+    *,
+    size: tuple[int, ...],
+    bits: int,
+    carried: tuple[str, ...],
+    orientation_applied: bool,
+    model: str,
+    runtime: str | None,
+    quality_by_network: float | None,
+    tiles: int,
+    seconds: float,
+) -> Report:
+    """The report of a picture that was restored as planned; ``size`` is rows and columns of the result."""
+    height, width = size
+    scene = plan.scene
+    return Report(
+        format=opened.format,
+        width=width,
+        height=height,
+        megapixels=round(height * width / 1e6, 3),
+        colour=opened.colour,
+        coding=opened.coding,
+        sampling=opened.sampling,
+        quality=opened.quality,
+        quality_exact=opened.quality_exact,
+        estimated_quality=plan.guess.quality if plan.guess else None,
+        quality_by_network=None if quality_by_network is None else round(quality_by_network, 1),
+        estimated=plan.estimated,
+        grid=(-scene.top % 8, -scene.left % 8),
+        metadata=carried,
+        lost=opened.lost,
+        model=model,
+        runtime=runtime,
+        strength=plan.strength,
+        consistent=plan.consistent,
+        consistent_why=plan.consistent_why,
+        tiles=tiles,
+        orientation=opened.metadata.orientation,
+        orientation_applied=orientation_applied,
+        bits=bits,
+        bits_read=opened.bits,
+        seconds=round(seconds, 3),
+        warnings=plan.warnings,
+    )

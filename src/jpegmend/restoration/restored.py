@@ -1,4 +1,4 @@
-"""The answer: pixels, what the file carried, and the report."""
+"""The result of a restoration: pixels, metadata and the report."""
 
 from __future__ import annotations
 

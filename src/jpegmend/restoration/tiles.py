@@ -1,4 +1,4 @@
-"""Windows on a grid of samples, and how a picture is cut into them."""
+"""Windows on a grid of samples, and grids cut into windows."""
 
 from __future__ import annotations
 
@@ -42,6 +42,15 @@ class Window:
         """The part inside a grid of that size."""
         return Window(max(0, self.top), min(self.bottom, height), max(0, self.left), min(self.right, width))
 
+    def intersect(self, other: Window) -> Window:
+        """The part that both have."""
+        return Window(
+            max(self.top, other.top),
+            min(self.bottom, other.bottom),
+            max(self.left, other.left),
+            min(self.right, other.right),
+        )
+
     def move(self, rows: int, columns: int) -> Window:
         """The same rectangle, further down and to the right."""
         return Window(self.top + rows, self.bottom + rows, self.left + columns, self.right + columns)
@@ -74,8 +83,8 @@ def round_up(value: int, multiple: int) -> int:
 def largest_side(budget: float, bytes_per_pixel: float, halo: int, align: int, *, strict: bool = True) -> int:
     """Side of the largest square tile, a multiple of ``align``, that with its halo stays in the budget (bytes).
 
-    Without ``strict`` the budget is a wish: tiles stay at least a quarter of their halo, or nearly all work would be
-    wasted on context.
+    Without ``strict`` the budget may be exceeded: tiles have at least a quarter of their halo as side, because with
+    smaller ones nearly all work would go into the halo.
 
     Raises:
         InvalidOption: ``strict``, and not even the smallest tile does.
@@ -90,7 +99,7 @@ def largest_side(budget: float, bytes_per_pixel: float, halo: int, align: int, *
     return side
 
 
-def plan(height: int, width: int, *, side: int, halo: int, align: int) -> Iterator[Window]:
+def cut(height: int, width: int, *, side: int, halo: int, align: int) -> Iterator[Window]:
     """Cut a grid into tiles of about the same size, in reading order: none larger than a square of ``side``.
 
     One tile where the whole fits into what a tile of ``side`` costs with its halo. Edges inside the grid are

@@ -1,11 +1,10 @@
-"""``upscale``: a picture through a super-resolution network, tile by tile into a larger canvas."""
+"""``upscale``: a picture enlarged by a super-resolution network, tile by tile."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,16 @@ from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption, TooLarge
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import colour, metadata
-from jpegmend.restoration.canvas import Canvas
-from jpegmend.restoration.groups import Group, make_groups
-from jpegmend.restoration.observe import Scene, make_scene, to_floats, upsample
-from jpegmend.restoration.options import Options
-from jpegmend.restoration.pipeline import BASE_BYTES, OWN_BYTES_PER_PIXEL, TILE_BYTES, Progress, cover
-from jpegmend.restoration.report import Report
+from jpegmend.restoration.options import Options, Progress
+from jpegmend.restoration.output_array import OutputArray
+from jpegmend.restoration.plan import Plan
+from jpegmend.restoration.plane_groups import Group, make_groups
+from jpegmend.restoration.report import make_report
 from jpegmend.restoration.restored import Restored
-from jpegmend.restoration.tiles import Window, largest_side, plan, round_up
+from jpegmend.restoration.scene import Scene, make_scene, to_floats, upsample
+from jpegmend.restoration.tile_loop import cover_tile
+from jpegmend.restoration.tile_sizes import choose_tiles
+from jpegmend.restoration.tiles import Window, round_up
 from jpegmend.runtimes import Floats, PictureFacts, Runtime, open_runtime
 from jpegmend.weights import Card
 
@@ -67,6 +68,7 @@ def upscale(
         strict=strict,
         max_pixels=max_pixels,
         timeout=timeout,
+        progress=progress,
     )
     started = time.perf_counter()
     reading.prepare(source)
@@ -80,12 +82,10 @@ def upscale(
             f"{opened.width}x{opened.height} enlarged by {card.scale} has more pixels than max_pixels allows, "
             f"{options.max_pixels}; raise it"
         )
-    restored = _Job(opened, make_scene(opened), card, network, options).run(progress or (lambda done, total: None))
-    report = replace(restored.report, seconds=round(time.perf_counter() - started, 3))
-    return Restored(restored.pixels, restored.metadata, report)
+    return _Job(opened, make_scene(opened), card, network, options).run(started)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Job:
     """One picture and what is needed to enlarge it."""
 
@@ -95,50 +95,67 @@ class _Job:
     network: Runtime
     options: Options
 
-    def run(self, progress: Progress) -> Restored:
-        convert, note = colour.choose(self.scene.colour), ""
-        if self.scene.colour in ("cmyk", "ycck"):
-            convert, note = colour.choose_ink(self.opened)
+    def run(self, started: float) -> Restored:
+        plan = self._plan()
         groups = make_groups(self.scene, self.card.planes, self.card.multiple)
-        canvas = self._canvas()
-        tiles = list(self._tiles(groups, canvas.pixels.nbytes))
+        output = self._output()
+        held = output.pixels.nbytes + self.opened.bytes_held
+        tiles = choose_tiles(self.scene, groups, self.card, memory=self.options.memory, held=held)
+        progress = self.options.progress or (lambda done, total: None)
         progress(0, len(tiles))
         for done, tile in enumerate(tiles, 1):
             shown = _on_picture(tile, self.scene)
             planes = [plane for group in groups for plane in self._enlarge(group, tile, shown)]
             target = _larger(shown.move(-self.scene.top, -self.scene.left), self.card.scale)
-            canvas.write(target, convert(np.stack(planes)))
+            output.write(target, plan.convert(np.stack(planes)))
             progress(done, len(tiles))
-        carried = metadata.adapt(self.opened.metadata, applied=self._applied(), keep_profile=not note)
-        return Restored(canvas.pixels, carried, self._report(canvas, len(tiles), metadata.names(carried), note))
+        carried = metadata.adapt(self.opened.metadata, applied=self._applied(), keep_profile=plan.keeps_profile)
+        report = make_report(
+            self.opened,
+            plan,
+            size=output.pixels.shape[:2],
+            bits=self.options.bits,
+            carried=metadata.names(carried),
+            orientation_applied=self._applied() != 1,
+            model=self.card.name,
+            runtime=self.network.name,
+            quality_by_network=None,
+            tiles=len(tiles),
+            seconds=time.perf_counter() - started,
+        )
+        return Restored(output.pixels, carried, report)
+
+    def _plan(self) -> Plan:
+        convert, note = colour.choose(self.scene.colour), ""
+        if self.scene.colour in ("cmyk", "ycck"):
+            convert, note = colour.choose_ink(self.opened)
+        return Plan(
+            scene=self.scene,
+            convert=convert,
+            strength=1.0,
+            consistent=False,
+            consistent_why="off: the result is larger than the file",
+            guess=None,
+            keeps_profile=not note,
+            warnings=(*self.opened.warnings, *([note] if note else [])),
+        )
 
     def _applied(self) -> int:
         return self.opened.metadata.orientation if self.options.orientation == "apply" else 1
 
-    def _canvas(self) -> Canvas:
-        s, alpha = self.card.scale, self.opened.alpha
+    def _output(self) -> OutputArray:
+        s, alpha, bits = self.card.scale, self.opened.alpha, self.options.bits
         channels = 4 if alpha is not None else 1 if self.scene.colour == "gray" else 3
-        canvas = Canvas(self.scene.height * s, self.scene.width * s, channels, self.options.bits, self._applied())
+        size = self.scene.height * s, self.scene.width * s
+        output = OutputArray(*size, channels, bits=bits, orientation=self._applied())
         if alpha is not None:
-            canvas.write_alpha(_bicubic(alpha, s))
-        return canvas
-
-    def _tiles(self, groups: tuple[Group, ...], canvas_bytes: int) -> Iterator[Window]:
-        """Windows of the source's grid, each as large as the memory allows."""
-        align = lcm(16, *(lcm(group.align_rows, group.align_columns) for group in groups))
-        limited, halo = self.options.memory is not None, round_up(self.card.halo, 8)
-        budget = TILE_BYTES
-        if self.options.memory is not None:
-            budget = self.options.memory - BASE_BYTES - canvas_bytes - self.opened.bytes_held
-        each = self.card.bytes_per_pixel + OWN_BYTES_PER_PIXEL * self.card.scale**2
-        side = largest_side(budget, each, halo, align, strict=limited)
-        bottom, right = self.scene.top + self.scene.height, self.scene.left + self.scene.width
-        return plan(round_up(bottom, align), round_up(right, align), side=side, halo=halo, align=align)
+            output.write_alpha(_bicubic(alpha, s))
+        return output
 
     def _enlarge(self, group: Group, tile: Window, shown: Window) -> Iterator[Floats]:
         """Every plane of a group on the enlarged luma grid, [s h, s w] for the shown window [h, w]."""
         s = self.card.scale
-        region = cover(tile, group, self.scene)
+        region = cover_tile(tile, group, self.scene)
         answer, region, shown = self._answer(group, region), _larger(region, s), _larger(shown, s)
         for index, values in zip(group.indices, answer, strict=True):
             if len(group.indices) > 1:
@@ -156,41 +173,10 @@ class _Job:
         planes = group.unpack(self.network(group.pack(group.read(window)), group.tables, facts).planes)
         return planes[(slice(None), *_larger(region, s).inside(_larger(window, s)))]
 
-    def _report(self, canvas: Canvas, tiles: int, carried: tuple[str, ...], note: str) -> Report:
-        height, width = canvas.pixels.shape[:2]
-        return Report(
-            **metadata.describe(self.opened),
-            width=width,
-            height=height,
-            megapixels=round(height * width / 1e6, 3),
-            estimated_quality=None,
-            quality_by_network=None,
-            estimated=False,
-            grid=(0, 0),
-            metadata=carried,
-            model=self.card.name,
-            runtime=self.network.name,
-            strength=1.0,
-            consistent=False,
-            consistent_why="off: the result is larger than the file",
-            tiles=tiles,
-            orientation=self.opened.metadata.orientation,
-            orientation_applied=self._applied() != 1,
-            bits=self.options.bits,
-            seconds=0.0,
-            warnings=(*self.opened.warnings, *([note] if note else [])),
-        )
-
 
 def _on_picture(tile: Window, scene: Scene) -> Window:
     """The part of a tile that lies on the picture."""
-    picture = Window(scene.top, scene.top + scene.height, scene.left, scene.left + scene.width)
-    return Window(
-        max(tile.top, picture.top),
-        min(tile.bottom, picture.bottom),
-        max(tile.left, picture.left),
-        min(tile.right, picture.right),
-    )
+    return tile.intersect(Window(scene.top, scene.top + scene.height, scene.left, scene.left + scene.width))
 
 
 def _larger(window: Window, scale: int) -> Window:

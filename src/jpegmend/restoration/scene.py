@@ -1,4 +1,4 @@
-"""What a picture says about itself, given out in windows of float planes: no whole picture is ever decoded to floats.
+"""Scenes: a picture as float planes that are decoded window by window, with tables and block grid.
 
 A scene has a grid, the one of its luma plane (or of its largest component), on which 8x8 blocks begin at
 multiples of 8; the picture lies somewhere on that grid. Windows may leave the data: the edge is repeated.
@@ -38,7 +38,20 @@ class Plane:
     levels: NDArray[np.int16] | None = None
     """The file's own levels [R, K, 8, 8]; None for pictures that are no JPEG file."""
     assumed: Floats | None = None
-    """What a network is told in place of the table, where the file is known to have been compressed harder before."""
+    """A table that networks are told in place of ``table``: of the caller's quality, or of an earlier compression."""
+
+    @property
+    def told(self) -> Floats:
+        """The table [8, 8] that networks are told."""
+        return self.table if self.assumed is None else self.assumed
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns that there is data for: all of its blocks, if it has any."""
+        if self.levels is None:
+            return self.rows, self.columns
+        rows, columns = self.levels.shape[:2]
+        return max(self.rows, rows * 8), max(self.columns, columns * 8)
 
 
 class Scene(Protocol):

@@ -1,4 +1,4 @@
-"""The one array of the result, written tile by tile: depth, alpha, orientation, colour."""
+"""The array of the result, written tile by tile, upright and with its depth."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from jpegmend.runtimes import Floats
 _BAND = 1 << 22
 
 
-class Canvas:
-    """The result, seen as the file has it: windows are the file's, wherever the orientation puts them."""
+class OutputArray:
+    """The pixels of the result. They are written by windows of the stored picture and lie upright in ``pixels``."""
 
-    def __init__(self, height: int, width: int, channels: int, bits: int, orientation: int) -> None:
-        """Size in pixels as the file has it; ``orientation`` 1..8 is applied, 1 is as it is."""
+    def __init__(self, height: int, width: int, channels: int, *, bits: int, orientation: int = 1) -> None:
+        """Size in pixels as the file has it; the EXIF ``orientation`` 1..8 is applied, 1 is none."""
         size = (width, height) if orientation >= 5 else (height, width)
         kind = np.uint8 if bits == 8 else np.uint16
         self.pixels: NDArray[Any] = np.empty(size if channels == 1 else (*size, channels), kind)

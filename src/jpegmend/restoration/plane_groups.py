@@ -1,4 +1,4 @@
-"""Planes that go through a network together: how they are read, packed for it, unpacked and projected."""
+"""Groups of planes that go through a network together: read, packed as its input, unpacked, projected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from jpegmend import blocks
 from jpegmend.blocks import fidelity
-from jpegmend.restoration.observe import Plane, Scene
+from jpegmend.restoration.scene import Plane, Scene
 from jpegmend.restoration.tiles import Window, round_up
 from jpegmend.runtimes import Floats
 from jpegmend.weights.card import PlaneKind
@@ -30,7 +30,7 @@ class Group:
         steps = [self._step(plane) for plane in self._planes]
         self.align_rows = lcm(multiple, *(8 * v for v, _ in steps))
         self.align_columns = lcm(multiple, *(8 * h for _, h in steps))
-        sizes = [_size(plane) for plane in self._planes]
+        sizes = [plane.extent for plane in self._planes]
         self.height = round_up(max(r * v for (r, _), (v, _) in zip(sizes, steps, strict=True)), self.align_rows)
         self.width = round_up(max(k * h for (_, k), (_, h) in zip(sizes, steps, strict=True)), self.align_columns)
         self.tables = self._pack_tables()
@@ -40,7 +40,7 @@ class Group:
         return (int(plane.vertical), int(plane.horizontal)) if self._together else (1, 1)
 
     def _pack_tables(self) -> Floats:
-        tables = [plane.table if plane.assumed is None else plane.assumed for plane in self._planes]
+        tables = [plane.told for plane in self._planes]
         if len(tables) == 1 and self._kind == "ycbcr":
             tables += [np.ones((8, 8), np.float32)] * 2
         elif len(tables) == 1 and self._kind == "rgb":
@@ -48,7 +48,7 @@ class Group:
         return np.stack(tables).astype(np.float32)
 
     def read(self, window: Window) -> Floats:
-        """What the file says, [n, h, w] for n planes."""
+        """The decoded planes, [n, h, w] for n planes."""
         if self._together:
             return self._scene.read_together(window)
         return self._scene.read(self.indices[0], window)[None]
@@ -86,14 +86,6 @@ class Group:
                 values[here] = fidelity.project(values[here], levels, plane.table)
             else:
                 values[here] = fidelity.project_upsampled(values[here], levels, plane.table, v, h)
-
-
-def _size(plane: Plane) -> tuple[int, int]:
-    """Rows and columns a plane has data for: all of its blocks, if it has any."""
-    if plane.levels is None:
-        return plane.rows, plane.columns
-    rows, columns = plane.levels.shape[:2]
-    return max(plane.rows, rows * 8), max(plane.columns, columns * 8)
 
 
 def make_groups(scene: Scene, kind: PlaneKind, multiple: int) -> tuple[Group, ...]:

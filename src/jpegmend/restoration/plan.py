@@ -1,0 +1,126 @@
+"""The plan of a picture: its scene, strength, projection and the reasons, decided before any tile is restored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from jpegmend.errors import InvalidOption
+from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.reading import Opened
+from jpegmend.restoration import colour, guess
+from jpegmend.restoration.guess import Guess
+from jpegmend.restoration.options import Options
+from jpegmend.restoration.scene import JpegScene, PixelScene, Scene, make_scene
+from jpegmend.restoration.tile_loop import decode
+from jpegmend.weights import Card
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Plan:
+    """What is to be done with one picture."""
+
+    scene: Scene
+    convert: colour.Converter
+    """From the scene's planes to RGB or gray."""
+    strength: float
+    """0..1, the options' strength after the card's caution; 0: no network is run."""
+    consistent: bool
+    """Whether coefficients are projected into the file's quantisation cells."""
+    consistent_why: str
+    guess: Guess | None
+    """Quality and block grid estimated from the pixels; None where no trace of compression was found."""
+    estimated: bool = False
+    """Whether the network is told tables that no file states."""
+    keeps_profile: bool = True
+    """Whether the ICC profile still describes the result."""
+    warnings: tuple[str, ...] = ()
+
+
+def make_plan(opened: Opened, card: Card, options: Options) -> Plan:
+    """Decide how a picture is restored by the network of ``card``.
+
+    Raises:
+        InvalidOption: ``consistent`` is asked for and there are no tables.
+    """
+    plan = _plan_file(opened, options) if opened.has_tables else _plan_samples(opened, options)
+    return replace(plan, strength=plan.strength * _caution(card, plan.scene)) if plan.strength else plan
+
+
+def _plan_samples(opened: Opened, options: Options) -> Plan:
+    """The plan for a picture without tables: quality, grid and sampling are estimated from its pixels."""
+    if options.consistent:
+        raise InvalidOption(f"consistent=True needs a JPEG file; this is {opened.format}, which has no tables")
+    assert opened.values is not None
+    found = guess.look_at(make_scene(opened))
+    quality = options.quality or (found.quality if found else None)
+    offset = found.offset if found else (0, 0)
+    scene = PixelScene(opened.values, quality or 100, offset, guess.guess_sampling(opened.values, offset))
+    clean = "no trace of JPEG compression was found: the picture is left as it is; give quality= to restore it"
+    return Plan(
+        scene=scene,
+        convert=colour.choose(scene.colour),
+        strength=0.0 if quality is None else options.strength,
+        consistent=False,
+        consistent_why="off: there are no tables",
+        guess=found,
+        estimated=True,
+        warnings=opened.warnings if quality is not None else (*opened.warnings, clean),
+    )
+
+
+def _plan_file(opened: Opened, options: Options) -> Plan:
+    """The plan for a JPEG file: its own tables, unless the caller or the pixels contradict them."""
+    scene = JpegScene(opened, quality=options.quality)
+    convert, note = colour.choose(scene.colour), ""
+    if scene.colour in ("cmyk", "ycck"):
+        convert, note = colour.choose_ink(opened)
+    plan = Plan(
+        scene=scene,
+        convert=convert,
+        strength=options.strength,
+        consistent=True,
+        consistent_why="on: a first-generation JPEG",
+        guess=guess.look_at(scene),
+        keeps_profile=not note,
+        warnings=(*opened.warnings, *([note] if note else [])),
+    )
+    if options.strength == 0:
+        return replace(plan, consistent=False, consistent_why="off: the decoded picture itself was asked for")
+    if options.quality is not None:
+        why = f"off: treated as quality {options.quality} instead of by its own tables"
+        plan = replace(plan, estimated=True, consistent=False, consistent_why=why)
+    elif plan.guess and (conflict := guess.conflict(opened.quality, plan.guess, exact=opened.quality_exact)):
+        plan = _plan_twice_compressed(plan, plan.guess, conflict, opened, options)
+    if options.consistent is None:
+        return plan
+    asked = f"{'on' if options.consistent else 'off'}: as asked"
+    return replace(plan, consistent=options.consistent, consistent_why=asked)
+
+
+def _plan_twice_compressed(plan: Plan, found: Guess, conflict: str, opened: Opened, options: Options) -> Plan:
+    """The plan for a file whose pixels show an earlier, stronger compression than its tables state."""
+    plan = replace(
+        plan,
+        estimated=True,
+        consistent=False,
+        consistent_why=f"off: compressed twice ({conflict})",
+        warnings=(*plan.warnings, f"compressed twice: {conflict}; treated as {found.quality}"),
+    )
+    if found.offset == (0, 0):
+        return replace(plan, scene=JpegScene(opened, quality=found.quality))
+    if options.consistent:
+        # The projection needs the file's grid, the earlier compression has another: the caller's word counts.
+        return replace(plan, estimated=False)
+    scene = PixelScene(decode(plan.scene, plan.convert), found.quality, found.offset, plan.scene.sampling or (0, 0))
+    return replace(plan, scene=scene, convert=colour.choose(scene.colour))
+
+
+def _caution(card: Card, scene: Scene) -> float:
+    """Share of the strength that the card allows at the quality that the network is told for the first plane."""
+    if not card.caution:
+        return 1.0
+    quality, _ = nearest_quality(np.rint(scene.planes[0].told).astype(np.uint16))
+    qualities, shares = np.array(card.caution, np.float64).T
+    return float(np.interp(quality, qualities, shares))

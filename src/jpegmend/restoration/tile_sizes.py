@@ -1,0 +1,42 @@
+"""Size of the tiles that a picture is restored in, by the memory that is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import lcm
+
+from jpegmend.restoration.plane_groups import Group
+from jpegmend.restoration.scene import Scene
+from jpegmend.restoration.tiles import Window, cut, largest_side, round_up
+from jpegmend.weights import Card
+
+TILE_BYTES = 400e6
+"""Working memory of one tile where no limit is given."""
+BASE_BYTES = 160e6
+"""What the process holds before any picture: Python, numpy, the runtime, the network; measured."""
+OWN_BYTES_PER_PIXEL = 100.0
+"""Decoding, blending, projecting and colour, for each pixel of a tile; measured."""
+
+
+def choose_tiles(
+    scene: Scene, groups: Sequence[Group], card: Card | None, *, memory: int | None = None, held: int = 0
+) -> list[Window]:
+    """Tiles of the scene's grid, aligned to the blocks of every group.
+
+    ``card``: of the network, None where the picture is only decoded. ``memory``: bytes the process may use in all,
+    None for tiles of ``TILE_BYTES``. ``held``: bytes that the picture and its result take whatever the tiles are.
+
+    Raises:
+        InvalidOption: ``memory`` is too little for the smallest tile.
+    """
+    align = lcm(16, *(lcm(group.align_rows, group.align_columns) for group in groups))
+    budget, halo = TILE_BYTES if memory is None else memory - BASE_BYTES - held, 0
+    each = OWN_BYTES_PER_PIXEL * (card.scale**2 if card else 1)
+    if card is not None and card.window:
+        # The network holds one window at a time, however large the tile is.
+        budget -= card.bytes_per_pixel * card.window**2 if memory is not None else 0
+    elif card is not None:
+        halo, each = round_up(card.halo, 8), each + card.bytes_per_pixel
+    side = largest_side(budget, each, halo, align, strict=memory is not None)
+    bottom, right = scene.top + scene.height, scene.left + scene.width
+    return list(cut(round_up(bottom, align), round_up(right, align), side=side, halo=halo, align=align))
