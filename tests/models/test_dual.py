@@ -10,6 +10,7 @@ from torch import Tensor
 from jpegmend.errors import InvalidOption
 from jpegmend.models import cost, dual
 from jpegmend.models.files import example
+from jpegmend.training.recipe import read_recipe
 
 TINY = {"stages": 2, "inner": 2, "features": 6, "units": 2, "reduced": 3, "classifier_features": 8}
 PAGE = Path(__file__).parents[2] / "docs" / "models" / "dual.md"
@@ -134,6 +135,8 @@ def test_g_follows_the_true_derivative() -> None:
         up[at] += step
         down[at] -= step
         expected = (network.classifier(up).sum() - network.classifier(down).sum()) / (2 * step)
+        # On the scale of the paper's patches of 64 x 64, the derivative falling as 1 / (H W).
+        expected *= g.shape[-2] * g.shape[-1] / 64**2
         assert slope[at].item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-9)
 
 
@@ -239,10 +242,107 @@ def test_without_f_s_g_is_the_gradient_of_x() -> None:
         network.derivative(traces["g"][0])
 
 
-def test_the_semantic_pull_can_be_counted_by_pixel() -> None:
-    mean, total = build(), build(semantic_size="sum")
-    g = picture(1, 2, 6, 7).float()
-    torch.testing.assert_close(total.derivative(g), mean.derivative(g) * 42)
+def test_scales_of_the_derivative() -> None:
+    """By definition: of one picture of 64 x 64, times its pixels, and without the sigmoid's factor."""
+    g = (picture(1, 2, 64, 64) - 0.5).float()
+    mean, total, logit = (build(semantic_size=size) for size in ("mean", "sum", "logit"))
+    g.requires_grad_(True)
+    (plain,) = torch.autograd.grad(mean.classifier(g).sum(), g)
+    torch.testing.assert_close(mean.derivative(g), plain)
+    torch.testing.assert_close(total.derivative(g), plain * 64**2)
+    f = mean.classifier(g)
+    torch.testing.assert_close(logit.derivative(g) * f * (1 - f), total.derivative(g))
+
+
+@pytest.mark.parametrize("size", ["mean", "sum", "logit"])
+@pytest.mark.parametrize("fold", [1, 2])
+def test_the_derivative_does_not_depend_on_the_size_of_the_window(size: str, fold: int) -> None:
+    """A picture repeated 2 x 2 has the same mean features; away from the seams its derivative is the same."""
+    network = build(semantic_size=size, fold=fold)
+    g = (picture(1, 2, 48, 48) - 0.5).float()
+    # Borders are padded by zeros, which a repeated picture does not have: an inner margin of zeros keeps them equal.
+    inner = torch.zeros_like(g)
+    inner[..., 16:32, 16:32] = g[..., 16:32, 16:32]
+    with torch.no_grad():
+        for layer in network.classifier.convolutions:
+            layer.bias.zero_()
+    small, large = network.derivative(inner), network.derivative(inner.repeat(1, 1, 2, 2))
+    torch.testing.assert_close(large[..., :48, :48], small, rtol=1e-3, atol=1e-6)
+    assert small.abs().max() > 0
+
+
+@pytest.mark.parametrize("value", [-50.0, 0.0, 50.0])
+def test_scalars_are_positive_whatever_is_learned(value: float) -> None:
+    """So the denominator of eq. 10, at least 1 + alpha + beta 0 and at most 1 + alpha + 8 beta, is above 1."""
+    network, seen = build(), example(dual.SPEC, dual.Config(), 16, 16)
+    with torch.no_grad():
+        for parameter in network.scalars.parameters():
+            parameter.fill_(value)
+        assert all(number >= 0 for number in network.scalars[0]().values())
+        x = network(seen, collect=True).traces["x"]
+    assert all(torch.isfinite(stage).all() for stage in x)
+
+
+@pytest.mark.parametrize("size", ["sum", "logit"])
+def test_training_can_move_every_scalar(size: str) -> None:
+    """Adam divides by the gradient's size plus 1e-8: gradients must be far above that."""
+    network = build(start=0.5, semantic_size=size).train()
+    network.classifier.requires_grad_(False)
+    truth, seen = picture(2, 1, 64, 64).float(), example(dual.SPEC, dual.Config(), 64, 64, batch=2)
+    (network(seen).planes - truth).abs().mean().backward()
+    for name, value in network.scalars[0].values.items():
+        assert value.grad is not None and abs(value.grad.item()) > 1e-6, name
+
+
+def test_first_order_has_the_same_answer_and_no_graph_through_the_derivative() -> None:
+    second, first = build(start=0.5), build(start=0.5, second_order=False)
+    g = (picture(1, 2, 9, 11) - 0.5).float().requires_grad_(True)
+    torch.testing.assert_close(first.derivative(g), second.derivative(g))
+    assert second.derivative(g).requires_grad and not first.derivative(g).requires_grad
+    seen = example(dual.SPEC, dual.Config(), 16, 16)
+    torch.testing.assert_close(first(seen).planes, second(seen).planes)
+    first(seen).planes.square().mean().backward()
+    assert all(parameter.grad is None for parameter in first.classifier.parameters())
+    assert all(value.grad is not None for value in first.scalars.parameters())
+
+
+def test_a_detached_g_makes_no_graph() -> None:
+    network = build()
+    network.classifier.requires_grad_(False)
+    assert not network.derivative((picture(1, 2, 9, 11) - 0.5).float()).requires_grad
+
+
+def test_the_semantic_prior_moves_the_picture() -> None:
+    """At the compact recipe's settings f_s changes x by a visible part of a gray level even before training."""
+    recipe = read_recipe(PAGE.parents[2] / "recipes" / "dual-c.toml")
+    torch.manual_seed(0)
+    network, seen = dual.Dual(recipe.build_config()).eval(), example(dual.SPEC, dual.Config(), 64, 64)
+    with torch.no_grad():
+        acting = network(seen).planes
+        difference = (acting - dual.without_semantic(network)(seen).planes).abs().mean() * 255
+    assert difference > 0.05
+
+
+def test_without_semantic_drops_only_f_s() -> None:
+    network, seen = build(start=0.5, semantic_size="sum"), example(dual.SPEC, dual.Config(), 16, 16)
+    other = dual.without_semantic(network)
+    assert network.classifier is not None and other.classifier is None
+    plain = build(start=0.5, semantic=False)
+    plain.load_state_dict(other.state_dict())
+    assert torch.equal(other(seen).planes, plain(seen).planes)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (17, 30)])
+def test_folded_network_takes_any_size(size: tuple[int, int]) -> None:
+    seen = example(dual.SPEC, dual.Config(), *size, batch=2)
+    answer = build(fold=2)(seen, collect=True)
+    assert answer.planes.shape == answer.traces["u"][0].shape == (2, 1, *size)
+    assert answer.traces["derivative"][0].shape == (2, 2, *size)
+
+
+def test_compact_recipe_stays_compact() -> None:
+    config = read_recipe(PAGE.parents[2] / "recipes" / "dual-c.toml").build_config()
+    assert 60e3 < cost.count(dual.SPEC, config).multiply_adds < 150e3
 
 
 def test_dncnn_as_deblocker() -> None:
@@ -258,9 +358,8 @@ def test_any_size(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(("shared", "count"), [(True, 4), (False, 8)])
-@pytest.mark.parametrize("positive", [True, False])
-def test_scalars_start_where_the_paper_starts(shared: bool, count: int, positive: bool) -> None:
-    network = build(shared=shared, positive=positive)
+def test_scalars_start_where_the_paper_starts(shared: bool, count: int) -> None:
+    network = build(shared=shared)
     assert cost.parameters(network.scalars) == count
     for stage in network.scalars:
         assert {name: pytest.approx(0.01) for name in ("alpha", "beta", "lambda_2", "eta")} == {
@@ -280,7 +379,7 @@ def test_checkpointing_changes_no_gradient() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"stages": 0}, {"deblocker": "vdsr"}, {"normalisation": "rows"}, {"start": 0.0, "positive": True}]
+    "wrong", [{"stages": 0}, {"deblocker": "vdsr"}, {"normalisation": "rows"}, {"start": 0.0}, {"fold": 0}]
 )
 def test_impossible_configs_are_named(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidOption, match=next(iter(wrong))):

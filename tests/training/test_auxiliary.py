@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.training.conftest import tiny
 
 from jpegmend.data.degradation import Degradation
+from jpegmend.models import files
 from jpegmend.models.cqr import Ranker, RankerConfig
+from jpegmend.training import loop
 from jpegmend.training.auxiliary import Crops, draw_pair, rank
+from jpegmend.training.run import RunSettings
 
 LEVELS = RankerConfig().levels
 
@@ -55,3 +59,21 @@ def test_the_qualities_given_are_those_of_the_tables(pictures, kind: str, planes
     assert truth.shape[1] == planes
     # libjpeg's luma table at quality 50 begins with 16, at 10 with 80.
     assert [int(table[0, 0, 0]) for table in seen.tables] == [80, 16]
+
+
+DUAL = {"stages": 1, "inner": 1, "features": 4, "units": 1, "reduced": 2, "classifier_features": 4}
+CLASSIFIER = {"auxiliary": "classifier", "share": 0.5, "crop": 16, "batch": 2, "rate": 1e-2}
+
+
+def test_the_classifier_stays_as_it_is_after_a_warm_start_without_stages(pictures, tmp_path) -> None:
+    def run(folder: str, stages: list, **more) -> dict[str, torch.Tensor]:
+        recipe = tiny(network="dual", config=DUAL, stages=stages, steps=4)
+        settings = RunSettings(folder=tmp_path / folder, data=[pictures], **more)
+        return loop.train(recipe, settings).network.state_dict()
+
+    first = run("first", [CLASSIFIER])
+    weights = tmp_path / "first" / "average.safetensors"
+    again = run("again", [], warm_start=weights)
+    assert any(not torch.equal(first[name], again[name]) for name in first if name.startswith("deblocker"))
+    begun = files.load_weights(weights)[0].state_dict()
+    assert all(torch.equal(begun[name], again[name]) for name in begun if name.startswith("classifier"))

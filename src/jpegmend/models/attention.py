@@ -85,7 +85,7 @@ class NonLocal(nn.Module):
 
 
 class Mask(nn.Module):
-    """The mask branch: down by 2, up by 2, 1x1 convolution, sigmoid; in non-local blocks a non-local operation first."""
+    """The mask branch: down by 2, up by 2, 1x1 convolution, sigmoid; in non-local blocks the operation comes first."""
 
     def __init__(self, shape: BlockShape, non_local: bool) -> None:
         super().__init__()

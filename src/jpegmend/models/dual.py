@@ -1,8 +1,8 @@
-"""Dual: a de-blocker for the picture, a classifier for its gradients, one variational problem over both.
+"""Dual: unfolded optimisation with two learned priors, a de-blocker (pictures) and a classifier (gradients).
 
-Minimises ``|y - x|^2 + alpha |u - x|^2 + beta |g - grad x|^2 + lambda_1 f_p(u) + lambda_2 f_s(g)`` (eq. 4)
-in K rounds of three steps: u by a network (eq. 8), g down the derivative of the classifier (eq. 9), x in closed
-form by FFT (eq. 10). The two networks and their pieces are in ``dual_priors``.
+Minimises ``|y - x|^2 + alpha |u - x|^2 + beta |g - grad x|^2 + lambda_1 f_p(u) + lambda_2 f_s(g)`` (eq. 4) in K stages
+of three steps: u by the de-blocker (eq. 8), g by gradient descent on the classifier's output (eq. 9), x in closed form
+by FFT (eq. 10). The two networks are in ``dual_priors``.
 
 Shape letters: B batch, H W pixels. A gradient has two channels: h, along a row, and v, down a column.
 """
@@ -10,11 +10,12 @@ Shape letters: B batch, H W pixels. A gradient has two channels: h, along a row,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from jpegmend.errors import InvalidOption
@@ -34,46 +35,52 @@ class Config:
     """Hyper-parameters; the defaults are the paper's where it names them."""
 
     stages: int = 5
-    """K: rounds of u, g, x (fig. 8: 1 to 7)."""
+    """K: stages of u, g, x (fig. 8: 1 to 7)."""
     inner: int = 3
-    """J: steps of eq. 9 in a round."""
+    """J: steps of eq. 9 in a stage."""
     deblocker: Literal["dense", "dncnn", "l1"] = "dense"
     """f_p: the paper's own network, DnCNN, or shrinkage of a DCT (table 2)."""
     features: int = 112
     """Channels of the dense de-blocker."""
     units: int = 18
-    """Its basic units; open in the paper, this many come nearest to its parameter count."""
+    """Its basic units; open in the paper, 18 come nearest to its parameter count."""
     reduced: int = 56
     """Channels inside its non-local operations; open, half as in RNAN."""
     dilations: tuple[int, ...] = (1, 3, 5)
-    """Of the convolutions that follow one another in a unit."""
+    """Of the consecutive convolutions in a unit."""
     normalisation: Literal["pixels", "none"] = "pixels"
-    """Eq. 11 sums over all pixels; "pixels" divides by H W, so that a picture's size does not matter."""
+    """Eq. 11 sums over all pixels; "pixels" divides by H W, so that the result does not depend on the size."""
     semantic: bool = True
     """Whether there is f_s: without it g stays the gradient of x (fig. 7)."""
     classifier_features: int = 32
     """Channels of the classifier."""
-    semantic_size: Literal["mean", "sum"] = "mean"
-    """f_s answers once for a picture, so its derivative shrinks as 1 / (H W); "sum" multiplies by H W."""
+    semantic_size: Literal["mean", "sum", "logit"] = "mean"
+    """Scale of the classifier's derivative, the same for pictures of every size. The derivative itself falls as
+    1 / (H W). "mean": the paper's, of its training patches of 64 x 64. "sum": times H W. "logit": "sum" without the
+    factor f_s (1 - f_s) of the sigmoid, which vanishes where the classifier is certain; the direction is the same."""
+    second_order: bool = True
+    """Whether training differentiates through the classifier's derivative; if not, it is a constant in the backward
+    pass, which saves most of a step."""
     start: float = 0.01
-    """Where alpha, beta, lambda_2 and eta begin."""
+    """Initial value of alpha, beta, lambda_2 and eta."""
     shared: bool = True
     """Whether all stages share these four (eq. 8 to 10 give them no index), or each has its own."""
-    positive: bool = False
-    """Learn logarithms of the four: they stay above zero and move in proportion to their size."""
+    fold: int = 1
+    """Side of the squares of pixels that the dense de-blocker and the classifier fold into channels. The data term and
+    the FFT stay at full resolution."""
 
     def __post_init__(self) -> None:
         check_counts(stages=self.stages, inner=self.inner, features=self.features, units=self.units)
-        check_counts(reduced=self.reduced, classifier_features=self.classifier_features)
+        check_counts(reduced=self.reduced, classifier_features=self.classifier_features, fold=self.fold)
         for name, allowed in (
             ("deblocker", ("dense", "dncnn", "l1")),
             ("normalisation", ("pixels", "none")),
-            ("semantic_size", ("mean", "sum")),
+            ("semantic_size", ("mean", "sum", "logit")),
         ):
             if getattr(self, name) not in allowed:
                 raise InvalidOption(f"{name}={getattr(self, name)!r}; give one of {', '.join(allowed)}")
-        if self.positive and self.start <= 0:
-            raise InvalidOption(f"start={self.start} with positive scalars; give a number above 0")
+        if self.start <= 0:
+            raise InvalidOption(f"start={self.start}; the scalars are positive, give a number above 0")
 
 
 def gradient(x: Tensor) -> Tensor:
@@ -90,19 +97,19 @@ def gradient_adjoint(g: Tensor) -> Tensor:
     """
     h, v = g[:, :1, :, :-1], g[:, 1:, :-1, :]
     return (
-        nn.functional.pad(h, (1, 0))
-        - nn.functional.pad(h, (0, 1))
-        + nn.functional.pad(v, (0, 0, 1, 0))
-        - nn.functional.pad(v, (0, 0, 0, 1))
+        functional.pad(h, (1, 0))
+        - functional.pad(h, (0, 1))
+        + functional.pad(v, (0, 0, 1, 0))
+        - functional.pad(v, (0, 0, 0, 1))
     )
 
 
 def solve(y: Tensor, u: Tensor, g: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
     """The x that minimises ``|y - x|^2 + alpha |u - x|^2 + beta |g - gradient(x)|^2`` (eq. 7, 10).
 
-    Exact, by a FFT of the picture continued by its mirror image: so continued, twice as high and as wide, the
-    circular boundary of eq. 10 has no jump, and the answer is the one without any wrap. In float32 or wider;
-    returns ``[B, 1, H, W]`` of the type of ``y``.
+    Exact, by an FFT of the picture extended by its mirror image to twice the height and width: the circular boundary of
+    eq. 10 then has no jump, and the solution is that of differences which end at the border (Neumann). Computed in
+    float32 or wider; returns ``[B, 1, H, W]`` of the type of ``y``. ``alpha`` and ``beta`` must be positive.
     """
     height, width = y.shape[-2:]
     with torch.autocast(y.device.type, enabled=False):
@@ -125,22 +132,19 @@ def solve(y: Tensor, u: Tensor, g: Tensor, alpha: Tensor, beta: Tensor) -> Tenso
 class Scalars(nn.Module):
     """alpha, beta, lambda_2 and eta, learned, for one stage or for all.
 
-    With Adam at 1e-4 they need 1e4 steps from 0.01 to 1: the trainer gives ``parameters()`` of this module a
-    learning rate of their own.
+    Each is the softplus of a parameter, so positive: the denominator of eq. 10 is above 1. With Adam at 1e-4 they need
+    1e4 steps from 0.01 to 1: recipes give them a learning rate of their own (``optimiser.rates``).
     """
 
     NAMES = ("alpha", "beta", "lambda_2", "eta")
 
-    def __init__(self, start: float, positive: bool) -> None:
+    def __init__(self, start: float) -> None:
         super().__init__()
-        self.positive = positive
-        self.values = nn.ParameterDict(
-            {name: torch.tensor(math.log(start) if positive else start) for name in self.NAMES}
-        )
+        self.values = nn.ParameterDict({name: torch.tensor(math.log(math.expm1(start))) for name in self.NAMES})
 
     def forward(self) -> dict[str, Tensor]:
         """The four by name, tensors without dimensions."""
-        return {name: torch.exp(value) if self.positive else value for name, value in self.values.items()}
+        return {name: functional.softplus(value) for name, value in self.values.items()}
 
 
 def _deblocker(config: Config) -> nn.Module:
@@ -149,48 +153,57 @@ def _deblocker(config: Config) -> nn.Module:
         return Shrinkage(config.start)
     if config.deblocker == "dncnn":
         return PlainDeblocker()
-    per_pixel = config.normalisation == "pixels"
-    return DenseDeblocker(config.features, config.units, config.dilations, reduced=config.reduced, per_pixel=per_pixel)
+    return DenseDeblocker(
+        config.features,
+        config.units,
+        config.dilations,
+        reduced=config.reduced,
+        per_pixel=config.normalisation == "pixels",
+        fold=config.fold,
+    )
+
+
+_PATCH = 64 * 64
+"""Pixels of the paper's training patches."""
 
 
 class Dual(nn.Module):
-    """The unfolded solver (fig. 2).
-
-    ``classifier`` is trained first, alone, and then frozen with ``requires_grad_(False)``; the derivative of
-    eq. 9 flows through it all the same.
-    """
+    """The unfolded solver (fig. 2). ``classifier`` is trained first, alone, and frozen while the rest is trained."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.checkpoint = False
-        """Whether training computes each stage's de-blocker, nearly all of the memory, again going back."""
+        """Whether training uses gradient checkpointing for each stage's de-blocker, which has most of the memory."""
         self.deblocker = _deblocker(config)
-        self.classifier = Classifier(ClassifierConfig(features=config.classifier_features)) if config.semantic else None
-        self.scalars = nn.ModuleList(
-            Scalars(config.start, config.positive) for _ in range(1 if config.shared else config.stages)
-        )
+        settings = ClassifierConfig(features=config.classifier_features, fold=config.fold)
+        self.classifier = Classifier(settings) if config.semantic else None
+        self.scalars = nn.ModuleList(Scalars(config.start) for _ in range(1 if config.shared else config.stages))
 
     def derivative(self, g: Tensor) -> Tensor:
-        """``d f_s(g) / d g``, of the shape of ``g [B, 2, H, W]``; gradients, where they are on, flow through it.
+        """``d f_s(g) / d g`` on the scale of ``semantic_size``, of the shape of ``g [B, 2, H, W]``.
 
-        Works under ``torch.no_grad()`` and ``torch.inference_mode()`` too.
+        Part of the outer graph with ``second_order``, a constant without. Works under ``torch.no_grad()`` and
+        ``torch.inference_mode()`` too. Raises :class:`~jpegmend.errors.InvalidOption` where there is no classifier.
         """
         if self.classifier is None:
             raise InvalidOption("the network was built with semantic=False; there is no classifier to derive")
-        outer = torch.is_grad_enabled()
+        parts = (g, *self.classifier.parameters())
+        second = self.config.second_order and torch.is_grad_enabled() and any(part.requires_grad for part in parts)
         # Outside inference mode a clone is an ordinary tensor again, which automatic differentiation accepts.
         with torch.inference_mode(False), torch.enable_grad():
-            if not (outer and g.requires_grad):
+            if not (second and g.requires_grad):
                 g = g.detach().clone().requires_grad_(True)
-            (slope,) = torch.autograd.grad(self.classifier(g).sum(), g, create_graph=outer)
-        return slope * (g.shape[-2] * g.shape[-1]) if self.config.semantic_size == "sum" else slope
+            answer = self.classifier.logit(g) if self.config.semantic_size == "logit" else self.classifier(g)
+            (slope,) = torch.autograd.grad(answer.sum(), g, create_graph=second)
+        pixels = g.shape[-2] * g.shape[-1]
+        return slope * (pixels / _PATCH if self.config.semantic_size == "mean" else pixels)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
         """``seen.planes [B, 1, H, W]`` in 0..1, any size.
 
-        Traces by stage: ``u``, ``x``, and with two channels ``g`` and ``derivative``, that of the last inner
-        step (fig. 5).
+        Traces by stage: ``u``, ``x``, and with two channels ``g`` and ``derivative``, that of the last inner step
+        (fig. 5).
         """
         y = seen.planes
         x = y
@@ -221,6 +234,16 @@ class Dual(nn.Module):
             slope = self.derivative(g)
             g = g - eta * (beta * (g - grad_x) + lambda_2 * slope)
         return g, slope
+
+
+def without_semantic(network: Dual) -> Dual:
+    """A copy of a trained network without f_s: g stays the gradient of x, all other weights are those of ``network``.
+
+    What the semantic prior contributes is the difference of the two networks' outputs.
+    """
+    plain = Dual(replace(network.config, semantic=False))
+    plain.load_state_dict({name: part for name, part in network.state_dict().items() if "classifier." not in name})
+    return plain.train(network.training)
 
 
 SPEC = Spec(

@@ -1,6 +1,7 @@
-"""The two priors of Dual: de-blockers for the picture and the classifier of its gradients.
+"""The two priors of Dual: de-blockers for pictures, and the classifier of gradients.
 
-Shape letters: B batch, C channels, H W pixels, N = H W, R channels inside the non-local operation.
+Shape letters: B batch, C channels, H W positions (pixels, or the folded grid), N = H W, R channels inside the non-local
+operation.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from torch.nn import functional
 
 from jpegmend.models import dncnn
 from jpegmend.models.contract import Observation
-from jpegmend.models.layers import check_counts, convolution
+from jpegmend.models.layers import check_counts, convolution, fold, unfold
 
 _BLOCK = 8
 
 
 class LinearNonLocal(nn.Module):
-    """``M + theta(M) (nu(M)^T xi(M)) W`` (eq. 11): every pixel sees every other, at a cost linear in them.
+    """The non-local operation ``M + theta(M) (nu(M)^T xi(M)) W`` (eq. 11), at a cost linear in the positions.
 
-    Bracketed like this nothing larger than R x R is formed. With ``per_pixel`` the product is divided by
-    H W: eq. 11 sums over all pixels and has no such factor, so its answer would grow with the picture.
+    With these brackets the intermediate product is R x R. ``per_pixel`` divides it by H W: eq. 11 sums over all
+    positions without such a factor, so its result would grow with the picture.
     """
 
     def __init__(self, width: int, reduced: int, per_pixel: bool) -> None:
@@ -44,7 +45,7 @@ class LinearNonLocal(nn.Module):
 
 
 class Unit(nn.Module):
-    """The basic unit: the non-local operation, then dilated convolutions one after the other."""
+    """The basic unit: the non-local operation, then consecutive dilated convolutions."""
 
     def __init__(self, width: int, non_local: LinearNonLocal, dilations: tuple[int, ...]) -> None:
         super().__init__()
@@ -60,29 +61,37 @@ class Unit(nn.Module):
 
 
 class DenseDeblocker(nn.Module):
-    """The paper's de-blocker: dense connections over the units, and a skip over everything.
+    """The paper's de-blocker: dense connections over the units, and a skip over all of them.
 
-    Each unit but the first is given all earlier features, brought to C channels by a 1x1 convolution.
+    The input of every unit but the first is the concatenation of all earlier features, reduced to C channels by a 1x1
+    convolution. Initialised after Glorot, the default of TensorFlow, which the authors used.
     """
 
-    def __init__(self, width: int, units: int, dilations: tuple[int, ...], *, reduced: int, per_pixel: bool) -> None:
+    def __init__(
+        self, width: int, units: int, dilations: tuple[int, ...], *, reduced: int, per_pixel: bool, fold: int
+    ) -> None:
         super().__init__()
         C = width
-        self.head = convolution(1, C)
+        self.fold = fold
+        self.head = convolution(fold**2, C)
         self.units = nn.ModuleList(Unit(C, LinearNonLocal(C, reduced, per_pixel), dilations) for _ in range(units))
         self.fusions = nn.ModuleList(nn.Conv2d((i + 2) * C, C, 1) for i in range(units))
-        self.tail = convolution(C, 1)
+        self.tail = convolution(C, fold**2)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, 1, H, W]`` in and out."""
         # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
         with torch.autocast(x.device.type, enabled=False):
-            M = self.head(x)
+            M = self.head(fold(x, self.fold))
         features = [M]
         for unit, fuse in zip(self.units, self.fusions, strict=True):
             features.append(unit(M))
             M = fuse(torch.cat(features, 1))
-        return x + self.tail(M)  # type: ignore[no-any-return]
+        return x + unfold(self.tail(M), self.fold, *x.shape[-2:])
 
 
 class PlainDeblocker(nn.Module):
@@ -99,10 +108,10 @@ class PlainDeblocker(nn.Module):
 
 
 class Shrinkage(nn.Module):
-    """l1 sparsity as the de-blocker (table 2): soft thresholds of the DCT of every 8x8 window, then the mean.
+    """l1 sparsity as the de-blocker (table 2): soft thresholding of the DCT of every 8x8 window, then the mean.
 
-    The paper names the operator and no transform; the DCT of all shifts is ours. One threshold a frequency is
-    learned, none for the mean gray. Where all are zero this is the identity.
+    The paper gives no transform; the DCT at all shifts is ours. One threshold a frequency is learned, none for the DC
+    coefficient. With thresholds of zero this is the identity.
     """
 
     atoms: Tensor
@@ -139,34 +148,37 @@ class ClassifierConfig:
     """Channels of every convolution, and of the first fully connected layer (open in the paper)."""
     layers: int = 6
     """Convolutions."""
+    fold: int = 1
+    """Side of the squares of pixels that are folded into channels at its input."""
 
     def __post_init__(self) -> None:
-        check_counts(features=self.features, layers=self.layers)
+        check_counts(features=self.features, layers=self.layers, fold=self.fold)
 
 
 class Classifier(nn.Module):
-    """f_s: whether gradients are those of a compressed picture, 1, or of a clear one, 0 (section 3.3)."""
+    """f_s: probability that gradients are those of a compressed picture (section 3.3)."""
 
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
         self.config = config
-        widths = (2,) + (config.features,) * config.layers
+        widths = (2 * config.fold**2,) + (config.features,) * config.layers
         layers = [convolution(before, after) for before, after in zip(widths, widths[1:], strict=False)]
         for layer in layers:
-            # Open in the paper. Without it gradients of a few hundredths fade on their way through six layers.
+            # Open in the paper. By PyTorch's default gradients of a few hundredths vanish within six layers.
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         self.convolutions = nn.ModuleList(layers)
         self.fc1 = nn.Linear(config.features, config.features)
         self.fc2 = nn.Linear(config.features, 1)
 
     def activations(self, g: Tensor) -> Tensor:
-        """What the last convolution answers to ``g [B, 2, H, W]``, ``[B, features, H, W]`` (fig. 6)."""
+        """Output of the last convolution for ``g [B, 2, H, W]``: ``[B, features, H, W]``, folded (fig. 6)."""
+        g = fold(g, self.config.fold)
         for layer in self.convolutions:
             g = functional.relu(layer(g))
         return g
 
     def logit(self, g: Tensor) -> Tensor:
-        """``[B]``, before the sigmoid: what binary cross entropy is computed from (eq. 12)."""
+        """``[B]``, before the sigmoid."""
         pooled = self.activations(g).mean((-2, -1))
         return self.fc2(functional.relu(self.fc1(pooled))).squeeze(1)  # type: ignore[no-any-return]
 
