@@ -152,6 +152,12 @@ def test_folded_network_is_the_plain_one_on_folded_planes(observed):
     assert torch.equal(told.traces["H"][0], H)
 
 
+def test_start_of_the_last_convolution_is_a_factor():
+    small, paper = (DCSC(Config(last=last)) for last in (0.1, 1.0) if torch.manual_seed(0))
+    torch.testing.assert_close(small.W_R.weight, 0.1 * paper.W_R.weight)
+    assert torch.equal(small.S.weight, paper.S.weight)
+
+
 @pytest.mark.parametrize("recompute", [False, True])
 def test_iterations_in_place_change_no_bit(observed, recompute):
     """U <- ReLU(G X + S U) written with a new tensor for each operation: same answer, same gradients."""

@@ -37,6 +37,9 @@ class Config:
     """Channels of the sparse code; 32 and 128 in table 4."""
     iterations: int = 40
     """R; 20 and 60 in table 4. With 0 the code is U_0."""
+    last: float = 1.0
+    """Factor on the initial weights of W_R. Below 1 the first answer is near the decoded picture; on a folded grid Muon
+    otherwise kills all codes within fifty steps, since zeros are better than random artifacts."""
     fold: int = 1
     """Side in pixels of the cells that become one position of the convolutions; the paper has 1. With 2 features and
     codes have half the height and width, and the reach doubles."""
@@ -84,6 +87,8 @@ class DCSC(nn.Module):
         self.S = nn.Conv2d(config.filters, config.filters, 3, padding=1, bias=False)
         self.W_R = convolution(config.filters, channels)
         start_as_glorot(self)
+        with torch.no_grad():
+            self.W_R.weight.mul_(config.last)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
         """Restore ``seen.planes [B, C, H, W]``, any size."""

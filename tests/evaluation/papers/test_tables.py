@@ -91,6 +91,32 @@ def test_variants_are_other_weights_than_the_papers_own_network():
     assert names["XII", "MAE + BCE"] == "mdu-mae-bce" and names["XII", "MAE"] == "mdu"
 
 
+def recipes_by_name():
+    paths = (Path(__file__).parents[3] / "recipes").rglob("*.toml")
+    return {recipe.name: recipe for recipe in map(read_recipe, paths)}
+
+
+def test_rows_of_other_training_are_other_weights():
+    """Table 4 of DCSC is the paper's training, not that of dcsc-32; QGCN's table III trained AR-CNN and DnCNN again."""
+    names = {(r.paper, r.table, r.method, r.variant): model_of(r) for r in published.rows()}
+    smallest = names["dcsc", "4", "DCSC", "iterations 40, filters 32"]
+    assert smallest == "dcsc-iterations-40-filters-32"
+    recipes = recipes_by_name()
+    assert recipes[smallest].phases == recipes["dcsc"].phases
+    for method in ("AR-CNN", "DnCNN-3"):
+        assert recipes[names["qgcn", "III", method, ""]].degradation.qualities == ((1, 60, 1.0),)
+    assert names["mdu", "I", "ARCNN", ""] == "arcnn"
+
+
+def test_figure_8_has_8_to_64_blocks_in_each_group():
+    recipes = recipes_by_name()
+    built = [recipes[name].build_config() for name in tables.FIGURES["qgcn:fig8"].models]
+    assert [config.blocks // 2 for config in built] == [8, 16, 32, 64]
+    for network in ("edsr", "qcn"):
+        own = [recipes[f"qgcn-{network}-blocks-{n}"].build_config().blocks // 2 for n in (8, 16, 32, 64)]
+        assert own == [8, 16, 32, 64]
+
+
 def test_what_a_table_needs_is_listed():
     models, sets, qualities = tables.needed(tables.TABLES["mdu:III"])
     assert models[0] == "jpeg" and sets == ["bsds500-val"] and qualities == [(5,), (50,)]
@@ -115,7 +141,7 @@ def test_the_later_of_two_results_counts():
 
 
 def test_every_row_of_ours_has_a_recipe():
-    recipes = {read_recipe(path).name for path in (Path(__file__).parents[3] / "recipes").rglob("*.toml")}
+    recipes = set(recipes_by_name())
     wanted = {model_of(row) for row in published.rows()} - {None, "jpeg"}
     wanted |= {name for figure in tables.FIGURES.values() for name in figure.models}
     assert len(wanted) > 80
