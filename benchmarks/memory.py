@@ -11,7 +11,7 @@ import math
 import tempfile
 from pathlib import Path
 
-from jpegmend.evaluation.benchmark import footprint, timing
+from jpegmend.evaluation.benchmark import footprint, synthetic
 from jpegmend.evaluation.measure.environment import environment
 from jpegmend.evaluation.report import benchmark_tables
 
@@ -32,7 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="jpegmend-") as folder:
         for name in options.megapixels:
             path = Path(folder) / f"{name}.jpg"
-            path.write_bytes(timing.synthetic_jpeg(*SIZES[name]))
+            path.write_bytes(synthetic.synthetic_jpeg(*SIZES[name]))
             for model in options.model:
                 words = json.dumps({"model": model, "threads": options.threads})
                 found = footprint.measure("restore", str(path), words, tree=True)

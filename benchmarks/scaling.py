@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jpegmend.evaluation.benchmark import footprint, timing
+from jpegmend.evaluation.benchmark import footprint, synthetic, timing
 from jpegmend.evaluation.measure.environment import environment
 from jpegmend.evaluation.report import plots
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("scaling.json"))
     options = parser.parse_args()
     lines = []
-    for width, height in timing.squares(options.smallest, options.largest, options.steps):
+    for width, height in synthetic.squares(options.smallest, options.largest, options.steps):
         for model in options.model:
             lines.append(measured(model, width, height, options.threads))
             print(lines[-1], flush=True)
@@ -47,7 +47,7 @@ def measured(model: str, width: int, height: int, threads: int | None) -> dict[s
     """One picture in a fresh process: seconds and peak memory."""
     with tempfile.TemporaryDirectory(prefix="jpegmend-") as folder:
         path = Path(folder) / "photo.jpg"
-        path.write_bytes(timing.synthetic_jpeg(width, height))
+        path.write_bytes(synthetic.synthetic_jpeg(width, height))
         words = json.dumps({"model": model, "threads": threads})
         found = footprint.measure("restore", str(path), words)
     return {"what": model, "megapixels": width * height / 1e6, **found}

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jpegmend.evaluation.benchmark import timing
+from jpegmend.evaluation.benchmark import synthetic, timing
 from jpegmend.evaluation.report import benchmark_tables, plots
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--no-command", action="store_true", help="leave the whole command out")
     parser.add_argument("--out", type=Path, default=Path("speed.json"))
     options = parser.parse_args()
-    sizes = [timing.parse_size(text) for text in options.size]
+    sizes = [synthetic.parse_size(text) for text in options.size]
     found: dict[str, Any] = {"speed": []}
     for threads in options.threads:
         for runtime in options.runtime:
@@ -45,7 +45,7 @@ def main() -> None:
 def whole_command(model: str, size: tuple[int, int]) -> dict[str, Any]:
     """The line of the whole command, start included."""
     width, height = size
-    took = timing.command(timing.synthetic_jpeg(width, height), model)
+    took = timing.command(synthetic.synthetic_jpeg(width, height), model)
     per_megapixel = 1e6 * took["seconds"] / (width * height)
     return {
         "what": f"{model}, whole command",

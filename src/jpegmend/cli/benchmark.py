@@ -22,12 +22,12 @@ def command(
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
 ) -> None:
     """Time models on this machine, next to a fixed stack of layers with random weights, as ratios."""
-    from jpegmend.evaluation.benchmark import timing
+    from jpegmend.evaluation.benchmark import synthetic, timing
     from jpegmend.evaluation.report import benchmark_tables
 
     found = timing.benchmark(
         model or ["mend-s", "jpeg"],
-        [timing.parse_size(text) for text in size or ["512", "1024"]],
+        [synthetic.parse_size(text) for text in size or ["512", "1024"]],
         threads=threads,
         repeats=repeats,
         memory=memory,

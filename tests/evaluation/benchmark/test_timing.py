@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from jpegmend.errors import InvalidOption, JpegmendError
-from jpegmend.evaluation.benchmark import footprint, timing
+from jpegmend.evaluation.benchmark import footprint, reference, synthetic, timing
 from jpegmend.evaluation.report import benchmark_tables
 
 
@@ -18,7 +18,7 @@ def test_the_reference_has_dncnns_layers_and_any_size():
     import onnx
     import onnxruntime
 
-    network = timing.reference_network()
+    network = reference.reference_network()
     graph = onnx.load_from_string(network).graph
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     shapes = [tuple(weight.dims) for weight in graph.initializer if len(weight.dims) == 4]
@@ -31,7 +31,7 @@ def test_the_reference_has_dncnns_layers_and_any_size():
 def test_the_reference_computes_convolutions():
     import onnxruntime
 
-    network = timing.reference_network(2, 3)
+    network = reference.reference_network(2, 3)
     session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
     picture = np.random.default_rng(1).random((1, 1, 8, 8)).astype(np.float32)
     out = session.run(None, {"x": picture})[0]
@@ -43,7 +43,7 @@ def test_the_reference_computes_convolutions():
 
 
 def test_the_photo_is_a_photo_to_a_codec():
-    data = timing.synthetic_jpeg(1100, 700)
+    data = synthetic.synthetic_jpeg(1100, 700)
     with Image.open(io.BytesIO(data)) as file:
         assert file.size == (1100, 700) and file.layer[0][1:3] == (2, 2)
     assert 0.2 < 8 * len(data) / (1100 * 700) < 3, "bits a pixel"
@@ -81,12 +81,12 @@ def test_the_exponent_is_the_power(power):
 
 
 def test_sizes():
-    sides = list(timing.squares(0.25, 100, 4))
+    sides = list(synthetic.squares(0.25, 100, 4))
     assert sides[0] == (496, 496) or sides[0] == (512, 512)
     assert sides[-1][0] ** 2 == pytest.approx(100e6, rel=0.01)
     for wrong in ("", "0", "axb", "1x2x3", "-5"):
         with pytest.raises(InvalidOption, match="size"):
-            timing.parse_size(wrong)
+            synthetic.parse_size(wrong)
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells")

@@ -1,4 +1,4 @@
-"""Run as a child process: restore one file, or run the command, and say how long it took and how much memory.
+"""Child process that restores one file, or runs the command, and prints its seconds and peak memory as JSON.
 
 ``python -m jpegmend.evaluation.benchmark.footprint restore FILE '{"threads": 2}'`` or ``... command -- FILE -o OUT``.
 """
@@ -20,7 +20,7 @@ from typing import Any
 from jpegmend.errors import JpegmendError
 
 _LOOK = 0.1
-"""Seconds between two looks at the memory of the process tree."""
+"""Seconds between two samples of the memory of the process tree."""
 
 
 def peak_bytes() -> int:
@@ -39,10 +39,9 @@ def peak_bytes() -> int:
 
 
 class Tree(threading.Thread):
-    """Looks again and again at the memory of this process and all that it started; Linux only.
+    """Thread that samples the memory of this process and its descendants every :data:`_LOOK` seconds; Linux only.
 
-    Of the processes it started only the pages count that are theirs alone. What lives for less than :data:`_LOOK`
-    seconds can be missed.
+    Of the descendants only private pages are counted. Processes that end between two samples are missed.
     """
 
     def __init__(self) -> None:
@@ -51,13 +50,13 @@ class Tree(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Keep the largest sum."""
+        """Sample until stopped, and keep the largest sum."""
         while not self._over.wait(_LOOK):
             own, *others = _descendants(os.getpid())
             self.peak = max(self.peak, _resident(own) + sum(_resident(other, "Private_") for other in others))
 
     def stop(self) -> int:
-        """The largest sum seen, bytes; 0 where the system does not tell."""
+        """End sampling; the largest sum in bytes, 0 where the system does not report memory."""
         self._over.set()
         self.join()
         return self.peak
@@ -74,7 +73,7 @@ def _descendants(process: int) -> list[int]:
 
 
 def _resident(process: int, kind: str = "Rss") -> int:
-    """Bytes of a process in memory, or of the pages whose ``kind`` begins so; 0 where the system does not tell."""
+    """Bytes of a process in memory of the kinds whose names begin with ``kind``; 0 where the system does not report."""
     with contextlib.suppress(OSError):
         lines = Path(f"/proc/{process}/smaps_rollup").read_text("ascii").splitlines()
         return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(kind))
@@ -84,8 +83,7 @@ def _resident(process: int, kind: str = "Rss") -> int:
 def measure(mode: str, *words: str, timeout: float = 3600, tree: bool = False) -> dict[str, float]:
     """One restoration in a process of its own: ``seconds`` of the work, ``wall_seconds`` of all of it, ``peak_mb``.
 
-    With ``tree`` also ``peak_tree_mb``, the processes that it started counted in where the system tells; looking takes
-    a little of the time.
+    With ``tree`` also ``peak_tree_mb``, which includes the processes that it started; sampling takes a little time.
 
     Raises:
         JpegmendError: the child failed; its last line is the message.
@@ -110,7 +108,7 @@ def restore_file(path: Path, options: Mapping[str, Any]) -> float:
 
     chosen = dict(options)
     method = Method(find(chosen.pop("model", "jpeg")), consistent=True)
-    # Imports and the session are paid once a process; how time grows with the picture is another question.
+    # Imports and the session are needed once a process, whatever the size of the picture: they are not timed.
     method.restore(encode(np.full((16, 16, 3), 128, np.uint8), 50, "4:2:0"), **chosen)
     start = perf_counter()
     method.restore(path.read_bytes(), **chosen)
@@ -126,7 +124,7 @@ def run_command(words: Sequence[str]) -> float:
     sys.argv = ["jpegmend", *words]
     start = perf_counter()
     try:
-        # By name, as a shell would: this room may not import the command.
+        # By name, as a shell would: evaluation may not import the command line.
         runpy.run_module("jpegmend", run_name="__main__")
     except SystemExit as end:
         if end.code not in (None, 0):
@@ -135,7 +133,7 @@ def run_command(words: Sequence[str]) -> float:
 
 
 def main(words: Sequence[str]) -> None:
-    """Do what the words say and write one line of JSON."""
+    """Measure what the command line says and write one line of JSON."""
     tree = Tree() if words[0] == "tree" else None
     mode, *rest = words[1:] if tree else words
     if tree:

@@ -1,4 +1,4 @@
-"""Downstream use, as DCSC shows it: how well another program does on clear, compressed and restored pictures."""
+"""Downstream tasks, as in DCSC: the score of another program on clear, compressed and restored pictures."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from jpegmend.evaluation.measure.protocols import Case, Protocol
 
 @dataclass(frozen=True)
 class Task:
-    """A use of pictures that can go right or wrong."""
+    """A program that looks for something in pictures, and how its findings are scored."""
 
     name: str
     sentence: str
     truth: Callable[[Picture], Any]
-    """What is to be found, from the clear uint8 picture."""
+    """From the clear uint8 picture to what the program finds in it, which counts as right."""
     judge: Callable[[Any, Picture], float]
-    """From that and another version of the picture to a score of 0..1."""
+    """From the right findings and another version of the picture to a score of 0..1."""
     counts: Callable[[Any], bool] = bool
-    """Whether a picture says anything: one without faces does not."""
+    """Whether the findings of a clear picture can be scored: a picture without faces is left out."""
 
 
 TASKS: Mapping[str, Task] = {
@@ -38,7 +38,7 @@ TASKS: Mapping[str, Task] = {
         ),
     )
 }
-"""Tasks that run with what Python packages ship; one of your own is one more value."""
+"""The tasks by name; their programs come with Python packages. Add a task of your own here."""
 
 
 def find(name: str) -> Task:
@@ -55,7 +55,7 @@ def find(name: str) -> Task:
 def run(
     task: Task, pictures: Sequence[Picture], methods: Sequence[Method], protocol: Protocol, case: Case
 ) -> dict[str, float]:
-    """Mean score of a task on the pictures as decoded JPEGs and as each model restores them; ``pictures`` counts them.
+    """Mean score of a task on decoded JPEGs and on what each method restores; ``pictures`` is how many were scored.
 
     Args:
         task: what is done with them.

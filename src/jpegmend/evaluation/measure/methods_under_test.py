@@ -1,4 +1,4 @@
-"""What is measured: a released network, a card of one's own, or ``jpeg``, the decoded file itself."""
+"""The methods that are measured: a released network, a card of one's own, or ``jpeg``, the decoded file itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JPEG = Card(
 
 @dataclass(frozen=True)
 class Method:
-    """A network together with how it is used."""
+    """A network, with the projection into the file's quantisation cells on or off."""
 
     card: Card
     consistent: bool = False
@@ -37,12 +37,12 @@ class Method:
 
     @property
     def sha256(self) -> str:
-        """Of the weights that are run, as the card states it; empty for ``jpeg``."""
+        """sha256 of the weights, as the card states it; empty for ``jpeg``."""
         kind = "onnx" if "onnx" in self.card.files else "safetensors"
         return dict(self.card.files.get(kind, {})).get("sha256", "")
 
     def restore(self, data: bytes, *, threads: int | None = None, runtime: str = "auto") -> tuple[Picture, float]:
-        """The picture this method makes of a JPEG, uint8, and the seconds ``jpegmend.restore`` took for it.
+        """The restored picture, uint8 [H, W] or [H, W, 3], and the seconds that ``jpegmend.restore`` took.
 
         Raises:
             WeightsMissing, WeightsDamaged: the network cannot be run.

@@ -19,7 +19,7 @@ METRICS = ("psnr", *(f"ssim:{name}" for name in SSIM), *(f"psnr_b:{name}" for na
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One picture, one quality, one model. PSNR and PSNR-B in dB, ``seconds`` of ``restore`` with decoding."""
+    """Scores of one model on one picture at one quality; PSNR and PSNR-B in dB."""
 
     model: str
     weights: str
@@ -32,10 +32,11 @@ class Row:
     height: int
     jpeg_bytes: int
     seconds: float
+    """Of ``restore``, decoding included."""
     jpeg_psnr: float
-    """Of the JPEG as libjpeg decodes it."""
+    """PSNR of the JPEG as libjpeg decodes it."""
     jpeg_psnr_b: float
-    """The same, boundaries counted truly."""
+    """PSNR-B of the same, by the variant ``true``."""
     scores: Mapping[str, float]
     """By the names of ``METRICS``."""
 
@@ -55,7 +56,7 @@ class Row:
         return f"{self.model} + projection" if self.consistent else self.model
 
     def flat(self) -> dict[str, Any]:
-        """For a CSV file: the scores as columns of their own."""
+        """The values of a line of a CSV file, the scores as columns of their own."""
         values = {name.name: getattr(self, name.name) for name in fields(self) if name.name != "scores"}
         return {**values, **self.scores}
 
@@ -149,7 +150,7 @@ def difference(a: float, b: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one evaluation found: how, where, with which weights, and the means."""
+    """The result of one evaluation: protocol, environment, weights, and means."""
 
     protocol: Protocol
     environment: Mapping[str, Any]
@@ -157,7 +158,7 @@ class Result:
     """For each model: network, sha256 of its weights, parameters, multiply-adds a pixel, how it was trained."""
     means: tuple[Mean, ...]
     source: str = field(default="", compare=False)
-    """The file it was read from."""
+    """Name of the file it was read from."""
 
     def save(self, path: Path) -> None:
         """Write as JSON; what is not finite becomes null."""
@@ -212,12 +213,12 @@ def _finite(value: Any) -> Any:
 
 
 def _numbers(scores: Mapping[str, float | None]) -> dict[str, float]:
-    """Scores as they were: null was infinite or undefined."""
+    """Scores with null, which stood for infinite or undefined, as NaN."""
     return {name: math.nan if value is None else value for name, value in scores.items()}
 
 
 def card_scores(path: Path, name: str) -> list[dict[str, Any]]:
-    """What a card says of a stored result: mean PSNR of the weights called ``name``, with the projection off.
+    """The scores that a card takes from a stored result: mean PSNR of the weights called ``name``, projection off.
 
     Raises:
         MissingData: no result is stored there, or nothing of these weights in it.
