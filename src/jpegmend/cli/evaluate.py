@@ -151,7 +151,7 @@ def _measure(models: list[str], protocol: Protocol, quality: list[str] | None, r
 def _table(name: str, more: list[str], stored: list[Path] | None, run: _Run) -> None:
     from jpegmend.evaluation.measure.protocols import find
     from jpegmend.evaluation.papers import tables
-    from jpegmend.evaluation.report import documents
+    from jpegmend.evaluation.report import documents, paper_tables
 
     if name == "list":
         for key in [*tables.TABLES, *tables.FIGURES]:
@@ -170,7 +170,7 @@ def _table(name: str, more: list[str], stored: list[Path] | None, run: _Run) -> 
     if not found:
         note = f"no results in ./{STORED} and no {run.out / 'result.json'}: only what is printed can be shown; "
         typer.echo(note + "name stored results by --results, or measure by --data\n", err=True)
-    typer.echo(documents.show(name, found))
+    typer.echo(paper_tables.show(name, found))
 
 
 def _documents() -> None:

@@ -6,7 +6,7 @@ from tests.evaluation.made_up import mean, result
 from jpegmend.errors import InvalidOption
 from jpegmend.evaluation.papers import comparison, published, tables
 from jpegmend.evaluation.papers.paper_names import model_of
-from jpegmend.evaluation.report import documents, markdown
+from jpegmend.evaluation.report import markdown, paper_tables
 from jpegmend.training.recipe import read_recipe
 
 
@@ -17,7 +17,7 @@ def line_of(lines, method, data_set="Classic5", quality="10"):
 
 @pytest.mark.parametrize("name", [*tables.TABLES, *tables.FIGURES])
 def test_every_table_can_be_shown_without_a_single_result(name):
-    text = documents.show(name, [])
+    text = paper_tables.show(name, [])
     assert text.startswith("# ") and ("| " in text or "Missing" in text)
 
 
@@ -37,7 +37,7 @@ def test_rows_say_why_there_is_none_of_ours():
     assert line_of(lines, "DnCNN", "Twitter", "").remark.startswith("needs the pairs of Twitter")
     assert "weights not trained: dual" in line_of(lines, "Dual").remark
     assert "no network here is called TNRD" in line_of(lines, "TNRD").remark
-    text = documents.show("dual:1", [])
+    text = paper_tables.show("dual:1", [])
     assert "Google Drive" in text and "--pairs WeChat/originals" in text
 
 
@@ -46,8 +46,8 @@ def test_pairs_fill_the_rows_of_twitter():
     lines = comparison.lines(tables.TABLES["mdu:II"], [pairs])
     assert line_of(lines, "Inputs", "Twitter", "").cell("psnr")[1:] == ("26.50", "not comparable")
     assert line_of(lines, "DnCNN", "Twitter", "").ours.scores["psnr"] == 27.0
-    assert "protocol pairs (as found)" in documents.show("mdu:II", [pairs])
-    assert "protocol pairs" not in documents.show("mdu:I", [pairs])
+    assert "protocol pairs (as found)" in paper_tables.show("mdu:II", [pairs])
+    assert "protocol pairs" not in paper_tables.show("mdu:I", [pairs])
 
 
 def test_cqrs_ablation_is_measured_on_named_stand_ins():
@@ -59,7 +59,7 @@ def test_cqrs_ablation_is_measured_on_named_stand_ins():
         (28.9, "ours on bsds500-val, 5 pictures"),
     ]
     assert found[0].cell("psnr")[2] == "not comparable"
-    text = documents.show("cqr:1", [ours])
+    text = paper_tables.show("cqr:1", [ours])
     assert "not in the paper; ours on bsds500-val, 5 pictures" in text and "which pictures is not known" in text
 
 

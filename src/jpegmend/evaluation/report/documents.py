@@ -1,4 +1,4 @@
-"""The documentation's figures: blocks in Markdown files are filled from stored results, so that none is typed.
+"""Fill the tables of the documentation from stored results.
 
 A block stands between ``<!-- table:NAME -->`` and ``<!-- /table -->``. Stored results are the ``result.json`` of an
 evaluation, and what ``jpegmend benchmark`` writes, copied into ``docs/results``.
@@ -15,12 +15,10 @@ from typing import Any
 from jpegmend.errors import InvalidOption, MissingData, NotReproducible
 from jpegmend.evaluation.measure.environment import reproducible
 from jpegmend.evaluation.measure.results import Result
-from jpegmend.evaluation.papers import tables
-from jpegmend.evaluation.papers.comparison import fitting, lines, usable
-from jpegmend.evaluation.report import benchmark_tables, distance, markdown, rivals
+from jpegmend.evaluation.report import benchmark_tables, distance, markdown, paper_tables, rivals
 
 RESULTS = Path("docs/results")
-# On lines of their own: in the middle of a sentence the marks are only spoken of.
+# Marks count on lines of their own; inside a sentence they are text about them.
 _OPEN = re.compile(r"^<!-- table:[\w-]+ -->$", re.MULTILINE)
 _BLOCK = re.compile(r"(^<!-- table:(?P<name>[\w-]+) -->\n)(?P<body>.*?)(^<!-- /table -->$)", re.DOTALL | re.MULTILINE)
 
@@ -28,7 +26,7 @@ Maker = Callable[[], str]
 
 
 def results(paths: Iterable[Path]) -> list[Result]:
-    """The evaluations among some JSON files or folders of them, by file name; benchmarks are passed over.
+    """The evaluations among some JSON files or folders of them, by file name; benchmarks are left out.
 
     Raises:
         MissingData: a path is not there, or a file is neither.
@@ -92,19 +90,19 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
         found["readme"] = lambda: rivals.readme(stored, measured)
     for benchmark in measured:
         for key in benchmark_tables.READERS.keys() & benchmark.keys():
-            # Scores of colour pictures are another thing.
+            # "colour" could be taken for the scores of colour pictures.
             name = "colour-shift" if key == "colour" else key
             found[name] = lambda key=key, benchmark=benchmark: benchmark_tables.READERS[key](benchmark)  # type: ignore[misc]
     return found
 
 
 def gains(group: Sequence[Result]) -> str:
-    """PSNR and gain by quality, with how they were made."""
+    """The table of PSNR and gain by quality, with lines on protocol, commit, machine and weights."""
     return f"{markdown.gains_table(group)}\n\n{_made(group)}"
 
 
 def scores(group: Sequence[Result]) -> str:
-    """All scores and the share of pictures that got worse, with how they were made."""
+    """The table of all scores and of pictures that got worse, with the same lines."""
     return f"{markdown.scores_table(group)}\n\n{_made(group)}"
 
 
@@ -113,7 +111,7 @@ def _made(group: Sequence[Result]) -> str:
 
 
 def fill(text: str, blocks: Mapping[str, Maker]) -> str:
-    """The text with its blocks made anew; a block for which nothing is stored yet is left as it is.
+    """The text with its blocks replaced; a block without a stored result stays as it is.
 
     Raises:
         InvalidOption: a block is opened and not closed.
@@ -134,8 +132,9 @@ def fill(text: str, blocks: Mapping[str, Maker]) -> str:
 
 
 def write(root: Path, *, allow_dirty: bool = False) -> list[Path]:
-    """Make all that documentation takes from ``docs/results``: blocks in README and docs, a page for each result, a
-    page for each paper's tables. Returns the files that changed.
+    """Write the blocks in README and docs, a page for each result in ``docs/results`` and one for each paper.
+
+    Returns the files that changed.
 
     ``allow_dirty`` is for tests, which run before their code is committed.
 
@@ -151,7 +150,7 @@ def write(root: Path, *, allow_dirty: bool = False) -> list[Path]:
     blocks = makers(stored, measured)
     texts = {path: fill(path.read_text("utf-8"), blocks) for path in _pages(root)}
     texts |= {folder / f"{Path(result.source).stem}.md": page(result, folder) for result in stored}
-    texts |= {folder / f"published-{paper}.md": text for paper, text in papers(stored).items()}
+    texts |= {folder / f"published-{paper}.md": text for paper, text in paper_tables.papers(stored).items()}
     return [path for path, text in texts.items() if _changed(path, text)]
 
 
@@ -165,27 +164,6 @@ def page(result: Result, folder: Path) -> str:
 def _pages(root: Path) -> list[Path]:
     pages = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
     return [page for page in pages if page.exists()]
-
-
-def papers(stored: Sequence[Result]) -> dict[str, str]:
-    """Every table and figure of every paper as one text a paper."""
-    found: dict[str, list[str]] = {}
-    for name in [*tables.TABLES, *tables.FIGURES]:
-        found.setdefault(name.split(":")[0], []).append(show(name, stored))
-    return {paper: "\n".join(parts) for paper, parts in found.items()}
-
-
-def show(name: str, stored: Sequence[Result]) -> str:
-    """One table or figure of a paper as Markdown, with ours from the stored results.
-
-    Raises:
-        InvalidOption: no such table; the message lists them.
-    """
-    wanted = tables.find(name)
-    if isinstance(wanted, tables.Figure):
-        return markdown.figure_table(wanted, fitting(wanted.protocol, stored))
-    used = usable(wanted, stored)
-    return markdown.paper_table(wanted, lines(wanted, used), used)
 
 
 def _changed(path: Path, text: str) -> bool:

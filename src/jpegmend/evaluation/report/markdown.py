@@ -1,17 +1,13 @@
-"""Results as Markdown: every table in the documentation is made here, none is typed."""
+"""Results of evaluations as Markdown: tables of scores and gains, and the text of a report."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jpegmend.evaluation.measure.protocols import parse_case
 from jpegmend.evaluation.measure.results import Mean, Result, Row, merge
-from jpegmend.evaluation.papers.comparison import Line, state
-from jpegmend.evaluation.papers.published import PAIRS, PAPERS, STAND_INS
-from jpegmend.evaluation.papers.tables import Figure, Table
 
 NAMES = {"jpeg": "JPEG", "jpeg + projection": "JPEG"}
 
@@ -64,7 +60,7 @@ def scores_table(results: Sequence[Result]) -> str:
 
 
 def gains_table(results: Sequence[Result]) -> str:
-    """One line a set and model, a column a quality: PSNR, or its gain over the JPEG.
+    """PSNR in dB and in brackets the gain over the JPEG: a line for each set and model, a column for each quality.
 
     Raises:
         NotComparable: the results are of different protocols.
@@ -88,7 +84,7 @@ def gains_table(results: Sequence[Result]) -> str:
 
 
 def _qualities(rows: Sequence[Mean]) -> list[str]:
-    """From low to high: results of several files come in any order."""
+    """The qualities of all rows, from low to high."""
     return sorted({row.quality for row in rows}, key=parse_case)
 
 
@@ -140,7 +136,7 @@ def speed(result: Result) -> str:
 
 
 def extremes(rows: Sequence[Row], count: int = 3) -> str:
-    """For each model and quality the pictures with the least and the most gain in dB; nothing without pictures."""
+    """A table of the pictures with the least and the most gain in dB, by model and quality; empty without rows."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row.model != "jpeg":
@@ -153,74 +149,3 @@ def extremes(rows: Sequence[Row], count: int = 3) -> str:
         least, most = ranked[:count], ranked[::-1][:count]
         lines.append([name, quality, *(", ".join(f"{r.image} {r.gain:+.2f}" for r in some) for some in (least, most))])
     return "## Pictures that gained least and most\n\n" + grid(["model", "quality", "least", "most"], lines, numbers=4)
-
-
-def paper_table(table: Table, found: Sequence[Line], results: Sequence[Result]) -> str:
-    """A paper's table: printed, ours and the difference for each metric, and what to know of each row."""
-    metrics = [m for m in ("psnr", "ssim", "psnr_b") if any(getattr(line.row, m) is not None for line in found)]
-    extra = [m for m in ("parameters", "seconds") if any(getattr(line.row, m) is not None for line in found)]
-    titles = {"psnr": "PSNR", "ssim": "SSIM", "psnr_b": "PSNR-B", "parameters": "parameters, 1e5", "seconds": "seconds"}
-    header = ["set", "quality", "method"]
-    header += [text for m in metrics for text in (titles[m], "ours", "difference")]
-    header += [titles[m] for m in extra] + ["remarks"]
-    lines = [
-        [
-            line.row.data_set,
-            line.row.quality,
-            f"{line.row.method}, {line.row.variant}" if line.row.variant else line.row.method,
-            *(text for m in metrics for text in line.cell(m)),
-            *(number(getattr(line.row, m), 2 if m == "parameters" else 4) for m in extra),
-            line.remark,
-        ]
-        for line in found
-    ]
-    parts = [f"# {table.title}", f"Printed in: {PAPERS[table.paper]}.", grid(header, lines, numbers=3), NOTE]
-    parts += _how_to_measure({line.row.data_set for line in found})
-    if "seconds" in extra:
-        parts.append(
-            "Seconds are of the papers' machines: no difference to ours is meaningful; see `jpegmend benchmark`."
-        )
-    parts += [f"Ours: {provenance(result)}." for result in results]
-    return "\n\n".join(parts) + "\n"
-
-
-def _how_to_measure(sets: Collection[str]) -> list[str]:
-    """What a reader must know of sets that are not simply here."""
-    pairs = [
-        f"{name}: {how}; put originals and files into two folders of {name}/ and measure with "
-        f"`jpegmend evaluate --pairs {name}/originals {name}/files`."
-        for name, how in PAIRS.items()
-        if name in sets
-    ]
-    stand_ins = [
-        f"{name}: which pictures is not known, so ours are measured on {' and '.join(names)}; no difference is "
-        "meaningful."
-        for name, names in STAND_INS.items()
-        if name in sets
-    ]
-    return pairs + stand_ins
-
-
-NOTE = (
-    "Ours is measured with the projection off, as the papers do. A difference stands only where our metric is known "
-    "to be the printed one: the JPEG row of that table, or a re-run of the authors' weights, gives the printed figure. "
-    "Everything else is not comparable."
-)
-
-
-def figure_table(figure: Figure, results: Sequence[Result]) -> str:
-    """A paper's figure: ours, and which networks are not trained. No curve of a paper is read off its picture."""
-    measured = {name for result in results for name in result.models}
-    parts = [f"# {figure.title}", f"Printed in: {PAPERS[figure.paper]}, as curves only; the figures below are ours."]
-    missing = [state(name) for name in figure.models if name not in measured]
-    rows = [_only(result, figure.models) for result in results]
-    if any(result.means for result in rows):
-        parts.append(gains_table(rows))
-    if missing:
-        parts.append("Missing: " + "; ".join(missing) + ".")
-    return "\n\n".join(parts) + "\n"
-
-
-def _only(result: Result, models: Sequence[str]) -> Result:
-    kept = tuple(row for row in result.means if row.model in models and not row.consistent)
-    return replace(result, means=kept)
