@@ -1,4 +1,4 @@
-"""Numbers that can be trusted: protocols, published tables, evaluation through ``restore``, reports."""
+"""Evaluation: measuring models by named protocols, the tables of published papers, reports, benchmarks."""
 
 from jpegmend.evaluation.measure.protocols import PROTOCOLS, Protocol
 from jpegmend.evaluation.measure.results import Mean, Result, Row

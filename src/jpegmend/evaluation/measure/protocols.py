@@ -18,7 +18,7 @@ ENCODER = "Pillow"
 AS_FOUND: Final = "as found"
 """Encoder and sampling of files that somebody else compressed."""
 GIVEN = "file"
-"""How the empty case is written."""
+"""The text of the empty case."""
 
 
 def encoder() -> str:
@@ -31,7 +31,7 @@ def encoder() -> str:
 
 
 def label(case: Case) -> str:
-    """How a case is written: ``10``, ``10+30`` for quality 10 and then 30, ``file`` for a given file."""
+    """The text of a case: ``10``, ``10+30`` for quality 10 and then 30, ``file`` for a given file."""
     return "+".join(map(str, case)) or GIVEN
 
 
@@ -57,12 +57,12 @@ def parse_case(text: str | int) -> Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How quality is measured. Two results stand in one table only if ``comparable_with`` says so."""
+    """A way to measure quality. Two results stand in one table only if ``comparable_with`` says so."""
 
     name: str
     title: str
     channel: Channel
-    """What is compared: BT.601 luma of the studio range 16..235, of the full range, or all of RGB."""
+    """The values that are compared: BT.601 luma of the studio range 16..235, of the full range, or all of RGB."""
     sampling: Literal["gray", "4:2:0", "4:4:4", "as found"]
     qualities: tuple[Case, ...]
     """The cases measured when none are asked for."""
@@ -78,7 +78,7 @@ class Protocol:
     """``matlab``: Gaussian 11x11, sigma 1.5, valid region; ``uniform-8``: 8x8 uniform window (QGCN's gray tables);
     ``uniform-7``: 7x7 uniform, covariance over N - 1, scikit-image's default (QGCN's colour tables)."""
     psnr_b: Literal["true", "fbcnn", "fbcnn-sum"] = "true"
-    """How block boundaries are counted, see ``jpegmend.metrics.bef``; for RGB the mean over the channels, but for
+    """The count of block boundaries, see ``jpegmend.metrics.bef``; for RGB the mean over the channels, but for
     ``fbcnn-sum``, where the blocking of all channels is added to the error of the whole (QGCN's colour tables)."""
     consistent: bool = False
     """Whether the projection into the file's quantisation cells is on; may differ between the rows of a table."""
@@ -96,7 +96,7 @@ class Protocol:
         return self if self.paired else replace(self, encoder=encoder())
 
     def definition(self) -> dict[str, Any]:
-        """What must agree before two results may be compared: all but the names, the qualities and the projection."""
+        """The fields that must agree before two results may be compared: all but names, qualities and projection."""
         values = asdict(self)
         for free in ("name", "title", "qualities", "consistent", "both"):
             del values[free]

@@ -42,7 +42,7 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str, bool, str, str, str]:
-        """What makes two rows the same measurement."""
+        """The values that are equal in two rows of the same measurement."""
         return (self.model, self.weights, self.consistent, self.data_set, self.image, self.quality)
 
     @property

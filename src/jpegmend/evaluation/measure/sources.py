@@ -13,7 +13,7 @@ from jpegmend.evaluation.measure.protocols import Case, Protocol, label
 from jpegmend.formats import SUFFIXES
 
 _NAMED = 5
-"""How many files a message names."""
+"""Files that a message names at most."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def set_name(data: Path | PairedSet) -> str:
-    """What a data set is called in results: its folder's name, for a split with the name of the folder above.
+    """The name of a data set in results: its folder's name, for a split with the name of the folder above.
 
     Pairs are called by the folder that holds both folders, else by that of the compressed files.
 

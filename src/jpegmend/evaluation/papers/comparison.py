@@ -81,7 +81,7 @@ def measured(protocol: str, results: Iterable[Result]) -> Measured:
 
 
 def _keys(row: Published, model: str) -> list[tuple[str, str, str]]:
-    """Where results of a model for a printed row are found, one key for each set."""
+    """The keys in :data:`Measured` of a model's results for a printed row, one for each set."""
     quality = row.quality or (GIVEN if row.data_set in PAIRS else "")
     return [(model, name.lower(), quality) for name in measured_sets(row.data_set)]
 

@@ -1,4 +1,4 @@
-"""What papers print: every table of the five papers, some later work, and what is doubtful in them.
+"""The printed scores of the five papers and of some later work, with doubts and the variants of their metrics.
 
 The scores lie in ``published.csv`` as they were printed, with a note where a row is doubtful. This file says, for
 each score, by which variant of the metric it was made, if that is known. "Known" means checked: the JPEG row of the
@@ -78,7 +78,7 @@ class Published:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What a reader must know of this row: our note, and what the figures themselves give away."""
+        """Remarks on this row: our note, and contradictions within its figures."""
         found = [self.note] if self.note else []
         if self.psnr is not None and self.psnr_b is not None and self.psnr_b > self.psnr:
             found.append("misprint: PSNR-B above PSNR is impossible")

@@ -143,7 +143,7 @@ def printed(table: Table) -> list[Published]:
 
 
 def needed(wanted: Table | Figure) -> tuple[list[str], list[str], list[Case]]:
-    """What to run for a table or figure: models with weights (and jpeg), names of the sets, cases.
+    """The models with weights (and jpeg), the names of sets, and the cases to measure for a table or figure.
 
     Pairs are not among the sets: their files have to be asked for.
     """

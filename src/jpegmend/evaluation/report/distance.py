@@ -103,7 +103,7 @@ def _cell(mean: Mean | None, row: Published | None) -> str:
 
 
 def _spent(card: Card) -> str:
-    """What was spent on the weights, from their card."""
+    """Multiply-adds, minutes, steps and machine of the training, from the card."""
     minutes, steps = card.trained.get("minutes"), card.trained.get("steps")
     spent = f"{minutes:.0f} minutes, {steps:,} steps on {card.trained.get('machine')}" if minutes and steps else ""
     return "; ".join(filter(None, (f"{card.multiply_adds / 1e3:.0f} k multiply-adds a pixel", spent)))

@@ -1,6 +1,6 @@
-"""The curves of a report, as SVG text: gain against quality, the frontier of quality and cost, a dot a picture.
+"""Plots of a report as SVG text: gain against quality, gain against cost, gain of each picture.
 
-matplotlib is an extra; its drawing state is not touched (no pyplot), so this is safe in threads and servers.
+matplotlib comes with the extra ``evaluation``; without pyplot it has no global state, so this is safe in threads.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def svg(figure: Figure) -> str:
 
 
 def style(number: int) -> dict[str, Any]:
-    """Colour and marker of the n-th model: alike in every plot of a report, and told apart without colour too."""
+    """Colour and marker of the n-th model, the same in every plot; markers differ, for readers who see no colours."""
     return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
 
 
