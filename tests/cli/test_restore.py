@@ -6,27 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from jpegmend import cli
 
-
-def picture(seed: int = 0) -> Image.Image:
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:48, :80]
-    base = 128 + 70 * np.sin(columns / 7) + 30 * np.cos(rows / 5)
-    return Image.fromarray(np.clip(base[:, :, None] + rng.normal(0, 9, (48, 80, 3)), 0, 255).astype(np.uint8))
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    picture().save("a.jpg", quality=15, comment=b"kept", dpi=(300, 300))
-    (tmp_path / "sub").mkdir()
-    picture(1).save("sub/b.jpg", quality=30)
-    return tmp_path
+from .conftest import picture
 
 
 def files(folder: Path) -> set[str]:
@@ -117,19 +102,6 @@ def test_standard_input_and_output() -> None:
     assert done.returncode == 0, done.stderr
     assert Image.open(io.BytesIO(done.stdout)).size == (80, 48)
     assert b"80x48" in done.stderr
-
-
-@pytest.mark.parametrize(("name", "bits"), [("o.png", 16), ("o.tif", 16), ("o.tiff", 8), ("o.webp", 8), ("o.jpg", 8)])
-def test_formats_by_suffix(folder: Path, name: str, bits: int) -> None:
-    assert cli.run(["a.jpg", "-o", name, "--bits", str(bits), "-q"]) == 0
-    assert Path(name).stat().st_size > 0
-
-
-def test_strength_zero_is_the_decoded_jpeg(folder: Path) -> None:
-    assert cli.run(["a.jpg", "--strength", "0", "-o", "zero.png", "-q"]) == 0
-    ours, theirs = (np.asarray(Image.open(name).convert("RGB")).astype(int) for name in ("zero.png", "a.jpg"))
-    # One level a plane by rounding; the colour transform can make two of it.
-    assert np.abs(ours - theirs).max() <= 3 and np.abs(ours - theirs).mean() < 0.5
 
 
 def test_compare(folder: Path) -> None:

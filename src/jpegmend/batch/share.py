@@ -50,7 +50,7 @@ def share_out(pictures: int, *, jobs: int | None, threads: int | None, memory: i
     cpus = threads or available_threads()
     if jobs is not None and memory is not None and jobs > 1 and (memory - _PARENT) // jobs < _LEAST:
         least = (jobs * _LEAST + _PARENT) / 1e6
-        raise InvalidOption(f"memory {memory / 1e6:.0f} MB for {jobs} jobs; they need {least:.0f} MB, or fewer jobs")
+        raise InvalidOption(f"memory={memory / 1e6:.0f}M is too little for jobs={jobs}, which need {least:.0f}M")
     if jobs is None:
         room = (available_memory() - _PARENT) // _USUAL if memory is None else (memory - _PARENT) // _LEAST
         jobs = max(1, min(cpus, room))

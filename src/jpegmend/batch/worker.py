@@ -40,6 +40,7 @@ def main() -> None:
     except BrokenPipeError:
         pass
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         # The parent removes it too, unless it was killed.
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -71,6 +72,7 @@ def _receive(calls: BinaryIO, waiting: queue.SimpleQueue[Call | None]) -> None:
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # a second one would break into the cleaning up
     raise SystemExit(128 + number)
 
 

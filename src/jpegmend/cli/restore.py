@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import BooleanOptionalAction, Namespace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.parser import Parser, real, whole
-from jpegmend.errors import InvalidOption
+from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
@@ -140,6 +142,8 @@ def _check(given: Namespace, place: Place, pictures: int) -> None:
 
     if given.bits == 16 and not WRITTEN[place.format].deep:
         raise InvalidOption(f"--bits 16: {place.format} holds 8 bits; choose png or tiff")
+    if place.file == STANDARD and sys.stdout.name == os.devnull:
+        raise OutputError("standard output is closed; choose another -o")
     if given.compare and place.file == STANDARD:
         raise InvalidOption("--compare writes beside the result, and standard output has no place beside it")
     if given.name and place.file is not None:
@@ -149,6 +153,7 @@ def _check(given: Namespace, place: Place, pictures: int) -> None:
 def read_settings(given: Namespace, place: Place) -> Settings:
     """The options of the command line as those of a run."""
     from jpegmend.batch.settings import Output, Settings
+    from jpegmend.restoration import Options
     from jpegmend.restoration.byte_sizes import parse_bytes
 
     options: dict[str, Any] = {
@@ -166,6 +171,7 @@ def read_settings(given: Namespace, place: Place) -> Settings:
     }
     if given.model is not None:
         options["model"] = given.model
+    Options(**options)  # refused before any work
     output = Output(
         format=place.format, bits=given.bits, quality=given.quality, strip=given.strip, compare=given.compare
     )

@@ -56,4 +56,5 @@ def _is_open(number: int) -> bool:
 
 
 def _end(number: int, frame: FrameType | Any) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one would break into the cleaning up
     raise Terminated(128 + number)

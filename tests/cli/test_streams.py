@@ -1,0 +1,91 @@
+"""Closed and broken streams, names that cannot be printed, signals, pipes: no traceback, nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from .conftest import as_jpeg, picture
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX streams and signals")
+
+
+def shell(line: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    line = line.replace("jpegmend", f"{sys.executable} -m jpegmend", 1)
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=False, **options)
+    assert b"Traceback" not in done.stderr, done.stderr.decode()
+    return done
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams(folder: Path, closed: str) -> None:
+    assert shell(f"jpegmend a.jpg --strength 0 {closed}").returncode == 0
+    with Image.open("a.restored.png") as image:
+        assert image.size == (80, 48)
+
+
+def test_the_picture_cannot_go_to_a_closed_stream(folder: Path) -> None:
+    assert shell("jpegmend a.jpg --strength 0 -o - >&-").returncode == 1
+    assert shell("jpegmend - --strength 0 -o x.png <&-").returncode == 1
+    assert not Path("x.png").exists()
+
+
+def test_a_reader_that_goes_away_ends_the_run_quietly(folder: Path) -> None:
+    for number in range(6):
+        Path(f"sub/{number}.jpg").write_bytes(Path("a.jpg").read_bytes())
+    done = shell("jpegmend sub --strength 0 --jobs 1 | head -1; exit ${PIPESTATUS[0]}")
+    assert done.returncode == 141 and done.stderr == b""
+    assert done.stdout.count(b"\n") == 1
+
+
+def test_names_that_cannot_be_printed(folder: Path) -> None:
+    for name in ("caf\u00e9-\u6f22.jpg", os.fsdecode(b"bad-\xff\xfe.jpg")):
+        Path("sub", name).write_bytes(Path("a.jpg").read_bytes())
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = shell("jpegmend sub --strength 0", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert len(list(Path("sub").glob("*.restored.png"))) == 3
+    assert shell("jpegmend sub --strength 0", env=environment).stdout.startswith(b"0 done, 3 skipped")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_signals_end_it_without_leftovers(folder: Path, number: signal.Signals, code: int) -> None:
+    Path("temporary").mkdir()
+    for each in range(40):
+        Path(f"sub/{each}.jpg").write_bytes(as_jpeg(picture(each).resize((400, 300))))
+    command = [sys.executable, "-m", "jpegmend", "sub", "-o", "out", "--jobs", "2"]
+    run = subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(folder / "temporary")}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert run.stdout is not None
+    run.stdout.readline()
+    run.send_signal(number)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == code, said
+    assert b"Traceback" not in said
+    assert not list(Path("temporary").iterdir())
+    assert not list(Path("out").glob("*.part"))
+    assert 0 < len(list(Path("out").glob("*.png"))) < 41
+
+
+@pytest.mark.parametrize("source", ["- < /dev/zero", "/dev/zero", "- < <(yes)"])
+def test_endless_input_is_bounded(folder: Path, source: str) -> None:
+    done = shell(f"jpegmend -o x.png --max-bytes 5M {source}")
+    assert done.returncode == 1
+    assert b"5,000,000 bytes" in done.stderr and b"--max-bytes" in done.stderr
+
+
+def test_a_pipe_is_read_once(folder: Path) -> None:
+    os.mkfifo("pipe")
+    data = Path("a.jpg").read_bytes()
+    threading.Thread(target=lambda: Path("pipe").write_bytes(data), daemon=True).start()
+    started = time.monotonic()
+    assert shell("jpegmend pipe -o out/ --compare --strength 0", timeout=60).returncode == 0
+    assert time.monotonic() - started < 60
+    assert {path.name for path in Path("out").glob("*.png")} == {"pipe.restored.png", "pipe.restored.compare.png"}
