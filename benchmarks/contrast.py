@@ -1,9 +1,9 @@
-"""Clean-up after contrast enhancement (DCSC, 3.4.1): enhancing makes artifacts visible; restore before or after it?
+"""Restoration before and after contrast enhancement, which makes artifacts visible (DCSC, 3.4.1).
 
     python benchmarks/contrast.py --data PICTURE... --model mend-s --quality 20 --out docs/results/contrast
 
-Compared with the enhanced original. "after": the enhanced JPEG is restored as pixels, told the file's quality, since
-its coefficients are no longer those of a file. Writes scores as JSON and a strip of pictures as PNG.
+Compared with the enhanced original. "after": the enhanced JPEG is restored as pixels with the file's quality as an
+option, since its coefficients are no longer those of a file. Writes scores as JSON and a strip of pictures as PNG.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Growth of time and memory with the size of the picture, from 0.25 to 100 megapixels; the fitted exponent should be 1.0.
+"""Growth of time and memory with the picture, 0.25 to 100 megapixels; the fitted exponent should be 1.0.
 
     python benchmarks/scaling.py --model mend-s --largest 100 --out docs/results/scaling.json
 

@@ -1,7 +1,7 @@
 """The loss in PSNR of running networks with non-local layers in windows instead of on the whole picture.
 
-A card with ``tiling`` of ``window`` states a window that fits into memory. Here the same network also runs in one window
-as large as the picture, which must be small for that.
+A card with ``tiling`` of ``window`` states a window that fits into memory. Here the same network also runs in one
+window as large as the picture, which must be small for that.
 """
 
 from __future__ import annotations
