@@ -38,9 +38,14 @@ def save_weights(path: Path, spec: Spec, config: Any, tensors: Mapping[str, Tens
 
     The same weights and facts give the same bytes.
     """
+    write_tensors(path, spec.name, config, tensors, facts)
+
+
+def write_tensors(path: Path, name: str, config: Any, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """As :func:`save_weights`, for a network that may not be in ``NETWORKS`` (an auxiliary one)."""
     header = {
         "format": FORMAT,
-        "network": spec.name,
+        "network": name,
         "config": json.dumps(dataclasses.asdict(config)),
         **{key: json.dumps(value) for key, value in facts.items()},
     }
@@ -70,6 +75,17 @@ def load_weights(path: Path) -> tuple[nn.Module, dict[str, Any]]:
 
     Raises :class:`~jpegmend.errors.WeightsDamaged` for a file that is broken, foreign or of another shape.
     """
+    wide, facts = read_tensors(path)
+    network = build(models.find(facts["network"]), facts["config"])
+    try:
+        network.load_state_dict(wide, strict=True)
+    except RuntimeError as error:
+        raise WeightsDamaged(f"{path}: {error}") from error
+    return network.eval(), facts
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a weights file, float32, and its header; WeightsDamaged for one that is broken or foreign."""
     try:
         with safe_open(path, "pt") as file:
             header = dict(file.metadata() or {})
@@ -79,13 +95,7 @@ def load_weights(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     if header.get("format") != FORMAT:
         raise WeightsDamaged(f"{path}: format {header.get('format')!r}; only {FORMAT!r} is read")
     facts = {key: value if key in {"format", "network"} else json.loads(value) for key, value in header.items()}
-    network = build(models.find(facts["network"]), facts["config"])
-    wide = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-    try:
-        network.load_state_dict(wide, strict=True)
-    except RuntimeError as error:
-        raise WeightsDamaged(f"{path}: {error}") from error
-    return network.eval(), facts
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}, facts
 
 
 class _ForExport(nn.Module):

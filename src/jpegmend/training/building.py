@@ -15,7 +15,7 @@ from jpegmend.models import files
 from jpegmend.training.auxiliary import AUXILIARIES
 from jpegmend.training.checkpoint import Parts, State
 from jpegmend.training.optimisers import build_optimiser
-from jpegmend.training.recipe import Recipe, build_config
+from jpegmend.training.recipe import Recipe, Stage, build_config
 
 MEMORY_FORMAT = torch.channels_last
 
@@ -58,9 +58,7 @@ def _build(recipe: Recipe, config: Any, device: str) -> Parts:
         network.checkpoint = True  # type: ignore[assignment]
     networks = {"network": network}
     for stage in recipe.stages:
-        name, auxiliary = stage.auxiliary, AUXILIARIES[stage.auxiliary]
-        own = getattr(network, name, None)
-        networks[name] = own or auxiliary.build(build_config(auxiliary.config, stage.config, name))
+        networks[stage.auxiliary] = _build_auxiliary(recipe, stage, getattr(network, stage.auxiliary, None))
     networks = {
         name: net.to(device).to(memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]
         for name, net in networks.items()
@@ -70,6 +68,20 @@ def _build(recipe: Recipe, config: Any, device: str) -> Parts:
         name: build_optimiser(recipe.optimiser, net, main=name == "network") for name, net in networks.items()
     }
     return Parts(config, networks, optimisers, average)
+
+
+def _build_auxiliary(recipe: Recipe, stage: Stage, inner: nn.Module | None) -> nn.Module:
+    """The network of a stage: ``inner``, a submodule of the main one, or one of its own; with its weights if given."""
+    tensors, header = files.read_tensors(Path(stage.weights)) if stage.weights else ({}, {})
+    if tensors and header["network"] != stage.auxiliary:
+        raise InvalidRecipe(f"{stage.weights} holds a {header['network']}; the stage wants a {stage.auxiliary}")
+    config = recipe.auxiliary_config(stage, header.get("config"))
+    network = AUXILIARIES[stage.auxiliary].build(config) if inner is None else inner
+    try:
+        network.load_state_dict(tensors, strict=bool(tensors))
+    except RuntimeError as error:
+        raise InvalidRecipe(f"{stage.weights} does not fit the {stage.auxiliary} of this recipe: {error}") from error
+    return network
 
 
 def _begin_from(weights: Path, state: State, name: str, *, partly: bool) -> dict[str, Any]:

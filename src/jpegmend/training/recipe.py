@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from jpegmend.data.pictures import Sizes
 from jpegmend.errors import InvalidOption, InvalidRecipe, UnknownModel
 from jpegmend.training.auxiliary import AUXILIARIES
 from jpegmend.training.losses import LOSSES
+from jpegmend.training.recipe_file import load
 
 
 class _Part(BaseModel):
@@ -46,13 +47,15 @@ class Stage(_Part):
 
     auxiliary: str
     """A name in :data:`jpegmend.training.auxiliary.AUXILIARIES`."""
-    share: float = Field(gt=0, lt=1)
-    """Part of the whole budget."""
+    share: float = Field(ge=0, lt=1)
+    """Part of the whole budget; 0 for one that is only read from ``weights``."""
     crop: int = Field(gt=0, multiple_of=16)
     batch: int = Field(gt=0)
     rate: float = Field(default=1e-4, gt=0)
     config: dict[str, Any] = {}
-    """Hyper-parameters that differ from the auxiliary network's defaults."""
+    """Hyper-parameters that differ from the auxiliary network's defaults, or from those of ``weights``."""
+    weights: str = ""
+    """A weights file to begin from, such as the ``auxiliary.ranker.safetensors`` of an earlier run."""
 
 
 class Optimiser(_Part):
@@ -143,6 +146,20 @@ class Recipe(_Part):
         """The network's config while ``part`` is trained; in a stage that of the first phase."""
         return self.build_config(part if isinstance(part, Phase) else self.phases[0])
 
+    def auxiliary_config(self, stage: Stage, trained: Mapping[str, Any] | None = None) -> Any:
+        """The config of a stage's network, on top of that of its ``weights`` where ``trained`` gives it.
+
+        One that sees pictures has the planes of the main network; InvalidRecipe where its config says otherwise.
+        """
+        kind, name = AUXILIARIES[stage.auxiliary].config, stage.auxiliary
+        given = {**(trained or {}), **stage.config}
+        if any(field.name == "channels" for field in fields(kind)):
+            planes = models.find(self.network).planes(self.config_at(stage))
+            channels = 1 if planes == "y" else 3
+            if given.setdefault("channels", channels) != channels:
+                raise InvalidRecipe(f"{name}: channels {given['channels']}, but {self.network} works on {channels}")
+        return build_config(kind, given, name)
+
     def build_sizes(self) -> Sizes:
         """At which sizes the pictures are used."""
         return Sizes(self.halve_above, self.halvings, self.even_sizes)
@@ -196,68 +213,7 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recip
     takes over what that one says, tables key by key, lists as a whole; steps replace minutes, minutes steps. Raises
     :class:`~jpegmend.errors.InvalidRecipe`, naming the key that is wrong.
     """
-    content = _load(path)
-    for dotted, value in (overrides or {}).items():
-        for place, key in _places(content, dotted):
-            place[key] = value
-    _keep_one_budget(content, overrides or {})
-    return check_recipe(content, str(path))
-
-
-def _load(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The file's content, with what it extends beneath it."""
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidRecipe(f"{path}: {error}") from error
-    if "extends" not in content:
-        return content
-    below = (path.parent / content.pop("extends")).resolve()
-    if below in seen:
-        raise InvalidRecipe(f"{path}: extends {below.name}, which extends it")
-    base = _load(below, (*seen, path.resolve()))
-    _keep_one_budget(base, content)
-    return _merged(base, content)
-
-
-def _keep_one_budget(content: dict[str, Any], above: Mapping[str, Any]) -> None:
-    """Drop the minutes of ``content`` where ``above`` gives steps, and the other way round."""
-    for given, other in (("minutes", "steps"), ("steps", "minutes")):
-        if given in above and other not in above:
-            content.pop(other, None)
-
-
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    out = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(out.get(key), dict) and key not in _WHOLE
-        out[key] = _merged(out[key], value) if both else value
-    return out
-
-
-_WHOLE = ("losses", "sampling", "data")
-"""Tables that are replaced as a whole: their keys are choices, not settings."""
-
-
-def _places(content: Any, dotted: str) -> list[tuple[Any, Any]]:
-    """Every container and key that a dotted name means; ``*`` is every element of a list."""
-    *parents, last = dotted.split(".")
-    places = [content]
-    for parent in parents:
-        places = [inner for place in places for inner in _inside(place, parent, dotted)]
-    return [(place, int(last) if isinstance(place, list) else last) for place in places]
-
-
-def _inside(place: Any, key: str, dotted: str) -> list[Any]:
-    if isinstance(place, list):
-        if key == "*":
-            return place
-        if key.isdigit() and int(key) < len(place):
-            return [place[int(key)]]
-        raise InvalidRecipe(f"{dotted}: {key!r} is no element of a list of {len(place)}; give a number or *")
-    if not isinstance(place, dict):
-        raise InvalidRecipe(f"{dotted}: nothing lies below {place!r}")
-    return [place.setdefault(key, [] if key == "stages" else {})]
+    return check_recipe(load(path, overrides or {}), str(path))
 
 
 def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
@@ -277,7 +233,7 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
         if len(kinds) > 1:
             raise InvalidRecipe(f"config of the phases: planes {sorted(kinds)}; all phases must work on the same")
         for stage in recipe.stages:
-            build_config(AUXILIARIES[stage.auxiliary].config, stage.config, stage.auxiliary)
+            recipe.auxiliary_config(stage)
     except (UnknownModel, InvalidRecipe) as error:
         raise InvalidRecipe(f"{source}: {error}") from error
     return recipe
@@ -291,6 +247,8 @@ def _contradictions(recipe: Recipe) -> list[str]:
         found.append("the shares of the phases must add up to 1")
     if sum(stage.share for stage in recipe.stages) >= 1:
         found.append("the stages leave nothing of the budget for the network; their shares must add up to less than 1")
+    idle = [stage.auxiliary for stage in recipe.stages if not stage.share and not stage.weights]
+    found += [f"stage {name}: a share of 0 needs weights" for name in idle]
     unknown = {stage.auxiliary for stage in recipe.stages} - set(AUXILIARIES)
     found += [f"no auxiliary network {name!r}; there are: {', '.join(AUXILIARIES)}" for name in sorted(unknown)]
     unknown = {name for phase in recipe.phases for name in phase.losses} - set(LOSSES)

@@ -19,6 +19,7 @@ def save(run: Run, reports: Reports, facts: dict[str, Any]) -> None:
     state, folder = run.state, run.settings.folder
     line: dict[str, Any] = {"step": state.step, "minutes": round(state.seconds / 60, 2), **facts}
     _save_weights(run, folder / "average.safetensors")
+    _save_auxiliaries(run, folder)
     # Before the validation, so that being killed during it costs no more than its time.
     state.save(folder / "checkpoint.pt")
     if run.settings.validation:
@@ -43,6 +44,15 @@ def _save_weights(run: Run, path: Path) -> None:
     if state.earlier_steps:
         facts["earlier"] = {"steps": state.earlier_steps, "seconds": round(state.earlier_seconds)}
     files.save_weights(path, run.spec, state.config, state.average, facts)
+
+
+def _save_auxiliaries(run: Run, folder: Path) -> None:
+    """Write the weights of each auxiliary network to ``auxiliary.NAME.safetensors``."""
+    for stage in run.recipe.stages:
+        name, network = stage.auxiliary, run.state.networks[stage.auxiliary]
+        config = getattr(network, "config", None) or run.recipe.auxiliary_config(stage)
+        facts = {"recipe": run.recipe.model_dump(mode="json"), "data": [source.name for source in run.settings.data]}
+        files.write_tensors(folder / f"auxiliary.{name}.safetensors", name, config, network.state_dict(), facts)
 
 
 def validate(run: Run, weights: Path) -> dict[str, float]:

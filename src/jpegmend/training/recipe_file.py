@@ -1,0 +1,76 @@
+"""Recipe files as plain values: TOML, ``extends``, and changes by dotted keys."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jpegmend.errors import InvalidRecipe
+
+
+def load(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a recipe with what it extends beneath it and ``overrides`` (dotted key to value) above it."""
+    content = _read(path)
+    for dotted, value in overrides.items():
+        for place, key in _places(content, dotted):
+            place[key] = value
+    _keep_one_budget(content, overrides)
+    return content
+
+
+def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The file's content, with what it extends beneath it."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidRecipe(f"{path}: {error}") from error
+    if "extends" not in content:
+        return content
+    below = (path.parent / content.pop("extends")).resolve()
+    if below in seen:
+        raise InvalidRecipe(f"{path}: extends {below.name}, which extends it")
+    base = _read(below, (*seen, path.resolve()))
+    _keep_one_budget(base, content)
+    return _merged(base, content)
+
+
+def _keep_one_budget(content: dict[str, Any], above: Mapping[str, Any]) -> None:
+    """Drop the minutes of ``content`` where ``above`` gives steps, and the other way round."""
+    for given, other in (("minutes", "steps"), ("steps", "minutes")):
+        if given in above and other not in above:
+            content.pop(other, None)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    out = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict) and key not in _WHOLE
+        out[key] = _merged(out[key], value) if both else value
+    return out
+
+
+_WHOLE = ("losses", "sampling", "data")
+"""Tables that are replaced as a whole: their keys are choices, not settings."""
+
+
+def _places(content: Any, dotted: str) -> list[tuple[Any, Any]]:
+    """Every container and key that a dotted name means; ``*`` is every element of a list."""
+    *parents, last = dotted.split(".")
+    places = [content]
+    for parent in parents:
+        places = [inner for place in places for inner in _inside(place, parent, dotted)]
+    return [(place, int(last) if isinstance(place, list) else last) for place in places]
+
+
+def _inside(place: Any, key: str, dotted: str) -> list[Any]:
+    if isinstance(place, list):
+        if key == "*":
+            return place
+        if key.isdigit() and int(key) < len(place):
+            return [place[int(key)]]
+        raise InvalidRecipe(f"{dotted}: {key!r} is no element of a list of {len(place)}; give a number or *")
+    if not isinstance(place, dict):
+        raise InvalidRecipe(f"{dotted}: nothing lies below {place!r}")
+    return [place.setdefault(key, [] if key == "stages" else {})]
