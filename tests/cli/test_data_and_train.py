@@ -35,7 +35,7 @@ def test_check_names_what_is_missing_and_fails(sets, capsys):
 def test_a_packed_set_is_found_before_its_folder(sets, capsys):
     assert cli.run(["data", "pack", "Classic5"]) == 0
     assert "5 pictures" in capsys.readouterr().out
-    assert find_data(["Classic5"]) == ([sets / "Classic5.pack"], None)
+    assert find_data(["Classic5"]) == ([sets / "Classic5.npy"], None)
 
 
 def test_shares_of_data(sets):

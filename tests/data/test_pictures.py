@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from jpegmend.data import pack
-from jpegmend.data.pictures import Pictures, Sizes, find_pictures, halved, load_rgb
+from jpegmend.data.pictures import Pictures, Sizes, find_pictures, halved, load_rgb, picture_size
 from jpegmend.errors import MissingData
 
 
@@ -19,37 +19,61 @@ def folder(tmp_path, photos):
     return tmp_path
 
 
-def test_packed_pictures_come_back_as_they_were(folder):
+def pack_all(folder):
     files = find_pictures([folder])
-    assert pack.write(folder / "all.pack", ((file.name, load_rgb(file)) for file in files)) == 4
-    back = list(pack.read(folder / "all.pack"))
+    pack.write(folder / "all.npy", [(file.name, *picture_size(file)) for file in files], map(load_rgb, files))
+    return files
+
+
+def test_packed_pictures_come_back_as_they_were(folder):
+    files = pack_all(folder)
+    back = list(pack.read(folder / "all.npy"))
     assert all(torch.equal(picture, load_rgb(file)) for picture, file in zip(back, files, strict=True))
-    assert sorted(p.suffix for p in folder.iterdir()) == [".pack"] + [".png"] * 4
-    a = Pictures.load([folder / "all.pack"]).crops(6, 32, random.Random(1))
+    assert sorted(p.suffix for p in folder.iterdir()) == [".json", ".npy"] + [".png"] * 4
+    a = Pictures.load([folder / "all.npy"]).crops(6, 32, random.Random(1))
     assert torch.equal(a, Pictures.load([folder]).crops(6, 32, random.Random(1)))
+    first = np.load(folder / "all.npy")[: 3 * back[0].shape[1] * back[0].shape[2]]
+    assert np.array_equal(first.reshape(back[0].shape), np.array(Image.open(files[0])).transpose(2, 0, 1))
+
+
+def test_a_picture_in_memory_may_be_changed_and_the_packed_file_stays(folder):
+    pack_all(folder)
+    next(pack.read(folder / "all.npy"))[:] = 0
+    assert next(pack.read(folder / "all.npy")).any()
 
 
 def test_a_cut_or_foreign_packed_file_is_refused(folder):
-    path = folder / "all.pack"
-    pack.write(path, [("a", load_rgb(folder / "0.png"))])
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(MissingData, match="cut short"):
+    pack_all(folder)
+    path = folder / "all.npy"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(MissingData, match="not a packed set"):
         list(pack.read(path))
     path.write_bytes(b"something else")
     with pytest.raises(MissingData, match="not a packed set"):
         list(pack.read(path))
+    path.write_bytes(whole)
+    (folder / "all.json").write_text('[["a.png", 8, 8]]')
+    with pytest.raises(MissingData, match="192"):
+        list(pack.read(path))
+    (folder / "all.json").unlink()
+    with pytest.raises(MissingData, match="all.json"):
+        list(pack.read(path))
     with pytest.raises(MissingData):
-        list(pack.read(folder / "none.pack"))
+        list(pack.read(folder / "none.npy"))
 
 
 def test_a_broken_off_packing_leaves_nothing(folder):
     def pictures():
-        yield "a", load_rgb(folder / "0.png")
+        yield load_rgb(folder / "0.png")
         raise KeyboardInterrupt
 
+    index = [("a", *picture_size(folder / "0.png")), ("b", 8, 8)]
     with pytest.raises(KeyboardInterrupt):
-        pack.write(folder / "all.pack", pictures())
-    assert not list(folder.glob("*.pack*"))
+        pack.write(folder / "all.npy", index, pictures())
+    with pytest.raises(ValueError, match="b: "):
+        pack.write(folder / "all.npy", index, [load_rgb(folder / "0.png")] * 2)
+    assert {p.suffix for p in folder.iterdir()} == {".png"}
 
 
 def test_crops_are_cut_turned_and_flipped_from_the_picture():
@@ -104,3 +128,13 @@ def test_nothing_to_train_on_is_said(tmp_path, folder):
         find_pictures([tmp_path / "none"])
     with pytest.raises(MissingData, match="at least 512"):
         Pictures.load([folder]).crops(1, 512, random.Random(0))
+
+
+def test_without_flips_crops_are_cut_as_they_lie(folder):
+    plain = Pictures.load([folder], flips=False)
+    whole = torch.stack([load_rgb(path) for path in find_pictures([folder])])
+    places = whole.unfold(2, 24, 1).unfold(3, 24, 1)
+    for crop in plain.crops(6, 24, random.Random(0)):
+        assert (places == crop[:, None, None]).all((1, 4, 5)).any()
+    turned = Pictures.load([folder]).crops(6, 24, random.Random(0))
+    assert not all((places == crop[:, None, None]).all((1, 4, 5)).any() for crop in turned)

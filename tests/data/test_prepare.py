@@ -164,8 +164,8 @@ def test_a_missing_set_says_how_to_get_it(tmp_path, monkeypatch):
         locate("nonesuch")
     (tmp_path / "BSDS500" / "train").mkdir(parents=True)
     assert locate("bsds500/train") == tmp_path / "BSDS500" / "train"
-    (tmp_path / "BSDS500-train.pack").touch()
-    assert locate("BSDS500/train").name == "BSDS500-train.pack"
+    (tmp_path / "BSDS500-train.npy").touch()
+    assert locate("BSDS500/train").name == "BSDS500-train.npy"
     assert locate(str(tmp_path)) == tmp_path
     assert locate("bsds500-TRAIN", packed=False) == tmp_path / "BSDS500" / "train"
 

@@ -96,3 +96,24 @@ def test_a_saved_optimiser_goes_on_as_if_it_had_not_stopped(network: nn.Module) 
         move(net, its)
     for ours, theirs in zip(network.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["adam", "muon"])
+def test_betas_and_decay_are_those_of_the_recipe(kind):
+    """Three steps with given gradients equal torch's AdamW, told the same; Muon's rest is AdamW too."""
+    if kind == "muon":
+        pytest.importorskip("pytorch_optimizer")
+    settings = Optimiser(kind=kind, rate=0.1, betas=(0.5, 0.7), decay=0.3)
+    layer, twin = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    twin.load_state_dict(layer.state_dict())
+    ours = build_optimiser(settings, layer)
+    theirs = torch.optim.AdamW(twin.parameters(), lr=0.1, betas=(0.5, 0.7), weight_decay=0.3)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        for mine, other in zip(layer.parameters(), twin.parameters(), strict=True):
+            mine.grad = torch.randn(mine.shape, generator=generator)
+            other.grad = mine.grad.clone()
+        ours.step()
+        theirs.step()
+    for mine, other in zip(layer.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)

@@ -55,6 +55,23 @@ def test_is_valid_and_named_after_its_file(path):
     assert recipe.name == (path.stem if folder == "recipes" else f"{folder}-{path.stem}")
 
 
+PAPERS = ("dcsc", "cqr", "qgcn", "mdu", "dual")
+OURS = {
+    "running average": lambda recipe: recipe.ema > 0,
+    "gradient clip": lambda recipe: recipe.optimiser.clip > 0,
+    "warm-up": lambda recipe: recipe.optimiser.warmup > 0,
+    "flips": lambda recipe: recipe.flips,
+    "last fifth": lambda recipe: recipe.optimiser.schedule == "constant-then-decay",
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_recipes_of_the_papers_note_what_the_papers_do_not_have(name):
+    recipe = read_recipe(RECIPES / f"{name}.toml")
+    for word, used in OURS.items():
+        assert (word in recipe.note) == used(recipe), word
+
+
 def test_every_network_has_a_recipe():
     assert {read_recipe(path).network for path in RECIPES.glob("*.toml")} == set(models.NETWORKS)
 

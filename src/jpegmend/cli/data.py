@@ -77,7 +77,7 @@ def _show(name: str, done: int, total: int | None) -> None:
 def _pack(names: list[str], output: Path | None) -> None:
     try:
         from jpegmend.data import pack, sets
-        from jpegmend.data.pictures import find_pictures, load_rgb
+        from jpegmend.data.pictures import find_pictures, load_rgb, picture_size
     except ImportError as error:
         raise MissingExtra(f"packing needs {error.name}; pip install 'jpegmend[torch]'") from error
     if output is None and len(names) > 1:
@@ -87,5 +87,5 @@ def _pack(names: list[str], output: Path | None) -> None:
         raise InvalidOption(f"{target}; a packed file ends in {pack.SUFFIX}")
     target.parent.mkdir(parents=True, exist_ok=True)
     files = find_pictures([sets.locate(name) for name in names])
-    count = pack.write(target, ((file.name, load_rgb(file)) for file in files))
-    sys.stdout.write(f"{target}: {count} pictures\n")
+    pack.write(target, [(file.name, *picture_size(file)) for file in files], map(load_rgb, files))
+    sys.stdout.write(f"{target}: {len(files)} pictures\n")

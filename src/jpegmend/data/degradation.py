@@ -22,6 +22,8 @@ from jpegmend.jpeg import tables
 from jpegmend.models.contract import Observation
 
 Encoder = Literal["batched", "pillow"]
+MARGIN = 16
+"""How much larger than the crop the picture is that is compressed, where crops are cut at any phase."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,9 @@ class Degradation:
     """Range of the factor by which such a site makes pictures smaller."""
     encoder: Encoder = "batched"
     """The batched codec on the device, or files that Pillow writes."""
+    phase: Literal["corner", "any"] = "corner"
+    """Where crops lie on the grid of 8x8 blocks: each begins at a corner of a block, or they are cut from a larger
+    compressed picture at any place."""
 
     def __post_init__(self) -> None:
         for low, high, share in (*self.qualities, (*self.double_qualities, 1.0)):
@@ -70,6 +75,8 @@ class Degradation:
             len(table) != 64 or not all(1 <= step <= 255 for step in table) for pair in self.tables for table in pair
         ):
             raise InvalidRecipe("tables: each pair is luma and chroma, each 64 steps in 1..255, row-major")
+        if self.phase == "any" and self.social:
+            raise InvalidRecipe(f"phase 'any' with social {self.social}; crops of such pictures begin at block corners")
         if self.custom and not self.tables:
             raise InvalidRecipe(f"custom {self.custom} but no tables; give pairs of 64 steps")
 
@@ -169,6 +176,19 @@ def degrade(
         given = torch.round(truth[:, :1] if spoiled is rgb else as_written(spoiled, sampling, studio)[:, :1])
     pair = tables_of(qualities, clean.device) if qualities else _draw_tables(degradation, len(clean), clean.device, rng)
     return codec.observe(compress(given, *pair, sampling, degradation.encoder)), truth / 255
+
+
+def cut(seen: Observation, truth: Tensor, side: int, rng: random.Random) -> tuple[Observation, Tensor]:
+    """Crops of ``side`` pixels at any phase of the block grid, out of pictures that are :data:`MARGIN` larger.
+
+    ``seen.planes`` and ``truth`` are ``[B, C, side + 16, side + 16]``; each picture is cut at a place of its own.
+    """
+    places = [(rng.randrange(8), rng.randrange(8)) for _ in range(len(truth))]
+    planes, truth = (
+        torch.stack([one[:, y : y + side, x : x + side] for one, (y, x) in zip(batch, places, strict=True)])
+        for batch in (seen.planes, truth)
+    )
+    return seen._replace(planes=planes), truth
 
 
 def as_written(rgb: Tensor, sampling: Sampling, studio: bool) -> Tensor:

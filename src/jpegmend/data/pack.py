@@ -1,13 +1,13 @@
 """Many pictures in one memory-mapped file: opens in a moment, however many there are.
 
-The file: ``JMPACK1\n``; the length of the index, eight bytes, little end first; the index, JSON; from the next
-multiple of 4096 on the pictures, uint8, ``[3, H, W]`` each, one after the other.
+``NAME.npy`` is a NumPy array of bytes, the pictures ``[3, H, W]`` uint8 one after the other; ``NAME.json`` beside it
+lists name, height and width of each.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,54 +16,48 @@ from torch import Tensor
 
 from jpegmend.errors import MissingData
 
-SUFFIX = ".pack"
-_MAGIC = b"JMPACK1\n"
-_PAGE = 4096
+SUFFIX = ".npy"
+Entry = tuple[str, int, int]
+"""Name, height and width of a picture."""
 
 
-def write(path: Path, pictures: Iterable[tuple[str, Tensor]]) -> int:
-    """Pack ``(name, [3, H, W] uint8)`` one by one and return how many; the file appears when it is whole."""
-    entries, offset = [], 0
-    body, partial = (path.with_name(path.name + end) for end in (".body", ".partial"))
+def write(path: Path, index: Sequence[Entry], pictures: Iterable[Tensor]) -> None:
+    """Pack ``[3, H, W]`` uint8 pictures, one by one, as ``index`` lists them; both files appear when they are whole.
+
+    Raises ValueError where a picture is not of the size that the index says.
+    """
+    partial, listed = path.with_name(path.name + ".partial"), path.with_suffix(".json")
+    size = sum(3 * height * width for _, height, width in index)
+    offset = 0
     try:
-        with body.open("wb") as stream:
-            for name, picture in pictures:
-                stream.write(picture.contiguous().numpy().tobytes())
-                entries.append([name, picture.shape[1], picture.shape[2], offset])
-                offset += picture.numel()
-        index = json.dumps(entries).encode()
-        head = _MAGIC + len(index).to_bytes(8, "little") + index
-        with partial.open("wb") as stream, body.open("rb") as made:
-            stream.write(head.ljust(-(-len(head) // _PAGE) * _PAGE, b" "))
-            while block := made.read(1 << 24):
-                stream.write(block)
+        mapped = np.lib.format.open_memmap(partial, "w+", np.uint8, (size,))
+        for (name, height, width), picture in zip(index, pictures, strict=True):
+            if picture.shape != (3, height, width):
+                raise ValueError(f"{name}: {tuple(picture.shape)}, but {(3, height, width)} was announced")
+            mapped[offset : offset + picture.numel()] = picture.reshape(-1).numpy()
+            offset += picture.numel()
+        mapped.flush()
+        listed.write_text(json.dumps(index), "utf-8")
         partial.replace(path)
     finally:
-        for leftover in (body, partial):
-            leftover.unlink(missing_ok=True)
-    return len(entries)
+        partial.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Iterator[Tensor]:
     """Every picture, ``[3, H, W]`` uint8, mapped and not read until it is looked at.
 
-    Raises :class:`~jpegmend.errors.MissingData` where the file is not there, foreign or cut short.
+    Raises :class:`~jpegmend.errors.MissingData` where a file is not there, foreign or cut short.
     """
     try:
-        with path.open("rb") as stream:
-            magic, length = stream.read(len(_MAGIC)), int.from_bytes(stream.read(8), "little")
-            entries = json.loads(stream.read(length)) if magic == _MAGIC else None
-    except (OSError, ValueError) as error:
-        raise MissingData(f"{path}: {error}; make it with `jpegmend data prepare`") from error
-    if entries is None:
-        raise MissingData(f"{path}: not a packed set; make it with `jpegmend data prepare`")
-    start = -(-(len(_MAGIC) + 8 + length) // _PAGE) * _PAGE
-    size = sum(3 * height * width for _, height, width, _ in entries)
-    if path.stat().st_size < start + size:
-        raise MissingData(f"{path}: cut short, {start + size} bytes expected; run `jpegmend data prepare` again")
-    if not entries:
-        return
-    # Copy on write: torch wants memory it may write to, the file stays as it is.
-    mapped = torch.from_numpy(np.memmap(path, np.uint8, mode="c", offset=start, shape=(size,)))
-    for _, height, width, offset in entries:
+        # Copy on write: torch wants memory it may write to, the file stays as it is.
+        mapped = torch.from_numpy(np.load(path, mmap_mode="c"))
+        index = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        size = sum(3 * height * width for _, height, width in index)
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise MissingData(f"{path}: not a packed set: {error}; make it with `jpegmend data pack`") from error
+    if mapped.shape != (size,) or mapped.dtype != torch.uint8:
+        raise MissingData(f"{path}: {mapped.numel()} bytes, its index says {size}; run `jpegmend data pack` again")
+    offset = 0
+    for _, height, width in index:
         yield mapped[offset : offset + 3 * height * width].reshape(3, height, width)
+        offset += 3 * height * width

@@ -42,6 +42,12 @@ def load_rgb(path: Path) -> Tensor:
         return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Height and width of a picture, from its header."""
+    with Image.open(path) as image:
+        return image.height, image.width
+
+
 @dataclass(frozen=True)
 class Sizes:
     """Which pictures are also used at a half, a quarter, ... of their size.
@@ -75,6 +81,8 @@ class Pictures:
     """How often each is drawn; by its pixels where None."""
     candidates: int = 1
     """Places looked at for each crop; the one with most detail is taken."""
+    flips: bool = True
+    """Whether crops are flipped and turned by quarters at random."""
     _by_side: dict[int, tuple[list[Tensor], list[float]]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -86,6 +94,7 @@ class Pictures:
         sizes: Sizes | None = None,
         shares: Sequence[float] | None = None,
         candidates: int = 1,
+        flips: bool = True,
     ) -> Pictures:
         """Read all pictures below folders, in files, or in packed files (:mod:`jpegmend.data.pack`).
 
@@ -99,17 +108,19 @@ class Pictures:
             scale = shares[index] / sum(weight for _, weight in read) if shares else 1.0
             tensors += [tensor for tensor, _ in read]
             weights += [scale * weight for _, weight in read]
-        return cls(tensors, weights, candidates)
+        return cls(tensors, weights, candidates, flips)
 
     def crops(self, batch: int, side: int, rng: random.Random) -> Tensor:
-        """``[B, 3, side, side]`` uint8: random places, flips and quarter turns."""
+        """``[B, 3, side, side]`` uint8: random places, and flips and quarter turns where wanted."""
         large, cumulative = self._large_enough(side)
         out = []
         for picture in rng.choices(large, cum_weights=cumulative, k=batch * self.candidates):
             top, left = (rng.randrange(length - side + 1) for length in picture.shape[1:])
             crop = picture[:, top : top + side, left : left + side]
-            crop = torch.rot90(crop, rng.randrange(4), (1, 2))
-            out.append(crop.flip(2) if rng.random() < 0.5 else crop)
+            if self.flips:
+                crop = torch.rot90(crop, rng.randrange(4), (1, 2))
+                crop = crop.flip(2) if rng.random() < 0.5 else crop
+            out.append(crop)
         crops = torch.stack(out)
         if self.candidates == 1:
             return crops

@@ -178,13 +178,15 @@ def locate(name: str | Path, *, packed: bool = True) -> Path:
     """Where the pictures of ``name`` lie: a path that exists, or a set in :func:`root` or in a folder of it.
 
     A set is named by its folder, upper or lower case; ``BSDS500/val`` and ``BSDS500-val`` are the folder ``val`` in
-    ``BSDS500``. With ``packed`` a packed file (``BSDS500.pack``, ``BSDS500-train.pack``) is taken rather than the
+    ``BSDS500``. With ``packed`` a packed file (``BSDS500.npy``, ``BSDS500-train.npy``) is taken rather than the
     folder. Raises :class:`~jpegmend.errors.MissingData`, saying where it looked and how to get the set.
     """
     if Path(name).exists():
         return Path(name)
+    if Path(name).is_absolute() or str(name).startswith("."):
+        raise MissingData(f"no folder {name}; give a folder or file that exists, or the name of a set")
     wanted = str(name).strip("/").replace("/", "-").lower()
-    packs = sorted(root().glob("*.pack")) if packed else []
+    packs = sorted(root().glob("*.npy")) if packed else []
     for place in packs + _folders():
         if wanted in _names(place):
             return place

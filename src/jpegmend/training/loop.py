@@ -23,6 +23,8 @@ _SNAPSHOT = 200
 """Steps between two snapshots to roll back to."""
 _PATIENCE = 10
 """Rollbacks before a run gives up."""
+_FEW = 100
+"""Steps below which a budget is said to be short."""
 
 
 def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = None) -> State:
@@ -47,6 +49,9 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
         meter.add(step(run), recipe, share, run.group)
         state.seconds, asked = run.group.broadcast(meter.clock(state.seconds), float(request.made))
         stopped = bool(asked)
+        if state.step == _FEW // 10 and recipe.minutes and run.share() > 0.1:
+            steps = state.step / run.share()
+            reports.note(f"about {steps:.0f} steps fit into {recipe.minutes:g} minutes, too few to learn much")
         if state.step % watch == 0 or stopped:
             if not meter.is_finite():
                 _roll_back(state, good, reports)

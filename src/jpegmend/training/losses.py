@@ -80,30 +80,6 @@ def over_stages(estimates: tuple[Tensor, ...], truth: Tensor) -> Tensor:
     return sum((mae(estimate, truth).mean() for estimate in estimates), start=truth.new_zeros(()))
 
 
-def multi_stage(
-    pictures: tuple[Tensor, ...],
-    artifacts: tuple[Tensor, ...],
-    truth: Tensor,
-    J: Tensor,
-    *,
-    alpha: float = 0.1,
-    beta: float = 0.1,
-    alpha_last: float = 1.0,
-    beta_last: float = 1.0,
-) -> Tensor:
-    """MDU's loss (eq. 24): MAE of ``O^(0)..O^(T)`` to the truth and of ``H^(1)..H^(T)`` to ``J - truth``.
-
-    The last of each weighs ``alpha_last`` and ``beta_last``, those before it ``alpha`` and ``beta``.
-    """
-    H = J - truth
-    return (
-        alpha_last * mae(pictures[-1], truth).mean()
-        + beta_last * mae(artifacts[-1], H).mean()
-        + alpha * over_stages(pictures[:-1], truth)
-        + beta * over_stages(artifacts[:-1], H)
-    )
-
-
 class Answer(NamedTuple):
     """All that a loss may look at."""
 

@@ -118,6 +118,8 @@ class Recipe(_Part):
     """Whether a picture's sizes are drawn equally often, rather than by their pixels."""
     candidates: int = Field(default=1, ge=1)
     """Places looked at for each crop; the one with most detail is taken."""
+    flips: bool = True
+    """Whether crops are flipped and turned by quarters at random."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's inner arithmetic, by autocast."""
     compile: bool = False
@@ -249,6 +251,8 @@ def _contradictions(recipe: Recipe) -> list[str]:
         found.append("the stages leave nothing of the budget for the network; their shares must add up to less than 1")
     idle = [stage.auxiliary for stage in recipe.stages if not stage.share and not stage.weights]
     found += [f"stage {name}: a share of 0 needs weights" for name in idle]
+    if recipe.project and recipe.degradation.phase == "any":
+        found.append("project needs crops on the block grid; leave it out, or set degradation.phase = 'corner'")
     unknown = {stage.auxiliary for stage in recipe.stages} - set(AUXILIARIES)
     found += [f"no auxiliary network {name!r}; there are: {', '.join(AUXILIARIES)}" for name in sorted(unknown)]
     unknown = {name for phase in recipe.phases for name in phase.losses} - set(LOSSES)

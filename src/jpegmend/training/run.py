@@ -68,6 +68,7 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
         sizes=recipe.build_sizes(),
         shares=settings.shares,
         candidates=recipe.candidates,
+        flips=recipe.flips,
     )
     state = start(
         recipe,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from jpegmend.data.codec import into_cells
-from jpegmend.data.degradation import degrade
+from jpegmend.data.degradation import MARGIN, cut, degrade
 from jpegmend.errors import InvalidRecipe
 from jpegmend.models.contract import Observation, Planes
 from jpegmend.training import losses
@@ -38,7 +38,7 @@ def step(run: Run) -> Tensor:
     total = torch.zeros((), device=run.settings.device)
     for turn in range(recipe.accumulate):
         rng = random.Random(f"{recipe.seed} {state.step} {state.rollbacks} {_stream(run, turn)}")
-        clean = run.pictures.crops(part.batch, part.crop, rng)
+        clean = run.pictures.crops(part.batch, part.crop + _margin(run, part), rng)
         with run.group.gradient_sync(state.runners[name], turn == recipe.accumulate - 1):
             loss = batch_loss(run, part, clean, rng) / recipe.accumulate
             loss.backward()  # type: ignore[no-untyped-call]
@@ -54,6 +54,11 @@ def step(run: Run) -> Tensor:
 def _stream(run: Run, turn: int) -> int:
     """The number of a batch's stream of random numbers: N processes draw what one draws with ``accumulate = N``."""
     return run.group.rank * run.recipe.accumulate + turn
+
+
+def _margin(run: Run, part: Phase | Stage) -> int:
+    """How much larger the crops are that are compressed than those that are shown."""
+    return MARGIN if run.recipe.degradation.phase == "any" and isinstance(part, Phase) else 0
 
 
 def _rate(run: Run, part: Phase | Stage, course: float) -> float:
@@ -108,7 +113,10 @@ def batch_loss(run: Run, part: Phase | Stage, clean: Tensor, rng: random.Random)
     if isinstance(part, Stage):
         name, crops = part.auxiliary, Crops(clean, kind, rng.random())
         return AUXILIARIES[name].loss(state.networks[name], state.runners[name], crops, recipe.degradation, rng)
-    seen, truth, weights = select_planes(kind, *degrade(clean, recipe.degradation, rng), recipe.chroma_weight)
+    seen, truth = degrade(clean, recipe.degradation, rng)
+    if _margin(run, part):
+        seen, truth = cut(seen, truth, part.crop, rng)
+    seen, truth, weights = select_planes(kind, seen, truth, recipe.chroma_weight)
     seen = seen._replace(planes=seen.planes.contiguous(memory_format=MEMORY_FORMAT))
     with torch.autocast(clean.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         estimate = state.runners["network"](seen, collect=not losses.NEEDS_TRACES.isdisjoint(part.losses))
