@@ -180,7 +180,7 @@ def test_a_set_is_looked_for_where_the_message_says(tmp_path, monkeypatch):
     monkeypatch.setenv("JPEGMEND_DATA", str(tmp_path / "elsewhere"))
     with pytest.raises(MissingData, match="elsewhere .JPEGMEND_DATA names it"):
         locate("LIVE1")
-    with pytest.raises(MissingData, match="no path /nosuch and no set"):
+    with pytest.raises(MissingData, match="no folder /nosuch"):
         locate("/nosuch")
 
 
