@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,18 @@ _PUBLIC = {
     "MissingExtra": "jpegmend.errors",
 }
 
-__all__ = [*sorted(_PUBLIC), "__version__"]
+__all__ = [*sorted(_PUBLIC), "__version__", "close"]
+
+
+def close() -> None:
+    """Drop the networks that stay loaded and end the decoding workers; what is used next is loaded and started again.
+
+    As a context manager: ``with contextlib.closing(jpegmend): ...``.
+    """
+    # Only a room that was imported can hold anything.
+    for room in ("jpegmend.runtimes", "jpegmend.decoding"):
+        if room in sys.modules:
+            sys.modules[room].close()
 
 
 def __getattr__(name: str) -> Any:

@@ -87,6 +87,7 @@ def test_public_names() -> None:
         "TooLarge",
         "UnsupportedJpeg",
         "__version__",
+        "close",
         "inspect",
         "load",
         "restore",

@@ -1,5 +1,8 @@
 """ONNX Runtime: the same answer as arithmetic, and errors that name the network."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -149,3 +152,26 @@ def test_options(networks, tmp_path):
         open_runtime(replace(card, released=False))
     with pytest.raises(WeightsMissing, match="runtime='torch'"):
         open_runtime(replace(card, files={}, exportable=False), runtime="onnx")
+
+
+def test_nothing_is_written_outside(tmp_path):
+    """ONNX Runtime's telemetry would write a session file into $TMPDIR and a device's id into the user's cache."""
+    places = {
+        name: tmp_path / name for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
+    }
+    for place in places.values():
+        place.mkdir()
+    code = "import numpy, jpegmend; jpegmend.restore(numpy.zeros((64, 64), 'uint8'), quality=30); jpegmend.close()"
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment | {k: str(v) for k, v in places.items()})
+    assert done.returncode == 0
+    assert [str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+def test_the_users_own_word_on_telemetry_stands():
+    code = "import os; from jpegmend.runtimes.onnx import import_onnxruntime as get; get(); {}"
+    for given, expected in ((None, "1"), ("0", "0")):
+        environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+        environment |= {} if given is None else {"ORT_DISABLE_TELEMETRY": given}
+        check = code.format(f"assert os.environ['ORT_DISABLE_TELEMETRY'] == {expected!r}")
+        assert subprocess.run([sys.executable, "-c", check], env=environment).returncode == 0

@@ -93,3 +93,32 @@ def test_weights_of_another_network_are_refused(card):
 
     with pytest.raises(WeightsDamaged, match="holds network 'mend'"):
         open_runtime(replace(card, network="dcsc"), runtime="torch")
+
+
+def test_quality_and_traces_arrive_and_threads_are_put_back(card):
+    from jpegmend.errors import InvalidOption
+
+    planes, tables = np.full((3, 16, 32), 0.5, np.float32), np.full((3, 8, 8), 20, np.float32)
+    run, before = open_runtime(card, runtime="torch", threads=1), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        answer = run(planes, tables, PictureFacts(sampling=(2, 2)), traces=("features",))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert [part.shape for part in answer.traces["features"]] == [(8, 2, 4)]
+    assert answer.quality is None
+    with pytest.raises(InvalidOption, match="no trace 'codes'; there: description, features"):
+        run(planes, tables, PictureFacts(sampling=(2, 2)), traces=("codes",))
+
+
+def test_networks_are_kept_and_closed(card):
+    from jpegmend import runtimes
+    from jpegmend.runtimes import torch as torch_runtime
+
+    open_runtime(card, runtime="torch")
+    kept = len(torch_runtime._NETWORKS)
+    open_runtime(card, runtime="torch", threads=1)
+    assert len(torch_runtime._NETWORKS) == kept > 0
+    runtimes.close()
+    assert len(torch_runtime._NETWORKS) == 0

@@ -19,6 +19,7 @@ from jpegmend import models
 from jpegmend.errors import NotExportable, WeightsMissing
 from jpegmend.models import cards, files
 from jpegmend.models.contract import Spec
+from jpegmend.runtimes.onnx import PLANES, import_onnxruntime
 from jpegmend.training import curve
 from jpegmend.training.reach import measured_halo
 from jpegmend.weights import Card, read_card
@@ -144,15 +145,13 @@ def check_onnx(path: Path, network: nn.Module, spec: Spec, config: Any) -> float
 
     Raises :class:`~jpegmend.errors.NotExportable` where it is above :data:`ONNX_TOLERANCE`.
     """
-    import onnxruntime
-
     seen = files.example(spec, config, 80, 112)
     with torch.inference_mode():
         expected = network(seen).planes.numpy()
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     # A graph keeps only the inputs that it reads.
     given = {entry.name: getattr(seen, entry.name).numpy() for entry in session.get_inputs()}
-    worst = float(np.abs(session.run(None, given)[0] - expected).max())
+    worst = float(np.abs(session.run([PLANES], given)[0] - expected).max())
     if not worst <= ONNX_TOLERANCE:
         raise NotExportable(
             f"{path.name} differs from PyTorch by {worst:.2g}; at most {ONNX_TOLERANCE:.0e} is allowed: "

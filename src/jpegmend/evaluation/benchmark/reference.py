@@ -59,8 +59,10 @@ def reference_runner(threads: int | None) -> Callable[[int, int], Any]:
         MissingExtra: the package ``onnx`` is not installed.
     """
     network = reference_network()
-    import onnxruntime
+    from jpegmend.runtimes.onnx import import_onnxruntime
 
+
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
