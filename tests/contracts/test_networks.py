@@ -15,37 +15,10 @@ from jpegmend.errors import NotExportable, WeightsDamaged
 from jpegmend.models import NETWORKS, files
 from jpegmend.models.contract import Spec
 
-SMALL: dict[str, list[dict[str, Any]]] = {
-    "mend": [
-        {"widths": (8, 8, 8), "blocks": (1, 1, 1), "embedding": 8},
-        {"widths": (8, 8, 8), "blocks": (1, 1, 1), "convolution": "separable", "tables": "maps"},
-        {"widths": (8, 8, 8), "blocks": (1, 1, 1), "embedding": 8, "coefficients": True, "chroma_widths": (4, 4, 4)},
-    ],
-    "dcsc": [
-        {"features": 4, "filters": 8, "iterations": 3},
-        {"features": 4, "filters": 8, "iterations": 3, "fold": 2},
-        {"channels": 3, "filters": 8, "iterations": 2},
-    ],
-    "cqr": [{"width": 8, "blocks": 3}, {"width": 8, "blocks": 2, "channels": 3}],
-    "qgcn": [
-        {"blocks": 2, "width": 8, "global_widths": (4, 8), "hidden": 16, "vector": 8},
-        {"blocks": 2, "width": 8, "global_widths": (4, 8), "hidden": 16, "vector": 8, "channels": 1},
-        {"blocks": 2, "width": 8, "global_widths": (4, 8), "hidden": 16, "vector": 8, "fold": 2, "skip": True},
-        {"blocks": 2, "width": 8, "whole": False},
-        {"blocks": 2, "width": 8, "whole": False, "tables": False},
-    ],
-    "mdu": [{"stages": 2, "width": 6, "depth": 1}, {"stages": 1, "width": 6, "depth": 1, "channels": 3, "fold": 2}],
-    "dual": [{"stages": 2, "inner": 1, "features": 8, "units": 1, "reduced": 4, "classifier_features": 4}],
-    "arcnn": [{"widths": (8, 8, 4)}, {"widths": (8, 8, 4), "channels": 3}],
-    "dncnn": [{"depth": 4, "width": 8}, {"depth": 4, "width": 8, "channels": 3}],
-    "rnan": [{"width": 8, "blocks": 3}, {"width": 8, "blocks": 2, "channels": 3}],
-}
-"""Configs that answer in milliseconds, gray and colour where the network allows."""
-
 CASES = [
-    pytest.param(NETWORKS[name], NETWORKS[name].config(**config), id=f"{name}-{index}")
-    for name in NETWORKS
-    for index, config in enumerate(SMALL.get(name, [{}]))
+    pytest.param(spec, config, id=f"{name}-{index}")
+    for name, spec in NETWORKS.items()
+    for index, config in enumerate(spec.small_configs())
 ]
 every_network = pytest.mark.parametrize(("spec", "config"), CASES)
 
@@ -65,8 +38,7 @@ def odd_sides(spec: Spec) -> tuple[int, int]:
     return (37, 53) if spec.multiple == 1 else (3 * spec.multiple, 5 * spec.multiple)
 
 
-def test_small_configs_name_every_network() -> None:
-    assert set(SMALL) == set(NETWORKS)
+def test_names_are_those_of_the_specs() -> None:
     assert all(name == spec.name for name, spec in NETWORKS.items())
 
 
@@ -108,9 +80,14 @@ def test_bfloat16_is_near_float32(spec: Spec, config: Any) -> None:
 
 @every_network
 def test_gradient_reaches_every_parameter(spec: Spec, config: Any) -> None:
+    """Every parameter has a say in the planes or in the quality, where the network estimates one."""
     network, seen = build(spec, config).train(), files.example(spec, config, batch=2)
+    estimate = network(seen)
     # The squares of a random image, so that no gradient cancels by symmetry.
-    (network(seen).planes - torch.rand_like(seen.planes)).square().mean().backward()
+    loss = (estimate.planes - torch.rand_like(seen.planes)).square().mean()
+    if estimate.quality is not None:
+        loss = loss + (estimate.quality / 100 - torch.rand_like(estimate.quality)).square().mean()
+    loss.backward()
     still = [name for name, p in network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
     assert still == []
 
@@ -122,7 +99,16 @@ def test_traces_only_when_asked(spec: Spec, config: Any) -> None:
     plain, collected = network(seen), network(seen, collect=True)
     assert not plain.traces
     torch.testing.assert_close(plain.planes, collected.planes)
-    assert all(isinstance(t, torch.Tensor) for trace in collected.traces.values() for t in trace)
+    parts = [part for trace in collected.traces.values() for part in trace]
+    assert all(part.ndim == 0 or len(part) == len(seen.planes) for part in parts), "a trace is [B, ...] or a scalar"
+
+
+@every_network
+@torch.no_grad()
+def test_quality_is_one_number_a_picture(spec: Spec, config: Any) -> None:
+    seen = files.example(spec, config, batch=3)
+    quality = build(spec, config)(seen).quality
+    assert quality is None or (quality.shape == (3,) and bool(torch.isfinite(quality).all()))
 
 
 @every_network
@@ -157,7 +143,7 @@ def test_a_broken_file_is_refused(tmp_path: Path) -> None:
 def test_onnx_agrees_at_a_second_size(name: str, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     spec = NETWORKS[name]
-    config = spec.config(**SMALL[name][0])
+    config = spec.small_configs()[0]
     network, path = build(spec, config), tmp_path / "network.onnx"
     # What the file holds is in half precision; rounding here too leaves the runtimes (and folded layers) to differ.
     network.load_state_dict(
@@ -173,10 +159,15 @@ def test_onnx_agrees_at_a_second_size(name: str, tmp_path: Path) -> None:
         seen = files.example(spec, config, height, width)
         feed = {given.name: getattr(seen, given.name).numpy() for given in session.get_inputs()}
         assert [*feed] == [*spec.inputs]
+        expected, offered = network(seen), {output.name for output in session.get_outputs()}
         answer = session.run(["restored"], feed)[0]
-        np.testing.assert_allclose(answer, network(seen).planes.numpy(), atol=2e-3)
+        np.testing.assert_allclose(answer, expected.planes.numpy(), atol=2e-3)
+        assert ("estimated_quality" in offered) == (expected.quality is not None)
+        if expected.quality is not None:
+            found = session.run(["estimated_quality"], feed)[0]
+            np.testing.assert_allclose(found, expected.quality.numpy(), atol=0.5)
 
 
 def test_unknown_names_are_listed() -> None:
-    with pytest.raises(models.UnknownModel, match="mend, dcsc"):
-        models.find("fbcnn")
+    with pytest.raises(models.UnknownModel, match=", ".join(list(NETWORKS)[:2])):
+        models.find("no-such-network")

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.contracts.test_networks import SMALL, build
+from tests.contracts.test_networks import build
 
 import jpegmend
-from jpegmend.models import NETWORKS, cards, files
+from jpegmend.models import NETWORKS, files
+from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec
 
 
@@ -35,7 +36,7 @@ def release(folder: Path, spec: Spec, config: Any) -> Path:
             parameter.mul_(0.5)
     weights = folder / "small.safetensors"
     files.save_weights(weights, spec, config, network.state_dict(), {})
-    card = cards.describe("small", spec, config) | {"released": True}
+    card = card_fields("small", spec, config) | {"released": True}
     if card["tiling"] == "window":
         card |= {"window": 32, "halo": 4}
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -44,9 +45,9 @@ def release(folder: Path, spec: Spec, config: Any) -> Path:
     return folder / "small.json"
 
 
-@pytest.mark.parametrize(("name", "index"), [(name, len(SMALL[name]) - 1) for name in NETWORKS])
-def test_every_network_restores_a_file(name: str, index: int, tmp_path: Path) -> None:
-    card = release(tmp_path, NETWORKS[name], NETWORKS[name].config(**SMALL[name][index]))
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_restores_a_file(name: str, tmp_path: Path) -> None:
+    card = release(tmp_path, NETWORKS[name], NETWORKS[name].small_configs()[-1])
     restored = jpegmend.restore(photo(), model=card, runtime="torch", consistent=False)
     assert restored.to_array(8).shape == (90, 117, 3)
     assert restored.report.runtime == "torch cpu"
@@ -60,7 +61,7 @@ def test_tiles_give_what_the_whole_gives(name: str, tmp_path: Path, monkeypatch:
     """Exact and global networks by their halo; windows lie at fixed places, so tiling cannot move them."""
     from jpegmend.restoration import tile_sizes
 
-    card = release(tmp_path, NETWORKS[name], NETWORKS[name].config(**SMALL[name][0]))
+    card = release(tmp_path, NETWORKS[name], NETWORKS[name].small_configs()[0])
     options: dict[str, Any] = {"model": card, "runtime": "torch", "consistent": False, "keep_planes": True}
     whole = jpegmend.restore(photo(), **options)
     monkeypatch.setattr(tile_sizes, "largest_side", lambda *_, **__: 64)

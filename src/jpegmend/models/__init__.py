@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib.util
+import sys
+from pathlib import Path
 
 from jpegmend.errors import UnknownModel
 from jpegmend.models import arcnn, cqr, dcsc, dncnn, dual, mdu, mend, qgcn, rnan
 from jpegmend.models.contract import Estimate, Observation, Spec
 
-NETWORKS: Mapping[str, Spec] = {
+NETWORKS: dict[str, Spec] = {
     spec.name: spec
     for spec in (
         mend.SPEC,
@@ -22,9 +24,9 @@ NETWORKS: Mapping[str, Spec] = {
         rnan.SPEC,
     )
 }
-"""Every network by name: our own, the five papers, the baselines they are compared with."""
+"""Every network by name: our own, the five papers, the baselines they are compared with; ``add`` puts in another."""
 
-__all__ = ["NETWORKS", "Estimate", "Observation", "Spec", "find"]
+__all__ = ["NETWORKS", "Estimate", "Observation", "Spec", "add", "find"]
 
 
 def find(name: str) -> Spec:
@@ -32,3 +34,23 @@ def find(name: str) -> Spec:
     if name not in NETWORKS:
         raise UnknownModel(f"no network {name!r}; there are: {', '.join(NETWORKS)}")
     return NETWORKS[name]
+
+
+def add(file: Path) -> Spec:
+    """Put the network of a Python file, its variable ``SPEC``, into :data:`NETWORKS` for this process.
+
+    The file is run as a module: add only code that you trust. A network of the same name is replaced.
+    Raises :class:`~jpegmend.errors.UnknownModel` where there is no such file, or no ``SPEC`` in it.
+    """
+    found = importlib.util.spec_from_file_location(f"jpegmend_network_{file.stem}", file)
+    if found is None or found.loader is None or not file.is_file():
+        raise UnknownModel(f"{file} is no Python file; give one that defines SPEC, a jpegmend.models.Spec")
+    module = importlib.util.module_from_spec(found)
+    # Dataclasses and PyTorch's exporter look modules up by name.
+    sys.modules[found.name] = module
+    found.loader.exec_module(module)
+    spec = getattr(module, "SPEC", None)
+    if not isinstance(spec, Spec):
+        raise UnknownModel(f"{file} defines no SPEC; docs/adding-a-model.md shows one")
+    NETWORKS[spec.name] = spec
+    return spec

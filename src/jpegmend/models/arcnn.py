@@ -99,4 +99,8 @@ SPEC = Spec(
     build=ARCNN,
     planes=planes,
     halo=halo,
+    small=(
+        Config(widths=(8, 8, 4)),
+        Config(widths=(8, 8, 4), channels=3),
+    ),
 )

@@ -63,8 +63,8 @@ class Spec:
     multiple: int = 1
     """Height and width must be multiples of this; the pipeline pads by edge replication."""
     tiling: Tiling = "exact"
-    window: int | None = None
-    """Side of the tile in pixels where ``tiling`` is ``window``."""
+    window: int | Callable[[Any], int] | None = None
+    """Side of the tile in pixels where ``tiling`` is ``window``, the same for every config or by config."""
     inputs: tuple[str, ...] = ("planes",)
     """Which fields of the observation the network reads, in the order of its ONNX inputs."""
     exportable: bool = True
@@ -76,3 +76,14 @@ class Spec:
     its last stage. Arguments: the weights, their config, the new config. None where only equal tensors fit."""
     quality_from: QualityFrom = "tiles"
     """Where the pipeline takes the estimated quality from; see ``jpegmend.weights.Card.quality_from``."""
+    small: tuple[Any, ...] = ()
+    """Configs for the contract tests, which answer in milliseconds: one for each kind of planes and branch of the code,
+    the first exported as ONNX. Empty: the default config."""
+
+    def window_side(self, config: Any) -> int | None:
+        """Side of the tile in pixels for a config; None where ``tiling`` is not ``window``."""
+        return self.window(config) if callable(self.window) else self.window
+
+    def small_configs(self) -> tuple[Any, ...]:
+        """The configs for the contract tests, at least one."""
+        return self.small or (self.config(),)

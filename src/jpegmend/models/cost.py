@@ -1,7 +1,6 @@
-"""What a network costs: parameters, multiply-adds and memory a pixel.
+"""The cost of a network: parameters, multiply-adds and bytes of memory a pixel.
 
-Counted while the network runs on tensors that have a shape and no content, so that even the largest takes
-seconds.
+Counted while the network runs on fake tensors (a shape, no content), so that even the largest takes seconds.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from jpegmend.models.files import example
 
 @dataclass(frozen=True)
 class Cost:
-    """What one pixel costs, once the picture is large."""
+    """The cost of one more pixel of a large picture."""
 
     multiply_adds: float
     """Of convolutions and matrix products."""
     peak_bytes: float
-    """Alive at once at the worst moment of a float32 inference."""
+    """Peak of the tensors that are allocated at once during a float32 inference."""
 
 
 _SIDES = (96, 192)
@@ -37,7 +36,7 @@ _SIDES = (96, 192)
 
 
 def parameters(network: nn.Module) -> int:
-    """How many numbers training sets; buffers do not count."""
+    """Number of trainable values; buffers do not count."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
@@ -45,9 +44,9 @@ def count(spec: Spec, config: Any) -> Cost:
     """The cost of a pixel: as the slope between two sizes, so that work which does not grow with the picture (a
     global branch, reading the tables) drops out; for a network that runs in windows, in one window.
     """
-    if spec.window:
-        run = _run(spec, config, spec.window)
-        return Cost(run.flops / 2 / spec.window**2, run.most / spec.window**2)
+    if window := spec.window_side(config):
+        run = _run(spec, config, window)
+        return Cost(run.flops / 2 / window**2, run.most / window**2)
     small, large = (_run(spec, config, side) for side in _SIDES)
     pixels = _SIDES[1] ** 2 - _SIDES[0] ** 2
     return Cost((large.flops - small.flops) / 2 / pixels, (large.most - small.most) / pixels)
@@ -63,7 +62,7 @@ def _run(spec: Spec, config: Any, side: int) -> _Counter:
 
 
 class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up operations, and the bytes of tensors from when an operation makes them until nobody holds them."""
+    """Counts floating-point operations, and the bytes of tensors from their allocation until they are freed."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -80,14 +79,14 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for made in (leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)):
             # Views and in-place results own no memory of their own.
             if made.untyped_storage()._cdata not in given:
-                self._born(made)
+                self._allocated(made)
         return out
 
-    def _born(self, tensor: Tensor) -> None:
+    def _allocated(self, tensor: Tensor) -> None:
         size = tensor.untyped_storage().nbytes()
         self.now += size
         self.most = max(self.most, self.now)
-        weakref.finalize(tensor, self._died, size)
+        weakref.finalize(tensor, self._freed, size)
 
-    def _died(self, size: int) -> None:
+    def _freed(self, size: int) -> None:
         self.now -= size

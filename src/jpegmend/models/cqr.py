@@ -154,4 +154,8 @@ SPEC = Spec(
     halo=lambda config: 16,
     tiling="window",
     window=96,
+    small=(
+        Config(width=8, blocks=3),
+        Config(width=8, blocks=2, channels=3),
+    ),
 )

@@ -145,4 +145,9 @@ SPEC = Spec(
     build=DCSC,
     planes=planes,
     halo=halo,
+    small=(
+        Config(features=4, filters=8, iterations=3),
+        Config(features=4, filters=8, iterations=3, fold=2),
+        Config(channels=3, filters=8, iterations=2),
+    ),
 )

@@ -93,4 +93,8 @@ SPEC = Spec(
     build=DnCNN,
     planes=planes,
     halo=halo,
+    small=(
+        Config(depth=4, width=8),
+        Config(depth=4, width=8, channels=3),
+    ),
 )

@@ -258,4 +258,5 @@ SPEC = Spec(
     window=128,
     frozen=("classifier",),
     exportable=False,
+    small=(Config(stages=2, inner=1, features=8, units=1, reduced=4, classifier_features=4),),
 )

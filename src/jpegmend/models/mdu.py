@@ -251,4 +251,8 @@ SPEC = Spec(
     halo=halo,
     scale=scale,
     grow=grow,
+    small=(
+        Config(stages=2, width=6, depth=1),
+        Config(stages=1, width=6, depth=1, channels=3, fold=2),
+    ),
 )

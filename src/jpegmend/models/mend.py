@@ -227,4 +227,9 @@ SPEC = Spec(
     multiple=16,
     tiling="exact",
     inputs=("planes", "tables", "sampling"),
+    small=(
+        Config(widths=(8, 8, 8), blocks=(1, 1, 1), embedding=8),
+        Config(widths=(8, 8, 8), blocks=(1, 1, 1), convolution="separable", tables="maps"),
+        Config(widths=(8, 8, 8), blocks=(1, 1, 1), embedding=8, coefficients=True, chroma_widths=(4, 4, 4)),
+    ),
 )

@@ -219,4 +219,11 @@ SPEC = Spec(
     multiple=8,
     tiling="global",
     inputs=("planes", "tables", "overview"),
+    small=(
+        Config(blocks=2, width=8, global_widths=(4, 8), hidden=16, vector=8),
+        Config(blocks=2, width=8, global_widths=(4, 8), hidden=16, vector=8, channels=1),
+        Config(blocks=2, width=8, global_widths=(4, 8), hidden=16, vector=8, fold=2, skip=True),
+        Config(blocks=2, width=8, whole=False),
+        Config(blocks=2, width=8, whole=False, tables=False),
+    ),
 )

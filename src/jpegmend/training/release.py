@@ -1,4 +1,4 @@
-"""From a run's folder to a released network: weights in half precision, ONNX, the card, the training curve."""
+"""Makes a released network of a run's folder: weights in half precision, ONNX, the card, the training curve."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from torch import nn
 
 from jpegmend import models
 from jpegmend.errors import NotExportable, WeightsMissing
-from jpegmend.models import cards, files
+from jpegmend.models import files
+from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec
 from jpegmend.runtimes.onnx import PLANES, import_onnxruntime
 from jpegmend.training import curve
-from jpegmend.training.reach import measured_halo
+from jpegmend.training.receptive_field import measured_halo
 from jpegmend.weights import Card, read_card
 from jpegmend.weights.catalogue import CARDS as CARDS
 
@@ -31,7 +32,7 @@ ONNX_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a card says that no file of the run knows; what is None or empty is taken from the run where it is there."""
+    """Fields of the card that no file of the run states; what is None or empty is taken from the run if it is there."""
 
     data: Sequence[str] = ()
     """The sets trained on, with their licences."""
@@ -60,7 +61,7 @@ def release(run: Path, name: str, *, folder: Path = CARDS, facts: Facts | None =
     spec = models.find(header["network"])
     config = _config(spec, header["config"])
     folder.mkdir(parents=True, exist_ok=True)
-    record = cards.describe(name, spec, config) | _story(name, header, log, facts)
+    record = card_fields(name, spec, config) | _story(name, header, log, facts)
     record["halo"] = measured_halo(network, spec, config)
     record["files"] = _write_files(folder, name, network, spec, config, _header(header, record))
     record["released"] = True

@@ -106,7 +106,7 @@ def _shown(planes: Tensor, kind: Planes, sampling: Sampling) -> Tensor:
 
 def run(network: nn.Module, spec: Spec, config: object, seen: Observation) -> Tensor:
     """The network's answer ``[B, C, H, W]``, in blended windows as in inference where it is used in windows."""
-    side = spec.window
+    side = spec.window_side(config)
     if spec.tiling != "window" or side is None:
         return network(seen).planes  # type: ignore[no-any-return]
     grid = lcm(8, spec.multiple)

@@ -8,7 +8,7 @@ from torch import nn
 
 from jpegmend.models import mend
 from jpegmend.models.contract import Estimate, Observation
-from jpegmend.training.reach import measured_halo
+from jpegmend.training.receptive_field import measured_halo
 
 
 class Far(nn.Module):

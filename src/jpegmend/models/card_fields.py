@@ -1,4 +1,4 @@
-"""The card of a network that is built but not yet trained: everything that follows from its config alone."""
+"""The fields of a card that follow from a network's config alone, before it is trained."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from jpegmend.models import cost
 from jpegmend.models.contract import Spec
 
 
-def describe(name: str, spec: Spec, config: Any) -> dict[str, Any]:
-    """The fields of a :class:`jpegmend.weights.Card`, as JSON holds them, for weights that would be called ``name``."""
+def card_fields(name: str, spec: Spec, config: Any) -> dict[str, Any]:
+    """Fields of a :class:`jpegmend.weights.Card`, as JSON holds them, for weights that are called ``name``."""
     pixel = cost.count(spec, config)
     return {
         "name": name,
@@ -22,7 +22,7 @@ def describe(name: str, spec: Spec, config: Any) -> dict[str, Any]:
         "multiple": spec.multiple,
         "halo": spec.halo(config),
         "tiling": spec.tiling,
-        "window": spec.window,
+        "window": spec.window_side(config),
         "inputs": list(spec.inputs),
         "quality_from": spec.quality_from,
         "released": False,

@@ -1,4 +1,4 @@
-"""A table of what every network costs at its paper's size: ``python -m jpegmend.models.costs FILE [--time]``."""
+"""The table of what networks cost at their papers' sizes: ``python -m jpegmend.models.cost_table FILE [--side N]``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from jpegmend.models.contract import Spec
 from jpegmend.models.files import example
 
 _HEAD = """# What the networks cost
-Written by `python -m jpegmend.models.costs`; defaults of each `Config`, which are the papers' values.
-Multiply-adds are those of convolutions and matrix products. Memory is what is alive at once in a float32 inference.
+Written by `python -m jpegmend.models.cost_table`; defaults of each `Config`, which are the papers' values.
+Multiply-adds are those of convolutions and matrix products. Memory is the peak of a float32 inference.
 For networks that run in windows (CQR, RNAN, Dual) both are counted in one window.
 
-| network | parameters | multiply-adds a pixel | bytes a pixel | context, pixels | tiles |{name}
+| network | parameters | multiply-adds a pixel | bytes a pixel | halo, pixels | tiles |{name}
 | --- | ---: | ---: | ---: | ---: | --- |{line}
 """
 

@@ -1,4 +1,4 @@
-"""Every recipe's network is listed, with the config the recipe trains."""
+"""Cards of networks without weights: what they state, and that released ones are left alone."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from jpegmend import MODELS, models, restore
 from jpegmend.errors import WeightsMissing
-from jpegmend.training.announce import announce
+from jpegmend.training.placeholder_cards import write_placeholder
 from jpegmend.training.recipe import build_config, read_recipe
 from jpegmend.weights import read_card
 
@@ -15,8 +15,10 @@ RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_every_recipe_has_its_card(path: Path) -> None:
+def test_cards_state_the_config_of_their_recipe(path: Path) -> None:
     recipe = read_recipe(path)
+    if recipe.name not in MODELS:
+        return  # a recipe needs no card before it has weights
     card = MODELS[recipe.name]
     assert card.network == recipe.network
     # As it would be built: a key that a network was given later is not in an older card.
@@ -26,16 +28,16 @@ def test_every_recipe_has_its_card(path: Path) -> None:
 
 
 def test_a_card_says_what_follows_from_the_config(tmp_path: Path) -> None:
-    assert announce(RECIPES[0].with_name("arcnn.toml"), folder=tmp_path)
+    assert write_placeholder(RECIPES[0].with_name("arcnn.toml"), folder=tmp_path)
     card = read_card(tmp_path / "arcnn.json")
     assert (card.parameters, card.halo, card.planes, card.released) == (106_561, 9, "y", False)
 
 
 def test_a_released_card_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "arcnn.json"
-    announce(RECIPES[0].with_name("arcnn.toml"), folder=tmp_path)
+    write_placeholder(RECIPES[0].with_name("arcnn.toml"), folder=tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"released": True, "notes": "mine"}))
-    assert not announce(RECIPES[0].with_name("arcnn.toml"), folder=tmp_path)
+    assert not write_placeholder(RECIPES[0].with_name("arcnn.toml"), folder=tmp_path)
     assert read_card(path).notes == "mine"
 
 

@@ -1,7 +1,7 @@
-"""How far a trained network really looks: often much less far than its layers could.
+"""Measures the effective receptive field of a trained network, which decides the halo of its tiles.
 
-A tile needs its context, and context is computed twice. What lies at the rim of a receptive field passes through so
-many small weights that the answer hardly changes, so a card may ask for less of it.
+Every pixel of a halo is computed twice. Pixels near the edge of the theoretical receptive field change the output by
+less than float32 rounding, so that a card may state a smaller halo.
 
 Shape letters: B batch, C planes, H W pixels.
 """
@@ -21,23 +21,23 @@ from jpegmend.models.contract import Observation, Spec
 from jpegmend.training.planes import select_planes
 
 TOLERANCE = 2e-7
-"""What context left out may change on the drawing, in 0..1: a float32's last digits. Photographs have been seen two
-hundred times worse (mend-s at quality 3), and tiles promise 1e-4."""
+"""Largest change in 0..1 that a smaller halo may cause on the drawing: the last digits of float32. Photographs have
+been seen two hundred times worse (mend-s at quality 3), and tiles promise 1e-4."""
 _NEAR = 64
-"""Contexts up to this many pixels are taken as they are: little is won below."""
+"""Halos up to this many pixels are not measured: little is saved by smaller ones."""
 _KINDS = (("gray", 3), ("gray", 40), ("gray", 90), ("420", 3), ("420", 12), ("420", 40), ("420", 90))
-"""Files tried: strong compression makes networks look furthest, and some levels answer only to weak."""
-
+"""Sampling and quality of the files measured: the effective receptive field is largest at low quality, and some levels
+of a network respond at high quality only."""
 _LEAVES = 1500
-"""Discs in the picture tried."""
+"""Discs in the drawing."""
 
 
 def measured_halo(network: nn.Module, spec: Spec, config: Any) -> int:
-    """The least context in pixels, in eighths of the receptive field, that changes nothing by more than
-    :data:`TOLERANCE` on a drawing of discs of every size, compressed.
+    """The smallest halo in pixels, in eighths of the receptive field's radius, that changes the output by no more than
+    :data:`TOLERANCE` on a compressed drawing of discs of every size.
 
-    The receptive field's own where that is small or tiles are not exact. ``network`` has its trained weights and is
-    in evaluation mode.
+    The radius itself where it is small or tiles are not exact. ``network`` has its trained weights and is in evaluation
+    mode.
     """
     halo = spec.halo(config)
     if halo <= _NEAR or spec.tiling != "exact":
@@ -54,7 +54,7 @@ def measured_halo(network: nn.Module, spec: Spec, config: Any) -> int:
 
 
 def _observations(spec: Spec, config: Any, side: int) -> list[Observation]:
-    """A square picture of every kind of file, as the network sees it."""
+    """The drawing compressed as every kind of file, as training shows it to the network."""
     kind = spec.planes(config)
     rng, clean = random.Random(0), _leaves(side)
     found = []
@@ -83,7 +83,7 @@ def _leaves(side: int) -> Tensor:
 
 @torch.inference_mode()
 def _change(network: nn.Module, seen: Observation, whole: Tensor, halo: int, step: int) -> float:
-    """What the ``whole`` answer changes by, at nine places, where only ``halo`` pixels around each are seen."""
+    """The largest difference to the output ``whole`` at nine places, with only ``halo`` pixels around each as input."""
     planes, side, worst = seen.planes, seen.planes.shape[-1], 0.0
     starts = [round((side - step) * place / step) * step for place in (0.35, 0.5, 0.65)]
     for top, left in product(starts, starts):
