@@ -61,7 +61,6 @@ def reference_runner(threads: int | None) -> Callable[[int, int], Any]:
     network = reference_network()
     from jpegmend.runtimes.onnx import import_onnxruntime
 
-
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
