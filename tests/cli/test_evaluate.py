@@ -4,7 +4,6 @@ from PIL import Image
 
 from jpegmend import cli
 from jpegmend.cli.evaluate import choose
-from jpegmend.cli.lists import spread
 from jpegmend.errors import InvalidOption
 
 
@@ -71,10 +70,6 @@ def test_a_benchmark_is_printed_and_kept(tmp_path, capsys):
     assert cli.run([*words, "--json", str(tmp_path / "b.json")]) == 0
     printed = capsys.readouterr().out
     assert "| jpeg | 32x32 |" in printed and "| jpeg | 64x48 |" in printed and (tmp_path / "b.json").exists()
-
-
-def test_negative_numbers_and_what_follows_two_dashes_are_left_alone():
-    assert spread(["--size", "1", "-2", "--", "3"], ["--size"]) == ["--size", "1", "--size", "-2", "--", "3"]
 
 
 def test_pairs_of_files_are_measured_with_the_jpeg_beside(pictures, tmp_path, capsys):

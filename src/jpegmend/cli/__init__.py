@@ -75,8 +75,6 @@ def _call(words: list[str]) -> int:
 
     verb, words = _find_verb(words)
     module = import_module(VERBS[verb][0])
-    if not hasattr(module, "add"):
-        return _call_typer(verb, words)
     parser = Parser(prog=f"jpegmend {verb}", description=module.run.__doc__.splitlines()[0])
     module.add(parser)
     try:
@@ -104,28 +102,6 @@ def _find_verb(words: list[str]) -> tuple[str, list[str]]:
     if near and not Path(first).exists():
         raise InvalidOption(f"no verb and no file {first!r}{near}")
     return "restore", words
-
-
-def _call_typer(verb: str, arguments: list[str]) -> int:
-    """A verb that still has a ``command`` for typer; what it returns is the exit code."""
-    import typer
-
-    from jpegmend.cli.lists import spread
-
-    module = import_module(VERBS[verb][0])
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command()(module.command)
-    try:
-        code = app(spread(arguments, getattr(module, "LISTS", ())), prog_name=f"jpegmend {verb}", standalone_mode=False)
-    except Exception as error:
-        # Wrong usage, in whichever class the installed typer keeps it: it can show itself, and has a code.
-        if not hasattr(error, "show"):
-            raise
-        error.show()
-        return WRONG_USAGE
-    if code == INTERRUPTED:  # typer turns Ctrl-C into this code, and says nothing
-        raise KeyboardInterrupt
-    return code if isinstance(code, int) else DONE
 
 
 def _overview() -> str:

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import json
+import sys
+from argparse import BooleanOptionalAction, Namespace
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-LISTS = ("--model", "--size")
-"""Options that take several values."""
+from jpegmend.cli.parser import SEVERAL, Parser, whole
 
 
-def command(
-    model: Annotated[list[str] | None, typer.Option(help="Names, paths of cards, or jpeg; several.")] = None,
-    size: Annotated[list[str] | None, typer.Option(help="Sides, 512, or 4000x3000; several.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
-    repeats: Annotated[int, typer.Option(help="Runs of each, by turns; the median counts.")] = 3,
-    memory: Annotated[bool, typer.Option(help="Peak memory too, in fresh processes.")] = True,
-    reference: Annotated[bool, typer.Option(help="Time DnCNN-3's layer stack beside them.")] = True,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
-) -> None:
+def add(parser: Parser) -> None:
+    """The options of ``jpegmend benchmark``."""
+    parser.add_argument("--model", **SEVERAL, metavar="NAME", help="names, paths of cards, or jpeg (mend-s jpeg)")
+    parser.add_argument("--size", **SEVERAL, metavar="SIZE", help="sides, 512, or 4000x3000 (512 1024)")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads")
+    parser.add_argument(
+        "--repeats", type=whole(1), default=3, metavar="N", help="runs of each, by turns; the median counts (3)"
+    )
+    parser.add_argument(
+        "--memory", action=BooleanOptionalAction, default=True, help="peak memory too, in fresh processes"
+    )
+    parser.add_argument(
+        "--reference", action=BooleanOptionalAction, default=True, help="time DnCNN-3's layer stack beside them"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+
+
+def run(given: Namespace) -> int:
     """Time models on this machine, next to a fixed stack of layers with random weights, as ratios."""
     from jpegmend.evaluation.benchmark import synthetic, timing
     from jpegmend.evaluation.report import benchmark_tables
 
     found = timing.benchmark(
-        model or ["mend-s", "jpeg"],
-        [synthetic.parse_size(text) for text in size or ["512", "1024"]],
-        threads=threads,
-        repeats=repeats,
-        memory=memory,
-        reference=reference,
+        given.model or ["mend-s", "jpeg"],
+        [synthetic.parse_size(text) for text in given.size or ["512", "1024"]],
+        threads=given.threads,
+        repeats=given.repeats,
+        memory=given.memory,
+        reference=given.reference,
     )
-    typer.echo(benchmark_tables.markdown(found))
-    if json_path:
-        json_path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    sys.stdout.write(benchmark_tables.markdown(found) + "\n")
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    return 0

@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
+from argparse import Namespace
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from jpegmend.cli.parser import Parser
 from jpegmend.errors import InvalidOption, MissingExtra
 
 
-class Action(StrEnum):
-    """What to do."""
+def add(parser: Parser) -> None:
+    """The options of ``jpegmend data``."""
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("list", "prepare", "check", "pack"),
+        default="list",
+        help="list; prepare: download, unpack and check; check; pack",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="known sets; for pack also folders and files")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the packed file, for pack")
 
-    LIST = "list"
-    PREPARE = "prepare"
-    CHECK = "check"
-    PACK = "pack"
 
-
-def command(
-    action: Annotated[
-        Action, typer.Argument(help="list; prepare: download, unpack and check; check; pack.")
-    ] = Action.LIST,
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Known sets; for pack also folders and files.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The packed file, for pack.")] = None,
-) -> int:
+def run(given: Namespace) -> int:
     """Show the known picture sets, or get them: downloads go on where they broke off."""
-    given = names or []
-    if action is not Action.LIST and not given:
-        raise InvalidOption(f"{action} needs names; `jpegmend data` lists the known sets")
-    if action is Action.LIST:
+    if given.action == "list":
         _list()
-    elif action is Action.PACK:
-        _pack(given, output)
+    elif not given.names:
+        raise InvalidOption(f"{given.action} needs names; `jpegmend data` lists the known sets")
+    elif given.action == "pack":
+        _pack(given.names, given.output)
     else:
-        return _get(given, download=action is Action.PREPARE)
+        return _get(given.names, download=given.action == "prepare")
     return 0
 
 

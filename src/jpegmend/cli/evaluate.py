@@ -2,60 +2,71 @@
 
 from __future__ import annotations
 
+import sys
+from argparse import BooleanOptionalAction, Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from jpegmend.cli.parser import SEVERAL, Parser, whole
 
 if TYPE_CHECKING:
     from jpegmend.evaluation import Protocol, Result
     from jpegmend.evaluation.measure.sources import PairedSet
-
-LISTS = ("--model", "--data", "--pairs", "--quality", "--results")
-"""Options that take several values."""
 
 COLOURS = {("y", None): "papers-gray", ("rgb", None): "rgb-420", ("rgb", "420"): "rgb-420", ("rgb", "444"): "rgb-444"}
 PAIRED = {"y": "pairs", "rgb": "pairs-rgb"}
 STORED = Path("docs/results")
 
 
-def command(
-    model: Annotated[list[str] | None, typer.Option(help="Names, paths of cards, or jpeg; several.")] = None,
-    data: Annotated[
-        list[str] | None, typer.Option(help="Folders of clear pictures, or names of sets; several.")
-    ] = None,
-    pairs: Annotated[
-        list[Path] | None,
-        typer.Option(help="Two folders, originals and compressed files, matched by stem; or two files."),
-    ] = None,
-    quality: Annotated[list[str] | None, typer.Option(help="1 to 100, or 10+30 for 10 and then 30; several.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="How to measure: a named protocol; 'list' names them.")] = None,
-    colour: Annotated[str | None, typer.Option(help="y or rgb: picks the protocol.")] = None,
-    sampling: Annotated[str | None, typer.Option(help="420 or 444, for rgb.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of each restoration.")] = None,
-    table: Annotated[str | None, typer.Option(help="A paper's table, such as dcsc:1; 'list' names them.")] = None,
-    results: Annotated[list[Path] | None, typer.Option(help="Stored results for --table; several.")] = None,
-    docs: Annotated[bool, typer.Option("--docs", help="Fill README and docs from docs/results.")] = False,
-    task: Annotated[str | None, typer.Option(help="A use of the restored pictures; 'list' names them.")] = None,
-    report: Annotated[bool, typer.Option(help="Write report.md and report.html.")] = True,
-) -> None:
+def add(parser: Parser) -> None:
+    """The options of ``jpegmend evaluate``."""
+    group = parser.add_argument_group("what is measured")
+    group.add_argument("--model", **SEVERAL, metavar="NAME", help="names, paths of cards, or jpeg")
+    group.add_argument("--data", **SEVERAL, metavar="SET", help="folders of clear pictures, or names of sets")
+    group.add_argument(
+        "--pairs",
+        **SEVERAL,
+        type=Path,
+        metavar="PATH",
+        help="two folders, originals and compressed files, matched by stem; or two files",
+    )
+    group.add_argument("--quality", **SEVERAL, metavar="Q", help="1 to 100, or 10+30 for 10 and then 30")
+    group = parser.add_argument_group("how")
+    group.add_argument("--protocol", metavar="NAME", help="how to measure: a named protocol; 'list' names them")
+    group.add_argument("--colour", metavar="KIND", help="y or rgb: picks the protocol")
+    group.add_argument("--sampling", metavar="KIND", help="420 or 444, for rgb")
+    group.add_argument("--task", metavar="NAME", help="a use of the restored pictures; 'list' names them")
+    group.add_argument("--workers", type=whole(1), default=1, metavar="N", help="processes (1)")
+    group.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of each restoration")
+    group = parser.add_argument_group("what is shown and kept")
+    group.add_argument(
+        "--out", type=Path, default=Path("results"), metavar="FOLDER", help="folder for the results (results)"
+    )
+    group.add_argument("--table", metavar="NAME", help="a paper's table, such as dcsc:1; 'list' names them")
+    group.add_argument("--results", **SEVERAL, type=Path, metavar="FILE", help="stored results for --table")
+    group.add_argument("--docs", action="store_true", help="fill README and docs from docs/results")
+    group.add_argument("--report", action=BooleanOptionalAction, default=True, help="write report.md and report.html")
+
+
+def run(given: Namespace) -> int:
     """Measure models by the restore that everyone calls, on clear pictures or pairs, or show a paper's table."""
-    if docs:
+    settings = _Run(given.data or [], given.pairs, given.out, given.workers, given.threads)
+    if given.docs:
         _documents()
-    elif protocol == "list":
+    elif given.protocol == "list":
         _protocols()
-    elif table:
-        _table(table, model or [], results, _Run(data or [], pairs, out, workers, threads))
-    elif task:
-        _task(task, model or ["mend-s"], data or [], choose(protocol or "rgb-420", colour, sampling), quality)
+    elif given.table:
+        _table(given.table, given.model or [], given.results, settings)
+    elif given.task:
+        protocol = choose(given.protocol or "rgb-420", given.colour, given.sampling)
+        _task(given.task, given.model or ["mend-s"], settings.names, protocol, given.quality)
     else:
-        chosen = choose(protocol, colour, sampling, paired=bool(pairs))
-        models = model or ["mend-s", "jpeg"]
-        models = [*models, "jpeg"] if pairs and "jpeg" not in models else models
-        _measure(models, chosen, quality, _Run(data or [], pairs, out, workers, threads), report)
+        protocol = choose(given.protocol, given.colour, given.sampling, paired=bool(given.pairs))
+        models = given.model or ["mend-s", "jpeg"]
+        models = [*models, "jpeg"] if given.pairs and "jpeg" not in models else models
+        _measure(models, protocol, given.quality, settings, given.report)
+    return 0
 
 
 @dataclass(frozen=True)
@@ -141,10 +152,10 @@ def _measure(models: list[str], protocol: Protocol, quality: list[str] | None, r
             threads=run.threads,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    typer.echo(markdown.scores_table([result]))
+    _say(markdown.scores_table([result]))
     if report:
         for path in write_report(result, models, data, run.out):
-            typer.echo(f"wrote {path}")
+            _say(f"wrote {path}")
     return result
 
 
@@ -155,7 +166,7 @@ def _table(name: str, more: list[str], stored: list[Path] | None, run: _Run) -> 
 
     if name == "list":
         for key in [*tables.TABLES, *tables.FIGURES]:
-            typer.echo(f"{key:12} {tables.find(key).title}")
+            _say(f"{key:12} {tables.find(key).title}")
         return
     wanted = tables.find(name)
     if stored is None:
@@ -169,22 +180,22 @@ def _table(name: str, more: list[str], stored: list[Path] | None, run: _Run) -> 
         found.append(_measure(models, protocol, labels, run, False))
     if not found:
         note = f"no results in ./{STORED} and no {run.out / 'result.json'}: only what is printed can be shown; "
-        typer.echo(note + "name stored results by --results, or measure by --data\n", err=True)
-    typer.echo(paper_tables.show(name, found))
+        sys.stderr.write(note + "name stored results by --results, or measure by --data\n\n")
+    _say(paper_tables.show(name, found))
 
 
 def _documents() -> None:
     from jpegmend.evaluation.report import documents
 
     changed = documents.write(Path.cwd())
-    typer.echo("\n".join(f"wrote {path}" for path in changed) or "everything is up to date")
+    _say("\n".join(f"wrote {path}" for path in changed) or "everything is up to date")
 
 
 def _protocols() -> None:
     from jpegmend.evaluation import PROTOCOLS
 
     for name, protocol in PROTOCOLS.items():
-        typer.echo(f"{name:24} {protocol.title}")
+        _say(f"{name:24} {protocol.title}")
 
 
 def _task(name: str, models: list[str], data: list[str], protocol: Protocol, quality: list[str] | None) -> None:
@@ -197,7 +208,7 @@ def _task(name: str, models: list[str], data: list[str], protocol: Protocol, qua
     from jpegmend.evaluation.report import markdown
 
     if name == "list":
-        typer.echo("\n".join(f"{task.name:12} {task.sentence}" for task in downstream.TASKS.values()))
+        _say("\n".join(f"{task.name:12} {task.sentence}" for task in downstream.TASKS.values()))
         return
     wanted = downstream.find(name)
     files = [path for folder in data for path in pictures(locate(folder, packed=False))]
@@ -208,4 +219,8 @@ def _task(name: str, models: list[str], data: list[str], protocol: Protocol, qua
         found = downstream.run(wanted, originals, used, protocol, case)
         texts = (markdown.number(value, 0 if key == "pictures" else 3) for key, value in found.items())
         lines.append([label(case), *texts])
-    typer.echo(markdown.grid(["quality", "pictures", "JPEG", *(method.name for method in used)], lines))
+    _say(markdown.grid(["quality", "pictures", "JPEG", *(method.name for method in used)], lines))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

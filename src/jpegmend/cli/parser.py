@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 
 from jpegmend.errors import InvalidOption
 
+SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend"}
+"""For ``add_argument``: an option that takes several values in a row, and may be given again."""
+
 
 class Parser(argparse.ArgumentParser):
     """An ``ArgumentParser`` that raises :class:`InvalidOption` instead of leaving the process.

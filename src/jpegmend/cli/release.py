@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from jpegmend.cli.parser import SEVERAL, Parser
 from jpegmend.errors import InvalidOption, MissingExtra
 
-LISTS = ("--data", "--caution")
-"""Options that take several values."""
+
+def add(parser: Parser) -> None:
+    """The options of ``jpegmend release``."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or a weights file in it (RUN/best)")
+    parser.add_argument("--name", required=True, help="what users will call it")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="for card and weights; the package's own if not given"
+    )
+    parser.add_argument("--data", **SEVERAL, default=[], metavar="TEXT", help="what it was trained on, with licences")
+    parser.add_argument("--licence", default="Apache-2.0", metavar="NAME", help="of the weights (Apache-2.0)")
+    parser.add_argument("--machine", metavar="TEXT", help="where it was trained; this machine if not given")
+    parser.add_argument(
+        "--scores", type=Path, metavar="FILE", help="the result.json of an evaluation of these weights, for the card"
+    )
+    parser.add_argument(
+        "--caution",
+        **SEVERAL,
+        default=[],
+        metavar="QUALITY:SHARE",
+        help="shares of the strength, where good pictures lose",
+    )
+    parser.add_argument("--notes", default="", metavar="TEXT", help="what a reader of the card should know")
 
 
-def command(
-    run: Annotated[Path, typer.Argument(help="The folder of a run, or a weights file in it (RUN/best).")],
-    name: Annotated[str, typer.Option(help="What users will call it.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for card and weights; the package's own if not given.")
-    ] = None,
-    data: Annotated[list[str] | None, typer.Option(help="What it was trained on, with licences; several.")] = None,
-    licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
-    machine: Annotated[str | None, typer.Option(help="Where it was trained; this machine if not given.")] = None,
-    scores: Annotated[
-        Path | None, typer.Option(help="The result.json of an evaluation of these weights, for the card.")
-    ] = None,
-    caution: Annotated[
-        list[str] | None, typer.Option(help="QUALITY:SHARE of the strength, where good pictures lose; several.")
-    ] = None,
-    notes: Annotated[str, typer.Option(help="What a reader of the card should know.")] = "",
-) -> int:
+def run(given: Namespace) -> int:
     """Write the averaged weights in half precision, as ONNX where possible, with a card, and draw the curve."""
     try:
         from jpegmend.evaluation.measure.results import card_scores
@@ -39,18 +42,23 @@ def command(
     except ImportError as error:
         raise MissingExtra(f"releasing needs {error.name}; pip install 'jpegmend[training]'") from error
     facts = release.Facts(
-        data=data or (),
-        licence=licence,
-        machine=machine,
-        notes=notes,
-        caution=read_caution(caution or ()),
-        scores=card_scores(scores, name) if scores else (),
+        data=given.data,
+        licence=given.licence,
+        machine=given.machine,
+        notes=given.notes,
+        caution=read_caution(given.caution),
+        scores=card_scores(given.scores, given.name) if given.scores else (),
     )
-    card = release.release(run, name, folder=out or release.CARDS, facts=facts)
+    card = release.release(given.run, given.name, folder=given.out or release.CARDS, facts=facts, say=_say)
     for form, entry in card.files.items():
         sys.stdout.write(f"{form}: {card.folder / entry['file']}\n")
-    sys.stdout.write(f"card: {card.folder / name}.json\n")
+    sys.stdout.write(f"card: {card.folder / given.name}.json\n")
     return 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text} ...\n")
+    sys.stderr.flush()
 
 
 def read_caution(points: Sequence[str]) -> list[tuple[float, float]]:

@@ -4,43 +4,51 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
+from jpegmend.cli.parser import SEVERAL, Parser, real, whole
 from jpegmend.errors import InvalidOption, MissingExtra
 
-LISTS = ("--data", "--validate", "--set")
-"""Options that take several values."""
+
+def add(parser: Parser) -> None:
+    """The options of ``jpegmend train``."""
+    parser.add_argument("recipe", type=Path, help="a recipe, TOML")
+    parser.add_argument(
+        "--data",
+        **SEVERAL,
+        default=[],
+        metavar="DATA",
+        help="folders, files, packed sets or names of known sets; NAME=SHARE sets how often",
+    )
+    parser.add_argument("--validate", **SEVERAL, default=[], metavar="DATA", help="the same, to look at how it goes")
+    parser.add_argument("--minutes", type=real(0), metavar="M", help="the budget, in place of the recipe's")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--warm-start", type=Path, metavar="FILE", help="weights (safetensors) to begin from")
+    parser.add_argument("--partly", action="store_true", help="take what fits of it; the rest begins fresh")
+    parser.add_argument("--device", metavar="NAME", help="cpu or cuda; cuda where there is one")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads")
+    parser.add_argument(
+        "--set",
+        **SEVERAL,
+        default=[],
+        metavar="KEY=VALUE",
+        help="as in the recipe: optimiser.rate=1e-4, phases.*.batch=8",
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="of the run; runs/NAME where not given")
+    parser.add_argument(
+        "--save-every", type=real(0), default=180.0, metavar="S", help="seconds between checkpoints (180)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def command(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, TOML.")],
-    data: Annotated[
-        list[str] | None,
-        typer.Option(help="Folders, files, packed sets or names of known sets; NAME=SHARE sets how often; several."),
-    ] = None,
-    validate: Annotated[list[str] | None, typer.Option(help="The same, to look at how it goes; several.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="The budget, in place of the recipe's.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    warm_start: Annotated[Path | None, typer.Option(help="Weights (safetensors) to begin from.")] = None,
-    partly: Annotated[bool, typer.Option("--partly", help="Take what fits of it; the rest begins fresh.")] = False,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="KEY=VALUE, as in the recipe: optimiser.rate=1e-4, phases.*.batch=8; several."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/NAME where not given.")] = None,
-    save_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 180.0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
-) -> int:
+def run(given: Namespace) -> int:
     """Train a network by a recipe; stops cleanly at the end of the budget, on Ctrl-C and on SIGTERM."""
-    given = parse_settings(overrides or [])
-    if minutes is not None:
-        given["minutes"] = minutes
+    changes = parse_settings(given.set)
+    if given.minutes is not None:
+        changes["minutes"] = given.minutes
     try:
         import torch
 
@@ -50,27 +58,27 @@ def command(
         from jpegmend.training.run import RunSettings
     except ImportError as error:
         raise MissingExtra(f"training needs {error.name}; pip install 'jpegmend[training]'") from error
-    plan = read_recipe(recipe, given)
-    if threads:
-        torch.set_num_threads(threads)
-    folder = out or Path("runs") / plan.name
-    if not resume and (folder / "checkpoint.pt").exists():
+    plan = read_recipe(given.recipe, changes)
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    folder = given.out or Path("runs") / plan.name
+    if not given.resume and (folder / "checkpoint.pt").exists():
         raise InvalidOption(f"{folder} holds a run already; give --resume to go on with it, or another --out")
-    paths, shares = find_data(data or [f"{name}={share}" for name, share in plan.data.items()])
+    paths, shares = find_data(given.data or [f"{name}={share}" for name, share in plan.data.items()])
     if not paths:
         raise InvalidOption("nothing to train on; give --data PATH..., the recipe names no set either")
-    with process_group(device or ("cuda" if torch.cuda.is_available() else "cpu")) as (group, here):
+    with process_group(given.device or ("cuda" if torch.cuda.is_available() else "cpu")) as (group, here):
         settings = RunSettings(
             folder=folder,
             data=paths,
             shares=shares,
-            validation=find_data(validate or [])[0],
+            validation=find_data(given.validate)[0],
             device=here,
-            resume=resume,
-            warm_start=warm_start,
-            partly=partly,
-            save_every=save_every,
-            bar=not quiet and sys.stderr.isatty(),
+            resume=given.resume,
+            warm_start=given.warm_start,
+            partly=given.partly,
+            save_every=given.save_every,
+            bar=not given.quiet and sys.stderr.isatty(),
         )
         state = loop.train(plan, settings, group)
     if group.is_main:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,18 @@ class Facts:
     """Measured by ``jpegmend evaluate``; without them the run's own validation."""
 
 
-def release(run: Path, name: str, *, folder: Path = CARDS, facts: Facts | None = None) -> Card:
+def release(
+    run: Path,
+    name: str,
+    *,
+    folder: Path = CARDS,
+    facts: Facts | None = None,
+    say: Callable[[str], None] = lambda step: None,
+) -> Card:
     """Write ``NAME.safetensors``, ``NAME.onnx`` (where the network has one) and ``NAME.json`` into ``folder``.
 
     ``run`` is the folder of a run, or a weights file in it. The training curve goes to ``curve.png`` in the run.
+    ``say`` is told each step before it begins; they take minutes for a large network.
     Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run.
     """
     source = next((path for path in (run, run.with_name(run.name + ".safetensors")) if path.is_file()), None)
@@ -62,13 +70,16 @@ def release(run: Path, name: str, *, folder: Path = CARDS, facts: Facts | None =
     config = _config(spec, header["config"])
     folder.mkdir(parents=True, exist_ok=True)
     record = card_fields(name, spec, config) | _story(name, header, log, facts)
+    say("measuring how far the network looks")
     record["halo"] = measured_halo(network, spec, config)
+    say("writing the weights" + (", and as ONNX, and comparing both" if spec.exportable else ""))
     record["files"] = _write_files(folder, name, network, spec, config, _header(header, record))
     record["released"] = True
     path = folder / f"{name}.json"
     partial = path.with_name(path.name + ".partial")
     partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
     partial.replace(path)
+    say("drawing the curve")
     curve.draw(log, source.parent / "curve.png", title=name)
     return read_card(path)
 
