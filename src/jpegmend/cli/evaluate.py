@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import BooleanOptionalAction, Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,8 +176,10 @@ def _table(name: str, more: list[str], stored: list[Path] | None, run: _Run) -> 
         needs, _, qualities = tables.needed(wanted)
         models = [*needs, *(name for name in more if name not in needs)]
         labels = None if run.pairs else ["+".join(map(str, case)) for case in qualities] or None
-        protocol = find("pairs" if run.pairs else wanted.protocol)
-        found.append(_measure(models, protocol, labels, run, False))
+        protocols = wanted.protocols if isinstance(wanted, tables.Figure) else (wanted.protocol,)
+        for protocol in ("pairs",) if run.pairs else protocols:
+            out = run.out / protocol if len(protocols) > 1 else run.out
+            found.append(_measure(models, find(protocol), labels, replace(run, out=out), False))
     if not found:
         note = f"no results in ./{STORED} and no {run.out / 'result.json'}: only what is printed can be shown; "
         sys.stderr.write(note + "name stored results by --results, or measure by --data\n\n")

@@ -140,6 +140,14 @@ def test_the_later_of_two_results_counts():
     assert "27.82" in text and "1.00" not in text
 
 
+def test_figure_9_has_a_table_for_each_resolution():
+    whole = result(mean("jpeg", "LIVE1", "10", 25.7), protocol="qgcn-rgb")
+    ninth = result(mean("jpeg", "LIVE1", "10", 24.1), mean("qgcn", "LIVE1", "10", 25.9), protocol="qgcn-rgb-ninth")
+    text = paper_tables.show("qgcn:fig9", [whole, ninth])
+    assert "By qgcn-rgb-ninth:\n\n| set | model | quality 10 |" in text and "25.90" in text and "25.70" not in text
+    assert "weights not trained: edsr" in text and "trained: qgcn" not in text
+
+
 def test_every_row_of_ours_has_a_recipe():
     recipes = set(recipes_by_name())
     wanted = {model_of(row) for row in published.rows()} - {None, "jpeg"}

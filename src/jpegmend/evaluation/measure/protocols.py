@@ -189,6 +189,19 @@ _NAMED = (
         ssim="uniform-7",
         psnr_b="fbcnn-sum",
     ),
+    *(
+        Protocol(
+            name=f"qgcn-rgb-{part}",
+            title=f"the same on pictures scaled to 1/{round(scale**-2)} of their area (QGCN, fig. 9)",
+            channel="rgb",
+            sampling="4:2:0",
+            qualities=(*_USUAL, (50,)),
+            ssim="uniform-7",
+            psnr_b="fbcnn-sum",
+            scale=scale,
+        )
+        for part, scale in (("quarter", 1 / 2), ("ninth", 1 / 3), ("sixteenth", 1 / 4))
+    ),
     Protocol(
         name="double-jpeg",
         title="gray, compressed twice, the second grid shifted by 4 rows and 4 columns",

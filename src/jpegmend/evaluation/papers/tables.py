@@ -37,8 +37,8 @@ class Figure:
     title: str
     paper: str
     models: tuple[str, ...]
-    protocol: str
-    axis: str
+    protocols: tuple[str, ...]
+    """One for each condition of the figure."""
 
 
 TABLES: Mapping[str, Table] = {
@@ -89,37 +89,37 @@ FIGURES: Mapping[str, Figure] = {
             "qgcn-edsr-10-50",
             "qgcn",
         ),
-        "qgcn-rgb",
-        "quality",
+        ("qgcn-rgb",),
     ),
     "qgcn:fig8": Figure(
         "QGCN, fig. 8: gain against quality by residual blocks; N_res = 8, 16, 32, 64 in each of two groups",
         "qgcn",
         ("qgcn-qgcn-blocks-8", "qgcn-qgcn-blocks-16", "qgcn", "qgcn-qgcn-blocks-64"),
-        "qgcn-rgb",
-        "quality",
+        ("qgcn-rgb",),
     ),
-    "qgcn:fig9": Figure("QGCN, fig. 9: gain against resolution", "qgcn", ("edsr", "qgcn"), "qgcn-rgb", "data set"),
+    "qgcn:fig9": Figure(
+        "QGCN, fig. 9: gain against resolution, whole and at 1/4, 1/9, 1/16 of the area",
+        "qgcn",
+        ("edsr", "qgcn"),
+        ("qgcn-rgb", "qgcn-rgb-quarter", "qgcn-rgb-ninth", "qgcn-rgb-sixteenth"),
+    ),
     "qgcn:fig10": Figure(
         "QGCN, fig. 10: size of training patches",
         "qgcn",
         ("qgcn-edsr-patch-64", "edsr", "qgcn-qgcn-patch-64", "qgcn"),
-        "qgcn-rgb",
-        "quality",
+        ("qgcn-rgb",),
     ),
     "mdu:fig10": Figure(
         "MDU, fig. 10: number of stages",
         "mdu",
         tuple("mdu" if stages == 10 else f"mdu-stages-{stages}" for stages in range(1, 16)),
-        "papers-gray",
-        "model",
+        ("papers-gray",),
     ),
     "dual:fig8": Figure(
         "Dual, fig. 8: number of stages",
         "dual",
         tuple("dual" if stages == 5 else f"dual-stages-{stages}" for stages in range(1, 8)),
-        "papers-gray",
-        "model",
+        ("papers-gray",),
     ),
 }
 """Every figure with curves, by the name the command takes."""
@@ -148,7 +148,7 @@ def needed(wanted: Table | Figure) -> tuple[list[str], list[str], list[Case]]:
     Pairs are not among the sets: their files have to be asked for.
     """
     if isinstance(wanted, Figure):
-        return ["jpeg", *filter(released, wanted.models)], [], list(find_protocol(wanted.protocol).qualities)
+        return ["jpeg", *filter(released, wanted.models)], [], list(find_protocol(wanted.protocols[0]).qualities)
     rows = [row for row in printed(wanted) if row.psnr is not None]
     models = {model for row in rows if (model := model_of(row)) and model != "jpeg" and released(model)}
     sets = dict.fromkeys(name for row in rows if row.data_set not in PAIRS for name in measured_sets(row.data_set))

@@ -35,7 +35,7 @@ def show(name: str, stored: Sequence[Result]) -> str:
     """
     wanted = tables.find(name)
     if isinstance(wanted, tables.Figure):
-        return figure_table(wanted, fitting(wanted.protocol, stored))
+        return figure_table(wanted, stored)
     used = usable(wanted, stored)
     return paper_table(wanted, lines(wanted, used), used)
 
@@ -87,13 +87,16 @@ def _how_to_measure(sets: Collection[str]) -> list[str]:
 
 
 def figure_table(figure: Figure, results: Sequence[Result]) -> str:
-    """The figures of a paper's curves, ours alone, and the networks that are missing; nothing is read off a picture."""
-    measured = {name for result in results for name in result.models}
+    """The curves of a paper's figure as a table for each protocol, ours alone, and the networks that are missing."""
     parts = [f"# {figure.title}", f"Printed in: {PAPERS[figure.paper]}, as curves only; the figures below are ours."]
+    measured: set[str] = set()
+    for protocol in figure.protocols:
+        found = fitting(protocol, results)
+        measured |= {name for result in found for name in result.models}
+        rows = [_only(result, figure.models) for result in found]
+        if any(result.means for result in rows):
+            parts += [f"By {protocol}:"] * (len(figure.protocols) > 1) + [gains_table(rows)]
     missing = [state(name) for name in figure.models if name not in measured]
-    rows = [_only(result, figure.models) for result in results]
-    if any(result.means for result in rows):
-        parts.append(gains_table(rows))
     if missing:
         parts.append("Missing: " + "; ".join(missing) + ".")
     return "\n\n".join(parts) + "\n"
