@@ -21,6 +21,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "train": ("jpegmend.cli.train", "run a recipe: train a network, or go on with one"),
     "release": ("jpegmend.cli.release", "make a released network of a run: weights, card, curve"),
     "data": ("jpegmend.cli.data", "the known picture sets: where to get them; download, check, pack"),
+    "doctor": ("jpegmend.cli.doctor", "whether everything is there and works: versions, weights, a self-test"),
+    "completion": ("jpegmend.cli.completion", "a script for bash, zsh or tcsh that completes verbs, options, files"),
 }
 """Name, module and one line of help of every verb."""
 

@@ -46,6 +46,11 @@ class Parser(argparse.ArgumentParser):
         """The names of each option, in the order in which they were added."""
         return [set(action.option_strings) for action in self._actions if action.option_strings]
 
+    @property
+    def arguments(self) -> list[argparse.Action]:
+        """Options and positional arguments, in the order in which they were added."""
+        return list(self._actions)
+
     def _unknown(self, word: str) -> str:
         if not word.startswith("-"):
             return f"{word!r} is one argument too many"

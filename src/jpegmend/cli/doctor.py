@@ -1,0 +1,135 @@
+"""``jpegmend doctor``: whether everything that restoring needs is there and works."""
+
+from __future__ import annotations
+
+import io
+import platform
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from jpegmend.cli import DONE, SOME_FAILED
+from jpegmend.cli.parser import Parser
+from jpegmend.errors import JpegmendError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PACKAGES = ("numpy", "onnxruntime", "pillow", "pyjpegio", "tifffile", "torch")
+"""Packages whose versions are told; the last is an extra."""
+
+
+def add(parser: Parser) -> None:
+    """``jpegmend doctor`` has no options."""
+
+
+def run(given: Namespace) -> int:
+    """Say versions, threads, memory, weights' checksums, and restore a picture made in memory."""
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("versions", _versions),
+        ("machine", _machine),
+        ("temporary files", _temporary),
+        ("weights", _weights),
+        ("decoding", _decoding),
+        ("restoring", _restoring),
+    )
+    failed = 0
+    for name, check in checks:
+        try:
+            good, said = True, check()
+        except Exception as error:  # whatever is wrong is what is asked for
+            good, said = False, f"{type(error).__name__}: {error}"
+        failed += not good
+        sys.stdout.write(f"{'ok    ' if good else 'FAILED'}  {name}: {said}\n")
+        sys.stdout.flush()
+    return SOME_FAILED if failed else DONE
+
+
+def _versions() -> str:
+    import jpegmend
+
+    found = [f"jpegmend {jpegmend.__version__}", f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            found.append(f"no {package}")
+    return ", ".join(found)
+
+
+def _machine() -> str:
+    from jpegmend.batch.share import available_memory
+    from jpegmend.runtimes.contract import available_threads
+
+    return f"{platform.platform()}, {available_threads()} CPUs, {available_memory() / 1e9:.1f} GB of memory free"
+
+
+def _temporary() -> str:
+    with tempfile.TemporaryFile() as stream:
+        stream.write(bytes(1 << 20))
+    return tempfile.gettempdir()
+
+
+def _weights() -> str:
+    from jpegmend import weights
+
+    released = [card for card in weights.MODELS.values() if card.released]
+    for card in released:
+        for form in card.files:
+            weights.path(card, form)
+    return f"{', '.join(card.name for card in released)}: files as their cards state"
+
+
+def _decoding() -> str:
+    """A JPEG made in memory, decoded by jpegmend and by Pillow."""
+    import numpy as np
+    from PIL import Image
+
+    from jpegmend.restoration import restore
+
+    jpeg = _jpeg()
+    ours = restore(jpeg, strength=0.0).to_array(8).astype(int)
+    with Image.open(io.BytesIO(jpeg)) as image:
+        apart = float(np.abs(ours - np.asarray(image.convert("RGB"))).mean())
+    if apart > 1:
+        raise JpegmendError(f"{apart:.1f} levels from Pillow's decoding; at most 1 is expected")
+    return f"as Pillow decodes it (mean difference {apart:.2f} levels)"
+
+
+def _restoring() -> str:
+    """The same JPEG restored by the default network; it must come nearer to the original."""
+    import numpy as np
+    from PIL import Image
+
+    from jpegmend.metrics import psnr
+    from jpegmend.restoration import restore
+
+    original, jpeg = np.asarray(_picture()), _jpeg()
+    restored = restore(jpeg)
+    with Image.open(io.BytesIO(jpeg)) as image:
+        before = psnr(np.asarray(image.convert("RGB")), original, peak=255)
+    after = psnr(restored.to_array(8), original, peak=255)
+    if after <= before:
+        raise JpegmendError(f"the picture got worse, {before:.2f} to {after:.2f} dB; install again")
+    report = restored.report
+    return f"{report.model} by {report.runtime}, {before:.2f} to {after:.2f} dB in {report.seconds:.1f} s"
+
+
+def _picture() -> Image.Image:
+    """A smooth picture with edges, 128x128 RGB."""
+    import numpy as np
+    from PIL import Image
+
+    rows, columns = np.mgrid[:128, :128] / 128
+    disc = (np.hypot(rows - 0.5, columns - 0.4) < 0.3) * 0.4
+    planes = (0.3 + 0.4 * columns + disc * 0.5, 0.2 + 0.5 * rows, 0.6 - 0.3 * columns + disc)
+    return Image.fromarray((np.clip(np.stack(planes, 2), 0, 1) * 255).astype(np.uint8))
+
+
+def _jpeg() -> bytes:
+    buffer = io.BytesIO()
+    _picture().save(buffer, "JPEG", quality=10)
+    return buffer.getvalue()
