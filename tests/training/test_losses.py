@@ -9,6 +9,7 @@ from skimage.metrics import structural_similarity
 from torch import nn
 
 from jpegmend.errors import InvalidRecipe
+from jpegmend.jpeg.tables import standard_luma
 from jpegmend.models.contract import Estimate, Observation
 from jpegmend.models.cqr import Ranking
 from jpegmend.training import losses
@@ -108,3 +109,13 @@ def test_losses_that_ask_an_aid():
 def test_what_is_missing_is_named(name):
     with pytest.raises(InvalidRecipe):
         losses.total({name: 1.0}, answer(plane(0.0), plane(0.0)))
+
+
+def test_quality_is_held_against_the_luma_table():
+    tables = torch.from_numpy(np.stack([[standard_luma(quality)] for quality in (30, 90)]).astype(np.float32))
+    blank = torch.zeros(2, 1, 8, 8)
+    estimate = Estimate(blank, torch.tensor([40.0, 60.0]))
+    given = Answer(estimate, Observation(blank, tables, blank), blank, torch.ones(1), {})
+    assert float(losses.total({"quality": 1.0}, given)) == pytest.approx((0.1 + 0.3) / 2)
+    with pytest.raises(InvalidRecipe, match="estimates one"):
+        losses.total({"quality": 1.0}, given._replace(estimate=Estimate(blank)))

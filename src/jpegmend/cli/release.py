@@ -15,6 +15,7 @@ def add(parser: Parser) -> None:
     """The options of ``jpegmend release``."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or a weights file in it (RUN/best)")
     parser.add_argument("--name", required=True, help="what users will call it")
+    parser.add_argument("--network", type=Path, metavar="FILE", help="Python with a network of your own; it is run")
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="for card and weights; the package's own if not given"
     )
@@ -37,10 +38,13 @@ def add(parser: Parser) -> None:
 def run(given: Namespace) -> int:
     """Write the averaged weights in half precision, as ONNX where possible, with a card, and draw the curve."""
     try:
+        from jpegmend import models
         from jpegmend.evaluation.measure.results import card_scores
         from jpegmend.training import release
     except ImportError as error:
         raise MissingExtra(f"releasing needs {error.name}; pip install 'jpegmend[training]'") from error
+    if given.network:
+        models.add(given.network)
     facts = release.Facts(
         data=given.data,
         licence=given.licence,

@@ -16,6 +16,7 @@ from jpegmend.errors import InvalidOption, MissingExtra
 def add(parser: Parser) -> None:
     """The options of ``jpegmend train``."""
     parser.add_argument("recipe", type=Path, help="a recipe, TOML")
+    parser.add_argument("--network", type=Path, metavar="FILE", help="Python with a network of your own; it is run")
     parser.add_argument(
         "--data",
         **SEVERAL,
@@ -52,12 +53,15 @@ def run(given: Namespace) -> int:
     try:
         import torch
 
+        from jpegmend import models
         from jpegmend.training import loop
         from jpegmend.training.distributed import process_group
         from jpegmend.training.recipe import read_recipe
         from jpegmend.training.run import RunSettings
     except ImportError as error:
         raise MissingExtra(f"training needs {error.name}; pip install 'jpegmend[training]'") from error
+    if given.network:
+        models.add(given.network)
     plan = read_recipe(given.recipe, changes)
     if given.threads:
         torch.set_num_threads(given.threads)

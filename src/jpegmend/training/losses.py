@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from jpegmend.errors import InvalidRecipe
+from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.models.contract import Estimate, Observation
 
 CHARBONNIER_EPSILON = 1e-3
@@ -130,6 +132,18 @@ def _feature_matching(answer: Answer) -> Tensor:
     return feature_matching(ranker(answer.estimate.planes).features, ranker(answer.truth).features)
 
 
+def quality(answer: Answer) -> Tensor:
+    """Mean absolute error of the estimated quality, over 100.
+
+    The truth is the libjpeg quality nearest to the luma table; of a picture compressed twice that of the second time.
+    """
+    if answer.estimate.quality is None:
+        raise InvalidRecipe("the loss 'quality' needs a network that estimates one; this one does not")
+    tables = answer.seen.tables[:, 0].round().cpu().numpy().astype(np.uint16)
+    truth = answer.estimate.quality.new_tensor([nearest_quality(table)[0] for table in tables])
+    return (answer.estimate.quality - truth).abs().mean() / 100
+
+
 def _judge(answer: Answer) -> Tensor:
     return binary_cross_entropy(_auxiliary(answer, "judge")(answer.estimate.planes).score, 0.0)
 
@@ -143,6 +157,7 @@ LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
     "quality_score": _quality_score,
     "feature_matching": _feature_matching,
     "judge": _judge,
+    "quality": quality,
     "pictures": lambda answer: over_stages(_trace(answer, "O")[:-1], answer.truth),
     "last_artifacts": lambda answer: over_stages(_trace(answer, "H")[-1:], answer.seen.planes - answer.truth),
     "artifacts": lambda answer: over_stages(_trace(answer, "H")[:-1], answer.seen.planes - answer.truth),
