@@ -57,6 +57,11 @@ def test_a_network_that_somebody_adds_finds_its_rows_by_its_name():
     assert distance.reference(card).rows["LIVE1", "10"].psnr == 29.75
 
 
+def test_variants_without_gray_rows_are_not_compared_with_another_network():
+    card = Card(name="edsr-gray-c", network="qgcn", title="EDSR", planes="y", halo=8)
+    assert distance.reference(card) == distance.Reference("no gray scores are printed", {})
+
+
 def test_every_gray_network_has_a_line():
     gray = {name for name, card in weights.MODELS.items() if card.planes != "rgb"}
     text = distance.table([])

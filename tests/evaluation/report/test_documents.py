@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.evaluation.made_up import mean, result
 
+from jpegmend import weights
 from jpegmend.errors import InvalidOption, MissingData, NotReproducible
 from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import card_scores
@@ -65,6 +66,17 @@ def test_results_of_uncommitted_sources_are_refused(project):
     (project / "docs" / "results" / "speed.json").write_text(json.dumps(speed))
     with pytest.raises(NotReproducible, match="speed.json"):
         documents.write(project)
+
+
+def test_every_card_is_listed_in_pages_below_docs_too(project):
+    (project / "docs" / "models").mkdir()
+    page = project / "docs" / "models" / "README.md"
+    page.write_text("<!-- table:models -->\n<!-- /table -->\n")
+    assert page in documents.write(project, allow_dirty=True)
+    lines = page.read_text().splitlines()[3:-1]
+    assert [line.split("`")[1] for line in lines] == list(weights.MODELS)
+    mend = next(line for line in lines if line.startswith("| `mend-s` |"))
+    assert "YCbCr together" in mend and mend.endswith("| 59 k | released |")
 
 
 @pytest.mark.parametrize("rest", ["", "<!-- table:speed -->\n<!-- /table -->\n"])

@@ -43,13 +43,15 @@ class Reference:
 
 
 def reference(card: Card) -> Reference:
-    """The printed rows of the network itself: of a method called as the weights, or else as their network.
+    """The printed gray rows of the network itself: of a method called as the weights or the beginning of their name.
 
-    So small versions are compared with the whole network, and a network without a paper with one that readers know.
+    ``dcsc-32`` is compared with DCSC, ``qgcn-gray-c`` with QGCN; weights of another name with their network's rows, and
+    a network without a paper with one that readers know.
     """
-    for name in (card.name, card.network):
-        if found := _printed(name):
-            return found
+    words = card.name.split("-")
+    for name in [*("-".join(words[:count]) for count in range(len(words), 0, -1)), card.network]:
+        if any(key(row.method) == key(name) for row in published.rows()):
+            return _printed(name) or Reference("no gray scores are printed", {})
     found = _printed(AIMS.get(card.name, "DnCNN"))
     assert found is not None, "AIMS names a method that no preferred table prints"
     return Reference(f"{found.text}, no paper of its own", found.rows)

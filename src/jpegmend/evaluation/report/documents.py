@@ -15,7 +15,7 @@ from typing import Any
 from jpegmend.errors import InvalidOption, MissingData, NotReproducible
 from jpegmend.evaluation.measure.environment import reproducible
 from jpegmend.evaluation.measure.results import Result
-from jpegmend.evaluation.report import benchmark_tables, distance, markdown, paper_tables, rivals
+from jpegmend.evaluation.report import benchmark_tables, distance, markdown, networks, paper_tables, rivals
 
 RESULTS = Path("docs/results")
 # Marks count on lines of their own; inside a sentence they are text about them.
@@ -73,10 +73,10 @@ def _load(path: Path) -> dict[str, Any]:
 def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> dict[str, Maker]:
     """The functions that fill the blocks, by the blocks' names: a protocol, or a benchmark such as ``speed``.
 
-    ``PROTOCOL-scores`` is the long table; ``distance`` and ``readme`` are made of ``papers-gray``, ``rivals`` of what
-    is printed alone.
+    ``PROTOCOL-scores`` is the long table; ``distance`` and ``readme`` are made of ``papers-gray``. ``rivals`` and
+    ``models`` need no result: they are made of printed scores and of the cards.
     """
-    found: dict[str, Maker] = {"rivals": rivals.rivals}
+    found: dict[str, Maker] = {"rivals": rivals.rivals, "models": networks.table}
     by_protocol: dict[str, list[Result]] = {}
     for result in stored:
         by_protocol.setdefault(result.protocol.name, []).append(result)
@@ -162,8 +162,9 @@ def page(result: Result, folder: Path) -> str:
 
 
 def _pages(root: Path) -> list[Path]:
-    pages = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
-    return [page for page in pages if page.exists()]
+    """README and the pages below ``docs`` that people write; those in ``docs/results`` are written here as a whole."""
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    return [page for page in pages if page.exists() and page.parent != root / RESULTS]
 
 
 def _changed(path: Path, text: str) -> bool:
