@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from jpegmend.cli.options import OPTIONS, translate
 from jpegmend.cli.parser import Parser
 from jpegmend.cli.restore import RUNTIMES, add
 from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.restoration import Options
 from jpegmend.runtimes import RUNTIMES as KNOWN_RUNTIMES
 
 from .conftest import as_jpeg, picture
@@ -44,6 +46,24 @@ def test_quality_is_that_of_the_jpeg_that_is_written(folder: Path) -> None:
         restored("--quality", str(quality), output="out.jpg")
         table = jpeg.read_header(Path("out.jpg").read_bytes()).components[0].table
         assert nearest_quality(table) == (quality, True)
+
+
+def test_compression(folder: Path) -> None:
+    pixels, sizes = [], []
+    for level in ("0", "1", "9"):
+        pixels.append(restored("--compression", level))
+        sizes.append(Path("out.png").stat().st_size)
+    assert np.array_equal(pixels[0], pixels[1]) and np.array_equal(pixels[0], pixels[2])
+    assert sizes[0] > pixels[0].size and sizes[0] > sizes[1] > sizes[2]
+
+
+def test_depth_that_is_lost_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gray = np.random.default_rng(0).integers(0, 65536, (24, 24), np.uint16)
+    Image.fromarray(gray).save("deep.png")
+    assert cli.run(["deep.png", "-o", "out.png"]) == 0
+    assert "--bits 16" in capsys.readouterr().out
+    assert cli.run(["deep.png", "-o", "deep-out.png", "--bits", "16"]) == 0
+    assert "--bits" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("suffix", "name"), [("png", "PNG"), ("tif", "TIFF"), ("webp", "WEBP"), ("jpg", "JPEG")])
@@ -181,6 +201,8 @@ def test_every_argument_of_restore_has_an_option_of_the_command() -> None:
     add(parser)
     there = set().union(*parser.options)
     assert set(OPTIONS.values()) <= there
+    only_in_python = {"keep_planes", "traces", "progress"}
+    assert {field.name for field in fields(Options)} - set(OPTIONS) == only_in_python
     assert RUNTIMES == KNOWN_RUNTIMES
 
 

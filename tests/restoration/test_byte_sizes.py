@@ -1,7 +1,9 @@
 """Sizes as people write them."""
 
+import numpy as np
 import pytest
 
+import jpegmend
 from jpegmend.errors import InvalidOption
 from jpegmend.restoration.byte_sizes import parse_bytes
 
@@ -18,3 +20,11 @@ def test_sizes(text: str, size: float) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(InvalidOption, match="2GiB"):
         parse_bytes(text)
+    with pytest.raises(InvalidOption, match="2GiB"):
+        jpegmend.Options(memory=text)
+
+
+def test_memory_may_be_a_text() -> None:
+    assert jpegmend.Options(memory="2GiB").memory_bytes == 2**31
+    with pytest.raises(InvalidOption, match="memory"):
+        jpegmend.restore(np.zeros((64, 64), np.uint8), memory="1M", quality=20)

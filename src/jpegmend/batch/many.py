@@ -41,7 +41,7 @@ def restore_many(
     """
     checked = Options(**options)
     count = len(sources) if isinstance(sources, (list, tuple, set, dict)) else 1 << 30
-    share = share_out(max(1, count), jobs=jobs, threads=checked.threads, memory=checked.memory)
+    share = share_out(max(1, count), jobs=jobs, threads=checked.threads, memory=checked.memory_bytes)
     given = {**options, "threads": share.threads, "memory": share.memory}
     return _results(sources, share.jobs, share.threads, given)
 

@@ -25,7 +25,7 @@ class Output:
     quality: int = 95
     """1..100, of JPEG and WebP."""
     compression: int | None = None
-    """0..9, zlib's level for PNG; None is the writer's own."""
+    """0..9, zlib's level for PNG; None is the fastest for photos."""
     strip: bool = False
     compare: bool = False
     """Whether a before and after PNG is written beside the result."""

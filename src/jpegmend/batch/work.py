@@ -90,7 +90,7 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
     compared = _compare(task, data, restored) if task.output.compare else None
     return {
         "report": restored.report.as_dict(),
-        "not_kept": not_kept,
+        "not_kept": (*not_kept, *_lost_depth(task, restored)),
         "compared": compared,
         "sha256": sha256(data),
         "written": None if task.target == STANDARD else task.target.stat().st_size,
@@ -119,7 +119,14 @@ def _write(task: Task, restored: Restored) -> tuple[str, ...]:
         overwrite=task.overwrite,
         strip=task.output.strip,
         quality=task.output.quality,
+        compression=task.output.compression,
     )
+
+
+def _lost_depth(task: Task, restored: Restored) -> tuple[str, ...]:
+    if restored.report.bits_read > 8 and task.output.bits == 8:
+        return (f"the {restored.report.bits_read} bits a sample of the input; bits=16 keeps them in png and tiff",)
+    return ()
 
 
 def _compare(task: Task, data: bytes, restored: Restored) -> Path:

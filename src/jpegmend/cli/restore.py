@@ -53,6 +53,12 @@ def _add_forms(group: Any) -> None:
         "--bits", type=int, choices=(8, 16), default=8, help="16 for png and tiff: the precision the network gives (8)"
     )
     group.add_argument("--quality", type=whole(1, 100), default=95, metavar="Q", help="of a jpeg or webp: 1..100 (95)")
+    group.add_argument(
+        "--compression",
+        type=whole(0, 9),
+        metavar="LEVEL",
+        help="of a png: 0 none to 9 smallest; without it the fastest for photos",
+    )
     group.add_argument("--compare", action="store_true", help="also write a before and after PNG beside the result")
     group.add_argument("--strip", action="store_true", help="drop ICC, EXIF, XMP, density and comments")
     group.add_argument(
@@ -120,7 +126,7 @@ def _work_off(items: Any, search: Any, settings: Settings, journals: Any, given:
     from jpegmend.batch.share import share_out
     from jpegmend.cli.show import Show
 
-    show = Show(items, as_json=given.json, quiet=given.quiet)
+    show = Show(items, strength=given.strength, as_json=given.json, quiet=given.quiet)
     if given.dry_run:
         show.plan()
         return DONE
@@ -173,6 +179,11 @@ def read_settings(given: Namespace, place: Place) -> Settings:
         options["model"] = given.model
     Options(**options)  # refused before any work
     output = Output(
-        format=place.format, bits=given.bits, quality=given.quality, strip=given.strip, compare=given.compare
+        format=place.format,
+        bits=given.bits,
+        quality=given.quality,
+        compression=given.compression,
+        strip=given.strip,
+        compare=given.compare,
     )
     return Settings(options=options, output=output, overwrite=given.overwrite, max_bytes=parse_bytes(given.max_bytes))

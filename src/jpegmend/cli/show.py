@@ -20,8 +20,9 @@ from jpegmend.cli.progress import Bar
 class Show:
     """Tells what becomes of the items of a run and counts it."""
 
-    def __init__(self, items: list[Item], *, as_json: bool, quiet: bool) -> None:
+    def __init__(self, items: list[Item], *, strength: float, as_json: bool, quiet: bool) -> None:
         self._items = items
+        self._idle = "nothing to restore" if strength else "decoded only, strength 0"
         self._json = as_json
         self._quiet = quiet
         self._counts: Counter[str] = Counter()
@@ -104,7 +105,7 @@ class Show:
                 more["compared"] = [str(outcome.compared)]
             _write({**facts, **more, **outcome.report}, sys.stderr if item.target == STANDARD else sys.stdout)
         else:
-            self._line(_words(item, outcome), item)
+            self._line(_words(item, outcome, self._idle), item)
 
     def _line(self, text: str, item: Item | None) -> None:
         if self._quiet:
@@ -116,17 +117,17 @@ class Show:
         stream.flush()
 
 
-def _words(item: Item, outcome: Outcome) -> str:
-    """What was read and what was done: one line, and one for each note."""
+def _words(item: Item, outcome: Outcome, idle: str) -> str:
+    """What was read and what was done: one line, and one for each note; ``idle`` is said where no network ran."""
     report = outcome.report
     kind = " ".join(str(part) for part in (report["coding"], report["format"], report["sampling"]) if part)
     read = ", ".join(part for part in (f"{report['width']}x{report['height']} {kind}", _quality(report)) if part)
-    how = report["model"] if report["runtime"] else f"decoded only, strength {report['strength']:g}"
+    how = report["model"] if report["runtime"] else idle
     lines = [f"{item.picture.path} -> {item.target}: {read}; {how}, {outcome.seconds:.1f} s"]
     if report["lost"]:
         lines.append(f"{report['lost']:.0%} of the picture never arrived; the rest is restored")
     lines += [f"note: {translate(note)}" for note in report["warnings"]]
-    lines += [f"note: not kept: {what}" for what in outcome.not_kept]
+    lines += [f"note: not kept: {translate(what)}" for what in outcome.not_kept]
     if outcome.compared:
         lines.append(f"before and after: {outcome.compared}")
     return "\n  ".join(lines)

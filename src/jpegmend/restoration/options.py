@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption
+from jpegmend.restoration.byte_sizes import parse_bytes
 from jpegmend.runtimes import RUNTIMES
 from jpegmend.weights import DEFAULT, Card
 
@@ -46,9 +47,9 @@ class Options:
     """``onnx`` (ONNX Runtime), ``torch`` (PyTorch), or ``auto``: ONNX Runtime where the network has such a file."""
     threads: int | None = None
     """CPU threads of the network; None for all this process may use."""
-    memory: int | None = None
-    """Bytes the process should stay under, all in all; None: tiles of 400 MB. It decides the size of tiles. Large
-    pictures need more for themselves, and a limit that cannot be met is an error."""
+    memory: int | str | None = None
+    """Bytes the process should stay under, all in all, or a text such as ``2G`` or ``800MiB``; None: tiles of 400 MB.
+    It decides the size of tiles. Large pictures need more for themselves; a limit that cannot be met is an error."""
     strict: bool = False
     """Whether a damaged file is an error; else what can be decoded of it is restored."""
     max_pixels: int = MAX_PIXELS
@@ -62,6 +63,11 @@ class Options:
     progress: Progress | None = None
     """Called with the number of tiles done and the number of all tiles, before the first tile and after each."""
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """``memory`` as a number."""
+        return parse_bytes(self.memory) if isinstance(self.memory, str) else self.memory
+
     def __post_init__(self) -> None:
         allowed = (
             (0 <= self.strength <= 1, f"strength {self.strength}; it goes from 0 to 1"),
@@ -70,7 +76,7 @@ class Options:
             (self.quality is None or 1 <= self.quality <= 100, f"quality {self.quality}; it goes from 1 to 100"),
             (self.runtime in RUNTIMES, f"runtime {self.runtime!r}; allowed: {', '.join(RUNTIMES)}"),
             (self.threads is None or self.threads >= 1, f"{self.threads} threads; at least 1, or None for all"),
-            (self.memory is None or self.memory > 0, f"memory {self.memory}; give bytes above 0"),
+            (self.memory_bytes is None or self.memory_bytes > 0, f"memory {self.memory}; give bytes above 0"),
             (self.max_pixels >= 1, f"max_pixels {self.max_pixels}; it must be at least 1"),
             (self.timeout is None or self.timeout > 0, f"timeout {self.timeout}; give seconds above 0"),
             (

@@ -69,7 +69,7 @@ class _Job:
         output, planes = self._output(), self._planes(groups)
         held = self.opened.bytes_held + output.pixels.nbytes + sum(plane.nbytes for plane in planes or ())
         card = self.card if runner else None
-        tiles = choose_tiles(self.plan.scene, groups, card, memory=self.options.memory, held=held)
+        tiles = choose_tiles(self.plan.scene, groups, card, memory=self.options.memory_bytes, held=held)
         loop = TileLoop(
             scene=self.plan.scene,
             groups=groups,

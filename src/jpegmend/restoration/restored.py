@@ -88,15 +88,17 @@ class Restored:
         overwrite: bool = False,
         strip: bool = False,
         quality: int | None = None,
+        compression: int | None = None,
     ) -> tuple[str, ...]:
         """Write the picture as PNG, TIFF, WebP or JPEG, by suffix or ``format``; 8 bits unless ``bits`` says 16.
 
         What the input carried goes with it as far as the format can hold it; the answer names what could not be
-        kept. ``strip`` leaves it all out. ``quality`` is for JPEG and WebP, 1..100.
+        kept. ``strip`` leaves it all out. ``quality`` is for JPEG and WebP, 1..100;
+        ``compression`` for PNG, 0..9 (zlib's levels; None is the fastest for photos).
 
         Raises:
             OutputError: there is something already and not ``overwrite``, or it cannot be written there or so.
-            InvalidOption: ``bits`` or ``quality`` out of range.
+            InvalidOption: ``bits``, ``quality`` or ``compression`` out of range.
         """
         from jpegmend import writing
 
@@ -110,6 +112,7 @@ class Restored:
             overwrite=overwrite,
             strip=strip,
             quality=quality,
+            compression=compression,
         )
 
     def __repr__(self) -> str:

@@ -100,7 +100,7 @@ class _Job:
         groups = make_groups(self.scene, self.card.planes, self.card.multiple)
         output = self._output()
         held = output.pixels.nbytes + self.opened.bytes_held
-        tiles = choose_tiles(self.scene, groups, self.card, memory=self.options.memory, held=held)
+        tiles = choose_tiles(self.scene, groups, self.card, memory=self.options.memory_bytes, held=held)
         progress = self.options.progress or (lambda done, total: None)
         progress(0, len(tiles))
         for done, tile in enumerate(tiles, 1):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ def write(
     overwrite: bool = False,
     strip: bool = False,
     quality: int | None = None,
+    compression: int | None = None,
 ) -> tuple[str, ...]:
     """Write pixels as PNG, TIFF, WebP or JPEG, and return what of the metadata could not be kept, in words.
 
@@ -40,14 +41,14 @@ def write(
     binary file that is only written to. ``format``: "png", "tiff", "webp" or "jpeg"; None goes by the suffix, and is
     PNG for a file. ``bits``: 8 or 16 a sample; None for those of ``pixels`` where the format holds them. ``strip``
     drops all metadata, the ICC profile too. ``quality``: 1..100, for JPEG (default 95, 4:4:4) and WebP (default 95;
-    100 is lossless).
+    100 is lossless). ``compression``: zlib's level for PNG, 0..9; None is the fastest for photos.
 
     A path gets the whole file or nothing: it is written beside its place and then moved there. A symbolic link is
     replaced, not followed. Raises ``OutputError`` (there is something and not ``overwrite``; a format cannot hold
-    this picture; the disk says no) and ``InvalidOption`` (bits, quality).
+    this picture; the disk says no) and ``InvalidOption`` (bits, quality, compression).
     """
     name = find_format(None if hasattr(target, "write") else target, format)
-    _check_options(bits, quality)
+    _check_options(bits, quality, compression)
     deep = WRITTEN[name].deep
     depth = bits or (pixels.dtype.itemsize * 8 if deep else 8)
     _check_fit(name, pixels, depth)
@@ -56,7 +57,7 @@ def write(
     if kept.icc and not _profile_fits(kept.icc, pixels):
         kept = replace(kept, icc=None)
         left_out = ("the ICC profile, which is for another kind of colour than the output has",)
-    encode, choice = _ENCODERS[name], depth if deep else quality or lossy.DEFAULT_QUALITY
+    encode, choice = _ENCODERS[name], _Choice(depth, quality or lossy.DEFAULT_QUALITY, compression)
     try:
         if not isinstance(target, str | PathLike):
             return left_out + encode(target, pixels, kept, choice)
@@ -89,11 +90,21 @@ def find_format(target: object, format: str | None = None) -> str:
     return format or str(by_suffix)
 
 
-def _check_options(bits: int | None, quality: int | None) -> None:
+class _Choice(NamedTuple):
+    """What is chosen for an encoder; each takes what its format knows."""
+
+    bits: int
+    quality: int
+    compression: int | None
+
+
+def _check_options(bits: int | None, quality: int | None, compression: int | None) -> None:
     if bits not in (None, 8, 16):
         raise InvalidOption(f"{bits} bits; allowed: 8, 16")
     if quality is not None and not 1 <= quality <= 100:
         raise InvalidOption(f"output quality {quality}; it goes from 1 to 100")
+    if compression is not None and not 0 <= compression <= 9:
+        raise InvalidOption(f"compression {compression}; it goes from 0 to 9")
 
 
 def _check_fit(name: str, pixels: NDArray[Any], bits: int) -> None:
@@ -115,7 +126,7 @@ def _profile_fits(profile: bytes, pixels: NDArray[Any]) -> bool:
     return profile[16:20] == (b"GRAY" if pixels.ndim == 2 else b"RGB ")
 
 
-def _write_png(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, bits: int) -> tuple[str, ...]:
+def _write_png(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
     chunks: list[png.Chunk] = []
     if metadata.icc:
         chunks.append(png.profile_chunk(metadata.icc))
@@ -126,20 +137,20 @@ def _write_png(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, bits:
     if metadata.xmp:
         chunks.append(png.international_chunk("XML:com.adobe.xmp", metadata.xmp))
     chunks += [png.text_chunk("Comment", comment_text(comment)) for comment in metadata.comments]
-    png.write(stream, pixels, bits, chunks)
+    png.write(stream, pixels, choice.bits, chunks, choice.compression)
     return ("the extended part of its XMP",) if metadata.extended_xmp else ()
 
 
-def _write_tiff(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, bits: int) -> tuple[str, ...]:
-    return tiff.write(stream, to_bits(pixels, bits), metadata, "\n".join(map(comment_text, metadata.comments)))
+def _write_tiff(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
+    return tiff.write(stream, to_bits(pixels, choice.bits), metadata, "\n".join(map(comment_text, metadata.comments)))
 
 
-def _write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
-    return lossy.write_webp(stream, to_bits(pixels, 8), metadata, quality)
+def _write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
+    return lossy.write_webp(stream, to_bits(pixels, 8), metadata, choice.quality)
 
 
-def _write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
-    return lossy.write_jpeg(stream, to_bits(pixels, 8), metadata, quality)
+def _write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
+    return lossy.write_jpeg(stream, to_bits(pixels, 8), metadata, choice.quality)
 
 
 def comment_text(comment: bytes) -> str:
@@ -154,10 +165,10 @@ def comment_text(comment: bytes) -> str:
         return comment.decode("latin-1")
 
 
-_ENCODERS: dict[str, Callable[[BinaryIO, NDArray[Any], Metadata, int], tuple[str, ...]]] = {
+_ENCODERS: dict[str, Callable[[BinaryIO, NDArray[Any], Metadata, _Choice], tuple[str, ...]]] = {
     "png": _write_png,
     "tiff": _write_tiff,
     "webp": _write_webp,
     "jpeg": _write_jpeg,
 }
-"""Stream, pixels, metadata, and the quality of a lossy format or the bits of another; each says what it left out."""
+"""Stream, pixels, metadata and choices; each says what it left out."""
