@@ -122,3 +122,41 @@ def test_networks_are_kept_and_closed(card):
     assert len(torch_runtime._NETWORKS) == kept > 0
     runtimes.close()
     assert len(torch_runtime._NETWORKS) == 0
+
+
+def test_exported_traces_are_those_of_pytorch(card):
+    from dataclasses import replace
+
+    from jpegmend import models
+    from jpegmend.errors import NotExportable
+    from jpegmend.models import files
+
+    spec, path = models.find("mend"), card.folder / "traces.onnx"
+    network, facts = files.load_weights(weights.path(card, "safetensors"))
+    config = spec.config(**{key: tuple(v) if isinstance(v, list) else v for key, v in facts["config"].items()})
+    with pytest.raises(NotExportable, match="no trace 'codes'.*description, features"):
+        files.export_onnx(path, network, spec, config, traces=("codes",))
+    files.export_onnx(path, network, spec, config, traces=("features", "description"))
+    entry = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    told = replace(card, files={**card.files, "onnx": entry})
+    random = np.random.default_rng(0)
+    planes, tables = random.random((3, 48, 32), np.float32), np.full((3, 8, 8), 20, np.float32)
+    given = (planes, tables, PictureFacts(sampling=(2, 2)))
+    one, other = (open_runtime(told, runtime=kind)(*given, traces=("features",)) for kind in ("onnx", "torch"))
+    assert list(one.traces) == list(other.traces) == ["features"]
+    assert one.traces["features"][0] == pytest.approx(other.traces["features"][0], abs=1e-3)
+    assert np.abs(one.planes - open_runtime(card)(*given).planes).max() < 1e-5
+
+
+def test_windows_may_follow_the_config():
+    from dataclasses import replace
+
+    from jpegmend import models
+    from jpegmend.models.card_fields import card_fields
+
+    spec = models.find("arcnn")
+    windowed = replace(spec, tiling="window", window=lambda config: 16 * len(config.kernels))
+    config = spec.small_configs()[0]
+    assert card_fields("x", windowed, config)["window"] == 16 * len(config.kernels)
+    assert replace(windowed, window=96).window_side(config) == 96
+    assert spec.window_side(config) is None

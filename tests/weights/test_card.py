@@ -34,6 +34,8 @@ def test_a_card_is_read(tmp_path):
         {"inputs": ["tables"]},
         {"inputs": ["planes", "mood"]},
         {"inputs": []},
+        {"quality_from": "overview"},
+        {"quality_from": "middle"},
         {"multiple": 0},
         {"halo": -1},
         {"halo": "absent"},

@@ -32,6 +32,7 @@ def add(parser: Parser) -> None:
         metavar="QUALITY:SHARE",
         help="shares of the strength, where good pictures lose",
     )
+    parser.add_argument("--traces", **SEVERAL, default=[], metavar="NAME", help="the ONNX file gives these as well")
     parser.add_argument("--notes", default="", metavar="TEXT", help="what a reader of the card should know")
 
 
@@ -53,7 +54,9 @@ def run(given: Namespace) -> int:
         caution=read_caution(given.caution),
         scores=card_scores(given.scores, given.name) if given.scores else (),
     )
-    card = release.release(given.run, given.name, folder=given.out or release.CARDS, facts=facts, say=_say)
+    card = release.release(
+        given.run, given.name, folder=given.out or release.CARDS, facts=facts, traces=given.traces, say=_say
+    )
     for form, entry in card.files.items():
         sys.stdout.write(f"{form}: {card.folder / entry['file']}\n")
     sys.stdout.write(f"card: {card.folder / given.name}.json\n")

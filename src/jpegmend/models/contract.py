@@ -1,4 +1,4 @@
-"""What every network takes and gives.
+"""The contract of the networks: an :class:`Observation` in, an :class:`Estimate` out, a :class:`Spec` for each.
 
 Shape letters: B batch, C planes (1 or 3), H W pixels.
 """
@@ -17,7 +17,7 @@ QualityFrom = Literal["tiles", "middle"]
 
 
 class Observation(NamedTuple):
-    """What the file says, as a network sees it: planes on one grid, and the tables they were quantised with."""
+    """The input of a network: decoded planes on one grid, and the tables they were quantised with."""
 
     planes: Tensor
     """``[B, C, H, W]`` in 0..1 (a little outside is possible: the decoder neither clips nor rounds)."""
@@ -32,7 +32,7 @@ class Observation(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """What a network answers."""
+    """The output of a network."""
 
     planes: Tensor
     """``[B, C, H, W]``, the restored planes, not clipped; ``[B, C, s H, s W]`` where the spec's ``scale`` is s."""
@@ -45,7 +45,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """One line of ``NETWORKS``: how to build a network and what the pipeline must know of it."""
+    """An entry of ``NETWORKS``: how to build a network, and its requirements on inputs and tiles."""
 
     name: str
     title: str
@@ -57,7 +57,7 @@ class Spec:
     planes: Callable[[Any], Planes]
     """Which planes the network works on, by config: each alone, three on the luma grid, or RGB."""
     halo: Callable[[Any], int]
-    """Context in pixels a tile needs on each side (the receptive field's radius, or the measured smaller one)."""
+    """Pixels added to a tile on each side before it is run: the radius of the receptive field."""
     scale: Callable[[Any], int] = lambda _: 1
     """By which factor the answer's sides are longer than the input's: above 1 for super-resolution, by config."""
     multiple: int = 1

@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
-from jpegmend.models.layers import check_counts, check_fold, convolution, fold, reach, unfold
+from jpegmend.models.layers import check_counts, check_fold, convolution, fold, folded_radius, unfold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Config:
     otherwise kills all codes within fifty steps, since zeros are better than random artifacts."""
     fold: int = 1
     """Side in pixels of the cells that become one position of the convolutions; the paper has 1. With 2 features and
-    codes have half the height and width, and the reach doubles."""
+    codes have half the height and width, and the halo doubles."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dilations", tuple(self.dilations))
@@ -134,7 +134,7 @@ def planes(config: Config) -> Planes:
 
 def halo(config: Config) -> int:
     """Radius of the receptive field in pixels: the widest dilation, then G, S at every iteration, W_R."""
-    return reach(max(config.dilations) + 1 + config.iterations + 1, config.fold)
+    return folded_radius(max(config.dilations) + 1 + config.iterations + 1, config.fold)
 
 
 SPEC = Spec(

@@ -20,6 +20,7 @@ from jpegmend import models
 from jpegmend.errors import NotExportable, WeightsDamaged
 from jpegmend.models.contract import Observation, Spec
 from jpegmend.runtimes.onnx import PLANES, QUALITY, TRACE
+from jpegmend.writing.atomic import write_bytes
 
 FORMAT = "jpegmend-1"
 
@@ -53,9 +54,7 @@ def write_tensors(path: Path, name: str, config: Any, tensors: Mapping[str, Tens
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
         for name, tensor in tensors.items()
     }
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(_in_order(save(halved, header)))
-    partial.replace(path)
+    write_bytes(path, _in_order(save(halved, header)))
 
 
 def _in_order(data: bytes) -> bytes:

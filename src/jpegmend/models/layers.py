@@ -43,7 +43,7 @@ def unfold(x: Tensor, factor: int, height: int, width: int) -> Tensor:
     return functional.pixel_shuffle(x, factor)[..., :height, :width]
 
 
-def reach(cells: int, factor: int) -> int:
+def folded_radius(cells: int, factor: int) -> int:
     """Radius in pixels of a receptive field of ``cells`` on the grid that :func:`fold` makes, in whole cells.
 
     The farthest pixel lies ``factor cells + factor - 1`` away: the cell's other side counts too.

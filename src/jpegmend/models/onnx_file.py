@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from jpegmend.writing.atomic import write_bytes
+
 _SMALL = 16
 """Constants with fewer elements stay in float32: shapes, scales and axes."""
 
@@ -37,9 +39,7 @@ def write(
     model = halve_constants(program.model_proto)  # type: ignore[union-attr]
     forget_origins(model)
     onnx.checker.check_model(model)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(model.SerializeToString())
-    partial.replace(path)
+    write_bytes(path, model.SerializeToString())
 
 
 @contextmanager

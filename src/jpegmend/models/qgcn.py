@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
-from jpegmend.models.layers import check_counts, check_fold, convolution, fold, reach, unfold
+from jpegmend.models.layers import check_counts, check_fold, convolution, fold, folded_radius, unfold
 
 OVERVIEW = 112
 """Side of the picture that the global branch looks at."""
@@ -204,7 +204,7 @@ def halo(config: Config) -> int:
     """
     if config.fold == 1:
         return 2 * (2 * config.blocks + 2) + 3
-    return reach(2 * config.blocks + 3, config.fold)
+    return folded_radius(2 * config.blocks + 3, config.fold)
 
 
 SPEC = Spec(

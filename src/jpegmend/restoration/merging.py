@@ -1,4 +1,4 @@
-"""What a network answers beside its planes, merged from its tiles into values and arrays of the whole picture.
+"""Merges the quality and the traces that a network gives for tiles into those of the whole picture.
 
 Shape letters: K channels, H W pixels of the group's grid, h w those of one tile.
 """
@@ -40,6 +40,8 @@ class MergedAnswer:
 
     def add(self, answer: Answer, window: Window, part: Window, share: Floats | None = None) -> None:
         """Take the answer to ``window``; only its ``part`` counts, weighted by ``share`` of that size or by 1."""
+        if answer.quality is None and not answer.traces:
+            return
         if share is None:
             share = np.ones((part.height, part.width), np.float32)
         if answer.quality is not None:

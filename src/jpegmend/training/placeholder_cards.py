@@ -15,6 +15,7 @@ from jpegmend.models.card_fields import card_fields
 from jpegmend.training.recipe import read_recipe
 from jpegmend.weights import read_card
 from jpegmend.weights.catalogue import CARDS
+from jpegmend.writing.atomic import write_bytes
 
 
 def write_placeholder(recipe_file: Path, *, folder: Path = CARDS) -> bool:
@@ -30,7 +31,7 @@ def write_placeholder(recipe_file: Path, *, folder: Path = CARDS) -> bool:
     card = card_fields(recipe.name, spec, recipe.build_config())
     card["recipe"] = f"recipes/{recipe_file.name}"
     card["notes"] = f"Not trained yet: {card['recipe']} is the run that makes it."
-    path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_bytes(path, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
     return True
 
 

@@ -20,11 +20,12 @@ from jpegmend.errors import NotExportable, WeightsMissing
 from jpegmend.models import files
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec
-from jpegmend.runtimes.onnx import PLANES, import_onnxruntime
+from jpegmend.runtimes.onnx import PLANES, QUALITY, import_onnxruntime
 from jpegmend.training import curve
 from jpegmend.training.receptive_field import measured_halo
 from jpegmend.weights import Card, read_card
 from jpegmend.weights.catalogue import CARDS as CARDS
+from jpegmend.writing.atomic import write_bytes
 
 ONNX_TOLERANCE = 1e-3
 """Largest difference in 0..1 between ONNX Runtime and PyTorch on a random picture of a size not exported at."""
@@ -51,13 +52,17 @@ def release(
     *,
     folder: Path = CARDS,
     facts: Facts | None = None,
+    traces: Sequence[str] = (),
     say: Callable[[str], None] = lambda step: None,
 ) -> Card:
     """Write ``NAME.safetensors``, ``NAME.onnx`` (where the network has one) and ``NAME.json`` into ``folder``.
 
     ``run`` is the folder of a run, or a weights file in it. The training curve goes to ``curve.png`` in the run.
-    ``say`` is told each step before it begins; they take minutes for a large network.
-    Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run.
+    ``traces`` names intermediate results that the ONNX file gives as well; they make every run of it slower. ``say`` is
+    told each step before it begins; they take minutes for a large network.
+
+    Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run, and
+    :class:`~jpegmend.errors.NotExportable` where the ONNX file differs from PyTorch or a trace is unknown.
     """
     source = next((path for path in (run, run.with_name(run.name + ".safetensors")) if path.is_file()), None)
     source = source or run / "average.safetensors"
@@ -70,15 +75,13 @@ def release(
     config = _config(spec, header["config"])
     folder.mkdir(parents=True, exist_ok=True)
     record = card_fields(name, spec, config) | _story(name, header, log, facts)
-    say("measuring how far the network looks")
+    say("measuring the receptive field")
     record["halo"] = measured_halo(network, spec, config)
     say("writing the weights" + (", and as ONNX, and comparing both" if spec.exportable else ""))
-    record["files"] = _write_files(folder, name, network, spec, config, _header(header, record))
+    record["files"] = _write_files(folder / name, network, spec, config, _header(header, record), traces)
     record["released"] = True
     path = folder / f"{name}.json"
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    partial.replace(path)
+    write_bytes(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
     say("drawing the curve")
     curve.draw(log, source.parent / "curve.png", title=name)
     return read_card(path)
@@ -137,33 +140,37 @@ def validation_scores(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _write_files(
-    folder: Path, name: str, network: nn.Module, spec: Spec, config: Any, facts: dict[str, Any]
+    base: Path, network: nn.Module, spec: Spec, config: Any, facts: dict[str, Any], traces: Sequence[str]
 ) -> dict[str, dict[str, str]]:
-    """The weights in every form there is; file names and checksums by form."""
-    weights = folder / f"{name}.safetensors"
+    """Write the weights in every form there is, ``base`` with a suffix; file names and checksums by form."""
+    weights = base.with_name(f"{base.name}.safetensors")
     files.save_weights(weights, spec, config, network.state_dict(), facts)
     written = {"safetensors": weights}
     if spec.exportable:
         # What is exported is what was written: the weights after they were rounded to half precision.
         network, _ = files.load_weights(weights)
-        written["onnx"] = folder / f"{name}.onnx"
-        files.export_onnx(written["onnx"], network, spec, config)
+        written["onnx"] = base.with_name(f"{base.name}.onnx")
+        files.export_onnx(written["onnx"], network, spec, config, traces)
         check_onnx(written["onnx"], network, spec, config)
     return {form: {"file": path.name, "sha256": _sha256(path)} for form, path in written.items()}
 
 
 def check_onnx(path: Path, network: nn.Module, spec: Spec, config: Any) -> float:
-    """The largest difference between the graph and the network, on a size the export did not see.
+    """The largest difference between the graph and the network, on a size the export did not see, over the range of
+    values: 1 for planes, 100 for the quality.
 
     Raises :class:`~jpegmend.errors.NotExportable` where it is above :data:`ONNX_TOLERANCE`.
     """
     seen = files.example(spec, config, 80, 112)
     with torch.inference_mode():
-        expected = network(seen).planes.numpy()
+        expected = network(seen)
     session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     # A graph keeps only the inputs that it reads.
     given = {entry.name: getattr(seen, entry.name).numpy() for entry in session.get_inputs()}
-    worst = float(np.abs(session.run([PLANES], given)[0] - expected).max())
+    worst = float(np.abs(session.run([PLANES], given)[0] - expected.planes.numpy()).max())
+    if expected.quality is not None:
+        quality = session.run([QUALITY], given)[0]
+        worst = max(worst, float(np.abs(quality - expected.quality.numpy()).max()) / 100)
     if not worst <= ONNX_TOLERANCE:
         raise NotExportable(
             f"{path.name} differs from PyTorch by {worst:.2g}; at most {ONNX_TOLERANCE:.0e} is allowed: "

@@ -1,4 +1,4 @@
-"""The card of a network: everything the pipeline and a reader must know of its weights."""
+"""The card of a network: the metadata of its weights, for the pipeline and for readers."""
 
 from __future__ import annotations
 
@@ -23,35 +23,36 @@ INPUTS = ("planes", "tables", "sampling", "overview", "quality")
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What is known of one weights file; nothing of it is ever inferred from tensors."""
+    """Metadata of one weights file; nothing of it is ever inferred from tensors."""
 
     name: str
-    """What users call it: ``mend-s``."""
+    """The name that users give: ``mend-s``."""
     network: str
     """Its key in ``jpegmend.models.NETWORKS``."""
     title: str
     paper: str | None = None
     """Authors, title, venue and year; None for a network of our own."""
     planes: PlaneKind
-    """What it works on: ``y`` each component alone at its own resolution, ``ycbcr`` or ``rgb`` on the luma grid."""
+    """Its planes: ``y`` each component alone at its own resolution, ``ycbcr`` or ``rgb`` three on the luma grid."""
     scale: int = 1
     """By which factor the answer's sides are longer than the input's: 1 for restoration, more for super-resolution."""
     multiple: int = 1
-    """Height and width of what it is given are multiples of this; the pipeline pads by edge replication."""
+    """Height and width of its input must be multiples of this; the pipeline pads by edge replication."""
     halo: int
-    """Context a tile needs on each side, in pixels of the network's own grid."""
+    """Pixels added to a tile on each side before it is run, on the network's own grid."""
     tiling: Tiling = "exact"
-    """``exact``: tiled equals untiled; ``global``: wants an overview of the whole; ``window``: fixed ones, blended."""
+    """``exact``: tiled equals untiled; ``global``: tiles plus an overview of the whole picture; ``window``: windows at
+    fixed places, blended where they overlap."""
     window: int | None = None
     """Side of the window in pixels where ``tiling`` is ``window``, a multiple of ``multiple``."""
     inputs: tuple[str, ...] = ("planes",)
-    """What it reads, in the order of its ONNX inputs; of planes, tables, sampling, overview, quality."""
+    """Its inputs, in the order of its ONNX file; of planes, tables, sampling, overview, quality."""
     quality_from: QualityFrom = "tiles"
     """Where the quality that it estimates is taken from. ``tiles``: the mean of all tiles, weighted by their pixels.
     ``middle``: estimated once, from 256 pixels square in the middle of the picture, and given to every tile as the
     input ``quality``, so that tiles agree."""
     released: bool = False
-    """Whether its weights are there."""
+    """Whether its weights lie beside the card."""
     exportable: bool = True
     """Whether it can be written as ONNX."""
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
