@@ -16,6 +16,7 @@ from torch.nn import functional
 from jpegmend.errors import InvalidRecipe
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.models.contract import Estimate, Observation
+from jpegmend.models.mdu_operators import down
 
 CHARBONNIER_EPSILON = 1e-3
 """Where the Charbonnier loss turns from a square to an absolute value; a quarter of a gray level."""
@@ -117,6 +118,12 @@ def _trace(answer: Answer, name: str) -> tuple[Tensor, ...]:
     return answer.estimate.traces[name]
 
 
+def true_artifacts(answer: Answer) -> Tensor:
+    """``H = J - Down(O)`` of the truth (MDU eq. 2, 25); ``Down`` does nothing where the network keeps the size."""
+    J = answer.seen.planes
+    return J - down(answer.truth, answer.truth.shape[-1] // J.shape[-1])
+
+
 def _auxiliary(answer: Answer, name: str) -> Any:
     if name not in answer.auxiliary:
         raise InvalidRecipe(f"a loss needs the {name}; give the recipe a stage that trains it")
@@ -159,8 +166,8 @@ LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
     "judge": _judge,
     "quality": quality,
     "pictures": lambda answer: over_stages(_trace(answer, "O")[:-1], answer.truth),
-    "last_artifacts": lambda answer: over_stages(_trace(answer, "H")[-1:], answer.seen.planes - answer.truth),
-    "artifacts": lambda answer: over_stages(_trace(answer, "H")[:-1], answer.seen.planes - answer.truth),
+    "last_artifacts": lambda answer: over_stages(_trace(answer, "H")[-1:], true_artifacts(answer)),
+    "artifacts": lambda answer: over_stages(_trace(answer, "H")[:-1], true_artifacts(answer)),
 }
 """By the name recipes use. MDU's eq. 24 is ``mae`` and ``last_artifacts`` (alpha and beta at T), ``pictures`` and
 ``artifacts`` (before T), each with its weight; ``judge`` is table XII's cross entropy."""

@@ -85,10 +85,12 @@ def _leaves(side: int) -> Tensor:
 def _change(network: nn.Module, seen: Observation, whole: Tensor, halo: int, step: int) -> float:
     """The largest difference to the output ``whole`` at nine places, with only ``halo`` pixels around each as input."""
     planes, side, worst = seen.planes, seen.planes.shape[-1], 0.0
+    s = whole.shape[-1] // side
     starts = [round((side - step) * place / step) * step for place in (0.35, 0.5, 0.65)]
     for top, left in product(starts, starts):
         rows, columns = (slice(max(0, start - halo), min(side, start + step + halo)) for start in (top, left))
         part = network(seen._replace(planes=planes[..., rows, columns])).planes
-        inside = part[..., top - rows.start :, left - columns.start :][..., :step, :step]
-        worst = max(worst, float((whole[..., top : top + step, left : left + step] - inside).abs().max()))
+        inside = part[..., s * (top - rows.start) :, s * (left - columns.start) :][..., : s * step, : s * step]
+        seen_whole = whole[..., s * top : s * (top + step), s * left : s * (left + step)]
+        worst = max(worst, float((seen_whole - inside).abs().max()))
     return worst

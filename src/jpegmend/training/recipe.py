@@ -234,11 +234,29 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
         kinds = {models.find(recipe.network).planes(recipe.build_config(phase)) for phase in recipe.phases}
         if len(kinds) > 1:
             raise InvalidRecipe(f"config of the phases: planes {sorted(kinds)}; all phases must work on the same")
+        for message in _wrong_for_enlarging(recipe):
+            raise InvalidRecipe(message)
         for stage in recipe.stages:
             recipe.auxiliary_config(stage)
     except (UnknownModel, InvalidRecipe) as error:
         raise InvalidRecipe(f"{source}: {error}") from error
     return recipe
+
+
+def _wrong_for_enlarging(recipe: Recipe) -> list[str]:
+    """What contradicts a network that enlarges: crops are reduced by its scale before they are compressed."""
+    found = []
+    for phase in recipe.phases:
+        scale = models.find(recipe.network).scale(recipe.build_config(phase))
+        if phase.crop % (16 * scale):
+            found.append(f"crop {phase.crop} with scale {scale}; give a multiple of {16 * scale}")
+        if scale > 1 and recipe.project:
+            found.append(f"project with scale {scale}: the answer has another grid than the file; leave it out")
+        if scale > 1 and recipe.degradation.social:
+            found.append(f"degradation.social with scale {scale}; leave one of them out")
+        if scale > 1 and recipe.degradation.phase == "any":
+            found.append(f"degradation.phase 'any' with scale {scale}; crops of such networks begin with a block")
+    return found
 
 
 def _contradictions(recipe: Recipe) -> list[str]:

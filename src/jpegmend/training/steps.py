@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from jpegmend.data.codec import into_cells
-from jpegmend.data.degradation import MARGIN, cut, degrade
+from jpegmend.data.degradation import MARGIN, cut
+from jpegmend.data.resampling import degrade_reduced
 from jpegmend.errors import InvalidRecipe
 from jpegmend.models.contract import Observation, Planes
 from jpegmend.training import losses
@@ -113,7 +114,7 @@ def batch_loss(run: Run, part: Phase | Stage, clean: Tensor, rng: random.Random)
     if isinstance(part, Stage):
         name, crops = part.auxiliary, Crops(clean, kind, rng.random())
         return AUXILIARIES[name].loss(state.networks[name], state.runners[name], crops, recipe.degradation, rng)
-    seen, truth = degrade(clean, recipe.degradation, rng)
+    seen, truth = degrade_reduced(clean, recipe.degradation, rng, run.spec.scale(state.config))
     if _margin(run, part):
         seen, truth = cut(seen, truth, part.crop, rng)
     seen, truth, weights = select_planes(kind, seen, truth, recipe.chroma_weight)

@@ -17,6 +17,7 @@ from jpegmend.data import codec
 from jpegmend.data.codec import Sampling
 from jpegmend.data.degradation import Degradation, as_written, table_pair
 from jpegmend.data.pictures import find_pictures, load_rgb
+from jpegmend.data.resampling import enlarge, reduce
 from jpegmend.models.contract import Observation, Planes, Spec
 from jpegmend.restoration.tiles import lattice, ramp, round_up
 from jpegmend.training.planes import select_planes
@@ -63,20 +64,21 @@ def scores(
 
     ``gain_10`` and ``psnr_10`` are those of the studio-range Y, compressed alone, at quality 10. ``colour`` is a
     quality at which networks for colour are validated on RGB too, compressed with 4:2:0: ``colour_gain_20``. Networks
-    that are used in windows are validated in windows.
+    that are used in windows are validated in windows. The gain of networks that enlarge is that over bicubic
+    interpolation of the JPEG.
     """
     network = network.to(device).eval()
-    kind = spec.planes(config)
+    kind, scale = spec.planes(config), spec.scale(config)
     cases: list[tuple[str, Sampling, int]] = [("", "gray", quality) for quality in qualities]
     if colour is not None and kind != "y":
         cases.append(("colour_", "420", colour))
     found: dict[str, list[float]] = {}
     for path in find_pictures(paths)[:most]:
         rgb = load_rgb(path).to(device)
-        rgb = rgb[None, :, : rgb.shape[1] // 16 * 16, : rgb.shape[2] // 16 * 16].float()
+        rgb = rgb[None, :, : _whole(rgb.shape[1], 16 * scale), : _whole(rgb.shape[2], 16 * scale)].float()
         for prefix, sampling, quality in cases:
-            seen, truth = _compressed(rgb, kind, sampling, quality)
-            pictures = seen.planes, run(network, spec, config, seen), truth
+            seen, truth = _compressed(rgb, kind, sampling, quality, scale)
+            pictures = enlarge(seen.planes, scale), run(network, spec, config, seen), truth
             before, after, target = (_shown(picture, kind, sampling) for picture in pictures)
             found.setdefault(f"{prefix}psnr_{quality}", []).append(psnr(after, target))
             found.setdefault(f"{prefix}gain_{quality}", []).append(psnr(after, target) - psnr(before, target))
@@ -88,11 +90,19 @@ def mean_gain(found: dict[str, float]) -> float:
     return mean(value for name, value in found.items() if "gain_" in name)
 
 
-def _compressed(rgb: Tensor, kind: Planes, sampling: Sampling, quality: int) -> tuple[Observation, Tensor]:
-    """What a network of this kind sees of ``rgb [1, 3, H, W]`` after JPEG, and the truth."""
+def _whole(side: int, multiple: int) -> int:
+    return side // multiple * multiple
+
+
+def _compressed(
+    rgb: Tensor, kind: Planes, sampling: Sampling, quality: int, scale: int = 1
+) -> tuple[Observation, Tensor]:
+    """What a network of this kind sees of ``rgb [1, 3, H, W]``, reduced by ``scale``, after JPEG, and the truth."""
     truth = as_written(rgb, sampling, studio=True)
+    given = rgb if scale == 1 else reduce(rgb, scale)
     luma, chroma = (table[None] for table in table_pair(quality, rgb.device))
-    file = codec.compress(truth[:, :1] if sampling == "gray" else rgb, luma, chroma, sampling)
+    written = as_written(given, sampling, studio=True)[:, :1] if sampling == "gray" else given
+    file = codec.compress(written, luma, chroma, sampling)
     seen, truth, _ = select_planes(kind, codec.observe(file), truth / 255, 1.0)
     return seen, truth
 
