@@ -14,7 +14,7 @@ from jpegmend.data.resampling import enlarge
 from jpegmend.errors import InvalidRecipe
 from jpegmend.models import mdu
 from jpegmend.models.contract import Estimate, Observation
-from jpegmend.training import loop, losses, reach, validation
+from jpegmend.training import loop, losses, receptive_field, validation
 from jpegmend.training.run import RunSettings
 from jpegmend.weights import read_card
 
@@ -81,8 +81,8 @@ def test_reach_is_measured_on_the_grid_of_the_input():
     with torch.inference_mode():
         whole = network(seen).planes
     enough = -(-mdu.halo(config) // 8) * 8
-    assert reach._change(network, seen, whole, enough, 8) < 1e-6
-    assert reach._change(network, seen, whole, 8, 8) > 1e-6
+    assert receptive_field._change(network, seen, whole, enough, 8) < 1e-6
+    assert receptive_field._change(network, seen, whole, 8, 8) > 1e-6
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,7 @@ def test_reach_is_measured_on_the_grid_of_the_input():
         ({"phases": [{"share": 1.0, "crop": 64, "batch": 2}]}, "multiple of 48"),
         ({"project": True}, "another grid"),
         ({"degradation": {"social": 0.5}}, "social"),
+        ({"degradation": {"phase": "any"}}, "phase"),
     ],
 )
 def test_recipes_that_cannot_enlarge_are_refused(changes, message):
