@@ -243,18 +243,36 @@ def test_without_f_s_g_is_the_gradient_of_x() -> None:
 
 
 def test_scales_of_the_derivative() -> None:
-    """By definition: of one picture of 64 x 64, times its pixels, and without the sigmoid's factor."""
+    """By definition: of one picture of 64 x 64, times its pixels, and as long as g."""
     g = (picture(1, 2, 64, 64) - 0.5).float()
-    mean, total, logit = (build(semantic_size=size) for size in ("mean", "sum", "logit"))
+    mean, total, unit = (build(semantic_size=size) for size in ("mean", "sum", "unit"))
     g.requires_grad_(True)
     (plain,) = torch.autograd.grad(mean.classifier(g).sum(), g)
     torch.testing.assert_close(mean.derivative(g), plain)
     torch.testing.assert_close(total.derivative(g), plain * 64**2)
-    f = mean.classifier(g)
-    torch.testing.assert_close(logit.derivative(g) * f * (1 - f), total.derivative(g))
+    torch.testing.assert_close(unit.derivative(g), plain * (g.norm() / plain.norm()))
 
 
-@pytest.mark.parametrize("size", ["mean", "sum", "logit"])
+def test_a_certain_classifier_still_guides_by_unit_steps() -> None:
+    network, g = build(semantic_size="unit"), (picture(1, 2, 16, 16) - 0.5).float()
+    expected = network.derivative(g)
+    with torch.no_grad():
+        network.classifier.fc2.bias.fill_(200.0)
+    assert network.classifier(g).detach().item() == 1
+    torch.testing.assert_close(network.derivative(g), expected)
+
+
+def test_unit_steps_are_bounded_however_steep_the_classifier_is() -> None:
+    network, seen = build(semantic_size="unit", start=0.2), example(dual.SPEC, dual.Config(), 32, 32)
+    with torch.no_grad():
+        for layer in network.classifier.convolutions:
+            layer.weight.mul_(100.0)
+        traces = network(seen, collect=True).traces
+    for g, x in zip(traces["g"], (seen.planes, *traces["x"]), strict=False):
+        assert (g - dual.gradient(x)).norm() < 0.15 * dual.gradient(x).norm()
+
+
+@pytest.mark.parametrize("size", ["mean", "sum", "unit"])
 @pytest.mark.parametrize("fold", [1, 2])
 def test_the_derivative_does_not_depend_on_the_size_of_the_window(size: str, fold: int) -> None:
     """A picture repeated 2 x 2 has the same mean features; away from the seams its derivative is the same."""
@@ -283,7 +301,7 @@ def test_scalars_are_positive_whatever_is_learned(value: float) -> None:
     assert all(torch.isfinite(stage).all() for stage in x)
 
 
-@pytest.mark.parametrize("size", ["sum", "logit"])
+@pytest.mark.parametrize("size", ["sum", "unit"])
 def test_training_can_move_every_scalar(size: str) -> None:
     """Adam divides by the gradient's size plus 1e-8: gradients must be far above that."""
     network = build(start=0.5, semantic_size=size).train()

@@ -54,10 +54,11 @@ class Config:
     """Whether there is f_s: without it g stays the gradient of x (fig. 7)."""
     classifier_features: int = 32
     """Channels of the classifier."""
-    semantic_size: Literal["mean", "sum", "logit"] = "mean"
+    semantic_size: Literal["mean", "sum", "unit"] = "mean"
     """Scale of the classifier's derivative, the same for pictures of every size. The derivative itself falls as
-    1 / (H W). "mean": the paper's, of its training patches of 64 x 64. "sum": times H W. "logit": "sum" without the
-    factor f_s (1 - f_s) of the sigmoid, which vanishes where the classifier is certain; the direction is the same."""
+    1 / (H W). "mean": the paper's, of its training patches of 64 x 64. "sum": times H W. "unit": scaled to the
+    root mean square of g, picture by picture, so that eta lambda_2 is the length of a step as a share of g, however
+    steep the classifier is and however certain."""
     second_order: bool = True
     """Whether training differentiates through the classifier's derivative; if not, it is a constant in the backward
     pass, which saves most of a step."""
@@ -75,7 +76,7 @@ class Config:
         for name, allowed in (
             ("deblocker", ("dense", "dncnn", "l1")),
             ("normalisation", ("pixels", "none")),
-            ("semantic_size", ("mean", "sum", "logit")),
+            ("semantic_size", ("mean", "sum", "unit")),
         ):
             if getattr(self, name) not in allowed:
                 raise InvalidOption(f"{name}={getattr(self, name)!r}; give one of {', '.join(allowed)}")
@@ -194,8 +195,13 @@ class Dual(nn.Module):
         with torch.inference_mode(False), torch.enable_grad():
             if not (second and g.requires_grad):
                 g = g.detach().clone().requires_grad_(True)
-            answer = self.classifier.logit(g) if self.config.semantic_size == "logit" else self.classifier(g)
+            # The logit has the direction of the probability's derivative, and does not vanish where that is 0 or 1.
+            answer = self.classifier.logit(g) if self.config.semantic_size == "unit" else self.classifier(g)
             (slope,) = torch.autograd.grad(answer.sum(), g, create_graph=second)
+        if self.config.semantic_size == "unit":
+            lengths = (torch.linalg.vector_norm(part, dim=(1, 2, 3), keepdim=True) for part in (g, slope))
+            wanted, found = lengths
+            return slope * (wanted / found.clamp(min=1e-12))  # type: ignore[no-any-return]
         pixels = g.shape[-2] * g.shape[-1]
         return slope * (pixels / _PATCH if self.config.semantic_size == "mean" else pixels)
 
