@@ -1,4 +1,4 @@
-"""How clean pictures are spoiled for training: which qualities, which sampling, once or twice.
+"""Degradation of clean pictures for training: JPEG at given qualities and samplings, once or twice.
 
 Shape letters: B batch, H W pixels.
 """
@@ -28,7 +28,7 @@ MARGIN = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """What may happen to a clean crop; shares are relative weights."""
+    """Which compressions are drawn, and how often; shares are relative weights."""
 
     # It is a table of a recipe too, and there unknown keys are mistakes.
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -50,9 +50,9 @@ class Degradation:
     shifted: float = 0.5
     """Share of the double ones whose first grid of blocks lay elsewhere (the picture was cropped between)."""
     social: float = 0.0
-    """Share of the batches that went through a site: compressed, made smaller, and compressed again."""
+    """Share of the batches that simulate an upload to social media: compressed, made smaller, compressed again."""
     smaller: tuple[float, float] = (0.5, 0.9)
-    """Range of the factor by which such a site makes pictures smaller."""
+    """Range of the factor by which such an upload makes pictures smaller."""
     encoder: Encoder = "batched"
     """The batched codec on the device, or files that Pillow writes."""
     phase: Literal["corner", "any"] = "corner"
@@ -142,7 +142,7 @@ def _earlier(rgb: Tensor, degradation: Degradation, rng: random.Random) -> Tenso
     return codec.show(compress(rgb, *earlier, sampling, degradation.encoder))  # type: ignore[arg-type]
 
 
-def _through_a_site(rgb: Tensor, degradation: Degradation, rng: random.Random) -> tuple[Tensor, Tensor]:
+def _upload(rgb: Tensor, degradation: Degradation, rng: random.Random) -> tuple[Tensor, Tensor]:
     """The picture made smaller, clean and after a first JPEG at full size; sides stay multiples of 16."""
     factor = rng.uniform(*degradation.smaller)
     size = [max(16, int(side * factor) // 16 * 16) for side in rgb.shape[2:]]
@@ -160,14 +160,14 @@ def degrade(
 
     ``clean`` is ``[B, 3, H, W]`` uint8 RGB, sides multiples of 16. Returns what a reader of the files sees and
     the truth ``[B, 3, H, W]`` (YCbCr in 0..1; for gray pictures chroma is 0.5). One batch holds one sampling;
-    a batch that went through a site comes back smaller. ``qualities``, one a picture, are those of the (last)
+    a batch of simulated uploads comes back smaller. ``qualities``, one a picture, are those of the (last)
     compression by libjpeg's tables; drawn from ``degradation`` where None.
     """
     kinds = list(degradation.sampling)
     sampling = rng.choices(kinds, [degradation.sampling[kind] for kind in kinds])[0]
     rgb = clean.float()
     if degradation.social and rng.random() < degradation.social:
-        rgb, spoiled = _through_a_site(rgb, degradation, rng)
+        rgb, spoiled = _upload(rgb, degradation, rng)
     else:
         spoiled = _compressed_before(rgb, degradation, rng)
     studio = sampling == "gray" and rng.random() < degradation.studio

@@ -1,4 +1,4 @@
-"""The real encoder behind the interface of :mod:`jpegmend.data.codec`: Pillow writes, our reader reads back.
+"""Compression by Pillow, with the interface of :mod:`jpegmend.data.codec`: files are written and read back.
 
 Much slower than the batched codec, and on the CPU; it is what the batched one is held against, and a way to train
 on what an installed libjpeg does.

@@ -1,4 +1,4 @@
-"""Getting a known set: download that goes on where it broke off, checksum, unpacking, counting, packing."""
+"""Download of known sets: resumable, with checksums; unpacking and counting of pictures."""
 
 from __future__ import annotations
 

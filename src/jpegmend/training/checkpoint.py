@@ -1,4 +1,4 @@
-"""Everything a run needs to go on as if it had never stopped, in one file, written atomically."""
+"""The state of a run, and its file: resuming from it equals not having stopped. Written atomically."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class State:
         return copy.deepcopy(self.content())
 
     def load_content(self, content: dict[str, Any]) -> None:
-        """Take over what :meth:`content` gave; ``content`` itself stays as it is."""
+        """Load what :meth:`content` returned; ``content`` itself is not changed."""
         config = content.get("config")
         if config is not None and config != dataclasses.asdict(self.config):
             self.replace_parts(self.build(type(self.config)(**config)))
@@ -115,7 +115,7 @@ class State:
         for name, tensor in content["average"].items():
             self.average[name].copy_(tensor)
         for name in _COUNTERS:
-            # Checkpoints written before a counter was thought of do not have it.
+            # Checkpoints of earlier versions lack some counters.
             setattr(self, name, content["counters"].get(name, getattr(self, name)))
 
     def save(self, path: Path) -> None:
@@ -125,7 +125,7 @@ class State:
         partial.replace(path)
 
     def restore(self, path: Path) -> None:
-        """Take over what :meth:`save` wrote; raises :class:`~jpegmend.errors.WeightsDamaged`."""
+        """Load what :meth:`save` wrote; raises :class:`~jpegmend.errors.WeightsDamaged`."""
         try:
             self.load_content(torch.load(path, map_location="cpu", weights_only=True))
         except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:

@@ -13,7 +13,7 @@ from jpegmend.training.meter import Meter
 from jpegmend.training.recipe import Recipe
 from jpegmend.training.reports import Reports
 from jpegmend.training.run import Run, RunSettings, open_run
-from jpegmend.training.saving import save
+from jpegmend.training.saving import Saver
 from jpegmend.training.steps import step
 from jpegmend.training.stopping import Request, stop_requests
 
@@ -44,13 +44,12 @@ def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = No
 def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
     """Steps, and every ``watch`` of them a look at the loss."""
     recipe, state = run.recipe, run.state
-    good, meter, stopped = state.snapshot(), Meter(), False
+    good, meter, stopped, saver = state.snapshot(), Meter(), False, Saver(run, reports)
     while (share := run.share()) < 1 and not stopped:
         meter.add(step(run), recipe, share, run.group)
         state.seconds, asked = run.group.broadcast(meter.clock(state.seconds), float(request.made))
         stopped = bool(asked)
-        if state.step == _FEW // 10 and recipe.minutes and run.share() > 0.1:
-            steps = state.step / run.share()
+        if recipe.minutes and share < 0.1 <= run.share() and (steps := state.step / run.share()) < _FEW:
             reports.note(f"about {steps:.0f} steps fit into {recipe.minutes:g} minutes, too few to learn much")
         if state.step % watch == 0 or stopped:
             if not meter.is_finite():
@@ -61,10 +60,11 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
             if state.step % _SNAPSHOT == 0:
                 good = state.snapshot()
         if meter.age() > run.settings.save_every and meter.is_finite() and not stopped:
-            save(run, reports, meter.facts(share))
+            saver.save(meter.facts(share))
             meter = Meter()
     if (meter.count or stopped) and meter.is_finite():
-        save(run, reports, meter.facts(min(1.0, run.share())) | ({"stopped": True} if stopped else {}))
+        facts = meter.facts(min(1.0, run.share())) | ({"stopped": True} if stopped else {})
+        saver.save(facts, last=not stopped)
 
 
 def _roll_back(state: State, good: dict[str, Any], reports: Reports) -> None:

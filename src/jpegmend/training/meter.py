@@ -1,4 +1,4 @@
-"""What a run counts between two saves: loss, speed, time."""
+"""Mean loss, speed and time between two saves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Meter:
         self.pixels += part.batch * part.crop**2 * recipe.accumulate * group.size
 
     def clock(self, seconds: float) -> float:
-        """``seconds`` and what went by since the last call: saving and validating do not count as training."""
+        """``seconds`` plus the time since the last call. Each meter starts at its making, so saves do not count."""
         now = time.monotonic()
         seconds, self.last = seconds + now - self.last, now
         return seconds

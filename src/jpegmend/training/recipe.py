@@ -1,4 +1,4 @@
-"""What a training run is: one TOML file, checked before anything starts, stored with the weights it makes."""
+"""Recipes: the settings of a training run, read from TOML, checked, and stored with the weights."""
 
 from __future__ import annotations
 
@@ -83,10 +83,13 @@ class Optimiser(_Part):
 
 
 class Validation(_Part):
-    """What a run is validated on at every save, and ``best.safetensors`` chosen by."""
+    """What a run is validated on, and ``best.safetensors`` chosen by."""
 
     pictures: int = Field(default=12, gt=0)
     """How many, the first by name."""
+    share: float = Field(default=0.05, gt=0, le=1)
+    """Largest share of the run's time that validation takes: a save for which it is too early is not validated, but for
+    the first and the last. 1 for every save."""
     qualities: list[int] = []
     """libjpeg qualities; where empty those of 10, 20, 30, 40 and 90 that ``degradation.qualities`` has."""
 

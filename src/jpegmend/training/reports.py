@@ -1,4 +1,4 @@
-"""What a run says while it goes: a line of JSON at every save, a progress bar, TensorBoard where it is installed."""
+"""Log of a run: a line of JSON at every save, a progress bar, TensorBoard where it is installed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Reports:
                     self._board.add_scalar(key, value, line["step"])
 
     def note(self, text: str) -> None:
-        """Say something above the bar."""
+        """Print a line above the progress bar."""
         if self.leads:
             self._bar.console.print(text, highlight=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,43 @@ from jpegmend.training.reports import Reports
 from jpegmend.training.run import Run
 
 
-def save(run: Run, reports: Reports, facts: dict[str, Any]) -> None:
-    """Write the checkpoint and the averaged weights, validate, and add a line with ``facts`` to the log."""
-    if not run.group.is_main:
-        return
-    state, folder = run.state, run.settings.folder
-    line: dict[str, Any] = {"step": state.step, "minutes": round(state.seconds / 60, 2), **facts}
-    _save_weights(run, folder / "average.safetensors")
-    _save_auxiliaries(run, folder)
-    # Before the validation, so that being killed during it costs no more than its time.
-    state.save(folder / "checkpoint.pt")
-    if run.settings.validation:
-        found = validate(run, folder / "average.safetensors")
-        line |= found
-        if (score := validation.mean_gain(found)) > state.best:
-            state.best = score
-            _save_weights(run, folder / "best.safetensors")
-            state.save(folder / "checkpoint.pt")
-    reports.save(line)
+class Saver:
+    """Writes a run's files, and validates it where that does not take too much of its time."""
+
+    def __init__(self, run: Run, reports: Reports) -> None:
+        self.run, self.reports = run, reports
+        self.validated = self.took = 0.0
+        """When the last validation ended, and how long it took, in seconds."""
+
+    def save(self, facts: dict[str, Any], *, last: bool = False) -> None:
+        """Write the checkpoint and the averaged weights, validate, and add a line with ``facts`` to the log."""
+        run, state, folder = self.run, self.run.state, self.run.settings.folder
+        if not run.group.is_main:
+            return
+        line: dict[str, Any] = {"step": state.step, "minutes": round(state.seconds / 60, 2), **facts}
+        _save_weights(run, folder / "average.safetensors")
+        _save_auxiliaries(run, folder)
+        # Before the validation, so that being killed during it costs no more than its time.
+        state.save(folder / "checkpoint.pt")
+        if run.settings.validation and (last or self._is_due()):
+            line |= self._validate()
+        self.reports.save(line)
+
+    def _is_due(self) -> bool:
+        share = self.run.recipe.validation.share
+        return share == 1 or self.took <= share * (time.monotonic() - self.validated)
+
+    def _validate(self) -> dict[str, float]:
+        """Scores of the averaged weights, which become ``best.safetensors`` if none before were as good."""
+        began, run = time.monotonic(), self.run
+        found = validate(run, run.settings.folder / "average.safetensors")
+        if (score := validation.mean_gain(found)) > run.state.best:
+            run.state.best = score
+            _save_weights(run, run.settings.folder / "best.safetensors")
+            run.state.save(run.settings.folder / "checkpoint.pt")
+        self.validated = time.monotonic()
+        self.took = self.validated - began
+        return found
 
 
 def _save_weights(run: Run, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The learning rate by the share of the budget used, so that 9 minutes and 9 hours are both whole runs."""
+"""The learning rate as a function of the share of the budget that is spent."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def rate_at(optimiser: Optimiser, share: float, *, rate: float | None = None, wa
 
     ``cosine`` falls from the start; ``constant-then-decay`` keeps the rate for 80 % of the budget and then
     falls in a straight line, so that a run which will be resumed can stop before the fall; ``halving`` halves it
-    four times, at even distances. ``warm`` makes the rise of a warm start: Adam knows no gradients yet, and its
-    first steps would spoil what was learned.
+    four times, at even distances. ``warm`` adds the warm-up of a warm start: Adam's averages of the gradient
+    begin at 0, and its first steps would spoil the weights.
     """
     share = min(max(share, 0.0), 1.0)
     rate = optimiser.rate if rate is None else rate

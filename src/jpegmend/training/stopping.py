@@ -1,4 +1,4 @@
-"""Stopping when asked to: Ctrl-C and SIGTERM let the step end and everything be saved."""
+"""SIGINT (Ctrl-C) and SIGTERM as requests to stop, so that the step ends and everything is saved."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 @dataclass
 class Request:
-    """Whether somebody asked the run to stop."""
+    """Whether a signal to stop has come."""
 
     made: bool = False
 
 
 @contextmanager
 def stop_requests() -> Iterator[Request]:
-    """Turns the first signal into a request; a second one acts as it always did."""
+    """Turn the first signal into a request; a second one acts as without this block."""
     request = Request()
     if threading.current_thread() is not threading.main_thread():
         yield request
