@@ -59,7 +59,8 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
             reports.progress(share, meter.loss(), meter.speed(), meter.left(recipe, state))
             if state.step % _SNAPSHOT == 0:
                 good = state.snapshot()
-        if meter.age() > run.settings.save_every and meter.is_finite() and not stopped:
+        ends = stopped or run.share() >= 1
+        if meter.age() > run.settings.save_every and meter.is_finite() and not ends:
             saver.save(meter.facts(share))
             meter = Meter()
     if (meter.count or stopped) and meter.is_finite():
