@@ -34,9 +34,8 @@ def window_cost(
         side: small enough for the whole picture to fit into memory, larger than the windows to show a difference.
 
     Returns JSON-ready values: ``window``, a line for each model with ``what``, ``window``, ``psnr`` and
-    ``psnr_whole`` (means in dB), ``difference`` (whole minus windows, dB), ``worst`` (the largest difference of a
-    picture, dB), ``seconds`` and ``seconds_whole`` a picture; ``side``, ``quality``, ``pictures``, ``protocol``,
-    ``environment``.
+    ``psnr_whole`` (means in dB), ``difference`` (whole minus windows, dB) and ``worst`` (the largest difference of a
+    picture, dB); ``side``, ``quality``, ``pictures``, ``protocol``, ``environment``.
 
     Raises:
         InvalidOption: no model works in windows smaller than ``side``.
@@ -67,25 +66,18 @@ def middle(picture: Picture, side: int) -> Picture:
 def _line(card: Card, trials: Sequence[Trial], side: int) -> dict[str, Any]:
     grid = lcm(8, card.multiple)
     whole = replace(card, window=-(-side // grid) * grid)
-    windows, entire = (_restore(Method(each), trials) for each in (card, whole))
-    count = len(trials)
-    psnr, psnr_whole = (sum(score for score, _ in scores) / count for scores in (windows, entire))
+    windows, entire = (_psnr(Method(each), trials) for each in (card, whole))
+    psnr, psnr_whole = sum(windows) / len(trials), sum(entire) / len(trials)
     return {
         "what": card.name,
         "window": card.window,
         "psnr": psnr,
         "psnr_whole": psnr_whole,
         "difference": psnr_whole - psnr,
-        "worst": max((b - a for (a, _), (b, _) in zip(windows, entire, strict=True)), key=abs),
-        "seconds": sum(seconds for _, seconds in windows) / count,
-        "seconds_whole": sum(seconds for _, seconds in entire) / count,
+        "worst": max((after - before for before, after in zip(windows, entire, strict=True)), key=abs),
     }
 
 
-def _restore(method: Method, trials: Sequence[Trial]) -> list[tuple[float, float]]:
-    """PSNR in dB and seconds of each trial."""
-    found = []
-    for trial in trials:
-        restored, seconds = method.restore(trial.file)
-        found.append((metrics.psnr(trial.truth, trial.compared(restored), peak=255), seconds))
-    return found
+def _psnr(method: Method, trials: Sequence[Trial]) -> list[float]:
+    """PSNR in dB of each trial, restored."""
+    return [metrics.psnr(trial.truth, trial.compared(method.restore(trial.file)[0]), peak=255) for trial in trials]
