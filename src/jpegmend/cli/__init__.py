@@ -14,6 +14,7 @@ from pathlib import Path
 
 VERBS: Mapping[str, tuple[str, str]] = {
     "restore": ("jpegmend.cli.restore", "remove compression artifacts (the verb may be left out)"),
+    "upscale": ("jpegmend.cli.upscale", "enlarge a picture by a super-resolution network"),
     "inspect": ("jpegmend.cli.inspect", "say what a file is: coding, sampling, tables, quality, metadata"),
     "models": ("jpegmend.cli.models", "list the networks, released or not"),
     "evaluate": ("jpegmend.cli.evaluate", "measure networks on clear pictures, or show a paper's table beside ours"),
