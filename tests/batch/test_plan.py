@@ -14,7 +14,7 @@ from jpegmend.batch.names import Template, find_place
 from jpegmend.batch.plan import Item, open_journals, plan
 from jpegmend.batch.run import begin, run
 from jpegmend.batch.settings import Output, Settings
-from jpegmend.batch.share import share_out
+from jpegmend.batch.share import Share, share_out
 from jpegmend.errors import OutputError
 
 SETTINGS = Settings(options={"strength": 0.0})
@@ -154,3 +154,19 @@ def test_a_folder_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.Monk
 def test_looking_leaves_no_journal(tmp_path: Path) -> None:
     Journal(tmp_path, writing=False).close()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_that_needs_more_than_its_share_is_tried_alone(scans: Path) -> None:
+    with planned() as (items, journals):
+        share = Share(jobs=2, threads=1, all_threads=1, memory=1000, all_memory=2_000_000_000)
+        outcomes = [outcome.error for _, outcome in run(items, SETTINGS, share, journals)]
+    assert outcomes == [None] * 5
+    os.unlink("out/a.restored.png")
+    os.unlink("out/b.restored.png")
+    with planned() as (items, journals):
+        share = Share(jobs=2, threads=1, all_threads=1, memory=1000, all_memory=1000)
+        assert [outcome and outcome.error for _, outcome in run(items, SETTINGS, share, journals)][:3] == [
+            "InvalidOption",
+            "InvalidOption",
+            None,
+        ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import itertools
 import re
+from pathlib import Path
 
 OPTIONS = {
     "model": "--model",
@@ -32,6 +36,30 @@ _WORDS = (
     (re.compile(r"^the memory allowed is"), "--memory is"),
     (re.compile(r"\bor name a format\b"), "or give --format"),
 )
+
+
+@functools.cache
+def documented() -> dict[str, str]:
+    """What each option of ``jpegmend.restore`` does, for the command's help: the docstrings of ``Options``.
+
+    Read from the source: importing it would load numpy, and ``--help`` would take half a second.
+    """
+    source = Path(__file__).parents[1] / "restoration" / "options.py"
+    tree = ast.parse(source.read_text("utf-8"))
+    (options,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Options")
+    return {
+        field.target.id: _as_help(text.value.value)
+        for field, text in itertools.pairwise(options.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+    }
+
+
+def _as_help(text: str) -> str:
+    """A docstring without markup, in the words of the command; percent signs are argparse's."""
+    text = " ".join(text.split()).replace("``jpegmend.MODELS``", "`jpegmend models`").replace("``", "")
+    text = re.sub(r"\bNone( for)?(:?) ", r"without it\2 ", text).replace("%", "%%")
+    return text[:1].lower() + text[1:].rstrip(".") if text[1:2].islower() else text.rstrip(".")
 
 
 def translate(message: str) -> str:

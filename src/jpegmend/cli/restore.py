@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
+from jpegmend.cli.options import documented
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
@@ -69,40 +70,31 @@ def _add_forms(group: Any) -> None:
 
 
 def _add_restoration(group: Any) -> None:
-    group.add_argument("--model", metavar="NAME", help="a name from `jpegmend models`, or the path of a card (.json)")
-    group.add_argument(
-        "--strength", type=real(0, 1), default=1.0, metavar="X", help="0 the decoded JPEG, 1 the network (1)"
-    )
-    group.add_argument(
-        "--consistent",
-        action=BooleanOptionalAction,
-        help="keep every coefficient in the cell the file states; without either: where the file was saved once",
-    )
-    group.add_argument(
-        "--assume-quality",
-        type=whole(1, 100),
-        metavar="Q",
-        help="treat as compressed at this quality, 1..100, whatever the file says",
-    )
-    group.add_argument("--runtime", choices=RUNTIMES, default="auto", help="what the network runs on (auto)")
-    group.add_argument("--strict", action="store_true", help="a damaged file is an error")
+    said = documented()
+    group.add_argument("--model", metavar="NAME", help=said["model"])
+    group.add_argument("--strength", type=real(0, 1), default=1.0, metavar="X", help=f"{said['strength']} (1)")
+    group.add_argument("--consistent", action=BooleanOptionalAction, help=said["consistent"])
+    group.add_argument("--assume-quality", type=whole(1, 100), metavar="Q", help=said["quality"])
+    group.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
+    group.add_argument("--strict", action="store_true", help=said["strict"])
 
 
 def _add_limits(group: Any) -> None:
-    group.add_argument("--jobs", type=whole(1), metavar="N", help="processes for several files; by CPUs and memory")
-    group.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads, all processes together; all CPUs")
-    group.add_argument("--memory", metavar="SIZE", help="memory to stay under, all processes together, such as 2G")
+    said = documented()
     group.add_argument(
-        "--max-pixels",
-        type=whole(1),
-        default=500_000_000,
-        metavar="N",
-        help="refuse files that claim more (500 million)",
+        "--jobs", type=whole(1), metavar="N", help="processes for several files; without it by CPUs and memory"
+    )
+    group.add_argument(
+        "--threads", type=whole(1), metavar="N", help="CPU threads of all processes together; without it all CPUs"
+    )
+    group.add_argument("--memory", metavar="SIZE", help=f"for all processes together: {said['memory']}")
+    group.add_argument(
+        "--max-pixels", type=whole(1), default=500_000_000, metavar="N", help=f"{said['max_pixels']} (500 million)"
     )
     group.add_argument(
         "--max-bytes", default="4G", metavar="SIZE", help="refuse files, and standard input, that hold more (4G)"
     )
-    group.add_argument("--timeout", type=real(0), metavar="S", help="seconds for decoding one file; by its size")
+    group.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
 
 
 def run(given: Namespace) -> int:

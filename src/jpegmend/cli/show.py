@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -59,7 +60,9 @@ class Show:
             if self._json:
                 _write({"file": str(item.picture.path), "output": str(item.target), "would": item.skip or "restore"})
             else:
-                self._line(f"{item.picture.path} -> {item.target}{f'  ({what})' if what else ''}", item)
+                self._line(
+                    f"{printable(item.picture.path)} -> {printable(item.target)}{f'  ({what})' if what else ''}", item
+                )
         if not self._json and not self._quiet:
             left = sum(not item.has_work for item in self._items)
             sys.stdout.write(f"{len(self._items) - left} would be restored, {left} not; nothing was written\n")
@@ -70,7 +73,7 @@ class Show:
         several = len(self._items) > 1 or bool(journals)
         if not self._json:
             for source, reason in self._failures:
-                sys.stderr.write(f"jpegmend: {source}: {reason}\n")
+                sys.stderr.write(f"jpegmend: {printable(source)}: {reason}\n")
         if self._json or self._quiet or not several:
             return
         counts = ", ".join(f"{self._counts[name]} {name}" for name in ("done", "skipped", "failed"))
@@ -87,7 +90,10 @@ class Show:
         if self._json:
             _write({"file": str(item.picture.path), "output": str(item.target), "outcome": "skipped"})
         elif item.journal is None:
-            self._line(f"{item.picture.path}: skipped, {item.target} exists already; --overwrite makes it anew", item)
+            self._line(
+                f"{printable(item.picture.path)}: skipped, {printable(item.target)} exists; --overwrite makes it anew",
+                item,
+            )
 
     def _tell_failed(self, item: Item, outcome: Outcome) -> None:
         message = translate(str(outcome.message))
@@ -117,19 +123,28 @@ class Show:
         stream.flush()
 
 
+def printable(path: Path) -> str:
+    """A path for a terminal: control characters, which could command it, are written as escapes.
+
+    >>> printable(Path("two\\nlines"))
+    'two\\\\x0alines'
+    """
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", str(path))
+
+
 def _words(item: Item, outcome: Outcome, idle: str) -> str:
     """What was read and what was done: one line, and one for each note; ``idle`` is said where no network ran."""
     report = outcome.report
     kind = " ".join(str(part) for part in (report["coding"], report["format"], report["sampling"]) if part)
     read = ", ".join(part for part in (f"{report['width']}x{report['height']} {kind}", _quality(report)) if part)
     how = report["model"] if report["runtime"] else idle
-    lines = [f"{item.picture.path} -> {item.target}: {read}; {how}, {outcome.seconds:.1f} s"]
+    lines = [f"{printable(item.picture.path)} -> {printable(item.target)}: {read}; {how}, {outcome.seconds:.1f} s"]
     if report["lost"]:
         lines.append(f"{report['lost']:.0%} of the picture never arrived; the rest is restored")
     lines += [f"note: {translate(note)}" for note in report["warnings"]]
     lines += [f"note: not kept: {translate(what)}" for what in outcome.not_kept]
     if outcome.compared:
-        lines.append(f"before and after: {outcome.compared}")
+        lines.append(f"before and after: {printable(outcome.compared)}")
     return "\n  ".join(lines)
 
 

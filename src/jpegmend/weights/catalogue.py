@@ -13,6 +13,8 @@ from jpegmend.weights.card import Card, read_card
 DEFAULT = "mend-s"
 """The network that is used when none is named."""
 
+_WEIGHTS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".onnx")
+
 CARDS = Path(__file__).parent / "cards"
 
 
@@ -61,6 +63,11 @@ def find(name: str | Path | Card) -> Card:
         return name
     if isinstance(name, Path) or name.endswith(".json"):
         return read_card(name)
+    if name.endswith(_WEIGHTS):
+        raise UnknownModel(
+            f"{name} holds weights alone, and PyTorch files of other projects are not read; give the card beside the "
+            f"weights, NAME.json, as `jpegmend release` writes it, or a name: {', '.join(MODELS)}"
+        )
     if name not in MODELS:
         raise UnknownModel(
             f"no model {name!r}; there are: {', '.join(MODELS) or 'none'}; or give the path of a card, NAME.json"

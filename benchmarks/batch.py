@@ -1,0 +1,108 @@
+"""Throughput and memory of the command on a folder of small files, with one process and with several.
+
+    python benchmarks/batch.py --files 2000 --jobs 1 2 --repeats 3
+
+Makes the files (crops of the pictures in examples/, 256x256 by default, qualities 10 to 90) in a temporary folder and
+prints files a second, processor seconds and peak memory of all processes together for each number of jobs, by turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from PIL import Image
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def make_files(folder: Path, count: int, side: int) -> None:
+    """Write so many JPEGs, the same at every call."""
+    pictures = [Image.open(path).convert("RGB") for path in sorted(EXAMPLES.glob("*.jpg"))]
+    rng = random.Random(0)
+    folder.mkdir()
+    for number in range(count):
+        picture = rng.choice(pictures)
+        left, top = rng.randint(0, picture.width - 32), rng.randint(0, picture.height - 32)
+        crop = picture.crop((left, top, left + side, top + side))
+        crop.save(folder / f"{number:05}.jpg", quality=rng.choice((10, 20, 40, 60, 90)))
+
+
+def children(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += children(int(child))
+    return found
+
+
+def memory(pid: int) -> int:
+    """Bytes of a process and all below it; shared pages are divided among those who share them."""
+    total = 0
+    for each in children(pid):
+        try:
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def run(folder: Path, output: Path, jobs: int, more: list[str]) -> dict[str, float]:
+    """One run of the command: seconds, processor seconds, memory at a third of the run and at its peak."""
+    before, started = os.times(), time.perf_counter()
+    command = [sys.executable, "-m", "jpegmend", str(folder), "-o", str(output), "--jobs", str(jobs), "-q", *more]
+    process = subprocess.Popen(command)
+    seen: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.25):
+            try:
+                seen.append(memory(process.pid))
+            except OSError:
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    code = process.wait()
+    seconds, after = time.perf_counter() - started, os.times()
+    over.set()
+    watcher.join()
+    if code:
+        sys.exit(f"the command ended with {code}")
+    used = after.children_user - before.children_user + after.children_system - before.children_system
+    third = seen[len(seen) // 3] if seen else 0
+    return {"seconds": seconds, "processor": used, "third": third / 1e6, "peak": max(seen, default=0) / 1e6}
+
+
+def main() -> None:
+    """Measure by turns and print a line a run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeats", type=int, default=3)
+    given, more = parser.parse_known_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "files")
+        make_files(folder, given.files, given.side)
+        print("jobs  files/s  seconds  processor s  MB at a third  MB at most")
+        for repeat in range(given.repeats):
+            for jobs in given.jobs:
+                found = run(folder, Path(place, f"out-{repeat}-{jobs}"), jobs, more)
+                speed, used = given.files / found["seconds"], found["processor"]
+                line = f"{jobs:4}  {speed:7.2f}  {found['seconds']:7.1f}  {used:11.1f}"
+                print(f"{line}  {found['third']:13.0f}  {found['peak']:10.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

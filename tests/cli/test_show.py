@@ -1,0 +1,93 @@
+"""What is said of a whole run: one line a picture, one for progress, one at the end, each failure once."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from jpegmend import cli
+from jpegmend.batch.journal import JOURNAL
+from jpegmend.cli.progress import Bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setattr("jpegmend.cli.progress._EVERY", 0.0)
+    return Terminal()
+
+
+def test_progress_of_many(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal)
+    bar = Bar(4, shown=True)
+    for failed in (False, True, False):
+        bar.add(megapixels=2.0, failed=failed)
+    last = terminal.getvalue().split("\r")[-1]
+    assert last.startswith("3 of 4, 1 failed") and "files/s" in last and "MP/s" in last and "left" in last
+    bar.clear()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+def test_progress_of_one_is_its_tiles(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal)
+    advance = Bar(1, shown=True).tiles("a.jpg")
+    advance(1, 2)
+    assert terminal.getvalue() == "", "two tiles are done before one has read it"
+    advance(3, 12)
+    assert "a.jpg: 3 of 12 tiles" in terminal.getvalue()
+
+
+def test_nothing_is_drawn_unless_a_person_looks_on(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = Bar(4, shown=True)
+    bar.add()
+    bar.clear()
+    assert capsys.readouterr().err == ""
+
+
+def test_the_summary(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, data in ((".hidden.jpg", b"x"), ("x.heic", b"x"), ("broken.jpg", b"\xff\xd8 nonsense")):
+        Path(name).write_bytes(data)
+    assert cli.run([".", "-r", "-o", "out", "--strength", "0"]) == 1
+    said = capsys.readouterr()
+    *lines, last = said.out.splitlines()
+    assert [line.split(" -> ")[0] for line in lines] == ["a.jpg", "sub/b.jpg"]
+    assert last.startswith("2 done, 0 skipped, 1 failed in ")
+    assert "passed over: 1 hidden, 1 .heic" in last and f"journal: out/{JOURNAL}" in last
+    assert said.err.count("broken.jpg") == 1 and said.err.count("\n") == 1
+    Path("broken.jpg").unlink()
+    assert cli.run([".", "-r", "-o", "out", "--strength", "0"]) == 0
+    assert capsys.readouterr().out.startswith("0 done, 2 skipped, 0 failed")
+
+
+def test_json_of_skipped_and_failed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["sub", "--strength", "0", "-q"]) == 0
+    assert cli.run(["sub", "gone.jpg", "--strength", "0", "--json"]) == 1
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["file"], first["outcome"], first["output"]) == ("sub/b.jpg", "skipped", "sub/b.restored.png")
+    assert (second["file"], second["outcome"], second["error"]) == ("gone.jpg", "failed", "InputError")
+
+
+def test_what_no_picture_could_pass_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([".", "-r", "-o", "out", "--model", "cqr", "-q"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("not released") == 1 and "\n" not in said.strip()
+
+
+def test_a_pytorch_file_as_model_is_explained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("net.pth").write_bytes(b"x")
+    assert cli.run(["a.jpg", "--model", "net.pth"]) == 1
+    said = capsys.readouterr().err
+    assert ".json" in said and "PyTorch" in said
+
+
+def test_control_characters_do_not_reach_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("sub/b.jpg").rename("sub/\x1b[2J\n.jpg")
+    assert cli.run(["sub", "--strength", "0"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and "\\x1b[2J\\x0a.jpg" in said
