@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
+from jpegmend.models import files
 from jpegmend.models.dcsc import DCSC, SPEC, Config, halo
 
 pytestmark = pytest.mark.usefixtures("seeded")
@@ -203,6 +204,18 @@ def test_forty_fresh_iterations_neither_explode_nor_vanish(observed):
     with torch.no_grad():
         U = DCSC(Config())(observed(1, 1, 24, 24), collect=True).traces["U"]
     assert 0.01 < float(U[-1].std() / U[0].std()) < 100
+
+
+def test_iterations_of_trained_weights_can_be_chosen(observed, tmp_path):
+    path, network = tmp_path / "weights.safetensors", DCSC(SMALL).half().float()
+    files.save_weights(path, SPEC, SMALL, network.state_dict(), {})
+    fewer, header = files.load_weights(path, {"iterations": 2})
+    assert header["config"]["iterations"] == 2
+    seen = observed(1, 1, 12, 11)
+    whole = network(seen, collect=True)
+    torch.testing.assert_close(fewer(seen).planes, seen.planes + network.W_R(whole.traces["U"][2]))
+    with pytest.raises(InvalidOption, match="dilations.*iterations"):
+        files.load_weights(path, {"dilations": (1, 1, 1)})
 
 
 def test_export_agrees_at_another_size(exported):

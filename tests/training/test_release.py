@@ -151,3 +151,19 @@ def test_what_came_before_a_warm_start_counts(run, pictures, tmp_path, without_e
 def test_the_context_is_the_measured_one(run, tmp_path, without_export, monkeypatch):
     monkeypatch.setattr(release, "measured_halo", lambda *_: 7)
     assert release.release(run, "x", folder=tmp_path).halo == 7
+
+
+def test_iterations_are_chosen_at_release(tmp_path):
+    """A card of its own for fewer iterations of the same weights, as ONNX too; other settings are refused."""
+    dcsc = models.NETWORKS["dcsc"]
+    config = dcsc.config(features=2, filters=3, iterations=5)
+    torch.manual_seed(0)
+    weights = tmp_path / "five.safetensors"
+    files.save_weights(weights, dcsc, config, dcsc.build(config).state_dict(), {})
+    words = ["release", str(weights), "--name", "two", "--out", str(tmp_path), "--set"]
+    assert cli.run([*words, "iterations=2"]) == 0
+    card = read_card(tmp_path / "two.json")
+    assert card.config["iterations"] == 2 and card.halo == 4 + 1 + 2 + 1
+    assert set(card.files) == {"safetensors", "onnx"}
+    with pytest.raises(InvalidOption, match="filters"):
+        release.release(weights, "two", folder=tmp_path, changes={"filters": 4})

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jpegmend.cli.parser import SEVERAL, Parser
+from jpegmend.cli.train import parse_settings
 from jpegmend.errors import InvalidOption, MissingExtra
 
 
@@ -32,6 +33,14 @@ def add(parser: Parser) -> None:
         metavar="QUALITY:SHARE",
         help="shares of the strength, where good pictures lose",
     )
+    parser.add_argument(
+        "--set",
+        **SEVERAL,
+        default=[],
+        dest="changes",
+        metavar="KEY=VALUE",
+        help="a hyper-parameter that no weight depends on, such as DCSC's iterations=20",
+    )
     parser.add_argument("--traces", **SEVERAL, default=[], metavar="NAME", help="the ONNX file gives these as well")
     parser.add_argument("--notes", default="", metavar="TEXT", help="what a reader of the card should know")
 
@@ -55,7 +64,13 @@ def run(given: Namespace) -> int:
         scores=card_scores(given.scores, given.name) if given.scores else (),
     )
     card = release.release(
-        given.run, given.name, folder=given.out or release.CARDS, facts=facts, traces=given.traces, say=_say
+        given.run,
+        given.name,
+        folder=given.out or release.CARDS,
+        facts=facts,
+        changes=parse_settings(given.changes),
+        traces=given.traces,
+        say=_say,
     )
     for form, entry in card.files.items():
         sys.stdout.write(f"{form}: {card.folder / entry['file']}\n")

@@ -69,6 +69,8 @@ class Spec:
     """Which fields of the observation the network reads, in the order of its ONNX inputs."""
     exportable: bool = True
     """Whether it can be written as ONNX."""
+    free: tuple[str, ...] = ()
+    """Hyper-parameters that no weight depends on, so that trained weights serve other values too."""
     frozen: tuple[str, ...] = ()
     """Submodules that are not trained with the network, but before it, by a stage of the recipe."""
     grow: Callable[[Mapping[str, Tensor], Any, Any], dict[str, Tensor]] | None = None

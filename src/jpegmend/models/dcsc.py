@@ -145,6 +145,7 @@ SPEC = Spec(
     build=DCSC,
     planes=planes,
     halo=halo,
+    free=("iterations",),
     small=(
         Config(features=4, filters=8, iterations=3),
         Config(features=4, filters=8, iterations=3, fold=2),

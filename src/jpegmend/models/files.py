@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from jpegmend import models
-from jpegmend.errors import NotExportable, WeightsDamaged
+from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged
 from jpegmend.models.contract import Observation, Spec
 from jpegmend.runtimes.onnx import PLANES, QUALITY, TRACE
 from jpegmend.writing.atomic import write_bytes
@@ -69,13 +69,20 @@ def _in_order(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
-def load_weights(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+def load_weights(path: Path, changes: Mapping[str, Any] | None = None) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a weights file, float32 and in evaluation mode, and the file's header.
 
-    Raises :class:`~jpegmend.errors.WeightsDamaged` for a file that is broken, foreign or of another shape.
+    ``changes`` gives hyper-parameters other values than the file's, in the header too. Raises
+    :class:`~jpegmend.errors.WeightsDamaged` for a file that is broken, foreign or of another shape, and
+    :class:`~jpegmend.errors.InvalidOption` where a change is none of the network's ``Spec.free``.
     """
     wide, facts = read_tensors(path)
-    network = build(models.find(facts["network"]), facts["config"])
+    spec = models.find(facts["network"])
+    if fixed := sorted(set(changes or {}) - set(spec.free)):
+        free = ", ".join(spec.free) or "none"
+        raise InvalidOption(f"{', '.join(fixed)}: trained weights of {spec.name} have one value; changeable: {free}")
+    facts["config"] |= changes or {}
+    network = build(spec, facts["config"])
     try:
         network.load_state_dict(wide, strict=True)
     except RuntimeError as error:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,16 +52,19 @@ def release(
     *,
     folder: Path = CARDS,
     facts: Facts | None = None,
+    changes: Mapping[str, Any] | None = None,
     traces: Sequence[str] = (),
     say: Callable[[str], None] = lambda step: None,
 ) -> Card:
     """Write ``NAME.safetensors``, ``NAME.onnx`` (where the network has one) and ``NAME.json`` into ``folder``.
 
     ``run`` is the folder of a run, or a weights file in it. The training curve goes to ``curve.png`` in the run.
+    ``changes`` are hyper-parameters that differ from the run's, of those that no weight depends on (``Spec.free``).
     ``traces`` names intermediate results that the ONNX file gives as well; they make every run of it slower. ``say`` is
     told each step before it begins; they take minutes for a large network.
 
-    Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run, and
+    Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run,
+    :class:`~jpegmend.errors.InvalidOption` for other changes, and
     :class:`~jpegmend.errors.NotExportable` where the ONNX file differs from PyTorch or a trace is unknown.
     """
     source = next((path for path in (run, run.with_name(run.name + ".safetensors")) if path.is_file()), None)
@@ -69,7 +72,7 @@ def release(
     if not source.exists():
         raise WeightsMissing(f"{run}: no average.safetensors there; give the folder that `jpegmend train` wrote")
     facts = facts or Facts()
-    network, header = files.load_weights(source)
+    network, header = files.load_weights(source, changes)
     log = read_log(source.parent / "log.jsonl")
     spec = models.find(header["network"])
     config = _config(spec, header["config"])
