@@ -44,6 +44,9 @@ def test_sessions_are_kept_and_closed(networks, tmp_path):
     for threads in (1, 1, 2, 1):
         open_runtime(card, threads=threads)
     assert len(_SESSIONS) == 2
+    for threads in (1, 2):
+        session = open_runtime(card, threads=threads)._session
+        assert session.get_session_options().intra_op_num_threads == threads
     run = open_runtime(card, threads=1)
     runtimes.close()
     assert len(_SESSIONS) == 0
