@@ -18,8 +18,7 @@ from torch import Tensor
 
 from jpegmend.data import pack
 from jpegmend.errors import MissingData
-
-SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm")
+from jpegmend.formats import SUFFIXES
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:

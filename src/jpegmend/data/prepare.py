@@ -14,11 +14,11 @@ from typing import IO
 
 from jpegmend.data.sets import Archive, PictureSet, how_to_get
 from jpegmend.errors import MissingData
+from jpegmend.formats import SUFFIXES
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, the bytes there are, and how many there will be where that is known."""
 
-SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm")
 _BLOCK = 1 << 20
 _TIMEOUT = 60.0
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from jpegmend.errors import WeightsDamaged
+from jpegmend.writing.atomic import open_target
 
 
 @dataclass
@@ -120,9 +121,8 @@ class State:
 
     def save(self, path: Path) -> None:
         """Write all of it; a reader sees the old file or the new one, never half of one."""
-        partial = path.with_name(path.name + ".partial")
-        torch.save(self.content(), partial)
-        partial.replace(path)
+        with open_target(path, overwrite=True) as stream:
+            torch.save(self.content(), stream)
 
     def restore(self, path: Path) -> None:
         """Load what :meth:`save` wrote; raises :class:`~jpegmend.errors.WeightsDamaged`."""

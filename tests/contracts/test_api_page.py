@@ -1,0 +1,37 @@
+"""docs/api.md states every option as ``Options`` does: its attribute docstrings are the documentation."""
+
+import ast
+import inspect
+from dataclasses import fields
+from pathlib import Path
+
+from jpegmend import Options
+
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+
+
+def option_rows() -> list[str]:
+    """One table row an option: name, default, attribute docstring."""
+    (options,) = ast.parse(inspect.getsource(Options)).body
+    assert isinstance(options, ast.ClassDef)
+    documented: dict[str, str] = {}
+    for field, text in zip(options.body, options.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            assert isinstance(field.target, ast.Name)
+            documented[field.target.id] = " ".join(str(text.value.value).split()).replace("``", "`")
+    defaults = {field.name: field.default for field in fields(Options)}
+    assert documented.keys() == defaults.keys(), "an option without documentation"
+    return [f"| `{name}` | `{_shown(default)}` | {documented[name]} |" for name, default in defaults.items()]
+
+
+def _shown(default: object) -> str:
+    return f"{default:_}" if type(default) is int and default > 9999 else repr(default).replace("'", '"')
+
+
+def test_the_table_of_options_is_that_of_the_code() -> None:
+    """On a failure: replace the table in docs/api.md by what this prints."""
+    rows = option_rows()
+    page = PAGE.read_text("utf-8").splitlines()
+    start = page.index("| option | default | meaning |") + 2
+    assert page[start : start + len(rows)] == rows, "\n".join(rows)
+    assert not page[start + len(rows)].startswith("|")
