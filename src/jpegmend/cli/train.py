@@ -47,9 +47,7 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """Train a network by a recipe; stops cleanly at the end of the budget, on Ctrl-C and on SIGTERM."""
-    changes = parse_settings(given.set)
-    if given.minutes is not None:
-        changes["minutes"] = given.minutes
+    changes = parse_settings(given.set) | ({} if given.minutes is None else {"minutes": given.minutes})
     try:
         import torch
 
