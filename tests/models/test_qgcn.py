@@ -8,6 +8,7 @@ import torch
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models import cost, files, qgcn
+from jpegmend.training.recipe import read_recipe
 
 BRANCH = {"global_widths": (4, 4, 8, 8), "hidden": 16, "vector": 8}
 # PyTorch's own initialisation: with the paper's 0.01 an untrained network answers almost nothing.
@@ -168,6 +169,15 @@ def test_weights_begin_as_section_4_says() -> None:
     weights = torch.cat([p.flatten() for n, p in network.named_parameters() if n.endswith("weight")])
     assert weights.std().item() == pytest.approx(0.01, rel=0.02)
     assert all(p.abs().max() == 0 for n, p in network.named_parameters() if n.endswith("bias"))
+
+
+def test_second_phase_has_its_own_course_of_the_rate() -> None:
+    """Easy-hard transfer: the large patches begin at the rate with which the small ones began (section III-D)."""
+    recipe = read_recipe(PAGE.parents[2] / "recipes" / "qgcn.toml")
+    first, _ = recipe.part_at(0.0)
+    second, over = recipe.part_at(0.6)
+    assert (first.crop, second.crop) == (64, 256) and over == pytest.approx(0, abs=1e-6)
+    assert recipe.rate_of(first) == recipe.rate_of(second) == 1e-4
 
 
 def test_residual_is_scaled() -> None:
