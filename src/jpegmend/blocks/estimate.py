@@ -1,4 +1,4 @@
-"""How hard a picture was compressed, and where its blocks lie, read off its pixels.
+"""Estimate of JPEG quality and block grid from pixels.
 
 For pictures that hold no tables (a PNG that was a JPEG once), and for files whose tables tell only of their last save.
 
@@ -30,7 +30,7 @@ _NOISE = (0.33, 0.55, 0.9, 1.5)
 _OUTLIERS = 0.03
 """Share of coefficients that follow no step: clipped pixels, later retouching."""
 _ENOUGH = 8
-"""Coefficients above a few gray levels from which a frequency is listened to."""
+"""Coefficients above a few gray levels that a frequency needs to be counted."""
 _CLEARLY = 2.0
 """What "above" means, 0..255 scale."""
 _FLAT = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
@@ -113,16 +113,16 @@ def _judge(plane: Floats, offset: tuple[int, int], *, thorough: bool) -> tuple[f
     candidates = np.arange(1, 99) if thorough else np.arange(5, 99, 5)
     noise = _NOISE if thorough else _NOISE[1:2]
     total = np.zeros((len(noise), len(candidates)))
-    heard = 0
+    counted = 0
     for values, base in zip(coefficients.T, _BASE, strict=True):
         sizes = np.abs(values)
         # Different ones: the same number in every block is a drawn ramp, not a compressed picture.
         if len(np.unique(np.round(sizes[sizes > _CLEARLY], 2))) < _ENOUGH:
             continue
-        heard += 1
+        counted += 1
         steps, place = np.unique(_steps(base, candidates), return_inverse=True)
         total += _gains(sizes, steps, noise)[:, place]
-    if heard < 2:
+    if counted < 2:
         return 0.0, None
     best = total.max(axis=0)
     return float(best.max()), int(candidates[best.argmax()])

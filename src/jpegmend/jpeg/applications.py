@@ -1,4 +1,4 @@
-"""What application markers carry: JFIF density, Adobe transform, ICC, EXIF, XMP, comments."""
+"""Metadata in application markers: JFIF density, Adobe transform, ICC, EXIF, XMP, comments."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Applications:
             self._take_app1(body)
 
     def _take_jfif(self, body: bytes) -> None:
-        if len(body) >= 14:  # libjpeg asks for the thumbnail's two bytes before it believes the marker
+        if len(body) >= 14:  # libjpeg ignores a shorter marker, without the thumbnail's two bytes
             self.jfif = True
         across, down = int.from_bytes(body[8:10], "big"), int.from_bytes(body[10:12], "big")
         if across and down:

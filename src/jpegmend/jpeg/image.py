@@ -1,4 +1,4 @@
-"""What a JPEG file holds, as values: header, components, levels. No pixels are made here."""
+"""Values of a decoded JPEG file: header, components, quantised levels."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Scan:
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """Everything a JPEG says before and around its entropy-coded data."""
+    """Everything a JPEG states outside its entropy-coded data."""
 
     width: int
     height: int
@@ -131,11 +131,11 @@ class Component:
 
 @dataclass(frozen=True, eq=False)
 class JpegImage:
-    """A JPEG file, entropy decoded and nothing more."""
+    """An entropy-decoded JPEG file."""
 
     header: Header
     components: tuple[Component, ...]
     lost: float
-    """Share of the picture's blocks that never arrived, 0..1; 0 for a whole file."""
+    """Share of the picture's blocks that are missing from the file, 0..1; 0 for a whole file."""
     warnings: tuple[str, ...]
     """What the markers or the decoder found wrong, in words; empty for a sound file."""

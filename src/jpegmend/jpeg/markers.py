@@ -1,6 +1,7 @@
-"""Our own reading of a JPEG's markers: what the file claims, before any decoder sees it.
+"""Parser of JPEG headers, run before any decoder.
 
-No C code, nothing allocated by what the file says, time linear in its length. Section numbers are of ITU T.81.
+Pure Python: it allocates nothing by sizes that the file states, and its time is linear in the length of the file.
+Section numbers are of ITU T.81.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _PASSED_OVER = frozenset([0x01, _DHT, _DAC, _DNL, *range(0xD0, 0xD8)])
 
 
 def read_header(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Header:
-    """What a JPEG says about itself, from its markers alone; no picture data is decoded.
+    """The header of a JPEG, from its markers alone; no picture data is decoded.
 
     Raises ``NotAnImage`` for bytes of no known format, ``UnsupportedJpeg`` (naming the kind) for a format or a
     kind of JPEG that is not read, ``TooLarge`` for more than ``max_pixels``, ``DamagedJpeg`` where the header is

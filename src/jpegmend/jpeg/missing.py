@@ -1,4 +1,4 @@
-"""How much of a broken file's picture never arrived."""
+"""Estimate of the share of blocks that are missing from a truncated or damaged file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BAND = 256
 
 
 def estimate_loss(header: Header, levels: Sequence[NDArray[np.int16]]) -> float:
-    """Share of the blocks, 0..1, about which a broken file says nothing.
+    """Share of the blocks, 0..1, for which a damaged file holds no data.
 
     libjpeg leaves at zero every block it found no data for. So what counts as lost is the run of MCUs without a
     single level at the end of a component's first scan, or with restart markers at the end of each restart

@@ -1,4 +1,4 @@
-"""A JPEG file cut into its marker segments, in time linear in its length whatever it says."""
+"""Parser of marker segments, in time linear in the length of the file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SOI, EOI, SOS, DQT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE
 APP0, APP1, APP2, APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 
 LIMIT = 100_000
-"""Most segments looked at. Extended XMP, the hungriest honest use, takes one for each 64 kB."""
+"""Most segments that are read. The largest legitimate use, extended XMP, takes one for each 64 kB."""
 
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 # After SOS come entropy-coded bytes, in which FF 00 stands for FF and restart markers are part of the data.

@@ -1,4 +1,4 @@
-"""``inspect``: what a file is, without restoring it."""
+"""``inspect``: facts of a picture file, without restoring it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Inspection:
     metadata: dict[str, str]
     """What the file carries, in a few words each."""
     lost: float
-    """Share of the picture that never arrived, 0..1."""
+    """Share of the picture's blocks that are missing from the file, 0..1."""
     warnings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Inspection:
             lines.append(f"compressed twice: {self.conflict}")
         lines += [f"{name}: {words}" for name, words in self.metadata.items()]
         if self.lost:
-            lines.append(f"{self.lost:.0%} of the picture never arrived")
+            lines.append(f"{self.lost:.0%} of the picture is missing from the file")
         lines += [f"note: {warning}" for warning in self.warnings]
         return "\n".join(f"  {line}" for line in lines)
 
