@@ -1,6 +1,6 @@
 """Colour shift, as in QGCN's fig. 4: CIEDE2000 to the original on low-passed pictures, before and after restoring.
 
-python benchmarks/colour.py --data PICTURES --model mend-s --quality 10 20 --out docs/results/colour.json
+python benchmarks/colour.py --data PICTURES --model mend-s --quality 10 20 --out docs/results/colour-shift.json
 """
 
 from __future__ import annotations
