@@ -21,10 +21,11 @@ def run(name, *words, cwd=ROOT):
     script = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *words]
     done = subprocess.run(script, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_every_benchmark_is_tried_here():
-    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {*COMMANDS, "everything", "window"}
+    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {*COMMANDS, "batch", "everything", "window"}
 
 
 def test_one_command_makes_documentation(tmp_path, picture_set):
@@ -57,3 +58,10 @@ def test_windows_are_compared_with_the_whole(tmp_path, picture_set, blur_card):
     run("window", *words)
     found = json.loads(out.read_text())
     assert [line["what"] for line in found["window"]] == ["blur"] and found["pictures"] == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="it reads the memory of processes in /proc")
+def test_the_command_on_a_folder_is_measured_for_each_number_of_processes():
+    header, *lines = run("batch", "--files", "2", "--side", "32", "--jobs", "1", "2", "--repeats", "1").splitlines()
+    assert header.split()[:2] == ["jobs", "files/s"]
+    assert [line.split()[0] for line in lines] == ["1", "2"] and all(float(line.split()[1]) > 0 for line in lines)
