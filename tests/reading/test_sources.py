@@ -178,8 +178,10 @@ def test_a_stream_without_end_is_refused():
     with pytest.raises(NotAnImage):
         open_source(zeros)
     assert zeros.given <= 2 << 20
+    jpeg = Endless(b"\xff\xd8\xff")
     with pytest.raises(TooLarge, match="bytes"):
-        read_bytes(Endless(b"\xff\xd8\xff"), max_pixels=1000)
+        read_bytes(jpeg, max_pixels=1000)
+    assert jpeg.given <= 66 << 20
 
 
 def bomb(format: str, side: int) -> bytes:
