@@ -71,6 +71,10 @@ def test_a_restorer_fails_before_the_first_picture() -> None:
         jpegmend.Restorer(strength=7)
 
 
+def test_a_loaded_network_says_what_it_is() -> None:
+    assert repr(jpegmend.load("mend-s")) == "<mend-s by onnx cpu>"
+
+
 def test_shares() -> None:
     assert share_out(100, jobs=4, threads=8, memory=None).threads == 2
     assert share_out(1, jobs=4, threads=8, memory=None).threads == 8

@@ -37,6 +37,9 @@ class OnnxRuntime:
         # Graphs by other exporters may name their one output as they like.
         self._planes = PLANES if PLANES in self._outputs else self._outputs[0]
 
+    def __repr__(self) -> str:
+        return f"<{self._card.name} by {self.name}>"
+
     def __call__(self, planes: Floats, tables: Floats, facts: PictureFacts, *, traces: Collection[str] = ()) -> Answer:
         """Restore planes [C, H, W]; see :class:`~jpegmend.runtimes.contract.Runtime`."""
         named = batch_inputs(planes, tables, facts)

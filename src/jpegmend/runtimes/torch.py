@@ -31,6 +31,9 @@ class TorchRuntime:
         self._threads = threads
         self.name = f"torch {device}"
 
+    def __repr__(self) -> str:
+        return f"<{self._card.name} by {self.name}>"
+
     def __call__(self, planes: Floats, tables: Floats, facts: PictureFacts, *, traces: Collection[str] = ()) -> Answer:
         """Restore planes [C, H, W]; see :class:`~jpegmend.runtimes.contract.Runtime`."""
         import torch
