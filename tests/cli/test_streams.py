@@ -81,6 +81,17 @@ def test_endless_input_is_bounded(folder: Path, source: str) -> None:
     assert b"5,000,000 bytes" in done.stderr and b"--max-bytes" in done.stderr
 
 
+def test_standard_input_and_pipes_among_other_files(folder: Path) -> None:
+    os.mkfifo("pipe")
+    data = Path("a.jpg").read_bytes()
+    threading.Thread(target=lambda: Path("pipe").write_bytes(data), daemon=True).start()
+    line = "jpegmend - pipe a.jpg gone.jpg sub -o out/ --jobs 2 --strength 0 --name '{stem}-{quality}{suffix}' < a.jpg"
+    assert shell(line, timeout=60).returncode == 1
+    made = {path.name: path.read_bytes() for path in Path("out").glob("*.png")}
+    assert set(made) == {"stdin-unknown.png", "pipe-unknown.png", "a-15.png", "b-30.png"}
+    assert made["stdin-unknown.png"] == made["pipe-unknown.png"] == made["a-15.png"]
+
+
 def test_a_pipe_is_read_once(folder: Path) -> None:
     os.mkfifo("pipe")
     data = Path("a.jpg").read_bytes()

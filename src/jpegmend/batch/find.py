@@ -95,10 +95,11 @@ def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[st
             folders[:] = [name for name in folders if Path(here, name).resolve() != kept_out]
         for name in sorted(files):
             path = Path(here, name)
-            reason = _reason_against(path)
-            if reason:
+            if name == JOURNAL:
+                continue
+            if reason := _reason_against(path):
                 passed[reason] += 1
-            elif name != JOURNAL:
+            else:
                 yield Found(path, path.relative_to(folder), folder, named=False)
     passed += Counter()  # drops counts of 0
 
@@ -106,8 +107,6 @@ def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[st
 def _reason_against(path: Path) -> str:
     """Why a file of a folder is no input; empty where it is one."""
     suffix = path.suffix.lower()
-    if path.name == JOURNAL:
-        return ""
     if path.name.startswith("."):
         return "hidden"
     if not path.is_file():

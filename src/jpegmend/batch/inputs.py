@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 import sys
 from dataclasses import dataclass
@@ -65,10 +64,12 @@ def _take(stream: BinaryIO, max_bytes: int) -> bytes:
 
 
 def quality_of(path: Path, max_bytes: int) -> str:
-    """The libjpeg quality nearest to a JPEG's luma table, as text; ``unknown`` for anything else."""
+    """The libjpeg quality nearest to a JPEG's luma table, as text; ``unknown`` for anything else, and for pipes."""
     from jpegmend import jpeg
     from jpegmend.jpeg.tables import nearest_quality
 
+    if state_of(path) is None:
+        return "unknown"
     try:
         header = jpeg.read_header(read_input(path, max_bytes))
     except (JpegmendError, OSError):
@@ -79,17 +80,19 @@ def quality_of(path: Path, max_bytes: int) -> str:
 def is_large(path: Path, pixels: int) -> bool:
     """Whether a file holds at least ``pixels`` pixels, by its header where it is a JPEG, else by its bytes.
 
-    A file is guessed to hold two pixels a byte where its format is another.
+    A file is guessed to hold two pixels a byte where its format is another. Pipes are not looked into: what is read
+    of them is gone.
     """
+    if (state := state_of(path)) is None:
+        return False
     try:
         with path.open("rb") as stream:
             head = stream.read(1 << 16)
-            size = os.fstat(stream.fileno()).st_size
     except (OSError, ValueError):
         return False
     if head[:2] == b"\xff\xd8" and (found := _frame_pixels(head)):
         return found >= pixels
-    return 2 * size >= pixels
+    return 2 * state.size >= pixels
 
 
 def _frame_pixels(head: bytes) -> int:

@@ -60,7 +60,7 @@ def plan(
     pictures = without(pictures, known)
     inputs = {identity for picture in pictures if (identity := _identity(picture.path))}
     taken: dict[str, Path] = {}
-    options, weights = settings.fingerprint(), settings.weights_hash()
+    options, weights = settings.fingerprint, settings.weights_hash
     items = []
     for picture in pictures:
         quality = quality_of(picture.path, settings.max_bytes) if template.needs_quality else ""
@@ -113,7 +113,6 @@ def _decide(
         return ("exists" if os.path.lexists(target) else ""), False
     if entry.outcome == "began":
         # A run ended in the middle of it, so that what lies there may be older than its options.
-        remove_leftovers(target)
         return "", True
     if entry.outcome == "failed":
         there = os.path.lexists(target)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jpegmend import errors
+from jpegmend.batch.find import STANDARD
 from jpegmend.batch.inputs import is_large
 from jpegmend.batch.journal import Entry
 from jpegmend.batch.plan import Item, Journals, remove_leftovers
@@ -80,12 +81,16 @@ def _here(item: Item, settings: Settings, share: Share, progress: Callable[[Item
 def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals: Journals) -> Iterator[Outcome]:
     def call(worker: Worker, job: Job) -> Outcome:
         begin(job.item, settings)
+        task = _task(job, settings, share)
         try:
-            outcome: Outcome = worker.call(work, _task(job, settings, share))
+            # Standard input is this process's own.
+            outcome: Outcome = work(task) if task.source == STANDARD else worker.call(work, task)
         except WorkerDied as error:
             if worker.stopping:
                 raise
             remove_leftovers(job.item.target)
+            outcome = failure(error)
+        except Exception as error:  # a fault of ours in one picture does not end the others
             outcome = failure(error)
         # Written here and not when its turn to be told has come: a run that is killed then knows of it.
         finish(job.item, settings, outcome)
@@ -115,8 +120,10 @@ def _task(job: Job, settings: Settings, share: Share) -> Task:
 
 
 def begin(item: Item, settings: Settings) -> None:
-    """Note in the journal that a result is about to be made."""
+    """Note in the journal that a result is about to be made, and remove what a killed run left of it."""
     if item.journal is not None:
+        if item.overwrite:
+            remove_leftovers(item.target)
         item.journal.add(_entry(item, settings, "began"))
 
 
@@ -144,7 +151,7 @@ def _entry(item: Item, settings: Settings, outcome: str) -> Entry:
         output=item.journal.key(item.target),
         outcome=outcome,
         input=str(Path(os.path.abspath(item.picture.path))),
-        options=settings.fingerprint(),
-        weights=settings.weights_hash(),
+        options=settings.fingerprint,
+        weights=settings.weights_hash,
         replaces=item.overwrite,
     )

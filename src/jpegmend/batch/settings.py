@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -43,11 +44,12 @@ class Settings:
     max_bytes: int = 4_000_000_000
     """Bytes that one input may have."""
 
-    @property
+    @functools.cached_property
     def card(self) -> Card:
         """The network that is asked for."""
         return weights.find(self.options.get("model") or weights.DEFAULT)
 
+    @functools.cached_property
     def fingerprint(self) -> str:
         """A hash of every option that changes what comes out."""
         options = {key: value for key, value in self.options.items() if key not in _WITHOUT_EFFECT}
@@ -55,6 +57,7 @@ class Settings:
         facts = {"options": options, "output": vars(self.output)}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
+    @functools.cached_property
     def weights_hash(self) -> str:
         """A hash of the network's weights; empty where no network runs."""
         if self.options.get("strength") == 0:

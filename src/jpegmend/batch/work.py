@@ -62,7 +62,7 @@ def work(task: Task, progress: Progress | None = None) -> Outcome:
     state = state_of(task.source)
     try:
         facts = _restore(task, progress)
-    except (JpegmendError, OSError) as error:
+    except (JpegmendError, OSError, MemoryError) as error:
         return failure(error, time.perf_counter() - started)
     if state is not None:
         facts |= {"size": state.size, "mtime_ns": state.mtime_ns}

@@ -15,7 +15,9 @@ from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
+    from jpegmend.batch.find import Search
     from jpegmend.batch.names import Place
+    from jpegmend.batch.plan import Item, Journals
     from jpegmend.batch.settings import Settings
 
 RUNTIMES = ("auto", "onnx", "torch")
@@ -106,14 +108,14 @@ def run(given: Namespace) -> int:
     output = Path(given.output) if folder else None
     search = find.find_pictures(given.files, recursive=given.recursive, output=output)
     place = names.find_place(search.pictures, given.output, given.format)
-    _check(given, place, len(search.pictures))
+    _check(given, place)
     settings = read_settings(given, place)
     with plan.open_journals(search.pictures, place, writing=not given.dry_run) as journals:
         items = plan.plan(search.pictures, place, template, settings, journals)
         return _work_off(items, search, settings, journals, given)
 
 
-def _work_off(items: Any, search: Any, settings: Settings, journals: Any, given: Namespace) -> int:
+def _work_off(items: list[Item], search: Search, settings: Settings, journals: Journals, given: Namespace) -> int:
     from jpegmend.batch import run as runs
     from jpegmend.batch.share import share_out
     from jpegmend.cli.show import Show
@@ -135,7 +137,7 @@ def _work_off(items: Any, search: Any, settings: Settings, journals: Any, given:
     return SOME_FAILED if show.failed else DONE
 
 
-def _check(given: Namespace, place: Place, pictures: int) -> None:
+def _check(given: Namespace, place: Place) -> None:
     from jpegmend.batch.find import STANDARD
 
     if given.bits == 16 and not WRITTEN[place.format].deep:

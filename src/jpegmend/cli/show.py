@@ -58,7 +58,13 @@ class Show:
         for item in self._items:
             what = item.problem or {"done": "done already", "exists": "exists already", "": ""}[item.skip]
             if self._json:
-                _write({"file": str(item.picture.path), "output": str(item.target), "would": item.skip or "restore"})
+                _write(
+                    {
+                        "file": str(item.picture.path),
+                        "output": str(item.target),
+                        "would": item.skip or ("fail" if item.problem else "restore"),
+                    }
+                )
             else:
                 self._line(
                     f"{printable(item.picture.path)} -> {printable(item.target)}{f'  ({what})' if what else ''}", item
@@ -73,7 +79,7 @@ class Show:
         several = len(self._items) > 1 or bool(journals)
         if not self._json:
             for source, reason in self._failures:
-                sys.stderr.write(f"jpegmend: {printable(source)}: {reason}\n")
+                sys.stderr.write(f"jpegmend: {printable(source)}: {printable(reason)}\n")
         if self._json or self._quiet or not several:
             return
         counts = ", ".join(f"{self._counts[name]} {name}" for name in ("done", "skipped", "failed"))
@@ -83,7 +89,7 @@ class Show:
         if passed_over:
             parts.append(f"passed over: {describe(passed_over)}")
         if journals:
-            parts.append(f"journal: {', '.join(map(str, journals))}")
+            parts.append(f"journal: {', '.join(map(printable, journals))}")
         self._line("; ".join(parts), self._items[0] if self._items else None)
 
     def _tell_skipped(self, item: Item) -> None:
@@ -123,13 +129,13 @@ class Show:
         stream.flush()
 
 
-def printable(path: Path) -> str:
-    """A path for a terminal: control characters, which could command it, are written as escapes.
+def printable(text: Path | str) -> str:
+    """A path or a message for a terminal: control characters, which could command it, are written as escapes.
 
     >>> printable(Path("two\\nlines"))
     'two\\\\x0alines'
     """
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", str(path))
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", str(text))
 
 
 def _words(item: Item, outcome: Outcome, idle: str) -> str:
