@@ -65,7 +65,7 @@ def _of_one(network: DCSC, decoded: Tensor, clear: Tensor) -> Iterator[CodeStati
 
 def _mean(rows: Sequence[CodeStatistics]) -> CodeStatistics:
     def mean(name: str) -> float:
-        return sum(getattr(row, name) for row in rows) / len(rows)
+        return float(sum(getattr(row, name) for row in rows) / len(rows))
 
     return CodeStatistics(rows[0].iteration, mean("change"), mean("zeros"), mean("gain_db"))
 
