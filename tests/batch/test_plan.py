@@ -2,6 +2,9 @@
 
 import contextlib
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -172,3 +175,31 @@ def test_a_picture_that_needs_more_than_its_share_is_tried_alone(scans: Path) ->
             "InvalidOption",
             None,
         ]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="finds the worker in /proc")
+def test_a_worker_that_the_system_kills_costs_its_picture(scans: Path) -> None:
+    """The worker waits for a pipe that nobody writes to when it is killed."""
+    os.mkfifo("pipe")
+    pictures = find_pictures(["scans/a.jpg", "pipe", "scans/d.png"], recursive=False).pictures
+    place = find_place(pictures, "out", None)
+
+    def kill() -> None:
+        while b'"pipe.restored.png", "outcome": "began"' not in Path("out", JOURNAL).read_bytes():
+            time.sleep(0.01)
+        for pid in [
+            int(pid) for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()
+        ]:
+            if b"jpegmend.batch.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+    with open_journals(pictures, place, writing=True) as journals:
+        items = plan(pictures, place, Template(), SETTINGS, journals)
+        killer = threading.Thread(target=kill, daemon=True)
+        killer.start()
+        share = share_out(3, jobs=1, threads=1, memory=None)
+        outcomes = [outcome for _, outcome in run(items, SETTINGS, share, journals)]
+        killer.join()
+    assert [outcome and outcome.error for outcome in outcomes] == [None, "WorkerDied", None]
+    assert outcomes[1] is not None and "memory" in str(outcomes[1].message)
+    assert read(Path("out", JOURNAL))["pipe.restored.png"].outcome == "failed"

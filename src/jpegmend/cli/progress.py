@@ -53,7 +53,7 @@ class Bar:
     def _text(self) -> str:
         passed = max(time.monotonic() - self._started, 1e-3)
         failed = f", {self._failed} failed" if self._failed else ""
-        speed = f"{self._done / passed:.1f} files/s, {self._megapixels / passed:.1f} MP/s"
+        speed = f"{self._done / passed:.1f} files/s, {self._megapixels / passed:.2f} MP/s"
         return f"{self._done} of {self._pictures}{failed}, {speed}{self._left(self._done, self._pictures)}"
 
     def _left(self, done: int, total: int) -> str:
