@@ -17,7 +17,8 @@ KILLS = 20
 
 def start(folder: str, jobs: int = 2) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "jpegmend", "in", "-r", "-o", folder, "--strength", "0", "--jobs", str(jobs), "-q"]
-    return subprocess.Popen(command, start_new_session=True)
+    # What a killed run leaves among temporary files goes with the test's folder.
+    return subprocess.Popen(command, start_new_session=True, env={**os.environ, "TMPDIR": os.getcwd()})
 
 
 def results(folder: Path) -> dict[str, bytes]:
