@@ -16,6 +16,9 @@ def add(parser: Parser) -> None:
     """The options of ``jpegmend inspect``."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="files, folders, patterns; - is standard input")
     parser.add_argument("-r", "--recursive", action="store_true", help="also the folders below")
+    parser.add_argument(
+        "--ranker", metavar="MODEL", help="also score the file by the ranker that was released with this network"
+    )
     parser.add_argument("--json", action="store_true", help="one line of JSON a file")
     parser.add_argument(
         "--max-pixels",
@@ -40,7 +43,7 @@ def run(given: Namespace) -> int:
     for picture in find_pictures(given.files, recursive=given.recursive).pictures:
         source = picture.path
         try:
-            found = inspect(read_input(source, most), max_pixels=given.max_pixels)
+            found = inspect(read_input(source, most), max_pixels=given.max_pixels, ranker=given.ranker)
         except (JpegmendError, OSError) as error:
             code = SOME_FAILED
             if given.json:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from jpegmend.blocks import rgb_to_ycbcr
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.reading import Opened, Source, open_source
 from jpegmend.restoration import guess
-from jpegmend.restoration.scene import make_scene
+from jpegmend.restoration.scene import Scene, make_scene
+from jpegmend.restoration.tiles import Window
+from jpegmend.runtimes.ranker import load_ranker
+from jpegmend.weights import Card
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +65,8 @@ class Inspection:
     lost: float
     """Share of the picture's blocks that are missing from the file, 0..1."""
     warnings: tuple[str, ...]
+    ranker_score: float | None = None
+    """Score of its luma by CQR's ranker, higher for better; None where no ranker was asked for."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values only, for JSON."""
@@ -77,6 +86,8 @@ class Inspection:
         if self.components:
             lines += [f"  {' '.join(f'{step:3d}' for step in row)}" for row in self.components[0].table]
         lines.append(self._seen())
+        if self.ranker_score is not None:
+            lines.append(f"by the ranker: score {self.ranker_score:.2f}, higher is better")
         if self.conflict:
             lines.append(f"compressed twice: {self.conflict}")
         lines += [f"{name}: {words}" for name, words in self.metadata.items()]
@@ -91,14 +102,20 @@ class Inspection:
         return f"by its pixels: quality about {self.estimated_quality}, blocks begin at {self.grid}"
 
 
-def inspect(source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = False) -> Inspection:
+def inspect(
+    source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = False, ranker: str | Path | Card | None = None
+) -> Inspection:
     """Say what a picture file is; takes what :func:`jpegmend.restore` takes.
+
+    ``ranker`` names a network that was released with a ranker (CQR), which then scores the file.
 
     Raises:
         InputError: it cannot be read, is no picture, damaged (``strict``), too large or of a kind that is not read.
+        ModelError: no such network, or it has no ranker.
     """
     opened = open_source(source, max_pixels=max_pixels, strict=strict)
-    found = guess.look_at(make_scene(opened))
+    scene = make_scene(opened)
+    found = guess.look_at(scene)
     return Inspection(
         format=opened.format,
         colour=opened.colour,
@@ -117,7 +134,21 @@ def inspect(source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = Fals
         conflict=guess.conflict(opened.quality, found, exact=opened.quality_exact),
         metadata=_words(opened.metadata),
         warnings=opened.warnings,
+        ranker_score=None if ranker is None else _score(scene, ranker),
     )
+
+
+_SIDE = 512
+"""Side in pixels of the square in the middle of a picture that a ranker scores."""
+
+
+def _score(scene: Scene, ranker: str | Path | Card) -> float:
+    """The score of the luma in the middle of a picture."""
+    top, left = max(0, scene.height - _SIDE) // 2, max(0, scene.width - _SIDE) // 2
+    window = Window(top, min(top + _SIDE, scene.height), left, min(left + _SIDE, scene.width))
+    planes = [scene.read(index, window) for index in range(3 if scene.colour == "rgb" else 1)]
+    luma = rgb_to_ycbcr(np.stack(planes))[0] if len(planes) == 3 else planes[0]
+    return load_ranker(ranker).score(luma)
 
 
 def _component(opened: Opened, index: int) -> ComponentFacts:

@@ -99,7 +99,7 @@ def open_onnx(card: Card, threads: int | None) -> OnnxRuntime:
         raise WeightsMissing(f"{card.name!r} cannot be run by ONNX Runtime; use runtime='torch'")
     file, threads = weights.path(card, "onnx"), threads or available_threads()
     key = (file, file.stat().st_mtime_ns, threads)
-    return OnnxRuntime(card, _SESSIONS.get(key, lambda: _open_session(file, threads)))
+    return OnnxRuntime(card, _SESSIONS.get(key, lambda: open_session(file, threads)))
 
 
 def close_sessions() -> None:
@@ -119,7 +119,8 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _open_session(file: Path, threads: int) -> Any:
+def open_session(file: Path, threads: int) -> Any:
+    """A new session of ONNX Runtime over a file; WeightsDamaged where it cannot be opened."""
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -17,10 +17,11 @@ from torch import nn
 
 from jpegmend import models
 from jpegmend.errors import NotExportable, WeightsMissing
-from jpegmend.models import files
+from jpegmend.models import files, ranker_file
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec
 from jpegmend.runtimes.onnx import PLANES, QUALITY, import_onnxruntime
+from jpegmend.runtimes.ranker import RANKER_ONNX, RANKER_WEIGHTS
 from jpegmend.training import curve
 from jpegmend.training.receptive_field import measured_halo
 from jpegmend.weights import Card, read_card
@@ -82,6 +83,7 @@ def release(
     record["halo"] = measured_halo(network, spec, config)
     say("writing the weights" + (", and as ONNX, and comparing both" if spec.exportable else ""))
     record["files"] = _write_files(folder / name, network, spec, config, _header(header, record), traces)
+    record["files"] |= _write_ranker(folder / name, source.parent / "auxiliary.ranker.safetensors")
     record["released"] = True
     path = folder / f"{name}.json"
     write_bytes(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
@@ -155,6 +157,17 @@ def _write_files(
         written["onnx"] = base.with_name(f"{base.name}.onnx")
         files.export_onnx(written["onnx"], network, spec, config, traces)
         check_onnx(written["onnx"], network, spec, config)
+    return {form: {"file": path.name, "sha256": _sha256(path)} for form, path in written.items()}
+
+
+def _write_ranker(base: Path, trained: Path) -> dict[str, dict[str, str]]:
+    """Write the ranker that the run trained (CQR), as ``.ranker.safetensors`` and ``.ranker.onnx``, if there is one."""
+    if not trained.exists():
+        return {}
+    written = {form: base.with_name(f"{base.name}.{form}") for form in (RANKER_WEIGHTS, RANKER_ONNX)}
+    write_bytes(written[RANKER_WEIGHTS], trained.read_bytes())
+    ranker, _ = ranker_file.load_ranker(trained)
+    ranker_file.export_ranker(written[RANKER_ONNX], ranker)
     return {form: {"file": path.name, "sha256": _sha256(path)} for form, path in written.items()}
 
 
