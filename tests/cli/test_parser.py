@@ -46,7 +46,7 @@ def test_mistakes_are_named(parser: Parser, words: list[str], said: str) -> None
         parser.read(words)
 
 
-@pytest.mark.parametrize("words", [["insepct", "a.jpg"], ["modles"], ["halp"]])
+@pytest.mark.parametrize("words", [["insepct", "a.jpg"], ["modles"], ["halp"], ["help", "insepct"]])
 def test_a_mistyped_verb_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(words) == cli.WRONG_USAGE
     assert "did you mean" in capsys.readouterr().err

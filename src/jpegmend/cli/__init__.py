@@ -97,7 +97,9 @@ def _find_verb(words: list[str]) -> tuple[str, list[str]]:
     from jpegmend.errors import InvalidOption
 
     first = words[0]
-    if first == "help" and words[1] in VERBS:
+    if first == "help" and not Path(first).exists():
+        if words[1] not in VERBS:
+            raise InvalidOption(f"no verb {words[1]!r}{suggest(words[1], list(VERBS))}; `jpegmend help` lists them")
         return words[1], ["--help"]
     if first in VERBS:
         return first, words[1:]
