@@ -1,4 +1,4 @@
-"""jpegmend: a JPEG goes in, a better picture comes out.
+"""Restoration of JPEG pictures by neural networks: blocking, ringing and colour artifacts are removed.
 
 >>> import jpegmend
 >>> jpegmend.restore  # doctest: +ELLIPSIS
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Each name and its module, loaded when the name is first used: importing the package costs nothing.
+# Each public name and its module, which is imported when the name is first used: so the package imports quickly.
 _PUBLIC = {
     "restore": "jpegmend.restoration.pipeline",
     "restore_many": "jpegmend.batch.many",
@@ -61,11 +61,11 @@ __all__ = [*sorted(_PUBLIC), "__version__", "close"]
 
 
 def close() -> None:
-    """Drop the networks that stay loaded and end the decoding workers; what is used next is loaded and started again.
+    """Drop all loaded networks and end the decoding workers. Later calls load and start them again.
 
     As a context manager: ``with contextlib.closing(jpegmend): ...``.
     """
-    # Only a room that was imported can hold anything.
+    # Subpackages that were never imported hold nothing.
     for room in ("jpegmend.runtimes", "jpegmend.decoding"):
         if room in sys.modules:
             sys.modules[room].close()

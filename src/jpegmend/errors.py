@@ -1,54 +1,54 @@
-"""The whole error family.
+"""Exceptions that this package raises, all derived from ``JpegmendError``.
 
 JpegmendError
-├── InputError                 something is wrong with what was given to read
-│   ├── NotAnImage             the bytes are no picture this package knows
-│   ├── UnsupportedJpeg        a valid picture of a kind that is not read (12-bit, lossless, JPEG XL, HEIC, ...)
-│   ├── DamagedJpeg            too broken to show anything, or broken at all with ``strict``
-│   └── TooLarge               the header claims more pixels than allowed
-├── OutputError                the result cannot be written there, or not in that form
+├── InputError                 the input cannot be read
+│   ├── NotAnImage             the bytes are in no known picture format
+│   ├── UnsupportedJpeg        a valid picture of an unsupported kind (12-bit, lossless, JPEG XL, HEIC, ...)
+│   ├── DamagedJpeg            nothing can be decoded, or with ``strict``: anything in the file is damaged
+│   └── TooLarge               the header states more pixels than allowed
+├── OutputError                the result cannot be written to that place or in that format
 ├── InvalidOption              an argument is outside its range (also a ``ValueError``)
 ├── ModelError
-│   ├── UnknownModel           no network or weights of that name
-│   ├── WeightsMissing         the network is known, its weights are not released yet
+│   ├── UnknownModel           no network has that name
+│   ├── WeightsMissing         the network exists, its weights are not released yet
 │   ├── WeightsDamaged         a weights file does not match its card
 │   └── NotExportable          this network cannot be written as ONNX or compiled
 ├── MissingExtra               an optional dependency is needed and not installed
-├── InvalidRecipe              a training recipe that does not validate
-├── MissingData                a data set is not where it should be
-├── NotComparable              results of different protocols were put side by side
-└── NotReproducible            a result for the documentation comes from code that no commit holds
+├── InvalidRecipe              a training recipe has an unknown key or a value outside its range
+├── MissingData                a data set is not in the data folder
+├── NotComparable              results of different protocols in one table
+└── NotReproducible            a result for the documentation was measured with uncommitted code
 
 Every message says what was found, what is allowed and what to do.
 """
 
 
 class JpegmendError(Exception):
-    """Everything this package raises on purpose."""
+    """Base class of all exceptions of this package."""
 
 
 class InputError(JpegmendError):
-    """Something is wrong with what was given to read."""
+    """The input cannot be read as a picture."""
 
 
 class NotAnImage(InputError):
-    """The bytes are no picture this package knows."""
+    """The bytes are in no known picture format."""
 
 
 class UnsupportedJpeg(InputError):
-    """A valid picture of a kind that is not read; the message names the kind."""
+    """A valid picture of an unsupported kind; the message names the kind."""
 
 
 class DamagedJpeg(InputError):
-    """Too broken to show anything, or broken at all where ``strict`` was asked for."""
+    """Nothing of the file can be decoded, or ``strict`` is set and a part of it is damaged."""
 
 
 class TooLarge(InputError):
-    """The header claims more pixels than ``max_pixels`` allows."""
+    """The header states more pixels than ``max_pixels`` allows."""
 
 
 class OutputError(JpegmendError):
-    """The result cannot be written there, or not in that form."""
+    """The result cannot be written to that place or in that format."""
 
 
 class InvalidOption(JpegmendError, ValueError):
@@ -56,11 +56,11 @@ class InvalidOption(JpegmendError, ValueError):
 
 
 class ModelError(JpegmendError):
-    """Something is wrong with a network or its weights."""
+    """A network cannot be found, loaded or run."""
 
 
 class UnknownModel(ModelError):
-    """No network or weights of that name; the message lists the names."""
+    """No network has that name; the message lists the names."""
 
 
 class WeightsMissing(ModelError):
@@ -68,7 +68,7 @@ class WeightsMissing(ModelError):
 
 
 class WeightsDamaged(ModelError):
-    """A weights file does not match the checksum or the shape its card states."""
+    """A weights file does not match the checksum or the shapes that its card states."""
 
 
 class NotExportable(ModelError):
@@ -80,16 +80,16 @@ class MissingExtra(JpegmendError):
 
 
 class InvalidRecipe(JpegmendError):
-    """A training recipe that does not validate; the message names the key."""
+    """A training recipe has an unknown key or a value outside its range; the message names the key."""
 
 
 class MissingData(JpegmendError):
-    """A data set is not where it should be; the message says how to get it."""
+    """A data set is not in the data folder; the message says how to get it."""
 
 
 class NotComparable(JpegmendError):
-    """Results measured under different protocols were put side by side."""
+    """Results that were measured under different protocols cannot stand in one table."""
 
 
 class NotReproducible(JpegmendError):
-    """A result for the documentation was made by code that no commit holds; the message names the results."""
+    """A result for the documentation was measured with uncommitted code; the message names the results."""

@@ -17,20 +17,21 @@ READ = {
     "gif": (".gif",),
     "pnm": (".ppm", ".pgm", ".pnm"),
 }
-"""Formats that are read, with their suffixes. A file that is named is read by its content, whatever its suffix."""
+"""Formats that are read, with their suffixes. Only the search of folders goes by suffix; a named file is recognised by
+its content."""
 
 SUFFIXES = tuple(suffix for suffixes in READ.values() for suffix in suffixes)
-"""Suffixes, in lower case, of the files that are taken from folders."""
+"""Suffixes, in lower case, of the files that a search of a folder finds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputFormat:
-    """What a format that is written can hold."""
+    """Properties of an output format."""
 
     suffixes: tuple[str, ...]
-    """The first is that of new files."""
+    """File name suffixes; new files get the first."""
     largest: int
-    """Pixels a side."""
+    """Greatest width and height, in pixels."""
     deep: bool = False
     """Whether it holds 16 bits a sample."""
     transparent: bool = True
@@ -48,4 +49,4 @@ WRITTEN = {
 """Formats that are written, by name."""
 
 WRITTEN_SUFFIXES = {suffix: name for name, kind in WRITTEN.items() for suffix in kind.suffixes}
-"""Which format a file name asks for."""
+"""The output format for each suffix."""

@@ -1,4 +1,4 @@
-"""PSNR, SSIM, PSNR-B: pure functions, the range always said. numpy only."""
+"""PSNR, SSIM and PSNR-B as pure functions; the peak value is always an argument. numpy only."""
 
 from jpegmend.metrics.blocking import bef, psnr_b
 from jpegmend.metrics.peak import psnr

@@ -15,15 +15,15 @@ Variant = Literal["true", "fbcnn"]
 
 
 def bef(picture: NDArray[Any], *, variant: Variant = "true") -> float:
-    """Blocking effect factor of a picture [H, W], in squared units of its values; 0 where no blocks stand out.
+    """Blocking effect factor of a picture [H, W], in squared units of its values, at least 0.
 
-    It is eta (D_B - D_BC): how much larger the mean squared step is across the boundaries of the 8x8 grid
-    (from the top left corner) than elsewhere, with eta = log2(8) / log2(min(H, W)); 0 if it is not larger.
+    It is max(0, eta (D_B - D_BC)): the mean squared difference of neighbours across the boundaries of the 8x8 grid
+    (from the top left corner), less that of all other neighbours, times eta = log2(8) / log2(min(H, W)).
 
-    ``variant`` is how boundaries are counted. "true" counts those there are, W * floor((H - 1) / 8) and
-    H * floor((W - 1) / 8). "fbcnn" is the count of the common code (FBCNN, SwinIR), W * (floor(H / 8) - 1)
-    and so on: the same for sides that are multiples of 8, too few for others, where the factor is then too
-    large. Without boundaries (by the variant's count) the factor is 0.
+    ``variant`` is how boundaries are counted. "true" counts all, W * floor((H - 1) / 8) and
+    H * floor((W - 1) / 8). "fbcnn" is the count in the code of FBCNN and SwinIR, W * (floor(H / 8) - 1) and
+    so on: equal for sides that are multiples of 8, too few for others, where the factor is then too large.
+    Without boundaries (by the variant's count) the factor is 0.
 
     Raises:
         InvalidOption: not [H, W], a side below 8, or an unknown variant.
@@ -49,10 +49,10 @@ def bef(picture: NDArray[Any], *, variant: Variant = "true") -> float:
 
 
 def psnr_b(a: NDArray[Any], b: NDArray[Any], *, peak: float, variant: Variant = "true") -> float:
-    """PSNR in dB with the blocking of ``b`` added to the error; both [H, W]. Never above ``psnr``.
+    """PSNR in dB with the blocking effect factor of ``b`` added to the mean squared error; never above ``psnr``.
 
-    ``a`` is the original, ``b`` the picture that is judged: they cannot be swapped. ``inf`` if they are equal
-    and show no blocks; equal pictures with blocks have a finite value. For ``variant`` see ``bef``.
+    ``a`` [H, W] is the original, ``b`` [H, W] the picture that is measured; the order matters. ``inf`` if they are
+    equal and the factor is 0; equal pictures with blocking have a finite value. For ``variant`` see ``bef``.
 
     Raises:
         InvalidOption: shapes differ, not [H, W], a side below 8, ``peak`` not positive, or unknown variant.
@@ -66,7 +66,7 @@ def psnr_b(a: NDArray[Any], b: NDArray[Any], *, peak: float, variant: Variant = 
 
 
 def _steps(picture: Doubles, variant: Variant) -> tuple[float, float, int, int]:
-    """Squared steps between neighbours in a row: their sums and counts, across boundaries and elsewhere."""
+    """Squared differences of neighbours in a row: sums across boundaries and elsewhere, then both counts."""
     height, width = picture.shape
     squares = np.square(np.diff(picture, axis=1))
     across = float(squares[:, BLOCK - 1 :: BLOCK].sum())

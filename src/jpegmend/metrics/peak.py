@@ -1,4 +1,4 @@
-"""PSNR, and the checks all metrics share. Arrays of any real type; everything is computed in float64."""
+"""PSNR, and the checks that all metrics share. Arrays of any real type; computed in float64."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ Doubles = NDArray[np.float64]
 
 
 def pair(a: NDArray[Any], b: NDArray[Any], peak: float) -> tuple[Doubles, Doubles]:
-    """Both pictures as float64.
+    """Both pictures as float64 arrays of one shape.
 
     Raises:
         InvalidOption: shapes differ, a picture is empty, or ``peak`` is no positive number.
@@ -33,7 +33,7 @@ def decibels(mean_square: float, peak: float) -> float:
 def psnr(a: NDArray[Any], b: NDArray[Any], *, peak: float) -> float:
     """Peak signal-to-noise ratio in dB over all values of two arrays of one shape; ``inf`` if they are equal.
 
-    ``peak`` is the value of white: 255 for uint8, 1 for planes of 0..1. The range is never guessed.
+    ``peak`` is the value of white: 255 for uint8, 1 for planes of 0..1. It has no default.
 
     Raises:
         InvalidOption: shapes differ, a picture is empty, or ``peak`` is no positive number.

@@ -23,19 +23,19 @@ def ssim(
 ) -> float:
     """Mean structural similarity of two pictures [H, W], at most 1; 1 if they are equal.
 
-    The defaults are MATLAB's (the authors' ``ssim_index.m``): a Gaussian window of 11x11, sigma 1.5, only
-    where it lies wholly inside the picture. Another variant is another metric: never compare across.
+    The defaults are those of the authors' MATLAB code (``ssim_index.m``): a Gaussian window of 11x11, sigma 1.5, at
+    positions wholly inside the picture. Values of different variants are not comparable.
 
     Args:
         a: one picture, values 0..peak.
         b: the other.
-        peak: the value of white, 255 or 1; never guessed.
+        peak: the value of white, 255 or 1.
         window: weights of the window; "uniform" ignores ``sigma``.
         size: side of the window in pixels, odd or even.
         sigma: width of the Gaussian in pixels.
-        k1: stabiliser of the luminance term, a share of the peak.
-        k2: stabiliser of contrast and structure, a share of the peak.
-        sample_covariance: divide by N - 1 instead of N (scikit-image does, unless told not to).
+        k1: stabilising constant of the luminance term, a share of the peak.
+        k2: stabilising constant of the contrast and structure terms, a share of the peak.
+        sample_covariance: divide by N - 1 instead of N (the default of scikit-image).
 
     Raises:
         InvalidOption: not two pictures [H, W] of one shape, a side below ``size``, or an option out of range.
@@ -62,7 +62,7 @@ def ssim(
 
 
 def _weights(window: str, size: int, sigma: float) -> Doubles:
-    """One side [size] of the separable window, summing to 1."""
+    """Weights of the separable window along one axis, [size], with sum 1."""
     if size < 2 or size != int(size):
         raise InvalidOption(f"window size {size}; it must be a whole number from 2 up (11 is MATLAB's)")
     if window == "uniform":
@@ -77,7 +77,7 @@ def _weights(window: str, size: int, sigma: float) -> Doubles:
 
 
 def _filter(picture: Doubles, weights: Doubles) -> Doubles:
-    """Weighted means [H - n + 1, W - n + 1] of a picture [H, W] where the window lies inside."""
+    """Weighted means [H - n + 1, W - n + 1] of a picture [H, W], at every position with the window inside."""
     taps = len(weights)
     height, width = picture.shape[0] - taps + 1, picture.shape[1] - taps + 1
     rows = sum(weight * picture[i : i + height] for i, weight in enumerate(weights))

@@ -1,4 +1,4 @@
-"""Reading: a path, bytes, a file, a Pillow image or an array becomes one value, ``Opened``."""
+"""Reading of pictures: a path, bytes, a file, a Pillow image or an array becomes an ``Opened``."""
 
 from jpegmend.reading.opened import Opened
 from jpegmend.reading.sources import Source, open_source, prepare, read_bytes

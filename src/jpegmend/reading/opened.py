@@ -1,4 +1,4 @@
-"""``Opened``: a picture that has been read, the same value whatever it was read from."""
+"""``Opened``: a decoded picture with its metadata, the same type for every kind of source."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from jpegmend.jpeg.tables import nearest_quality
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Opened:
-    """A picture as its file has it, with everything the file says about it.
+    """A picture as stored in its file, with metadata and facts of its coding.
 
-    Either ``components`` (a JPEG file: quantised levels and tables) or ``values`` (anything else: samples) is there.
+    A JPEG file fills ``components`` (quantised DCT levels and tables), any other source fills ``values`` (samples).
     """
 
     format: str
@@ -24,7 +24,7 @@ class Opened:
     width: int
     """Size in pixels before the EXIF orientation is applied."""
     colour: str
-    """What the components or samples are: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``."""
+    """Colour space of the components or samples: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``."""
     bits: int
     """Depth of a sample: 8 or 16; 16 for floats."""
     metadata: Metadata
@@ -45,25 +45,26 @@ class Opened:
     quality_exact: bool | None = None
     """Whether the luma table is exactly that quality's."""
     ink_inverted: bool = False
-    """CMYK or YCCK that stores 1 - ink, as Adobe's programs do."""
+    """Whether CMYK or YCCK values are 1 - ink, as Adobe's programs store them."""
     lost: float = 0.0
     """Share of the picture's blocks that are missing from the file, 0..1."""
     warnings: tuple[str, ...] = ()
+    """Defects of the file and properties that are not kept, one sentence each."""
 
     @property
     def has_tables(self) -> bool:
-        """Whether the file states its quantisation tables: whether it is a JPEG."""
+        """Whether the source is a JPEG file, with quantisation tables."""
         return bool(self.components)
 
     @property
     def bytes_held(self) -> int:
-        """Memory that the levels or samples take."""
+        """Bytes of memory of the levels or samples."""
         arrays = [*(component.levels for component in self.components), self.values, self.alpha]
         return sum(array.nbytes for array in arrays if array is not None)
 
 
 def from_jpeg(image: JpegImage) -> Opened:
-    """A decoded JPEG file."""
+    """The ``Opened`` of an entropy-decoded JPEG file."""
     header = image.header
     quality, exact = nearest_quality(image.components[0].table)
     return Opened(
@@ -87,7 +88,7 @@ def from_jpeg(image: JpegImage) -> Opened:
 
 
 def from_samples(samples: NDArray[Any], metadata: Metadata, format: str, warnings: tuple[str, ...] = ()) -> Opened:
-    """Samples [H, W], [H, W, 3] RGB or [H, W, 4] RGBA of any other source."""
+    """The ``Opened`` of samples [H, W] gray, [H, W, 3] RGB or [H, W, 4] RGBA: uint8, uint16, or float 0..1."""
     transparent = samples.ndim == 3 and samples.shape[2] == 4
     return Opened(
         format=format,

@@ -1,4 +1,4 @@
-"""A path, bytes, a file, a Pillow image or an array, read to an ``Opened``."""
+"""Reading of every kind of source (path, bytes, file, Pillow image, array) into an ``Opened``."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ def prepare(source: Source) -> None:
 def open_source(
     source: Source, *, max_pixels: int = MAX_PIXELS, timeout: float | None = None, strict: bool = False
 ) -> Opened:
-    """Read a picture from wherever it is.
+    """Read a picture from a path, bytes, a binary file, a Pillow image or an array.
 
-    A Pillow image that was opened from a JPEG file and not loaded yet is read as that file, with its tables.
+    A Pillow image that was opened from a JPEG file and is not loaded yet is read from that file, with its
+    quantisation tables.
 
     Raises:
-        InputError: the file cannot be read, or is no picture, of another kind, damaged, or too large.
+        InputError: the file cannot be read, is no picture, of an unsupported kind, damaged, or too large.
         InvalidOption: an object or array that is no picture.
     """
     if isinstance(source, np.ndarray):
@@ -63,9 +64,9 @@ def _is_image(source: Any) -> bool:
 
 
 def read_bytes(source: Any, *, max_pixels: int = MAX_PIXELS) -> bytes:
-    """The bytes of a path, a binary file or something like bytes.
+    """The content of a path, a binary file or a bytes-like object.
 
-    A stream without end is refused: by its first bytes where they begin no picture format, else once it is longer
+    A stream without end is given up: after its first bytes if they are of no picture format, else when it is longer
     than any picture of ``max_pixels`` (``decoding.largest_file``).
 
     Raises:
@@ -92,7 +93,7 @@ def _read_stream(stream: Any, name: Any, max_pixels: int) -> bytes:
             raise InputError(f"{name} gave {kind} instead of bytes; open the file in binary mode, 'rb'")
         data += piece
         if len(data) >= 512 and jpeg.sniff(bytes(data[:512])) == "unknown":
-            break  # no picture: whoever gets the bytes says so
+            break  # no picture: the caller raises NotAnImage
         if len(data) > most:
             raise TooLarge(f"{name} has more than {most:,} bytes, more than a picture of {max_pixels:,} pixels takes")
     return bytes(data)
@@ -102,7 +103,7 @@ def _from_bytes(data: bytes, max_pixels: int, timeout: float | None, strict: boo
     kind = jpeg.sniff(data)
     if kind in READ and kind != "jpeg":
         return _from_plain(data, kind, decoding.picture_limits(len(data), max_pixels=max_pixels, timeout=timeout))
-    # Everything else is for the JPEG reader to refuse, by name.
+    # The JPEG reader raises the error for every other format, with its name.
     return from_jpeg(jpeg.read(data, max_pixels=max_pixels, timeout=timeout, strict=strict))
 
 

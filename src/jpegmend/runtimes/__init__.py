@@ -1,6 +1,6 @@
-"""From weights to a callable on planes: ONNX Runtime by default, PyTorch where it is installed.
+"""Inference runtimes: a network as a callable on planes, by ONNX Runtime (default) or PyTorch (if installed).
 
-The seam is one callable, :class:`Runtime`: planes, tables and :class:`PictureFacts` in, an :class:`Answer` out.
+Both implement :class:`Runtime`: it takes planes, tables and :class:`PictureFacts`, and returns an :class:`Answer`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from jpegmend.weights import Card
 __all__ = ["RUNTIMES", "Answer", "Floats", "PictureFacts", "Runtime", "close", "load", "open_runtime"]
 
 RUNTIMES = ("auto", "onnx", "torch")
-"""What ``open_runtime`` takes; ``auto`` is ``onnx`` where the card has such a file, else ``torch``."""
+"""Values of ``runtime``; ``auto`` is ``onnx`` if the card has an ONNX file, else ``torch``."""
 
 
 def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = None) -> Runtime:
-    """The network of a card, ready to call. The four used last of each runtime stay loaded; ``close`` drops them.
+    """Load the network of a card. The four most recently used of each runtime stay loaded; ``close`` drops them.
 
     ``threads`` None means every CPU this process may use.
 
@@ -45,7 +45,7 @@ def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = Non
 
 
 def load(model: str | Path | Card = weights.DEFAULT, *, runtime: str = "auto", threads: int | None = None) -> Runtime:
-    """A network by name (or card), as a callable on planes; see :class:`Runtime`.
+    """Load a network by name, path of a card, or card, as a callable on planes; see :class:`Runtime`.
 
     Raises:
         UnknownModel: no such name; otherwise what ``open_runtime`` raises.
@@ -54,8 +54,8 @@ def load(model: str | Path | Card = weights.DEFAULT, *, runtime: str = "auto", t
 
 
 def close() -> None:
-    """Drop the networks that stay loaded, and their memory with them. The next restoration loads its own again."""
-    # Only what was imported can hold anything, and importing a runtime takes time.
+    """Drop all loaded networks and free their memory. Later calls load them again."""
+    # A module that was never imported holds nothing, and importing one takes time.
     if onnx := sys.modules.get("jpegmend.runtimes.onnx"):
         onnx.close_sessions()
     if torch := sys.modules.get("jpegmend.runtimes.torch"):

@@ -1,4 +1,4 @@
-"""A cache of a few opened things, the least recently used dropped first."""
+"""Least-recently-used cache of loaded networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class LastUsed(Generic[T]):
-    """Values by key, at most ``size`` of them; safe to use from several threads."""
+    """A thread-safe cache of at most ``size`` values by key; drops the least recently used first."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -22,7 +22,7 @@ class LastUsed(Generic[T]):
         return len(self._kept)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of that key, made now if it is not kept; whatever ``make`` raises is raised and nothing kept."""
+        """The cached value of a key, made by ``make`` if it is missing. An exception of ``make`` is not cached."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

@@ -1,6 +1,6 @@
-"""What every runtime takes and gives: planes and facts of the picture in, an :class:`Answer` out.
+"""Interface of every runtime: its inputs (planes, tables, :class:`PictureFacts`) and its :class:`Answer`.
 
-Shape letters: C planes, H W pixels.
+Shape letters: C planes, H height, W width, in pixels.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ class PictureFacts:
     sampling: tuple[int, int] = (0, 0)
     """Luma rows and columns for one chroma sample; (2, 2) is 4:2:0, (0, 0) is no chroma."""
     overview: Floats | None = None
-    """[C, 112, 112], the whole picture made small; None unless the card's inputs name it."""
+    """[C, 112, 112], the whole picture downscaled; None unless the card's inputs name it."""
     quality: float | None = None
-    """libjpeg quality 1..100 that the network is told: the user's ``quality`` option, or the network's own estimate
-    where its card says ``quality_from="middle"``. None: it is told none (networks that read it are given 0)."""
+    """Input ``quality`` of the network, libjpeg's 1..100: the user's ``quality`` option, or the network's own estimate
+    if its card has ``quality_from="middle"``. None is passed to the network as 0."""
 
 
 class Answer(NamedTuple):
-    """What a network gives for one tile."""
+    """Output of a network for one tile."""
 
     planes: Floats
     """[C, H, W], restored, not clipped; [C, s H, s W] for a card of scale s."""
     quality: float | None = None
-    """Its estimate of the input's libjpeg quality, 1..100; None where it makes none."""
+    """Estimate of the input's libjpeg quality, 1..100; None for networks without a quality output."""
     traces: Mapping[str, tuple[Floats, ...]] = MappingProxyType({})
-    """Intermediate results (stages, sparse codes, masks) by name, only those asked for, without a batch axis."""
+    """Requested intermediate results (stages, sparse codes, masks) by name, without a batch axis."""
 
 
 class Runtime(Protocol):
-    """One network, loaded."""
+    """A loaded network."""
 
     name: str
-    """How it runs, for reports: ``onnx cpu``, ``torch cuda``, ..."""
+    """Library and device, for reports: ``onnx cpu``, ``torch cuda``, ..."""
 
     def __call__(self, planes: Floats, tables: Floats, facts: PictureFacts, *, traces: Collection[str] = ()) -> Answer:
         """Restore planes that lie on one grid.
@@ -55,18 +55,18 @@ class Runtime(Protocol):
         Args:
             planes: [C, H, W], 0..1, H and W multiples of the card's ``multiple``.
             tables: [C, 8, 8], quantisation steps in the units of the file; ones where a plane has none.
-            facts: what is known of the whole picture.
-            traces: names of intermediate results to give as well.
+            facts: facts of the whole picture.
+            traces: names of intermediate results to return as well.
 
         Raises:
-            InvalidOption: a trace that this network does not give.
-            ModelError: the network failed, answered in another shape, or needs a fact that it was not given.
+            InvalidOption: a trace that this network does not have.
+            ModelError: the network failed, returned another shape, or needs a fact that is None.
         """
         ...
 
 
 def available_threads() -> int:
-    """CPUs this process may use."""
+    """Number of CPUs this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -86,16 +86,15 @@ def batch_inputs(planes: Floats, tables: Floats, facts: PictureFacts) -> dict[st
 
 
 def check_answer(answer: Answer, planes: Floats, name: str, scale: int = 1) -> Answer:
-    """The answer, if its planes have the shape of the input (``scale`` times its sides) and neither they nor its
-    quality is NaN or infinite.
+    """Check an answer and return it: shape of its planes (``scale`` times the input's sides), no NaN, no infinity.
 
     Raises:
-        ModelError: it has not.
+        ModelError: the check fails.
     """
     restored = answer.planes
     if restored.shape != (planes.shape[0], planes.shape[1] * scale, planes.shape[2] * scale):
         raise ModelError(f"{name!r} answered {restored.shape} for planes {planes.shape}; its weights are wrong")
-    # A sum is a single pass without a temporary, and one NaN or infinity is enough to show in it.
+    # A single NaN or infinity makes the sum one too, and a sum needs one pass and no temporary array.
     total = restored.sum(dtype=np.float32) + (answer.quality or 0.0)
     if not np.isfinite(total):
         raise ModelError(f"{name!r} answered with NaN or infinity; its weights are wrong, or the input is far off")

@@ -1,4 +1,4 @@
-"""ONNX Runtime, on the CPU: the default, 24 MB and no framework."""
+"""Inference by ONNX Runtime on the CPU: the default, 24 MB to install."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, available_t
 from jpegmend.weights import Card
 
 PLANES, QUALITY, TRACE = "restored", "estimated_quality", "trace_"
-"""Names of a graph's outputs: the planes, the quality, and ``trace_NAME_0``, ``trace_NAME_1``, ... of a trace. An
-ONNX graph cannot use the name of an input (``planes``, ``quality``) for an output too."""
+"""Names of a graph's outputs: planes, quality, and ``trace_NAME_0``, ``trace_NAME_1``, ... for a trace. They differ
+from the names of inputs (``planes``, ``quality``) because ONNX does not allow one name for both."""
 
 _SESSIONS: LastUsed[Any] = LastUsed(4)
 
@@ -34,7 +34,7 @@ class OnnxRuntime:
         if offered != card.inputs:
             raise WeightsDamaged(f"{card.name!r} takes {offered}, its card says {card.inputs}")
         self._outputs = tuple(entry.name for entry in session.get_outputs())
-        # Graphs by other exporters may name their one output as they like.
+        # A graph by another exporter may have one output of any name.
         self._planes = PLANES if PLANES in self._outputs else self._outputs[0]
 
     def __repr__(self) -> str:
@@ -58,9 +58,9 @@ class OnnxRuntime:
         return check_answer(answer, planes, self._card.name, self._card.scale)
 
     def _wanted(self, traces: Collection[str]) -> list[str]:
-        """The outputs to ask for: planes, the quality where there is one, and the traces named.
+        """Names of the outputs to request: planes, the quality if the graph has one, and the named traces.
 
-        The others are computed too (ONNX Runtime runs whole graphs), but not handed over.
+        Other outputs may be computed too, but are not copied.
         """
         by_trace: dict[str, list[str]] = {}
         for output in self._outputs:
@@ -90,10 +90,10 @@ def _collect(found: dict[str, Any]) -> dict[str, tuple[Floats, ...]]:
 
 
 def open_onnx(card: Card, threads: int | None) -> OnnxRuntime:
-    """The session of a card, kept open for the next use of the same file with as many threads.
+    """The session of a card, cached by file and number of threads.
 
     Raises:
-        WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``; or no network that can be run.
+        WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``; or the network cannot be run by ONNX Runtime.
     """
     if not card.exportable and "onnx" not in card.files:
         raise WeightsMissing(f"{card.name!r} cannot be run by ONNX Runtime; use runtime='torch'")
@@ -103,7 +103,7 @@ def open_onnx(card: Card, threads: int | None) -> OnnxRuntime:
 
 
 def close_sessions() -> None:
-    """Close every session that is kept; a runtime that is still in use keeps its own until it is dropped."""
+    """Drop every cached session; a runtime that is still in use keeps its own until it is dropped."""
     _SESSIONS.clear()
 
 

@@ -1,4 +1,4 @@
-"""The released ranker of CQR: a score of how well a picture was compressed, by ONNX Runtime."""
+"""Inference of CQR's compression quality ranker by ONNX Runtime: a score for the quality of a compressed picture."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ RANKER_ONNX, RANKER_WEIGHTS = "ranker.onnx", "ranker.safetensors"
 
 
 class QualityRanker:
-    """CQR's compression quality ranker (section 3.1): the better of two compressions of a picture scores higher.
+    """CQR's compression quality ranker (section 3.1): of two compressions of a picture the better scores higher.
 
-    Scores of one picture can be compared; those of different pictures differ by content too.
+    Only scores of the same picture can be compared, because they depend on the content too.
     """
 
     def __init__(self, file: Path, threads: int | None = None) -> None:

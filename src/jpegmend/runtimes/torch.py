@@ -1,6 +1,6 @@
-"""PyTorch, on a GPU if there is one: for those who have installed it, and for networks that ONNX cannot hold.
+"""Inference by PyTorch, on a GPU if there is one: optional, and for networks that cannot be exported as ONNX.
 
-The only place outside the research rooms that reaches ``jpegmend.models``, and only inside its functions.
+It imports ``jpegmend.models`` inside its functions, so that the package works without PyTorch.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _to_numpy(tensor: Any) -> Floats:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """PyTorch's number of threads, which is one for the whole process, set and put back afterwards."""
+    """Set PyTorch's number of threads, which holds for the whole process, and restore it afterwards."""
     import torch
 
     before = torch.get_num_threads()
@@ -76,7 +76,7 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def open_torch(card: Card, threads: int | None) -> TorchRuntime:
-    """The network of a card with its weights, kept for the next use of the same file; on CUDA or MPS if there is one.
+    """The network of a card with its weights, cached by file; on CUDA or MPS if available.
 
     Raises:
         MissingExtra: PyTorch or safetensors is not installed.
@@ -97,7 +97,7 @@ def open_torch(card: Card, threads: int | None) -> TorchRuntime:
 
 
 def close_networks() -> None:
-    """Drop every network that is kept; a runtime that is still in use keeps its own until it is dropped."""
+    """Drop every cached network; a runtime that is still in use keeps its own until it is dropped."""
     _NETWORKS.clear()
 
 

@@ -1,7 +1,7 @@
-"""The catalogue: which networks are released, what is known of each, and where its checked files are.
+"""Catalogue of the released networks: their cards (metadata) and verified weights files.
 
-Every released network has a card, ``cards/NAME.json``, with its weights beside it. A card from anywhere else
-(a network somebody trained) is read by ``read_card``; its files lie beside it too.
+Every released network has a card, ``cards/NAME.json``, with its weights beside it. ``read_card`` reads a card from
+any other place (a network that a user trained); its weights lie beside it too.
 """
 
 from jpegmend.weights.card import Card, read_card

@@ -1,4 +1,4 @@
-"""The card of a network: the metadata of its weights, for the pipeline and for readers."""
+"""Model card: metadata of one weights file, read by the restoration and printed in the documentation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INPUTS = ("planes", "tables", "sampling", "overview", "quality")
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """Metadata of one weights file; nothing of it is ever inferred from tensors."""
+    """Metadata of one weights file; none of it is inferred from the tensors."""
 
     name: str
     """The name that users give: ``mend-s``."""
@@ -33,24 +33,24 @@ class Card:
     paper: str | None = None
     """Authors, title, venue and year; None for a network of our own."""
     planes: PlaneKind
-    """Its planes: ``y`` each component alone at its own resolution, ``ycbcr`` or ``rgb`` three on the luma grid."""
+    """Input planes: ``y`` one component at its own resolution, ``ycbcr`` or ``rgb`` three on the luma grid."""
     scale: int = 1
-    """By which factor the answer's sides are longer than the input's: 1 for restoration, more for super-resolution."""
+    """Output height and width over those of the input: 1 for restoration, above 1 for super-resolution."""
     multiple: int = 1
-    """Height and width of its input must be multiples of this; the pipeline pads by edge replication."""
+    """Height and width of its input must be multiples of this; pictures are padded by edge replication."""
     halo: int
     """Pixels added to a tile on each side before it is run, on the network's own grid."""
     tiling: Tiling = "exact"
-    """``exact``: tiled equals untiled; ``global``: tiles plus an overview of the whole picture; ``window``: windows at
-    fixed places, blended where they overlap."""
+    """``exact``: the tiled result equals the untiled one; ``global``: each tile comes with an overview of the whole
+    picture; ``window``: windows at fixed positions, blended where they overlap."""
     window: int | None = None
     """Side of the window in pixels where ``tiling`` is ``window``, a multiple of ``multiple``."""
     inputs: tuple[str, ...] = ("planes",)
     """Its inputs, in the order of its ONNX file; of planes, tables, sampling, overview, quality."""
     quality_from: QualityFrom = "tiles"
-    """Where the quality that it estimates is taken from. ``tiles``: the mean of all tiles, weighted by their pixels.
-    ``middle``: estimated once, from 256 pixels square in the middle of the picture, and given to every tile as the
-    input ``quality``, so that tiles agree."""
+    """Source of the estimated quality. ``tiles``: the mean of the estimates of all tiles, weighted by their pixels.
+    ``middle``: one estimate from the central 256x256 pixels, given to every tile as the input ``quality``, so that
+    all tiles are restored alike."""
     released: bool = False
     """Whether its weights lie beside the card."""
     exportable: bool = True
@@ -59,24 +59,24 @@ class Card:
     """For ``onnx`` and ``safetensors``: ``file`` (a name beside the card) and ``sha256``."""
     parameters: int = 0
     multiply_adds: float = 0.0
-    """For each pixel of the picture."""
+    """Multiply-accumulate operations per pixel of the picture."""
     bytes_per_pixel: float = 1024.0
-    """Peak working memory of one run, for each pixel of its window, measured; decides the size of tiles."""
+    """Measured peak working memory of one run, per pixel of its window; determines the size of tiles."""
     caution: tuple[tuple[float, float], ...] = ()
-    """Quality and share of the strength, points of a line in rising quality: where validation showed that the network
-    changes good pictures too much. Empty: its answer is taken whole."""
+    """Points (quality, share of the strength 0..1) of a line, in rising quality. The share is below 1 at qualities where
+    validation showed that the network changes good pictures too much. Empty: full strength at every quality."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Hyper-parameters, as the network's ``Config`` takes them."""
     recipe: str | None = None
     data: tuple[str, ...] = ()
-    """What it was trained on."""
+    """Data sets it was trained on."""
     licence: str = ""
     trained: Mapping[str, Any] = field(default_factory=dict)
     """Minutes, machine, steps."""
     scores: tuple[Mapping[str, Any], ...] = ()
     notes: str = ""
     folder: Path = field(default=Path(), compare=False)
-    """Where the card was read from; its files lie beside it. Not part of the JSON."""
+    """Folder of the card and its weights. Not part of the JSON."""
 
     def __post_init__(self) -> None:
         for wrong, message in self._contradictions():
@@ -113,7 +113,7 @@ class Card:
 
 
 def _rises(caution: tuple[tuple[float, float], ...]) -> bool:
-    """Whether the points are qualities that rise and shares of the strength."""
+    """Whether the points have rising qualities 1..100 and shares 0..1."""
     qualities = [0.0, *(quality for quality, _ in caution)]
     rising = all(low < high <= 100 for low, high in pairwise(qualities))
     return rising and all(0 <= share <= 1 for _, share in caution)
@@ -133,7 +133,7 @@ def read_card(path: Path | str) -> Card:
     """The card in a JSON file; its weights are looked for beside it.
 
     Raises:
-        WeightsDamaged: not there, no JSON, a key missing or unknown, or values that contradict each other.
+        WeightsDamaged: no such file, no JSON, a key missing or unknown, or values that contradict each other.
     """
     path = Path(path)
     try:

@@ -1,4 +1,4 @@
-"""The released networks by name, and the way to their files."""
+"""Released networks by name, and the verified paths of their weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CARDS = Path(__file__).parent / "cards"
 class Catalogue(Mapping[str, Card]):
     """Cards by name, in alphabetical order; a card is read when it is first asked for.
 
-    Iterating and ``in`` look at file names only, so listing the models costs nothing.
+    Iterating and ``in`` use file names only, so listing the models reads no file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -109,6 +109,6 @@ def _released() -> str:
 
 @lru_cache(maxsize=64)
 def _sha256(file: Path, size: int, changed: int) -> str:
-    """Hash of a file; size and time are part of the key, so that a replaced file is read again."""
+    """SHA-256 of a file, cached; size and time are in the key, so that a replaced file is hashed again."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Writing: pixels and metadata to PNG, TIFF, WebP or JPEG files, each complete or not there at all."""
+"""Writing of pixels and metadata as PNG, TIFF, WebP or JPEG; files are written atomically."""
 
 from jpegmend.writing.atomic import check_target, open_target, write_bytes
 from jpegmend.writing.files import find_format, write

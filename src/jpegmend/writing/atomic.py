@@ -1,4 +1,4 @@
-"""Atomic files: written under a temporary name beside their place, renamed when they are complete."""
+"""Atomic writing of files: under a temporary name in the same folder, renamed when complete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Raise ``OutputError`` in the cases in which ``open_target`` surely would, before any work is done."""
+    """Check before any work that ``target`` can be created; raises ``OutputError`` as ``open_target`` would."""
     if not target.parent.is_dir():
         raise OutputError(f"{target}: the folder {target.parent} does not exist; make it first")
     if target.is_dir():
@@ -29,7 +29,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def open_target(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """A stream whose bytes become the file ``target`` when the block ends without an exception, and else are deleted.
+    """A binary stream that becomes the file ``target`` when the block ends; an exception in the block deletes it.
 
     Raises ``OutputError`` where the file exists (unless ``overwrite``) or cannot be written. Devices and pipes
     (/dev/stdout, /dev/null) are written to directly.
@@ -40,10 +40,10 @@ def open_target(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
             with target.open("wb") as stream:
                 yield stream
             return
-        # The name says what it is should the machine lose power; the suffix keeps viewers and globs away.
+        # After a power failure the name shows what the file was; the suffix hides it from viewers and globs.
         part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
         try:
-            # "x" follows no link and takes nobody's file.
+            # "x" follows no link and overwrites no file.
             with part.open("xb") as stream:
                 yield stream
                 stream.flush()
@@ -56,13 +56,13 @@ def open_target(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 
 def write_bytes(target: Path, content: bytes) -> None:
-    """Write or replace the whole file in one step: a reader sees the old file or the new one, never a part."""
+    """Write or replace a file atomically: another process reads the old file or the new one, never a part."""
     with open_target(target, overwrite=True) as stream:
         stream.write(content)
 
 
 def remove_parts(target: Path) -> None:
-    """Remove unfinished files of a target that killed processes left; no process may be writing it."""
+    """Remove the temporary files that killed processes left beside a target; no process may be writing it."""
     for part in target.parent.glob(f".{glob.escape(target.name[:200])}.{'[0-9a-f]' * 12}.part"):
         part.unlink(missing_ok=True)
 
@@ -71,7 +71,7 @@ def _give_name(part: Path, target: Path, overwrite: bool) -> None:
     if overwrite:
         os.replace(part, target)
         return
-    # A hard link fails where the name is taken, in one step: nothing that appeared meanwhile is lost.
+    # Linking fails if the name exists, atomically: a file that appeared meanwhile is not overwritten.
     try:
         os.link(part, target)
     except FileExistsError:
@@ -83,7 +83,7 @@ def _give_name(part: Path, target: Path, overwrite: bool) -> None:
 
 
 def _take_name(part: Path, target: Path) -> None:
-    """For file systems without hard links: claim the name with an empty file, then move the whole one over it."""
+    """For file systems without hard links: create an empty file of that name, then move the complete one over it."""
     try:
         target.open("xb").close()
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Before and after in one picture: both whole, and below them the place that changed most, enlarged."""
+"""Comparison picture: before and after side by side, and below them an enlarged crop where they differ most."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GAP = 8
 def compose(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Two pictures ``[H, W]`` or ``[H, W, 3|4]`` side by side, ``[h, w, 3]`` uint8, before on the left.
 
-    Large pictures are shown smaller; the enlarged part is shown by whole pixels, so that nothing is smoothed.
+    Large pictures are reduced; the crop is enlarged by repeating pixels, without interpolation.
 
     Raises:
         InvalidOption: the two are not of one size.

@@ -1,4 +1,4 @@
-"""8 and 16 bits a sample, and the way between them. Pixels here are whole numbers, 0..255 or 0..65535."""
+"""Conversion between 8 and 16 bits a sample; pixels are integers, 0..255 or 0..65535."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _STRIP_SAMPLES = 1 << 20
 
 
 def to_bits(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Pixels ``[H, ...]`` (uint8 or uint16) with 8 or 16 bits a sample; the same array where they have them.
+    """Convert pixels ``[H, ...]`` (uint8 or uint16) to 8 or 16 bits a sample; the same array if nothing changes.
 
-    255 and 65535 are the same white, so 8 bits become 16 by a factor of 257, and back by rounding to the nearest.
+    255 and 65535 are both white, so 8 bits become 16 by a factor of 257, and 16 become 8 by rounding to the nearest.
 
     >>> to_bits(np.array([[0, 128, 129, 65535]], np.uint16), 8).tolist()
     [[0, 0, 1, 255]]

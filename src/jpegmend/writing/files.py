@@ -1,7 +1,7 @@
 """Pixels and metadata written as PNG, TIFF, WebP or JPEG.
 
-Pixels are whole numbers here, 0..255 or 0..65535. A file appears under its name only when it is complete; an existing
-file is replaced only if that was asked for.
+Pixels are integers, 0..255 or 0..65535. Files are written atomically; an existing file is replaced only with
+``overwrite``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def write(
     quality: int | None = None,
     compression: int | None = None,
 ) -> tuple[str, ...]:
-    """Write pixels as PNG, TIFF, WebP or JPEG, and return what of the metadata could not be kept, in words.
+    """Write pixels as PNG, TIFF, WebP or JPEG; returns descriptions of the metadata that the format cannot hold.
 
     ``pixels``: uint8 or uint16, ``[H, W]`` gray, ``[H, W, 3]`` RGB or ``[H, W, 4]`` RGBA. ``target``: a path, or a
     binary file that is only written to. ``format``: "png", "tiff", "webp" or "jpeg"; None goes by the suffix, and is
@@ -43,9 +43,9 @@ def write(
     drops all metadata, the ICC profile too. ``quality``: 1..100, for JPEG (default 95, 4:4:4) and WebP (default 95;
     100 is lossless). ``compression``: zlib's level for PNG, 0..9; None is the fastest for photos.
 
-    A path gets the whole file or nothing: it is written beside its place and then moved there. A symbolic link is
-    replaced, not followed. Raises ``OutputError`` (there is something and not ``overwrite``; a format cannot hold
-    this picture; the disk says no) and ``InvalidOption`` (bits, quality, compression).
+    A file is written under a temporary name in the same folder and then renamed; a symbolic link is replaced, not
+    followed. Raises ``OutputError`` (the file exists and not ``overwrite``; the format cannot hold this picture; the
+    system cannot write) and ``InvalidOption`` (bits, quality or compression out of range).
     """
     name = find_format(None if hasattr(target, "write") else target, format)
     _check_options(bits, quality, compression)
@@ -68,7 +68,7 @@ def write(
 
 
 def find_format(target: object, format: str | None = None) -> str:
-    """The format to write: the one asked for, else the suffix's, else PNG where ``target`` is None.
+    """The output format: ``format`` if given, else by the suffix of ``target``, else PNG.
 
     >>> find_format("photo.restored.tif")
     'tiff'
@@ -91,7 +91,7 @@ def find_format(target: object, format: str | None = None) -> str:
 
 
 class _Choice(NamedTuple):
-    """What is chosen for an encoder; each takes what its format knows."""
+    """Settings of an encoder; each encoder reads those that apply to its format."""
 
     bits: int
     quality: int
@@ -154,7 +154,7 @@ def _write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choi
 
 
 def comment_text(comment: bytes) -> str:
-    """A comment of a JPEG as text: UTF-8 where it is that, else Latin-1, which any bytes are.
+    """A JPEG comment as text: UTF-8 if it is valid, else Latin-1, in which every byte is valid.
 
     >>> comment_text(b"caf\\xe9") == comment_text(b"caf\\xc3\\xa9")
     True
@@ -171,4 +171,4 @@ _ENCODERS: dict[str, Callable[[BinaryIO, NDArray[Any], Metadata, _Choice], tuple
     "webp": _write_webp,
     "jpeg": _write_jpeg,
 }
-"""Stream, pixels, metadata and choices; each says what it left out."""
+"""Encoders by format: (stream, pixels, metadata, settings) to descriptions of the metadata left out."""

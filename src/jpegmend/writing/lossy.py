@@ -1,4 +1,4 @@
-"""WebP and JPEG, by Pillow. Pixels are uint8, 0..255."""
+"""Encoding of WebP and JPEG by Pillow; pixels are uint8, 0..255."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from PIL import Image
 from jpegmend.jpeg import Metadata
 
 DEFAULT_QUALITY = 95
-"""Of JPEG and WebP: high, because a second compression should not undo the restoration."""
+"""Quality of JPEG and WebP output, 1..100; high, because a second compression should not undo the restoration."""
 _SEGMENT = 65533
-"""Bytes a JPEG segment holds (T.81, B.1.1.4)."""
+"""Greatest number of bytes in a JPEG segment (T.81, B.1.1.4)."""
 _EXIF_LEAD, _XMP_LEAD = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 
 
 def write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
-    """Write ``[H, W]`` or ``[H, W, 3]`` as JPEG, chroma at full size; say in words what was left out."""
+    """Write ``[H, W]`` or ``[H, W, 3]`` as JPEG, 4:4:4; returns descriptions of the metadata left out."""
     options: dict[str, Any] = {"quality": quality, "subsampling": "4:4:4", "optimize": pixels.size < 1 << 24}
     left_out = ["the extended part of its XMP"] if metadata.extended_xmp else []
     comment = b"\n".join(metadata.comments)
@@ -44,10 +44,10 @@ def write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quali
 
 
 def write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
-    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` as WebP, lossless at quality 100; say what was left out."""
+    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` as WebP, lossless at quality 100; returns what is left out."""
     options: dict[str, Any] = {"quality": quality, "lossless": quality == 100}
     if options["lossless"]:
-        options["quality"] = 50  # there it means effort
+        options["quality"] = 50  # for lossless WebP this is the encoder's effort
     blocks = (("icc_profile", metadata.icc), ("exif", metadata.exif), ("xmp", metadata.xmp))
     options |= {key: body for key, body in blocks if body}
     image = Image.fromarray(pixels)
