@@ -63,7 +63,7 @@ class Card:
     bytes_per_pixel: float = 1024.0
     """Measured peak working memory of one run, per pixel of its window; determines the size of tiles."""
     caution: tuple[tuple[float, float], ...] = ()
-    """Points (quality, share of the strength 0..1) of a line, in rising quality. The share is below 1 at qualities where
+    """Points (quality, share of the strength 0..1) of a line, in rising quality. The share is below 1 where
     validation showed that the network changes good pictures too much. Empty: full strength at every quality."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Hyper-parameters, as the network's ``Config`` takes them."""
