@@ -1,7 +1,7 @@
-"""Decoding of untrusted bytes: worker processes for every C decoder, and one place for their limits.
+"""Decoding of untrusted files in worker processes, with limits of memory, time and pixels.
 
-``decode`` starts a worker when it is first called. Two workers at most run at a time; each ends after a minute
-without work, with this process, or by ``close``.
+``decode`` starts a worker when it is first called. At most two workers run at a time. A worker ends after a minute
+without work, when this process ends, or on ``close``.
 """
 
 from jpegmend.decoding.limits import MAX_PIXELS, Limits, jpeg_limits, largest_file, picture_limits

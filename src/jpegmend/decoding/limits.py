@@ -1,7 +1,7 @@
 """Limits of memory, processor time, wall time and pixels for every decoder of untrusted bytes.
 
-All numbers stand here. A decoder's limits grow linearly with the size of the picture; ``worker.py`` applies them to
-itself, ``process.py`` ends a worker that stays alive past its wall time.
+The limits grow linearly with the size of the picture. ``worker.py`` applies them to its own process; ``process.py``
+kills a worker that exceeds its wall time.
 """
 
 from __future__ import annotations
@@ -11,42 +11,42 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 MAX_PIXELS = 500_000_000
-"""Pixels (width times height) a picture may have unless the caller allows more."""
+"""Default limit of width times height of a picture, in pixels."""
 
 MEBI = 1 << 20
 _SLACK = 128 * MEBI
-"""Bytes of memory every decoder may use beside what the picture needs."""
+"""Bytes of memory that every decoder may use in addition to the needs of the picture."""
 _MACHINE_SHARE = 0.5
 """Share of the machine's physical memory that one decoder may use."""
 _BYTES_PER_LEVEL = 1.1 * (2 + 4)
-"""For each DCT coefficient: libjpeg's own int16, the library's int32 copy, and a tenth of slack."""
+"""Bytes of memory per DCT coefficient: libjpeg's int16 array, the library's int32 copy, and 10 % reserve."""
 _BYTES_PER_PIXEL = 20.0
-"""Measured: 1 (gray) to 10 (16-bit RGBA), WebP 16."""
+"""Bytes of memory per pixel. Measured needs: 1 (gray) to 10 (16-bit RGBA), WebP 16."""
 _SECONDS, _SECONDS_PER_MEBI = 5.0, 0.2
 _SECONDS_PER_PIXEL = 0.5e-6
-"""Ten times what a sound file of the slowest format (lossless WebP) takes on a desktop core of 2020."""
+"""Ten times the measured time of the slowest format (lossless WebP) on a desktop core of 2020."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What decoding one file may take; ``n`` below is the number of pixels its header states."""
+    """Limits for decoding one file, linear in the number n of pixels that its header states."""
 
     pixels: int
-    """Most pixels the header may state."""
+    """Greatest n allowed."""
     memory: float
-    """Bytes of memory the worker may use in addition to what it holds already, for n = 0."""
+    """Bytes of memory that the worker may allocate in addition to those it uses already, for n = 0."""
     memory_per_pixel: float = 0.0
-    """Bytes in addition for each of the n pixels."""
+    """Additional bytes of memory per pixel."""
     machine: float | None
-    """Most bytes altogether: a share of the machine's memory; None where the system does not tell its size."""
+    """Greatest total in bytes, a share of the machine's memory; None if the size of that is unknown."""
     seconds: float
-    """Processor time for n = 0; exceeding it ends the worker."""
+    """Processor time in seconds for n = 0; the system ends a worker that exceeds it."""
     seconds_per_pixel: float = 0.0
     timeout: float | None = None
     """Wall time in seconds, if the caller gave one; it then replaces the limit of processor time too."""
 
     def wall(self) -> float:
-        """Wall time in seconds for the largest picture allowed: what the parent process waits at most.
+        """Limit of wall time in seconds for the largest picture allowed, after which the parent stops the worker.
 
         Four times the processor time and half a minute, because the machine may be busy with other work.
         """
@@ -60,7 +60,7 @@ class Limits:
 def jpeg_limits(
     size: int, *, coefficients: int, scans: int, max_pixels: int = MAX_PIXELS, timeout: float | None = None
 ) -> Limits:
-    """Limits for a JPEG of ``size`` bytes whose header, parsed already, states so many DCT coefficients and scans."""
+    """Limits for a JPEG of ``size`` bytes, from the numbers of DCT coefficients and scans in its parsed header."""
     seconds = _SECONDS + coefficients / 1e6 * (0.05 + 0.005 * min(scans, 30)) + _SECONDS_PER_MEBI * size / MEBI
     return Limits(
         pixels=max_pixels,
@@ -85,13 +85,13 @@ def picture_limits(size: int, *, max_pixels: int = MAX_PIXELS, timeout: float | 
 
 
 def machine_limit() -> float | None:
-    """Most bytes one decoder may use on this machine; None where the system does not tell how much memory it has."""
+    """Greatest number of bytes that one decoder may use on this machine; None if its memory size is unknown."""
     memory = physical_memory()
     return None if memory is None else _MACHINE_SHARE * memory
 
 
 def physical_memory() -> int | None:
-    """Bytes of memory of this machine; None where the system does not tell."""
+    """Bytes of memory of this machine; None if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -99,5 +99,5 @@ def physical_memory() -> int | None:
 
 
 def largest_file(max_pixels: int) -> int:
-    """Bytes of a file that are read at most: 8 for each pixel allowed (16-bit RGBA, not compressed), and 64 MiB."""
+    """Size limit of a file in bytes: 8 for each pixel allowed (uncompressed 16-bit RGBA) plus 64 MiB."""
     return 8 * max_pixels + 64 * MEBI

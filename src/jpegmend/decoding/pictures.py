@@ -1,11 +1,10 @@
 """Decoding of PNG, TIFF, WebP, BMP, GIF and PNM by Pillow, with their 8 or 16 bits a sample, and their metadata.
 
-Imports nothing of this package: it runs in the worker process. ``to_samples`` also serves Pillow images that a caller
-has decoded already.
+It runs in the worker process and imports nothing of this package. ``to_samples`` also converts Pillow images that the
+caller has decoded.
 
-Pillow keeps 8 bits of 16-bit colour. It has two unpackers for such samples, though: one takes the byte that is first,
-one the byte that is second. Decoding once with each gives all 16 bits, with every filter and compression that Pillow
-knows, at the speed of C.
+Pillow keeps only 8 of the 16 bits of colour samples, but has one unpacker for the first byte of each sample and
+another for the second. Decoding once with each gives all 16 bits.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 PILLOW_FORMATS = {"png": "PNG", "webp": "WEBP", "bmp": "BMP", "tiff": "TIFF", "gif": "GIF", "pnm": "PPM"}
-"""Formats that are read, with Pillow's names for them."""
+"""Readable formats, with Pillow's names for them."""
 _BAND_BYTES = 1 << 22
 _PLANAR, _ORIENTATION = 284, 0x0112
 _OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-"""Byte order that Pillow decoded by, and the one by which it takes the other byte of each sample."""
+"""For each byte order in Pillow's unpacker names, the one that takes the other byte of each sample."""
 
 
 class FormError(Exception):
-    """A picture with samples of a kind that is not read."""
+    """The picture has samples of an unsupported kind."""
 
     reason = "unsupported"
 
 
 class Samples(NamedTuple):
-    """A decoded picture."""
+    """Samples of a decoded picture."""
 
     bands: Iterator[Any]
     """Its rows from top to bottom in bands, ``[h, W]`` or ``[h, W, C]``, uint8 or uint16."""
@@ -44,13 +43,13 @@ class Samples(NamedTuple):
 
 
 def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None]) -> dict[str, Any]:
-    """Decode the picture in the file ``source`` and write its samples to ``out``; the answer as in ``worker.py``.
+    """Decode the picture in the file ``source`` and write its samples to ``out``; returns an answer of ``worker.py``.
 
-    ``limit`` is called with the number of pixels before anything is decoded.
+    ``limit`` is called with the number of pixels before decoding.
     """
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked right after the header is read
     warnings.simplefilter("ignore")
-    # Pillow opens a file without decoding it, except that it makes room for a WebP.
+    # Opening a file in Pillow decodes nothing, but allocates the picture if it is a WebP.
     limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
     with Image.open(source, formats=[PILLOW_FORMATS[format]]) as image:
         width, height = image.size
@@ -59,7 +58,7 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None])
         samples = _read_deep(image, source) or to_samples(image)
         for band in samples.bands:
             out.write(np.ascontiguousarray(band).data)
-        # Only now: Pillow turns a TIFF upright while it decodes it, and its tag with it.
+        # After decoding, because Pillow applies a TIFF's orientation while decoding and changes the tag.
         facts, left_out = read_metadata(image)
     notes = [*samples.warnings, *left_out]
     if frames > 1:
@@ -134,7 +133,7 @@ def _read_deep(image: Any, source: str) -> Samples | None:
 
 
 def _raw_mode(image: Any) -> str:
-    """How the samples lie in the file, in Pillow's words; empty for an image that is decoded already."""
+    """Pillow's name of the sample layout in the file; empty for an image that is decoded already."""
     tiles = getattr(image, "tile", None)
     arguments = tiles[0].args if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
@@ -158,7 +157,7 @@ def _gray_with_alpha(band: Any) -> Any:
 
 
 def _with_transparency(values: Any, key: Any) -> Any:
-    """RGBA in which the one colour that a PNG states is transparent; the values as they are without such a colour."""
+    """RGBA in which the colour ``key`` (tRNS chunk of a PNG) is transparent; unchanged if ``key`` is None."""
     if key is None:
         return values
     colours = values if values.ndim == 3 else values[..., None].repeat(3, 2)
@@ -174,12 +173,12 @@ def _bands(image: Image.Image) -> Iterator[Any]:
 
 
 def _shape(image: Image.Image, channels: int) -> tuple[int, ...]:
-    image.load()  # it may turn the picture upright
+    image.load()  # may apply the orientation
     return (image.height, image.width) if channels == 1 else (image.height, image.width, channels)
 
 
 def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
-    """Metadata of a Pillow image as JSON values (bytes in base64), and what is left out because it makes no sense."""
+    """Metadata of a Pillow image as JSON values (bytes in base64), and a message for each invalid item left out."""
     readers: dict[str, Callable[[], Any]] = {
         "icc": lambda: _text(image.info.get("icc_profile")),
         "exif": lambda: _text(_exif(image)),
@@ -193,14 +192,14 @@ def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
     for name, read in readers.items():
         try:
             found[name] = read()
-        except Exception:  # Pillow raises struct.error, SyntaxError, ...: no metadata is worth the picture
+        except Exception:  # Pillow raises struct.error, SyntaxError, ...; bad metadata must not stop decoding
             found[name] = None
             left_out.append(f"the {name} in the file makes no sense and is left out")
     return found, left_out
 
 
 def _exif(image: Any) -> bytes | None:
-    """The EXIF block; from a TIFF, made of its own tags."""
+    """The EXIF block; of a TIFF, built from its tags."""
     block = image.info.get("exif")
     if block is None and len(image.getexif()):
         block = image.getexif().tobytes()

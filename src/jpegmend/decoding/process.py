@@ -1,4 +1,4 @@
-"""One worker process: started when it is first needed, asked, and stopped when it hangs or dies."""
+"""Handle of one worker process: starts it on demand, sends requests, and replaces it when it hangs or dies."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _WALL_TIME_OVER = -getattr(signal, "SIGALRM", 0) or None
 
 @dataclass(frozen=True)
 class Answer:
-    """What the worker answered."""
+    """Answer of the worker to one request."""
 
     content: dict[str, Any]
     log: str
-    """What the C libraries wrote to standard error meanwhile."""
+    """Standard error of the C libraries during the request."""
 
 
 class Worker:
-    """A worker process, started on demand and kept for the next file. Not for several threads at once."""
+    """A worker process, started on demand and reused for the next file. Not thread-safe."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,25 +40,25 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
-        """The number of the process; None where there is none."""
+        """The process id; None if no process runs."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the process if it does not run; does not wait for it to be ready."""
+        """Start the process if it does not run; does not wait until it is ready."""
         self._running()
 
     def ask(self, request: dict[str, Any], seconds: float) -> Answer:
         """Send one request and wait for its answer, at most ``seconds`` of wall time.
 
-        Raises ``DamagedJpeg`` when the process dies of the request or exceeds a limit of time; the next request
+        Raises ``DamagedJpeg`` if the process dies during the request or exceeds a time limit; the next request
         starts a new one.
         """
         line = json.dumps(request).encode() + b"\n"
         try:
             reply = self._try(line, seconds)
             if reply is None:
-                # The system, or its idle limit, may have ended the process between two files: the file is to blame
-                # only if a new one dies of it too.
+                # The system or the idle limit may have ended the process before this request. Only if a new process
+                # dies too is the file the cause.
                 self.stop()
                 reply = self._try(line, seconds)
             if reply is None:
@@ -68,7 +68,7 @@ class Worker:
                 )
             return Answer(json.loads(reply), self._take_log())
         except BaseException:
-            self.stop()  # a dead process, or one whose late answer would be taken for the next one's
+            self.stop()  # it is dead, or its late answer would be read as that of the next request
             raise
 
     def stop(self) -> None:
@@ -76,14 +76,14 @@ class Worker:
         process, log = self._process, self._log
         self._process = self._log = None
         if process is not None:
-            process.kill()  # it holds nothing that would have to be written
+            process.kill()  # it has no unsaved data
             with contextlib.suppress(OSError):
                 process.communicate()
         if log is not None:
             log.close()
 
     def _try(self, line: bytes, seconds: float) -> bytes | None:
-        """The worker's answer; None where it died. Raises ``DamagedJpeg`` where it took too long."""
+        """The worker's answer; None if it died. Raises ``DamagedJpeg`` if it exceeded a time limit."""
         process = self._running()
         assert process.stdin is not None and process.stdout is not None
         expired = threading.Event()
@@ -121,7 +121,7 @@ class Worker:
         self.stop()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
         self._process = subprocess.Popen(
-            # -P: the script's own folder holds modules whose names are not to hide others.
+            # -P keeps the script's folder out of the import path: its modules would hide others of the same name.
             [sys.executable, "-P", str(_WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -131,7 +131,7 @@ class Worker:
         return self._process
 
     def _take_log(self) -> str:
-        # The worker shares this file's position, so going back to 0 holds for it too.
+        # The worker shares this file's position, so it writes from 0 again too.
         assert self._log is not None
         self._log.seek(0)
         text = self._log.read(_LOG_LIMIT)
@@ -149,7 +149,7 @@ def _too_slow(spent: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The worker's environment: this process's import path, one thread."""
+    """Environment variables of the worker: the import path of this process, and one thread."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     path = os.pathsep.join(entry for entry in sys.path if entry)
     return {**os.environ, **one_thread, "PYTHONPATH": path}

@@ -1,4 +1,4 @@
-"""Bytes of a file to decoded arrays, through temporary files and a worker."""
+"""Transfer of files to a worker and of decoded arrays back, by temporary files."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _IN_MEMORY = 32 * MEBI
-"""Arrays up to this many bytes in all become ordinary arrays, larger ones stay in a mapped file."""
+"""Arrays up to this many bytes in total are read into memory, larger ones are memory-mapped."""
 _ERRORS: dict[str, type[InputError]] = {"pixels": TooLarge, "memory": TooLarge, "unsupported": UnsupportedJpeg}
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What a decoder gave."""
+    """Output of a decoder."""
 
     arrays: tuple[NDArray[Any], ...]
     """Read-only; a memory-mapped file where they are large."""
     facts: dict[str, Any]
     log: str
-    """What the C library printed: its warnings."""
+    """Warnings that the C library printed."""
 
 
 def decode(format: str, pieces: Sequence[bytes | memoryview], limits: Limits, *, room: int = 0) -> Decoded:
     """Decode one file in a worker process, within limits.
 
-    ``pieces`` are its bytes, ``room`` the bytes that the result is expected to take (for the choice of the folder).
+    ``pieces`` are its bytes; ``room`` is the expected size of the result in bytes, for the choice of the folder.
 
     Raises:
         TooLarge: more pixels or memory than allowed.
-        UnsupportedJpeg: a picture of a kind that is not read.
-        DamagedJpeg: it cannot be decoded, the decoder died, or time ran out.
+        UnsupportedJpeg: a picture of an unsupported kind.
+        DamagedJpeg: it cannot be decoded, the decoder died, or exceeded a time limit.
     """
-    # The folder goes away at once. A mapped file lives on without its name, and leaves nothing behind.
+    # The folder is deleted at once: a mapped file stays readable without a name, and leaves nothing on the disk.
     with tempfile.TemporaryDirectory(prefix="jpegmend-", dir=_scratch(sum(map(len, pieces)) + room)) as folder:
         source, target = Path(folder, "source"), Path(folder, "arrays")
         with source.open("wb") as file:
@@ -59,10 +59,10 @@ def decode(format: str, pieces: Sequence[bytes | memoryview], limits: Limits, *,
 
 
 def _scratch(size: int) -> str | None:
-    """Folder for temporary files of ``size`` bytes; None is the system's usual one.
+    """Folder for temporary files of ``size`` bytes; None is the default of the system.
 
-    Small ones go to memory. Large ones do not: pages of a file on a disk can be given back under pressure, pages
-    of /dev/shm count as used.
+    Small files go to /dev/shm. Large ones go to the disk, because the system can drop cached pages of a file on disk
+    when memory is short, but not pages of /dev/shm.
     """
     memory = "/dev/shm"
     if size > 2 * _IN_MEMORY or not os.access(memory, os.W_OK | os.X_OK):

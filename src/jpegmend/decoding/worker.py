@@ -29,9 +29,9 @@ _ALARM = hasattr(signal, "setitimer")
 
 def main() -> None:
     """Answer requests until standard input closes or the worker has been idle for a minute."""
-    # Ctrl-C reaches the whole process group; the parent decides when the worker ends.
+    # Ctrl-C is sent to the whole process group; the parent ends the worker itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # C code that prints to standard output must not disturb the answers: they get a descriptor of their own.
+    # Answers are written to a duplicate of standard output, so that C code that prints there cannot mix with them.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     while True:
@@ -43,14 +43,14 @@ def main() -> None:
 
 
 def _next_line() -> bytes:
-    """The next request; ends the process without an error when none comes for too long."""
+    """The next request; ends the process without an error after the idle time."""
     if _ALARM:
         signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
         signal.setitimer(signal.ITIMER_REAL, _IDLE_SECONDS)
     line = sys.stdin.buffer.readline()
     if _ALARM:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        # From here on an alarm ends the process: it is the limit of wall time.
+        # From here on the alarm is the limit of wall time and ends the process.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
     return line
 
@@ -63,7 +63,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             return decode(request["format"], request["source"], out, limits)
     except MemoryError:
         return {"error": "out of memory", "reason": "memory"}
-    except Exception as problem:  # each library raises errors of its own kinds: all of them are answers
+    except Exception as problem:  # the libraries share no base class of their errors; each becomes an answer
         text = str(problem) or type(problem).__name__
         return {"error": text, "reason": getattr(problem, "reason", None) or _reason(text.lower())}
     finally:
@@ -71,7 +71,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reason(text: str) -> str:
-    """The kind of an error that a library reports by its text alone."""
+    """The ``reason`` of a library's error, from its message."""
     if "memory" in text or "bad_alloc" in text:
         return "memory"
     return "unsupported" if "arithmetic cod" in text else "damaged"
@@ -81,7 +81,7 @@ def _decode_jpeg(format: str, source: str, out: IO[bytes], limits: Limiter) -> d
     """Quantised DCT coefficients of every component: int16 ``[block rows, block columns, 8, 8]``."""
     import jpegio
 
-    limits.apply(pixels=0)  # the parent has read the header: its limits are for this picture already
+    limits.apply(pixels=0)  # jpeg_limits already includes the size of the picture
     image = jpegio.read(source)
     return {"arrays": [["int16", _write_blocks(array, out)] for array in image.coef_arrays], "facts": {}}
 
@@ -108,7 +108,7 @@ def _write_blocks(array: Any, out: IO[bytes]) -> tuple[int, int, int, int]:
 
 
 class LimitError(Exception):
-    """A picture that needs more than is allowed; ``reason`` is that of the answer."""
+    """The picture exceeds a limit; ``reason`` is that of the answer."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -122,7 +122,7 @@ class Limiter:
         self._limits = limits
 
     def apply(self, *, pixels: int, width: int = 0, height: int = 0) -> None:
-        """Allow what a picture of so many pixels may take, from now on; raise ``LimitError`` if that is too much."""
+        """Set the process limits for a picture of so many pixels; raises ``LimitError`` if they exceed the maximum."""
         limits = self._limits
         if pixels > limits["pixels"]:
             raise LimitError(
@@ -144,13 +144,13 @@ class Limiter:
             signal.setitimer(signal.ITIMER_REAL, limits["timeout"] or 30 + 4 * seconds)
 
     def stop_clock(self) -> None:
-        """End the limit of wall time."""
+        """Remove the limit of wall time."""
         if _ALARM:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _limit_processor_time(extra: float) -> None:
-    """Let the processor time grow by ``extra`` seconds from here; the system then ends the process."""
+    """Limit processor time to ``extra`` seconds from now on; the system then ends the process."""
     try:
         import resource
     except ImportError:
@@ -159,7 +159,7 @@ def _limit_processor_time(extra: float) -> None:
 
 
 def _limit_memory(extra: int) -> None:
-    """Let the address space grow by ``extra`` bytes from here; no limit where the system tells no size."""
+    """Limit growth of the address space to ``extra`` bytes from now on, if the system reports its size."""
     try:
         import resource
 
@@ -171,7 +171,7 @@ def _limit_memory(extra: int) -> None:
 
 
 def _lower(kind: int, limit: int) -> None:
-    """Set a soft limit, unless the hard one is stricter."""
+    """Set a soft limit, at most the hard limit."""
     import resource
 
     hard = resource.getrlimit(kind)[1]

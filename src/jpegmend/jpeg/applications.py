@@ -15,7 +15,7 @@ _XMP_MORE_HEAD = len(_XMP_MORE) + 32 + 4 + 4  # then the MD5 in hexadecimal, the
 
 @dataclass
 class Applications:
-    """Application segments taken so far; ``metadata`` puts the pieces together."""
+    """Collects APPn and COM segments; ``metadata`` joins their parts."""
 
     jfif: bool = False
     adobe_transform: int | None = None
@@ -29,7 +29,7 @@ class Applications:
     _comments: list[bytes] = field(default_factory=list)
 
     def take(self, code: int, body: bytes) -> None:
-        """Note one APPn or COM segment; unknown ones are passed over."""
+        """Store one APPn or COM segment; unknown ones are ignored."""
         if code == seg.APP0 and body.startswith(_JFIF) and len(body) >= 12:
             self._take_jfif(body)
         elif code == seg.APP14 and body.startswith(_ADOBE) and len(body) >= 12:
@@ -58,7 +58,7 @@ class Applications:
             self._xmp_chunks.setdefault(body[len(_XMP_MORE) : len(_XMP_MORE) + 32], []).append(body)
 
     def metadata(self) -> Metadata:
-        """Everything taken, joined; what cannot be joined is left out and noted in ``warnings``."""
+        """The joined metadata; parts that do not fit together are left out, with a message in ``warnings``."""
         return Metadata(
             icc=self._join_icc(),
             exif=self._exif,
@@ -70,7 +70,7 @@ class Applications:
         )
 
     def _join_icc(self) -> bytes | None:
-        """ICC.1 annex B.4: chunks numbered from 1, each saying how many there are."""
+        """The ICC profile from its chunks, numbered from 1, each with their total (ICC.1 annex B.4)."""
         if not self._icc_chunks:
             return None
         chunks = sorted(self._icc_chunks, key=lambda body: body[12])
@@ -81,7 +81,7 @@ class Applications:
         return b"".join(body[14:] for body in chunks)
 
     def _join_extended_xmp(self) -> bytes | None:
-        """XMP specification part 3, 1.1.3.1: pieces of the packet named by the MD5 in the main XMP."""
+        """The extended XMP from its parts, selected by the MD5 in the main packet (XMP part 3, 1.1.3.1)."""
         wanted = [key for key in self._xmp_chunks if self._xmp and key in self._xmp]
         if not wanted:
             return None

@@ -1,4 +1,4 @@
-"""JPEG bytes to quantised DCT coefficients."""
+"""Entropy decoding: JPEG bytes to quantised DCT coefficients."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from jpegmend.jpeg.missing import estimate_loss
 
 _LEVEL_BYTES = 2
 _PLAUSIBLE_BLOCKS = 250_000
-"""Blocks (16 megapixels) below which a header that states too large a picture does no harm."""
+"""Number of blocks (16 megapixels) up to which the size in a header is not compared with the size of the file."""
 _LEAST_BITS, _LEAST_BITS_ARITHMETIC = 0.1, 0.0001
-"""Bits a block from which a file is believed. A Huffman-coded block of one colour takes two, or one in a progressive
-file; a file may be cut short, so a tenth will do. Arithmetic coding can stay far below a bit on an empty page."""
+"""Least plausible number of bits per block. A Huffman-coded block of one colour takes two, or one in a progressive
+file; a tenth of that allows for truncated files. Arithmetic coding takes far less than a bit on an empty page."""
 _EOI = b"\xff\xd9"
 
 
 def read(data: bytes, *, max_pixels: int = MAX_PIXELS, timeout: float | None = None, strict: bool = False) -> JpegImage:
     """Decode a JPEG to its quantised DCT coefficients.
 
-    ``timeout`` is in seconds; without one the limit is on processor time, grows with the picture, and four times
-    that on wall time. With ``strict`` anything odd in the file is an error; without, what is there is given and
-    ``lost`` and ``warnings`` say what is not.
+    ``timeout`` limits the wall time in seconds; None: the limits of time grow with the picture (``decoding.limits``).
+    With ``strict`` any defect of the file is an error; without it, the readable part is decoded, and ``lost`` and
+    ``warnings`` describe the defects.
 
-    The C library runs in another process, with limits on time and memory (``decoding.limits``), so that a hostile
-    file can neither hang nor crash this one. Raises what ``read_header`` raises, and ``DamagedJpeg`` where nothing
-    can be decoded or a limit of time was hit, ``TooLarge`` where the picture needs more memory than is allowed.
+    The C library runs in a worker process with limits of time and memory, so that a malicious file can neither hang
+    nor crash this process. Raises the errors of ``read_header``; ``DamagedJpeg`` if nothing can be decoded or a time
+    limit was exceeded; ``TooLarge`` if the picture needs more memory than allowed.
     """
     header, end = survey(data, max_pixels=max_pixels)
     if strict and header.warnings:
@@ -67,7 +67,7 @@ def _blocks(header: Header) -> int:
 
 
 def _refuse_implausible(header: Header, size: int) -> None:
-    """Refuse a header that claims far more than its file can hold, before memory is spent on it."""
+    """Raise ``DamagedJpeg`` if the header states far more blocks than the file can hold, before memory is allocated."""
     blocks = _blocks(header)
     least = blocks / 8 * (_LEAST_BITS_ARITHMETIC if header.arithmetic else _LEAST_BITS)
     if blocks > _PLAUSIBLE_BLOCKS and size < least:

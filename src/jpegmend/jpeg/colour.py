@@ -1,4 +1,4 @@
-"""Which colours the components are, decided as libjpeg decides, and the name of their sampling."""
+"""Colour space of the components, determined as libjpeg does, and the name of their chroma sampling."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NAMES = {
 
 
 def decide_colour(identifiers: Sequence[int], jfif: bool, adobe_transform: int | None) -> tuple[Colour, list[str]]:
-    """Colour of 1, 3 or 4 components with these ids, and what was odd about it, in words.
+    """Colour space of 1, 3 or 4 components with these ids, and warnings.
 
-    The order of evidence is that of libjpeg's ``default_decompress_parms``: a JFIF marker, then the Adobe
-    transform (None without an Adobe marker), then the ids.
+    Determined as in libjpeg's ``default_decompress_parms``: by a JFIF marker, else by the Adobe transform (None
+    without an Adobe marker), else by the ids.
     """
     if len(identifiers) == 1:
         return "gray", []

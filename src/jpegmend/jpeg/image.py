@@ -17,7 +17,7 @@ Colour = Literal["gray", "ycbcr", "rgb", "cmyk", "ycck"]
 
 @dataclass(frozen=True, eq=False)
 class FrameComponent:
-    """One component as the header describes it."""
+    """One component of the frame header."""
 
     identifier: int
     """Component id as in the file, 0..255."""
@@ -28,7 +28,8 @@ class FrameComponent:
     slot: int
     """Which of the four quantisation table slots it uses, 0..3."""
     table: NDArray[np.uint16]
-    """Its quantisation table [8, 8], natural order, steps 1..65535; as it stood when its first scan began."""
+    """Its quantisation table [8, 8], natural order, steps 1..65535: the one in its slot at the start of its first
+    scan."""
     rows: int
     """True height in samples: ceil(height * vertical / largest vertical)."""
     columns: int
@@ -47,7 +48,7 @@ class FrameComponent:
 
 @dataclass(frozen=True)
 class Scan:
-    """One scan of the file: a stretch of entropy-coded data."""
+    """One scan: a scan header and its entropy-coded data."""
 
     components: tuple[int, ...]
     """Indices into ``Header.components``."""
@@ -56,14 +57,14 @@ class Scan:
     last: int
     """Last zigzag coefficient it codes."""
     refines: bool
-    """A successive-approximation pass that adds a bit to what an earlier scan gave."""
+    """Whether it is a successive-approximation pass that adds a bit to coefficients of an earlier scan."""
     complete: bool
-    """A marker follows its data; False where the file ends inside it."""
+    """Whether a marker follows its data; False if the file ends inside it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """Everything a JPEG states outside its entropy-coded data."""
+    """Contents of all marker segments of a JPEG file."""
 
     width: int
     height: int
@@ -71,14 +72,14 @@ class Header:
     """Bits a sample; always 8, other files are refused."""
     coding: Coding
     arithmetic: bool
-    """Arithmetic instead of Huffman coding."""
+    """Whether it uses arithmetic instead of Huffman coding."""
     restart_interval: int
     """MCUs between restart markers at the first scan; 0 for none."""
     components: tuple[FrameComponent, ...]
     colour: Colour
-    """As libjpeg decides: JFIF, then the Adobe transform, then the component ids."""
+    """Colour space, determined as libjpeg does: JFIF, then the Adobe transform, then the component ids."""
     adobe_inverted: bool
-    """CMYK or YCCK with an Adobe marker: ink is stored inverted, 255 is no ink."""
+    """Whether it is CMYK or YCCK with an Adobe marker: values are inverted, 255 is no ink."""
     tables: Mapping[int, NDArray[np.uint16]]
     """Quantisation tables by slot, [8, 8] natural order, as first defined before use."""
     metadata: Metadata
@@ -86,9 +87,9 @@ class Header:
     sampling: str
     """"4:2:0" and its like; "4:0:0" for gray; factors like "3x1,1x1,1x1" where no such name exists."""
     complete: bool
-    """The end-of-image marker is there."""
+    """Whether there is an end-of-image marker."""
     warnings: tuple[str, ...] = field(default=())
-    """What was odd in the markers, in words."""
+    """Defects of the markers, one sentence each."""
 
     @property
     def scans(self) -> int:
@@ -121,8 +122,8 @@ class Component:
     table: NDArray[np.uint16]
     """Quantisation table [8, 8], natural order."""
     levels: NDArray[np.int16]
-    """[block_rows, block_columns, 8, 8], natural order: whole numbers, times ``table`` they are DCT coefficients
-    on the 0..255 scale. Read-only; a memory-mapped file where the picture is large."""
+    """[block_rows, block_columns, 8, 8], natural order: quantised DCT coefficients; times ``table`` they are on the
+    0..255 scale. Read-only; memory-mapped if the picture is large."""
     rows: int
     """True height in samples; ``block_rows * 8`` is at least that."""
     columns: int
@@ -138,4 +139,4 @@ class JpegImage:
     lost: float
     """Share of the picture's blocks that are missing from the file, 0..1; 0 for a whole file."""
     warnings: tuple[str, ...]
-    """What the markers or the decoder found wrong, in words; empty for a sound file."""
+    """Defects found in the markers or by the decoder, one sentence each; empty for an intact file."""

@@ -1,6 +1,6 @@
-"""Parser of JPEG headers, run before any decoder.
+"""Parser of JPEG headers in Python, run before the C decoder.
 
-Pure Python: it allocates nothing by sizes that the file states, and its time is linear in the length of the file.
+It allocates no memory by sizes stated in the file, and takes time linear in the length of the file.
 Section numbers are of ITU T.81.
 """
 
@@ -52,7 +52,7 @@ _PASSED_OVER = frozenset([0x01, _DHT, _DAC, _DNL, *range(0xD0, 0xD8)])
 
 
 def read_header(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Header:
-    """The header of a JPEG, from its markers alone; no picture data is decoded.
+    """Parse the header of a JPEG from its marker segments, without decoding.
 
     Raises ``NotAnImage`` for bytes of no known format, ``UnsupportedJpeg`` (naming the kind) for a format or a
     kind of JPEG that is not read, ``TooLarge`` for more than ``max_pixels``, ``DamagedJpeg`` where the header is
@@ -76,7 +76,7 @@ def survey(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, int]:
         try:
             reading.take(segment)
         except InputError as problem:
-            # What came before a bad segment can still be shown, once there is a scan.
+            # Scans before a bad segment can still be decoded.
             if not reading.scans:
                 raise
             reading.warnings.append(f"{problem} (at byte {segment.at}; what follows is left out)")
@@ -112,7 +112,7 @@ class _Frame:
 
 @dataclass
 class _Reading:
-    """What has been read so far."""
+    """State of the parser."""
 
     max_pixels: int
     frame: _Frame | None = None
@@ -211,7 +211,7 @@ class _Reading:
         self.open_scan = True
 
     def _scanned(self, names: bytes) -> tuple[int, ...]:
-        """Indices of the components of these names; of components named alike, as some writers do, in order."""
+        """Indices of the components with these ids; components with equal ids, as some encoders write, in order."""
         assert self.frame is not None
         chosen: list[int] = []
         for name in names:
@@ -252,7 +252,7 @@ class _Reading:
         assert self.frame is not None
         identifier, horizontal, vertical, slot = self.frame.parts[index]
         widest, tallest = (max(p[i] for p in self.frame.parts) for i in (1, 2))
-        # A component whose scan never came: any table will do for its zeros.
+        # A component without a scan has only zeros, so any table is right.
         spare = self.tables.get(slot, next(iter(self.tables.values())))
         return FrameComponent(
             identifier=identifier,

@@ -1,4 +1,4 @@
-"""What a picture file carries beside its picture, and the EXIF orientation in it."""
+"""Metadata of a picture file (ICC, EXIF, XMP, comments, density), and reading and setting of the EXIF orientation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHORT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """Colour profile and notes, as bytes that can be written into another file."""
+    """Metadata of a picture file, as bytes that can be written into another file."""
 
     icc: bytes | None = None
     """ICC profile, its chunks joined."""
@@ -34,7 +34,7 @@ class Metadata:
 
 
 def read_orientation(exif: bytes | None) -> int:
-    """Orientation 1..8 in an EXIF block (TIFF structure); 1 where there is none or it makes no sense.
+    """Orientation 1..8 in an EXIF block (TIFF structure); 1 if there is none or it is invalid.
 
     >>> read_orientation(bytes.fromhex("4d4d002a00000008 0001 0112 0003 00000001 00060000 00000000"))
     6
@@ -48,7 +48,7 @@ def read_orientation(exif: bytes | None) -> int:
 
 
 def set_orientation(exif: bytes, orientation: int) -> bytes:
-    """The same EXIF block with its orientation changed in place; unchanged where it has no orientation tag.
+    """The EXIF block with another value of its orientation tag; unchanged if it has no such tag.
 
     Raises ``InvalidOption`` unless ``orientation`` is 1..8.
 
@@ -66,7 +66,7 @@ def set_orientation(exif: bytes, orientation: int) -> bytes:
 
 
 def _find_orientation(exif: bytes) -> tuple[int, str] | None:
-    """Offset of the orientation's value in the first directory, and the byte order as ``struct`` spells it."""
+    """Offset of the orientation's value in the first directory, and the byte order in the notation of ``struct``."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     if order is None or len(exif) < 8:
         return None

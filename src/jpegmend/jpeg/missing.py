@@ -15,10 +15,10 @@ _BAND = 256
 def estimate_loss(header: Header, levels: Sequence[NDArray[np.int16]]) -> float:
     """Share of the blocks, 0..1, for which a damaged file holds no data.
 
-    libjpeg leaves at zero every block it found no data for. So what counts as lost is the run of MCUs without a
-    single level at the end of a component's first scan, or with restart markers at the end of each restart
-    interval; and all of a component whose first scan never came. A flat mid-gray area just there is counted too:
-    it cannot be told apart. Refinement that is missing from a progressive file is no lost block.
+    libjpeg leaves blocks without data at zero. The estimate counts the zero MCUs at the end of each component's first
+    scan (with restart markers: at the end of each restart interval), and all blocks of components without a scan. A
+    flat mid-gray area at such an end is zero too and is counted by mistake. Missing refinement scans of a progressive
+    file are not counted.
     """
     lost = 0.0
     seen: set[int] = set()
@@ -36,7 +36,7 @@ def estimate_loss(header: Header, levels: Sequence[NDArray[np.int16]]) -> float:
 
 
 def _filled_mcus(header: Header, levels: Sequence[NDArray[np.int16]], components: Sequence[int]) -> NDArray[np.bool_]:
-    """For every MCU of a scan, in file order, whether any of its blocks holds anything."""
+    """For every MCU of a scan, in file order, whether any of its levels is not zero."""
     if len(components) == 1:  # T.81 A.2.2: a scan of one component has MCUs of one block
         return _filled_blocks(levels[components[0]]).reshape(-1)
     rows = -(-header.height // (8 * header.largest_vertical))
@@ -52,13 +52,13 @@ def _filled_mcus(header: Header, levels: Sequence[NDArray[np.int16]], components
 
 
 def _filled_blocks(levels: NDArray[np.int16]) -> NDArray[np.bool_]:
-    # In bands: the levels may be a mapped file much larger than what is to be held at once.
+    # In bands, because the levels may be memory-mapped and much larger than the memory.
     bands = [levels[first : first + _BAND].any(axis=(2, 3)) for first in range(0, levels.shape[0], _BAND)]
     return np.concatenate(bands)
 
 
 def _trailing_empty(filled: NDArray[np.bool_], interval: int) -> float:
-    """Share of MCUs after the last filled one of their interval; an interval of 0 is the whole scan."""
+    """Share of MCUs after the last nonzero one of their restart interval; an interval of 0 is the whole scan."""
     length = interval or filled.size
     count = -(-filled.size // length)
     padded = np.zeros(count * length, bool)

@@ -10,7 +10,7 @@ SOI, EOI, SOS, DQT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE
 APP0, APP1, APP2, APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 
 LIMIT = 100_000
-"""Most segments that are read. The largest legitimate use, extended XMP, takes one for each 64 kB."""
+"""Greatest number of segments read. The largest legitimate use, extended XMP, takes one for each 64 kB."""
 
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 # After SOS come entropy-coded bytes, in which FF 00 stands for FF and restart markers are part of the data.
@@ -19,24 +19,24 @@ _BARE = frozenset([0x01, SOI, EOI, *range(0xD0, 0xD8)])
 
 
 class Segment(NamedTuple):
-    """One marker and what belongs to it."""
+    """One marker with its segment."""
 
     code: int
     """Second byte of the marker, 1..254."""
     at: int
     """Offset of the marker."""
     body: bytes
-    """What follows the two length bytes; empty for a marker without a length."""
+    """Content after the two length bytes; empty for a marker without a length."""
     whole: bool
-    """False where the file ends inside the segment, or its length makes no sense."""
+    """False if the file ends inside the segment or its length is invalid."""
     skipped: int
-    """Bytes before the marker that belong to nothing."""
+    """Number of bytes before the marker that belong to no segment."""
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """Every marker segment after the first SOI, up to EOI, the end of the bytes, or the first broken one.
+    """Iterate over the marker segments after the first SOI, up to EOI, the end of the data, or the first broken one.
 
-    Entropy-coded data is passed over. A broken segment (``whole`` false) is the last one given.
+    Entropy-coded data is skipped. A broken segment (``whole`` is False) is the last one.
     """
     position, pattern = 2, _MARKER
     for _ in range(LIMIT):
@@ -62,6 +62,6 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def _fill_bytes(data: bytes, position: int, at: int) -> int:
-    """Bytes of FF directly before a marker, which T.81 B.1.1.2 allows."""
+    """Number of fill bytes FF directly before a marker (T.81 B.1.1.2)."""
     between = data[position:at]
     return len(between) - len(between.rstrip(b"\xff"))

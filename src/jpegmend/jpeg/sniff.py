@@ -1,4 +1,4 @@
-"""Which format a file is, by its first bytes."""
+"""Detection of a file's format by its first bytes."""
 
 from __future__ import annotations
 
@@ -47,10 +47,9 @@ _PNM = re.compile(rb"P[1-7][\s#]")
 
 
 def sniff(data: bytes) -> str:
-    """Name of the format that the first bytes announce, in lower case; "unknown" where they announce none.
+    """Name of the format by the signature in the first 512 bytes, in lower case; "unknown" if none is recognised.
 
-    Only the first 512 bytes are looked at. "jpeg" is said of anything that begins with an SOI marker: whether
-    it can be read is for ``read_header`` to say.
+    The result is "jpeg" for everything that begins with an SOI marker; ``read_header`` checks whether it can be read.
 
     >>> sniff(b"\\x89PNG\\r\\n\\x1a\\n...")
     'png'
@@ -73,5 +72,5 @@ def sniff(data: bytes) -> str:
 def _brand(start: bytes) -> str:
     major = start[8:12]
     if major in (b"mif1", b"msf1") and b"avif" in start[16:64]:
-        return "avif"  # the general brand first, the particular one among the compatible brands
+        return "avif"  # the major brand is the general one, the compatible brands list the particular one
     return _BRANDS.get(major, "video (mp4)")

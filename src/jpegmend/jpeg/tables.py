@@ -1,4 +1,4 @@
-"""Quantisation tables: the ones libjpeg makes from a quality, and the way back.
+"""Quantisation tables of libjpeg's qualities, and the nearest quality of a given table.
 
 Tables are uint16 [8, 8], row-major in natural order (row = vertical frequency), in the units of the file:
 a step of 1 is one grey level of 0..255 times the orthonormal 8x8 DCT.
@@ -28,7 +28,7 @@ ZIGZAG: NDArray[np.intp] = np.array([
 ], dtype=np.intp)
 """ZIGZAG[i] is the natural (row-major) index of the i-th coefficient in file order (T.81, figure 5)."""
 
-# T.81, tables K.1 and K.2: what libjpeg writes at quality 50.
+# T.81, tables K.1 and K.2; libjpeg writes them at quality 50.
 _LUMA_50 = np.array([
     [16,  11,  10,  16,  24,  40,  51,  61],
     [12,  12,  14,  19,  26,  58,  60,  55],
@@ -77,11 +77,11 @@ def standard_chroma(quality: int) -> Table:
 
 
 def nearest_quality(table: NDArray[np.integer], chroma: bool = False) -> tuple[int, bool]:
-    """Quality (1..100) whose standard table is nearest to ``table`` [8, 8], and whether it is that very table.
+    """Quality (1..100) of the standard table nearest to ``table`` [8, 8], and whether the two are equal.
 
-    Near means the least mean distance between the logarithms of the steps, so that a step twice as large counts
-    the same at every frequency. Tables of libjpeg without its baseline limit of 255 are known as exact too.
-    Several qualities can share a table (all steps 1): the highest is given.
+    The distance is the mean absolute difference of the logarithms of the steps, so that a ratio of two steps counts
+    alike at every frequency. Tables of libjpeg without its baseline limit of 255 count as equal too. If several
+    qualities have the same table (all steps 1), the highest is returned.
 
     >>> nearest_quality(standard_luma(30))
     (30, True)
