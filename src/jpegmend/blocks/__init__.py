@@ -1,6 +1,7 @@
-"""Arithmetic of JPEG: blocks, DCT, quantisation and its cells, chroma, colour. numpy only.
+"""Computations of JPEG on numpy arrays: 8x8 blocks, DCT, quantisation, chroma resampling, colour.
 
-Planes are float32, 0..1; coefficients and tables are in the units of the file, the 0..255 scale.
+Planes are float32, 0..1; coefficients and tables are in the units of the file, the 0..255 scale. A cell is the
+quantisation interval of a DCT coefficient.
 """
 
 from jpegmend.blocks import fidelity

@@ -1,4 +1,4 @@
-"""Chroma planes brought down and up between the grids of 4:2:0 and its relatives.
+"""Subsampling and upsampling of chroma planes.
 
 Factors are whole numbers, vertical first: 4:2:0 is (2, 2), 4:2:2 is (1, 2), 4:4:0 is (2, 1). Values may be
 in any unit; float64 stays, everything else is float32. Nothing is rounded.
@@ -57,13 +57,12 @@ def up_box(plane: Floats, v: int, h: int) -> Floats:
 
 
 def up_fancy(plane: Floats, v: int, h: int) -> Floats:
-    """The upsampling a viewer sees: libjpeg-turbo's triangle filter, [R, K] to [v*R, h*K], not rounded.
+    """libjpeg-turbo's default upsampling, a triangle filter: [R, K] to [v*R, h*K], not rounded.
 
-    New samples lie a quarter of a step beside the old ones and are 3/4 of the nearer and 1/4 of the farther;
-    the edge is replicated. As in libjpeg-turbo (``jdsample.c``) this holds for 1x2, 2x1 and 2x2, and where
-    columns are doubled only from three columns up; everything else repeats samples as ``up_box`` does.
-    Give it the component's true size, without the padding of its blocks, or the padding leaks in, and clipped
-    to the range of a sample: libjpeg clips before it upsamples.
+    A new sample is 3/4 of the nearer and 1/4 of the farther old sample; the edge is replicated. As in libjpeg-turbo
+    (``jdsample.c``) the filter is used for 1x2, 2x1 and 2x2, and columns are doubled by it only if there are at least
+    three; everything else repeats samples as ``up_box`` does. To equal libjpeg the plane must be cut to the
+    component's true size, without the padding of its blocks, and clipped to 0..1.
 
     Raises:
         InvalidOption: a factor is no whole number from 1 up.
@@ -83,7 +82,7 @@ def up_fancy(plane: Floats, v: int, h: int) -> Floats:
 def _double_rows(plane: Floats) -> Floats:
     near = plane * plane.dtype.type(0.75)
     far = plane * plane.dtype.type(0.25)
-    # The transposed caller keeps its memory order, or every access below would be a stride.
+    # empty_like keeps the memory order of a transposed plane, so that the accesses below stay contiguous.
     doubled = np.empty_like(plane, shape=(2 * plane.shape[0], plane.shape[1]))
     doubled[0::2] = near
     doubled[1::2] = near

@@ -1,4 +1,4 @@
-"""Colour: the matrices of JFIF and of the papers' gray protocol, and what CMYK files need.
+"""Colour conversion: JFIF YCbCr, CMYK and YCCK, and the studio-range luma of the papers' gray protocol.
 
 Arrays are planes first, [C, H, W], 0..1, unless a docstring says otherwise; nothing is clipped or rounded.
 """
@@ -15,13 +15,13 @@ KR, KG, KB = 0.299, 0.587, 0.114
 """Luma weights of ITU-R BT.601, which JFIF 1.02 prescribes."""
 
 NEUTRAL = 128 / 255
-"""Chroma without colour in a file: JFIF puts it at 128 of 0..255, which is not the middle of 0..1."""
+"""Chroma value of gray in JFIF: 128 of 0..255, which is not the middle of 0..1."""
 
 GRAY_CHROMA = 0.5
-"""Chroma planes that a network of three planes is shown for a picture without chroma, in training and in use."""
+"""Value of the chroma planes that a network of three planes gets for a gray picture, in training and inference."""
 
 STUDIO = np.array([65481, 128553, 24966], np.int32)
-"""What R, G and B of 0..1 add to the studio-range luma of BT.601 (MATLAB ``rgb2ycbcr``), in thousandths of 1/255."""
+"""Weights of R, G and B, 0..1, in the studio-range luma of BT.601 (MATLAB ``rgb2ycbcr``), in thousandths of 1/255."""
 
 
 def _check(planes: Floats, count: int) -> Floats:
@@ -59,8 +59,8 @@ def ycbcr_to_rgb(ycbcr: Floats) -> Floats:
 def ycck_to_cmyk(ycck: Floats) -> Floats:
     """Components of a YCCK file [4, H, W] to those of the CMYK file it encodes [4, H, W].
 
-    As libjpeg has it (``jdcolor.c``): YCC becomes RGB, each is taken from 1, K passes. Inversion by Adobe
-    is another matter: it stays in the values, see ``cmyk_to_rgb``.
+    As in libjpeg (``jdcolor.c``): CMY is 1 - RGB, K is copied. Values that Adobe's programs inverted stay inverted,
+    see ``cmyk_to_rgb``.
 
     Raises:
         InvalidOption: not four planes.
@@ -72,8 +72,8 @@ def ycck_to_cmyk(ycck: Floats) -> Floats:
 def cmyk_to_rgb(cmyk: Floats, *, adobe_inverted: bool) -> Floats:
     """CMYK components as a file stores them [4, H, W] to RGB [3, H, W], without a colour profile.
 
-    Ink covers ink: R = (1 - C)(1 - K) and so on. Photoshop stores 1 - ink, marked by an Adobe segment:
-    say so by ``adobe_inverted``. Values are clipped to 0..1 first, a product of overshoots has no meaning.
+    R = (1 - C)(1 - K), and likewise G and B. ``adobe_inverted``: the file stores 1 - ink, as Photoshop does (marked by
+    an Adobe segment). Values are clipped to 0..1 first.
 
     Raises:
         InvalidOption: not four planes.
@@ -87,10 +87,10 @@ def cmyk_to_rgb(cmyk: Floats, *, adobe_inverted: bool) -> Floats:
 
 
 def studio_y(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The papers' gray picture: uint8 RGB [H, W, 3] to the studio-range luma of BT.601, uint8 [H, W].
+    """Studio-range luma of BT.601 (the papers' gray pictures): uint8 RGB [H, W, 3] to uint8 [H, W].
 
-    It is MATLAB's ``rgb2ycbcr``: 65.481 R + 128.553 G + 24.966 B over 255, plus 16, rounded; in whole numbers,
-    so that halves go up on every machine.
+    As MATLAB's ``rgb2ycbcr``: (65.481 R + 128.553 G + 24.966 B) / 255 + 16, rounded. Computed in integers, so that
+    halves are rounded up on every machine.
 
     Raises:
         InvalidOption: not uint8, or not [H, W, 3].

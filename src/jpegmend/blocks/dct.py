@@ -1,8 +1,6 @@
-"""Planes cut into 8x8 blocks, and the orthonormal DCT-II of the blocks.
+"""8x8 blocks of planes, and their orthonormal DCT-II (ITU-T T.81, A.3.3).
 
 Shape letters: R block row, K block column; a plane is [..., 8R, 8K], its blocks [..., R, K, 8, 8].
-The transform is the one of ITU-T T.81, A.3.3: its scaling makes it orthonormal, so that squared error in
-coefficients equals squared error in samples.
 """
 
 from typing import Any
@@ -27,8 +25,8 @@ def _basis() -> NDArray[np.float64]:
 BASIS = _basis()
 """[8, 8] float64: row u holds the u-th cosine; ``BASIS @ BASIS.T`` is the identity."""
 
-# One 64x64 product a block costs four times the operations of two 8x8 ones, yet runs several times faster:
-# it is a single large matrix product over all blocks instead of thousands of small ones.
+# One 64x64 product per block takes four times the operations of two 8x8 products, but is several times faster:
+# all blocks become a single large matrix product instead of thousands of small ones.
 _FORWARD = {kind: np.ascontiguousarray(np.kron(BASIS, BASIS).T, kind) for kind in (np.float32, np.float64)}
 _INVERSE = {kind: np.ascontiguousarray(np.kron(BASIS, BASIS), kind) for kind in (np.float32, np.float64)}
 
@@ -78,8 +76,8 @@ def _transform(values: Floats, matrix: dict[Any, Any]) -> Floats:
 def dct(values: Floats) -> Floats:
     """Coefficients [..., 8, 8] of blocks [..., 8, 8], orthonormal, in the unit of the blocks.
 
-    float64 is transformed in float64, everything else in float32. No level shift: take 128 (of 255) off
-    first if the file's coefficients are wanted.
+    float64 is transformed in float64, everything else in float32. There is no level shift: for the coefficients of a
+    file subtract 128 (of 255) first, or use ``quantisation.coefficients``.
 
     Raises:
         InvalidOption: the last two axes are not 8x8.

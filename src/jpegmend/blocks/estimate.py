@@ -1,10 +1,11 @@
 """Estimate of JPEG quality and block grid from pixels.
 
-For pictures that hold no tables (a PNG that was a JPEG once), and for files whose tables tell only of their last save.
+For pictures without tables (a PNG made from a JPEG) and for files that were compressed more than once, whose tables
+are those of the last compression.
 
-The model: on the right grid, a DCT coefficient is a whole multiple of its quantisation step plus a little noise (from
-rounding to 8 bits, or from a later, finer compression); on a wrong grid, or without compression, it is Laplacian. Both
-are probability densities, so libjpeg's qualities, several noise levels and "no compression" compete by likelihood.
+Model: on the grid of the compression, a DCT coefficient is a multiple of its quantisation step plus a little noise
+(from rounding to 8 bits, or from a later, finer compression); on another grid, or without compression, it is
+Laplacian. The most likely of libjpeg's qualities, several noise levels and "no compression" is chosen.
 
 Shape letters: N blocks, F frequencies, S steps, Q qualities.
 """
@@ -22,24 +23,24 @@ from jpegmend.errors import InvalidOption
 Array = NDArray[np.float64]
 
 _SMALLEST = 24
-"""Side in pixels below which nothing is said."""
+"""Smallest side in pixels of a picture for which there is an estimate."""
 _BLOCKS, _FEW_BLOCKS = 1500, 500
-"""Blocks looked at, in the end and while grids compete."""
+"""Number of blocks used for the final estimate, and for choosing the grid."""
 _NOISE = (0.33, 0.55, 0.9, 1.5)
-"""Standard deviations of the noise, 0..255 scale: 8-bit rounding alone makes 0.29, a second compression more."""
+"""Standard deviations of the noise tried, 0..255 scale: that of 8-bit rounding is 0.29, a second compression adds."""
 _OUTLIERS = 0.03
-"""Share of coefficients that follow no step: clipped pixels, later retouching."""
+"""Share of coefficients that are no multiples of a step, because of clipped pixels or retouching."""
 _ENOUGH = 8
-"""Coefficients above a few gray levels that a frequency needs to be counted."""
+"""Number of coefficients above ``_CLEARLY`` that a frequency needs to be used."""
 _CLEARLY = 2.0
-"""What "above" means, 0..255 scale."""
+"""Least absolute value of a coefficient that counts, 0..255 scale."""
 _FLAT = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
 """Shares of coefficients that are zero because the picture is flat there, tried for "no compression"."""
 _HALF_SURE, _AT_LEAST = 0.33, 40.0
-"""Gain over "no compression" at which the confidence is one half: in nats a block, but in all no less than that. Real
-compression makes 1 to 10 a block; odd pictures have been seen at 0.3 with a wrong answer."""
+"""Log-likelihood gain over "no compression" at which the confidence is one half: in nats per block, and the least total
+in nats. Compressed pictures have 1 to 10 per block; wrong estimates have been seen at 0.3."""
 
-# The standard luma table (ITU-T T.81, K.1) where it matters: low frequencies, in order of how often they are not zero.
+# Low frequencies of the standard luma table (ITU-T T.81, K.1), those most often nonzero first.
 # fmt: off
 _FREQUENCIES = (
     (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0), (4, 0),
@@ -53,10 +54,10 @@ _BASE = (
 
 
 class Compression(NamedTuple):
-    """What the pixels say."""
+    """Compression estimated from pixels."""
 
     quality: int | None
-    """Of libjpeg, 1..100; None where there is no trace."""
+    """libjpeg quality, 1..100; None if no trace of compression was found."""
     offset: tuple[int, int]
     """Row and column of the picture where the first whole block begins, 0..7 each."""
     confidence: float
@@ -67,10 +68,10 @@ NOTHING = Compression(None, (0, 0), 0.0)
 
 
 def estimate(plane: Floats) -> Compression:
-    """Quality and block grid of the compression that shows most in a luma plane ``[H, W]``, 0..1.
+    """Quality and block grid of the strongest compression found in a luma plane ``[H, W]``, 0..1.
 
     Nothing is found in pictures under 24 pixels a side, in flat ones, and above quality 97 or so, where steps of 1 and
-    2 drown in the rounding to 8 bits.
+    2 cannot be told from the rounding to 8 bits.
 
     Raises:
         InvalidOption: not a plane.
@@ -91,17 +92,17 @@ def estimate(plane: Floats) -> Compression:
 
 
 def _grids(plane: Floats) -> list[tuple[int, int]]:
-    """Grids worth a look: what jumps most at every eighth row and column, the runners-up, and the plain one."""
+    """Candidate grids: the two phases with the largest differences at every eighth row and column, and (0, 0)."""
     rows, columns = _edges(plane), _edges(plane.T)
     found = {(row, column) for row in rows for column in columns}
     return [(0, 0), *sorted(found - {(0, 0)})]
 
 
 def _edges(plane: Floats) -> list[int]:
-    """The two phases (0..7) whose rows differ most from the row above, beyond what the rows around them do."""
+    """The two phases (0..7) whose rows differ most from the row above, relative to neighbouring rows."""
     step = np.abs(np.diff(plane, axis=0))
     beyond = step[1:-1] - (step[:-2] + step[2:]) / 2
-    # Large steps are the picture's own edges.
+    # Clipped, because large differences are edges of the picture.
     by_row = np.clip(beyond, -0.06, 0.06).mean(axis=1)
     phases = np.array([by_row[(phase - 2) % 8 :: 8].mean() for phase in range(8)])
     return [int(phase) for phase in np.argsort(phases)[-2:]]
@@ -116,7 +117,7 @@ def _judge(plane: Floats, offset: tuple[int, int], *, thorough: bool) -> tuple[f
     counted = 0
     for values, base in zip(coefficients.T, _BASE, strict=True):
         sizes = np.abs(values)
-        # Different ones: the same number in every block is a drawn ramp, not a compressed picture.
+        # Distinct values, because equal coefficients in all blocks come from a drawn gradient, not from compression.
         if len(np.unique(np.round(sizes[sizes > _CLEARLY], 2))) < _ENOUGH:
             continue
         counted += 1
@@ -147,7 +148,7 @@ def _coefficients(plane: Floats, offset: tuple[int, int], most: int) -> Array:
 
 
 def _gains(sizes: Array, steps: NDArray[np.int_], noise: tuple[float, ...]) -> Array:
-    """Log-likelihood ratio of steps ``[S]`` against no step, summed over sizes ``[N]``: ``[noises, S]``."""
+    """Log-likelihood ratio of steps ``[S]`` against no compression, summed over sizes ``[N]``: ``[noises, S]``."""
     step = steps[:, None].astype(np.float64)
     level = np.round(sizes / step)
     zeros = (level == 0).mean(axis=1, keepdims=True)
@@ -165,14 +166,14 @@ def _gains(sizes: Array, steps: NDArray[np.int_], noise: tuple[float, ...]) -> A
 
 
 def _without(sizes: Array, sigma: float) -> float:
-    """Log-likelihood of sizes ``[N]`` under no compression: flat places, and an exponential tail elsewhere."""
+    """Log-likelihood of sizes ``[N]`` without compression: zeros of flat areas, else exponentially distributed."""
     flat = 2 * _bell(np.square(sizes), sigma)
     descending = np.sort(sizes)[::-1]
     found = []
     for share in _FLAT:
         scale = max(float(descending[: max(1, round((1 - share) * len(sizes)))].mean()), sigma)
         density = share * flat + (1 - share) * np.exp(-sizes / scale) / scale
-        # A few bright dots on nothing: so far out in the tail that the density is no float.
+        # For a few bright dots on a flat area the density underflows to 0.
         found.append(np.log(np.maximum(density, np.finfo(float).tiny)).sum())
     return float(max(found))
 

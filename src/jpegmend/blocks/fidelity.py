@@ -1,15 +1,15 @@
-"""The quantisation cell: what the file says about every DCT coefficient, as a projection.
+"""Projection of a plane onto the quantisation cells of a file.
 
-A level k under a step q says that the coefficient lay in [(k - 1/2) q, (k + 1/2) q]. A plane is consistent
-with the file if all its coefficients lie in their cells. The DCT is orthonormal, so clamping coefficients is
-the projection onto that convex set, the nearest consistent plane.
+The cell of a DCT coefficient with level k and step q is the interval [(k - 1/2) q, (k + 1/2) q], which held the
+original coefficient. A plane is consistent with the file if all its coefficients lie in their cells. The DCT is
+orthonormal, so clamping the coefficients gives the nearest consistent plane (a projection onto a convex set).
 
-``inset`` narrows each cell by that share of its step on both sides. It is there for two reasons. A value on
-the very edge could fall out of the cell by rounding in float32 when it is quantised again: with 0.01 the
-margin is 0.01 at the smallest step of 1, and float32 errs by less than 0.0005 for coefficients that 8-bit
-pictures have. And where a restored plane is rounded to 8 bits (which moves a coefficient by 0.29, root mean
-square), an inset keeps more coefficients of large steps in their cells. For wild coefficients (damaged
-files) the margin grows with the largest of the block, never beyond the centre of the cell.
+``inset`` narrows each cell by that share of its step on both sides, for two reasons. First, a value at the end of
+the interval could leave it by rounding in float32 when it is quantised again: an inset of 0.01 leaves a margin of
+0.01 at the smallest step of 1, while float32 errs by less than 0.0005 for coefficients of 8-bit pictures. Second,
+rounding a restored plane to 8 bits moves a coefficient by 0.29 (root mean square), and with an inset more
+coefficients of large steps stay in their cells. For very large coefficients (damaged files) the margin grows with
+the largest of the block, up to the centre of the cell.
 """
 
 from typing import Any
@@ -23,18 +23,18 @@ from jpegmend.blocks.quantisation import PEAK, check_table, coefficients, dequan
 from jpegmend.errors import InvalidOption
 
 INSET = 0.01
-"""How much of its step each cell loses on either side, unless said otherwise."""
+"""Default inset: share of the step by which a cell is narrowed on each side."""
 
 # Float32 error of transform and inverse, relative to the largest coefficient of a block; measured below 1e-6.
 _NOISE = 4e-6
 
 
 def project(plane: Floats, levels: NDArray[np.integer[Any]], table: NDArray[Any], *, inset: float = INSET) -> Floats:
-    """The nearest plane whose coefficients lie in the file's cells: [8R, 8K], 0..1, not clipped.
+    """Project a plane [8R, 8K], 0..1, onto the file's cells; the result is not clipped.
 
-    levels [R, K, 8, 8] and table [8, 8] are the file's. Blocks that are consistent already come back
-    unchanged to the bit. ``inset`` is a share of the step, from 0 (the whole cell) to 0.5 (only its centre,
-    so the decoded plane). For insets from 0.001 up, ``quantise`` of the result gives back ``levels``.
+    levels [R, K, 8, 8] and table [8, 8] are the file's. Blocks that are consistent already are returned
+    bit for bit. ``inset`` is a share of the step, from 0 (the whole cell) to 0.5 (only its centre: the result is the
+    decoded plane). For insets from 0.001 up, ``quantise`` of the result equals ``levels``.
 
     Raises:
         InvalidOption: shapes do not fit, or ``inset`` is outside 0..0.5.
@@ -55,10 +55,10 @@ def project_upsampled(
     *,
     inset: float = INSET,
 ) -> Floats:
-    """The nearest full-size chroma plane [v*8R, h*8K], 0..1, whose box means lie in the file's cells.
+    """Project a full-size chroma plane [v*8R, h*8K], 0..1, so that its v by h box means lie in the file's cells.
 
-    The encoder is taken to average boxes of v by h (libjpeg does). With D that mean, D D^T is the identity
-    over v*h, so adding the correction of the small plane back by replication is the exact projection.
+    This assumes that the encoder averages boxes of v by h, as libjpeg does. For D that mean, D D^T = I / (v*h), so
+    the exact projection adds the correction of the subsampled plane, repeated v by h times.
 
     Raises:
         InvalidOption: shapes or factors do not fit, or ``inset`` is outside 0..0.5.
@@ -72,7 +72,7 @@ def _kind(plane: Floats) -> type:
 
 
 def _correction(plane: Floats, levels: NDArray[Any], table: NDArray[Any], inset: float) -> Floats:
-    """What to add to a plane [8R, 8K], 0..1, to bring its coefficients into their cells."""
+    """The smallest correction of a plane [8R, 8K], 0..1, that moves its coefficients into their cells."""
     if not 0 <= inset <= 0.5:
         raise InvalidOption(f"inset {inset}; it is a share of the quantisation step, from 0 to 0.5")
     found = coefficients(plane)

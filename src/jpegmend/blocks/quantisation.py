@@ -1,7 +1,7 @@
-"""Levels and tables of the file, and the planes they stand for.
+"""Quantisation and dequantisation of DCT coefficients, and decoding of levels to planes.
 
 Levels [R, K, 8, 8] and tables [8, 8] are in natural (row-major) order and in the units of the file:
-coefficient = level * step, on the 0..255 sample scale after 128 was taken off. Planes are 0..1.
+coefficient = level * step, on the 0..255 sample scale after 128 was subtracted. Planes are 0..1.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from jpegmend.blocks.dct import Floats, dct, idct, join_blocks, split_blocks
 from jpegmend.errors import InvalidOption
 
 PEAK = 255.0
-"""What 1.0 of a plane is on the scale of the coefficients."""
+"""Factor from planes, 0..1, to the scale of the coefficients."""
 SHIFT = 128.0
 """The level shift of 8-bit JPEG (ITU-T T.81, A.3.1), on the scale of the coefficients."""
 
@@ -39,7 +39,7 @@ def dequantise(levels: NDArray[Any], table: NDArray[Any]) -> NDArray[np.float32]
 
 
 def decode(levels: NDArray[np.integer[Any]], table: NDArray[Any]) -> NDArray[np.float32]:
-    """The plane [8R, 8K] that levels [R, K, 8, 8] stand for: 0..1, neither clipped nor rounded.
+    """The decoded plane [8R, 8K] of levels [R, K, 8, 8]: 0..1, neither clipped nor rounded.
 
     >>> decode(np.zeros((1, 2, 8, 8), np.int16), np.ones((8, 8))).shape
     (8, 16)
@@ -51,7 +51,7 @@ def decode(levels: NDArray[np.integer[Any]], table: NDArray[Any]) -> NDArray[np.
 
 
 def coefficients(plane: Floats) -> Floats:
-    """DCT coefficients [R, K, 8, 8] of a 0..1 plane [8R, 8K], on the 0..255 scale, level shift taken off.
+    """DCT coefficients [R, K, 8, 8] of a 0..1 plane [8R, 8K], on the 0..255 scale, after the level shift.
 
     float64 in, float64 out; everything else is float32.
     """
@@ -62,7 +62,7 @@ def coefficients(plane: Floats) -> Floats:
 def quantise(plane: Floats, table: NDArray[Any]) -> NDArray[np.int16]:
     """Levels [R, K, 8, 8] of a 0..1 plane [8R, 8K], rounded as libjpeg does: halves away from zero.
 
-    Levels outside int16 (no picture has them) stop at its ends.
+    Levels outside the range of int16 (8-bit pictures have none) are clipped to it.
 
     Raises:
         InvalidOption: a side is no multiple of 8, or the table is no table.

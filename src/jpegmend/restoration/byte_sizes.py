@@ -1,4 +1,4 @@
-"""Numbers of bytes as people write them."""
+"""Parsing of memory sizes such as ``2G``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""From the planes of a file to what is shown: RGB or gray.
+"""Conversion of a file's planes to RGB or gray.
 
-CMYK and YCCK become RGB, since nearly nothing that reads PNG or WebP reads CMYK. With a CMYK profile in the file it
-is done by it, through Little CMS, to sRGB, at 8 bits (Little CMS knows no 16-bit CMYK in Pillow); without one, as
-ink over ink. The profile no longer describes the result and is dropped; the report says so.
+CMYK and YCCK become RGB, because PNG and WebP hold no CMYK: by the file's CMYK profile to sRGB (Little CMS, 8 bits:
+Pillow has no 16-bit CMYK), or without a profile by the product formula of ``blocks.cmyk_to_rgb``. The profile does not
+describe the result, so it is dropped, with a warning in the report.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Converter = Callable[[Floats], Floats]
 
 
 def choose(colour: str) -> Converter:
-    """From planes [n, h, w] of a scene, 0..1, to RGB [3, h, w] or gray [1, h, w]; not for CMYK.
+    """The conversion of planes [n, h, w], 0..1, to RGB [3, h, w] or gray [1, h, w], for all but CMYK and YCCK.
 
-    Planes are clipped first, as libjpeg clips them: an overshoot of luma is no colour.
+    Planes are clipped first, as in libjpeg, so that an overshoot of luma does not change the colour.
     """
     return _ycbcr if colour == "ycbcr" else _as_it_is
 
 
 def choose_ink(image: Opened) -> tuple[Converter, str]:
-    """The same for the four planes of CMYK or YCCK, and how it is done, in words."""
+    """The conversion of CMYK or YCCK planes [4, h, w] to RGB [3, h, w], and a sentence on how it is done."""
     inverted, ycck = image.ink_inverted, image.colour == "ycck"
     managed = _managed(image.metadata.icc, inverted)
 
@@ -56,7 +56,7 @@ def _as_it_is(planes: Floats) -> Floats:
 
 
 def _managed(profile: bytes | None, inverted: bool) -> Converter | None:
-    """A conversion by the profile, or None where there is none that works."""
+    """The conversion by an ICC profile; None if there is no usable one."""
     if not profile:
         return None
     from PIL import Image, ImageCms

@@ -14,21 +14,21 @@ from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
 
 SIDE = 1024
-"""Pixels of the middle of the picture that are looked at, each way."""
+"""Side in pixels of the central square that is used for the estimate."""
 CONFIDENT = 0.5
-"""From here up (0..1) a guess is believed."""
+"""Least confidence (0..1) at which an estimate is used."""
 DOUBLED = 0.88
-"""Bending inside pairs of chroma samples, as a share of that between them, below which chroma was subsampled."""
+"""Second difference of chroma inside pairs of samples over that between pairs, below which chroma was subsampled."""
 FAR_BELOW = 15
-"""Steps of quality between the file's table and its pixels from which it counts as compressed twice."""
+"""Least difference between the quality of the file's table and that of its pixels for a double compression."""
 
 
 @dataclass(frozen=True)
 class Guess:
-    """Quality and block grid, from pixels."""
+    """Quality and block grid estimated from pixels."""
 
     quality: int
-    """1..100, of libjpeg."""
+    """libjpeg quality, 1..100."""
     offset: tuple[int, int]
     """Row and column of the first block edge, 0..7."""
     confidence: float
@@ -36,7 +36,7 @@ class Guess:
 
 
 def look(read: Callable[[Window], Floats], height: int, width: int) -> Guess | None:
-    """Judge the middle of a luma plane; None where nothing believable is found, or the picture is too small."""
+    """Estimate from the middle of a luma plane; None if the confidence is too low or the picture too small."""
     window = middle(height, width)
     if window.height < 24 or window.width < 24:
         return None
@@ -47,7 +47,7 @@ def look(read: Callable[[Window], Floats], height: int, width: int) -> Guess | N
 
 
 def look_at(scene: Scene) -> Guess | None:
-    """Judge the first plane of a scene, which must be gray or luma; None also for any other colour."""
+    """Estimate from the first plane of a scene; None for colour spaces in which that is neither gray nor luma."""
     if scene.colour not in ("gray", "ycbcr"):
         return None
     plane = scene.planes[0]
@@ -55,10 +55,10 @@ def look_at(scene: Scene) -> Guess | None:
 
 
 def conflict(stated: int | None, found: Guess | None, *, exact: bool | None = True) -> str | None:
-    """In words, that the tables (their nearest quality) promise far more than the pixels show; else None.
+    """A sentence for a file whose tables have a far higher quality than its pixels (compressed twice); else None.
 
-    Tables of a camera's own, not ``exact`` ones of libjpeg, are taken for some quality of libjpeg by the guess too,
-    up to 20 below: for them the distance must be twice as far.
+    For tables that are not ``exact`` ones of libjpeg the estimate can be up to 20 too low: for them the difference
+    must be twice as large.
     """
     far = FAR_BELOW if exact else 2 * FAR_BELOW
     if stated is None or found is None or found.quality > stated - far:
@@ -67,18 +67,17 @@ def conflict(stated: int | None, found: Guess | None, *, exact: bool | None = Tr
 
 
 def middle(height: int, width: int) -> Window:
-    """The middle of a plane, its corner at a multiple of 8."""
+    """The central window of a plane, with its corner at multiples of 8."""
     top, left = (max(0, (length - SIDE) // 2) // 8 * 8 for length in (height, width))
     return Window(top, min(height, top + SIDE), left, min(width, left + SIDE))
 
 
 def guess_sampling(values: NDArray[np.generic], offset: tuple[int, int]) -> tuple[int, int]:
-    """Luma rows and columns for one chroma sample in RGB pixels [H, W, 3] that were 4:2:0 (or so) once.
+    """Estimate the chroma subsampling of RGB pixels [H, W, 3]: luma rows and columns for one chroma sample.
 
-    The triangle filter of libjpeg leaves a trace: in the middle of a pair of columns (u0 u1) between their
-    neighbours (p, n), u1 - u0 is the mean of u0 - p and n - u1. Where chroma was never subsampled, that holds as
-    badly there as between pairs. On LIVE1 and its like it is right in nine of ten pictures; a wrong answer costs
-    little, a network being told either.
+    After libjpeg's triangle filter, for a pair of columns (u0, u1) with neighbours p and n, u1 - u0 is the mean of
+    u0 - p and n - u1. Without subsampling the deviation from this is as large inside pairs as between them. On LIVE1
+    and similar sets nine of ten estimates are right; a wrong one changes the result of a network little.
     """
     if values.ndim == 2:
         return (0, 0)
@@ -87,13 +86,13 @@ def guess_sampling(values: NDArray[np.generic], offset: tuple[int, int]) -> tupl
 
 
 def _doubled(chroma: Floats, start: int) -> bool:
-    """Whether planes [2, H, W] were doubled downwards, blocks beginning at row ``start``."""
+    """Whether the rows of planes [2, H, W] were upsampled by 2, with blocks beginning at row ``start``."""
     whole = chroma[:, start : start + (chroma.shape[1] - start) // 8 * 8]
     if whole.shape[1] < 16:
         return False
     step = np.diff(whole, axis=1)
     bend = np.square(step[:, 1:-1] - (step[:, :-2] + step[:, 2:]) / 2).mean((0, 2))
-    # Block edges, between rows 7 and 8, bend as well and are left out.
+    # Rows at block edges (7 and 8) have large second differences too and are left out.
     place = np.arange(1, step.shape[1] - 1) % 8
     inside, between = bend[np.isin(place, (2, 4))].mean(), bend[np.isin(place, (1, 3, 5))].mean()
     return bool(inside < DOUBLED * between)

@@ -38,7 +38,7 @@ class ComponentFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What a file is."""
+    """Facts of a picture file: coding, tables, quality, metadata and defects."""
 
     format: str
     width: int
@@ -52,28 +52,28 @@ class Inspection:
     restart_interval: int | None
     components: tuple[ComponentFacts, ...]
     quality: int | None
-    """Of libjpeg, nearest to the luma table; None if no JPEG."""
+    """The libjpeg quality nearest to the luma table; None if no JPEG."""
     quality_exact: bool | None
     estimated_quality: int | None
-    """What the pixels look like, 1..100; None where they show no compression."""
+    """The libjpeg quality estimated from the pixels, 1..100; None if no trace of compression was found."""
     grid: tuple[int, int] | None
     """Row and column of the picture where the 8x8 blocks of that compression begin."""
     conflict: str | None
-    """What the tables and the pixels disagree on: the mark of a file that was compressed twice."""
+    """A sentence if tables and pixels disagree, because the file was compressed twice; else None."""
     metadata: dict[str, str]
-    """What the file carries, in a few words each."""
+    """A short description of each kind of metadata in the file."""
     lost: float
     """Share of the picture's blocks that are missing from the file, 0..1."""
     warnings: tuple[str, ...]
     ranker_score: float | None = None
-    """Score of its luma by CQR's ranker, higher for better; None where no ranker was asked for."""
+    """Score of its luma by CQR's ranker, higher is better; None if no ranker was named."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values only, for JSON."""
         return asdict(self)
 
     def as_text(self) -> str:
-        """For people: a few indented lines, without a line end at the last."""
+        """Readable lines of text, without a newline at the end."""
         lines = [f"{self.width} x {self.height} pixels, {self.format}, {self.colour}"]
         if self.coding:
             restarts = f", restart every {self.restart_interval} MCUs" if self.restart_interval else ""
@@ -105,12 +105,12 @@ class Inspection:
 def inspect(
     source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = False, ranker: str | Path | Card | None = None
 ) -> Inspection:
-    """Say what a picture file is; takes what :func:`jpegmend.restore` takes.
+    """Facts of a picture file, without restoring it; takes the same sources as :func:`jpegmend.restore`.
 
     ``ranker`` names a network that was released with a ranker (CQR), which then scores the file.
 
     Raises:
-        InputError: it cannot be read, is no picture, damaged (``strict``), too large or of a kind that is not read.
+        InputError: it cannot be read, is no picture, damaged (``strict``), too large or of an unsupported kind.
         ModelError: no such network, or it has no ranker.
     """
     opened = open_source(source, max_pixels=max_pixels, strict=strict)
@@ -165,7 +165,7 @@ def _component(opened: Opened, index: int) -> ComponentFacts:
 
 
 def _words(carried: Any) -> dict[str, str]:
-    """Metadata in a few words, only what there is."""
+    """A short description of each kind of metadata that is present."""
     density = carried.density
     found = {
         "icc profile": f"{len(carried.icc)} bytes" if carried.icc else "",

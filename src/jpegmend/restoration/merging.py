@@ -1,4 +1,4 @@
-"""Merges the quality and the traces that a network gives for tiles into those of the whole picture.
+"""Merging of a network's quality estimates and traces from tiles into those of the whole picture.
 
 Shape letters: K channels, H W pixels of the group's grid, h w those of one tile.
 """
@@ -12,11 +12,11 @@ from jpegmend.runtimes import Answer, Floats
 
 
 class MergedAnswer:
-    """The quality and the traces of one group of planes.
+    """The merged quality and traces of one group of planes.
 
-    The quality is the mean of all tiles, weighted by pixels. A trace on the grid of the planes, or on one that is
-    coarser by a factor that divides the alignment of tiles, becomes an array of the whole grid, [K, H/s, W/s]. Any
-    other trace (a vector, a scalar) is kept as the first tile gave it.
+    The quality is the mean over all tiles, weighted by pixels. A trace on the grid of the planes, or on one that is
+    coarser by a factor that divides the alignment of tiles, becomes an array of the whole grid, [K, H/s, W/s]. Of any
+    other trace (a vector, a scalar) the value for the first tile is kept.
     """
 
     def __init__(self, height: int, width: int, align: int) -> None:
@@ -27,7 +27,7 @@ class MergedAnswer:
 
     @property
     def quality(self) -> float | None:
-        """The network's estimate of the picture's libjpeg quality, 1..100; None where it made none."""
+        """The network's estimate of the picture's libjpeg quality, 1..100; None for networks without one."""
         return self._quality / self._pixels if self._pixels else None
 
     @property
@@ -39,7 +39,7 @@ class MergedAnswer:
         }
 
     def add(self, answer: Answer, window: Window, part: Window, share: Floats | None = None) -> None:
-        """Take the answer to ``window``; only its ``part`` counts, weighted by ``share`` of that size or by 1."""
+        """Add the answer for ``window``; only its ``part`` is used, weighted by ``share`` of that size or by 1."""
         if answer.quality is None and not answer.traces:
             return
         if share is None:
@@ -60,7 +60,7 @@ class MergedAnswer:
         return _Grid(array.shape[0], *self._size, scale) if scale else array
 
     def _scale(self, array: Floats, window: Window) -> int | None:
-        """Pixels for one sample of the trace, each way; None where it does not lie on the grid."""
+        """Pixels per sample of the trace on each axis; None if it does not lie on the grid."""
         if array.ndim != 3 or not array.size or window.height % array.shape[1]:
             return None
         scale = window.height // array.shape[1]

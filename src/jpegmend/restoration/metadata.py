@@ -1,4 +1,4 @@
-"""Metadata of the input, adapted to the pixels of the result."""
+"""Adaptation of the input's metadata to the pixels of the result."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
 def adapt(metadata: Metadata, *, applied: int, keep_profile: bool) -> Metadata:
     """The metadata for pixels to which the orientation ``applied`` (1..8) was applied.
 
-    EXIF and XMP then say 1, and horizontal and vertical density change places with the pixels' axes. A profile
-    that no longer describes the pixels is dropped.
+    Orientation in EXIF and XMP becomes 1, and horizontal and vertical density are swapped if the axes are. The ICC
+    profile is dropped unless ``keep_profile``.
     """
     changed = metadata if keep_profile else replace(metadata, icc=None)
     if applied == 1:
@@ -32,5 +32,5 @@ def adapt(metadata: Metadata, *, applied: int, keep_profile: bool) -> Metadata:
 
 
 def names(metadata: Metadata) -> tuple[str, ...]:
-    """What there is, by name."""
+    """Names of the kinds of metadata that are present."""
     return tuple(name for name in ("icc", "exif", "xmp", "comments", "density") if getattr(metadata, name))

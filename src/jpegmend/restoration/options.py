@@ -1,4 +1,4 @@
-"""Options of a restoration: stated, documented and checked here once."""
+"""Options of a restoration: their definition, documentation and checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a picture is restored.
+    """Options of a restoration.
 
     Raises:
         InvalidOption: a value is outside its range.
@@ -92,7 +92,7 @@ class Options:
 def options_as_keywords(
     make: Callable[P, Options],
 ) -> Callable[[Callable[[S, Options], R]], Callable[Concatenate[S, P], R]]:
-    """A decorator: a function of a source and ``Options`` takes each option as a keyword argument instead.
+    """Decorator that turns a function of a source and ``Options`` into one with a keyword argument per option.
 
     Type checkers, editors and ``help`` see the fields of ``Options`` as its parameters.
     """

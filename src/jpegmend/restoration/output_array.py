@@ -1,4 +1,4 @@
-"""The array of the result, written tile by tile, upright and with its depth."""
+"""Pixel array of the result, written tile by tile, with orientation and bit depth applied."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BAND = 1 << 22
 
 
 class OutputArray:
-    """The pixels of the result. They are written by windows of the stored picture and lie upright in ``pixels``."""
+    """The pixel array of the result: windows of the stored picture are written, ``pixels`` is upright."""
 
     def __init__(self, height: int, width: int, channels: int, *, bits: int, orientation: int = 1) -> None:
-        """Size in pixels as the file has it; the EXIF ``orientation`` 1..8 is applied, 1 is none."""
+        """Height and width in pixels as stored in the file; the EXIF ``orientation`` 1..8 is applied."""
         size = (width, height) if orientation >= 5 else (height, width)
         kind = np.uint8 if bits == 8 else np.uint16
         self.pixels: NDArray[Any] = np.empty(size if channels == 1 else (*size, channels), kind)
@@ -26,7 +26,7 @@ class OutputArray:
         self._peak = np.float32(2**bits - 1)
 
     def write(self, window: Window, planes: Floats) -> None:
-        """Round planes [1 or 3, h, w], 0..1, into a window; what is outside is clipped. ``planes`` is used up."""
+        """Write planes [1 or 3, h, w] into a window, clipped to 0..1 and rounded. Overwrites ``planes``."""
         planes *= self._peak
         planes += np.float32(0.5)
         np.clip(planes, 0, self._peak, out=planes)

@@ -1,4 +1,4 @@
-"""The whole picture made small, for networks with a global branch."""
+"""Overview: the whole picture downscaled, for networks with a global branch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
 
 SIDE = 112
-"""Pixels each way, as QGCN's global branch takes them."""
+"""Height and width in pixels, the input size of QGCN's global branch."""
 _BAND_ROWS = 32
 
 
@@ -25,7 +25,7 @@ class Overviews:
         self._made: dict[Group, Floats] = {}
 
     def __call__(self, group: Group) -> Floats:
-        """The planes of the group as the network takes them, [C, 112, 112]."""
+        """The group's planes packed as the network's input, [C, 112, 112]."""
         if group not in self._made:
             top, left = self._scene.top, self._scene.left
             plane = self._scene.planes[group.indices[0]]
@@ -35,9 +35,9 @@ class Overviews:
 
 
 def shrink(read: Callable[[Window], Floats], height: int, width: int, side: int = SIDE) -> Floats:
-    """Planes of a picture at ``side`` x ``side``, [n, side, side]: box means in bands, then antialiased bicubic.
+    """Downscale planes to [n, side, side]: box means in bands, then antialiased bicubic.
 
-    ``read`` gives windows [n, h, w]. No more than a band of rows is held.
+    ``read`` returns windows [n, h, w]. Only one band of rows is in memory at a time.
     """
     from PIL import Image
 

@@ -32,16 +32,16 @@ def restore(source: Source, options: Options) -> Restored:
     """Restore a picture that was compressed as JPEG.
 
     ``source`` is a path, bytes, a binary file, a Pillow image, or an array [H, W], [H, W, 3] or [H, W, 4] (uint8,
-    uint16, or float 0..1). A JPEG file states its tables; for everything else they are estimated. The fields of
-    ``jpegmend.Options`` are keyword arguments, and documented there.
+    uint16, or float 0..1). A JPEG file has its quantisation tables; for any other source they are estimated. The
+    keyword arguments are the fields of ``jpegmend.Options`` and documented there.
 
     Raises:
-        InputError: the source cannot be read, is no picture, damaged, too large or of a kind that is not read.
+        InputError: the source cannot be read, is no picture, damaged, too large or of an unsupported kind.
         InvalidOption: an argument is out of range, or the memory allowed is too little.
         ModelError: no such model, its weights are missing or damaged, or it failed.
     """
     started = time.perf_counter()
-    # The decoder starts in its own process while the network is loaded in this one.
+    # The decoding process starts while the network is loaded in this one.
     reading.prepare(source)
     card = weights.find(options.model)
     if card.scale != 1:
@@ -54,7 +54,7 @@ def restore(source: Source, options: Options) -> Restored:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """One picture and what is to be done with it."""
+    """The restoration of one picture."""
 
     opened: Opened
     plan: Plan
@@ -118,7 +118,7 @@ class _Job:
         return replace(runner, quality=runner.estimate_quality()) if self._estimates_once() else runner
 
     def _estimates_once(self) -> bool:
-        """Whether the network estimates the quality from the middle of the picture, for all tiles."""
+        """Whether the quality is estimated once, from the middle of the picture, for all tiles."""
         return self.card.quality_from == "middle" and self.options.quality is None
 
     def _quality_by_network(self, runner: TileRunner | None) -> float | None:
@@ -141,7 +141,7 @@ class _Job:
         return output
 
     def _planes(self, groups: tuple[Group, ...]) -> tuple[Floats, ...] | None:
-        """Room for the float planes, if they are to be kept."""
+        """Empty arrays for the float planes, with ``keep_planes``; else None."""
         if not self.options.keep_planes:
             return None
         return tuple(np.empty((group.height, group.width), np.float32) for group in groups for _ in group.indices)

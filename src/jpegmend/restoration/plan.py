@@ -1,4 +1,4 @@
-"""The plan of a picture: its scene, strength, projection and the reasons, decided before any tile is restored."""
+"""Plan of a restoration: scene, strength, projection and reasons, decided before the first tile."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from jpegmend.weights import Card
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Plan:
-    """What is to be done with one picture."""
+    """The settings for the restoration of one picture."""
 
     scene: Scene
     convert: colour.Converter
     """From the scene's planes to RGB or gray."""
     strength: float
-    """0..1, the options' strength after the card's caution; 0: no network is run."""
+    """0..1: the option ``strength`` times the card's ``caution``; at 0 no network is run."""
     consistent: bool
     """Whether coefficients are projected into the file's quantisation cells."""
     consistent_why: str
     guess: Guess | None
     """Quality and block grid estimated from the pixels; None where no trace of compression was found."""
     estimated: bool = False
-    """Whether the network is told tables that no file states."""
+    """Whether the network's input has tables that are not the file's."""
     keeps_profile: bool = True
     """Whether the ICC profile still describes the result."""
     warnings: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ def make_plan(opened: Opened, card: Card, options: Options) -> Plan:
     """Decide how a picture is restored by the network of ``card``.
 
     Raises:
-        InvalidOption: ``consistent`` is asked for and there are no tables.
+        InvalidOption: ``consistent=True`` for a picture without tables.
     """
     plan = _plan_file(opened, options) if opened.has_tables else _plan_samples(opened, options)
     return replace(plan, strength=plan.strength * _caution(card, plan.scene)) if plan.strength else plan
@@ -111,14 +111,14 @@ def _plan_twice_compressed(plan: Plan, found: Guess, conflict: str, opened: Open
     if found.offset == (0, 0):
         return replace(plan, scene=JpegScene(opened, quality=found.quality))
     if options.consistent:
-        # The projection needs the file's grid, the earlier compression has another: the caller's word counts.
+        # With consistent=True the file's own grid is used, which the projection needs, not that of the earlier one.
         return replace(plan, estimated=False)
     scene = PixelScene(decode(plan.scene, plan.convert), found.quality, found.offset, plan.scene.sampling or (0, 0))
     return replace(plan, scene=scene, convert=colour.choose(scene.colour))
 
 
 def _caution(card: Card, scene: Scene) -> float:
-    """Share of the strength that the card allows at the quality that the network is told for the first plane."""
+    """Share of the strength that the card's ``caution`` allows at the quality of the first plane's table."""
     if not card.caution:
         return 1.0
     quality, _ = nearest_quality(np.rint(scene.planes[0].told).astype(np.uint16))

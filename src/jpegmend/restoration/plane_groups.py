@@ -1,4 +1,4 @@
-"""Groups of planes that go through a network together: read, packed as its input, unpacked, projected."""
+"""Groups of planes that form one input of a network: reading, packing, unpacking and projection."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from jpegmend.weights.card import PlaneKind
 class Group:
     """One or three planes of a scene, on one grid.
 
-    ``height`` and ``width`` are the extent of that grid: all blocks of the file, rounded up to what the network
-    can take. Windows that reach the extent end there, tiled or not: so both see the same edge.
+    ``height`` and ``width`` are the size of that grid: all blocks of the file, rounded up to the network's multiple.
+    Windows are clipped to it, so that a tiled and an untiled run have the same edge.
     """
 
     def __init__(self, scene: Scene, indices: tuple[int, ...], kind: PlaneKind, multiple: int) -> None:
@@ -54,7 +54,7 @@ class Group:
         return self._scene.read(self.indices[0], window)[None]
 
     def pack(self, seen: Floats) -> Floats:
-        """Planes [n, h, w] as the network wants them, [C, h, w]."""
+        """Planes [n, h, w] as the network's input [C, h, w]."""
         if self._together:
             return seen if self._kind == "ycbcr" else np.asarray(blocks.ycbcr_to_rgb(seen), np.float32)
         if self._kind == "y":
@@ -64,13 +64,13 @@ class Group:
         return packed
 
     def unpack(self, answer: Floats) -> Floats:
-        """The network's answer [C, h, w] as planes [n, h, w]; gray from RGB is their mean."""
+        """The network's output [C, h, w] as planes [n, h, w]; gray from RGB is their mean."""
         if self._together:
             return answer if self._kind == "ycbcr" else np.asarray(blocks.rgb_to_ycbcr(answer), np.float32)
         return answer.mean(0, keepdims=True) if self._kind == "rgb" else answer[:1]
 
     def project(self, planes: Floats, window: Window) -> None:
-        """Bring planes [n, h, w] of a window, aligned to blocks, into the cells of the file; in place."""
+        """Project planes [n, h, w] of a window, aligned to blocks, onto the cells of the file; in place."""
         for values, plane in zip(planes, self._planes, strict=True):
             if plane.levels is None:
                 continue
@@ -89,7 +89,7 @@ class Group:
 
 
 def make_groups(scene: Scene, kind: PlaneKind, multiple: int) -> tuple[Group, ...]:
-    """The groups of a scene for a network: one of three planes where both allow it, else each plane alone."""
+    """The groups of a scene for a network: one of three planes if both allow it, else one per plane."""
     if kind != "y" and scene.sampling is not None:
         return (Group(scene, (0, 1, 2), kind, multiple),)
     return tuple(Group(scene, (index,), kind, multiple) for index in range(len(scene.planes)))

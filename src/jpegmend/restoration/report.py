@@ -1,4 +1,4 @@
-"""The report of a restoration: facts of the input and what was done, as plain values."""
+"""Report of a restoration: facts of the input and the settings used, as plain values."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from jpegmend.restoration.plan import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One restoration."""
+    """Facts of the input and the settings of one restoration."""
 
     format: str
     """``jpeg``, ``png``, ..., ``pillow image``, ``array``."""
     width: int
     height: int
-    """Size of what came out, in pixels, after its orientation was applied."""
+    """Size of the result in pixels, after its orientation was applied."""
     megapixels: float
     colour: str
-    """Of the input's components or samples: gray, ycbcr, rgb, cmyk, ycck."""
+    """Colour space of the input: gray, ycbcr, rgb, cmyk or ycck."""
     coding: str | None
     """``baseline``, ``extended``, ``progressive``, with ``, arithmetic`` where it is; None if no JPEG."""
     sampling: str | None
@@ -31,24 +31,24 @@ class Report:
     quality_exact: bool | None
     """Whether the luma table is exactly that quality's."""
     estimated_quality: int | None
-    """What the pixels look like; None where no trace of compression was found, or none was looked for."""
+    """The libjpeg quality estimated from the pixels; None if no trace of compression was found or none searched."""
     quality_by_network: float | None
-    """The network's own estimate of the picture's libjpeg quality, 1..100; None where it makes none."""
+    """The network's own estimate of the picture's libjpeg quality, 1..100; None for networks without one."""
     estimated: bool
-    """The network was told tables that no file states: estimated from the pixels, or the caller's ``quality``."""
+    """Whether the network's input had tables other than the file's: estimated ones, or those of ``quality``."""
     grid: tuple[int, int]
     """Row and column of the picture where the 8x8 blocks begin, 0..7; not (0, 0) only where it was estimated."""
     metadata: tuple[str, ...]
-    """What the input carried and the result keeps: of icc, exif, xmp, comments, density."""
+    """Metadata of the input that the result keeps: of icc, exif, xmp, comments, density."""
     lost: float
     """Share of the picture's blocks that are missing from the file, 0..1."""
     model: str
     runtime: str | None
-    """``onnx cpu``, ``torch cuda``, ...; None where no network was run."""
+    """``onnx cpu``, ``torch cuda``, ...; None if no network was run."""
     strength: float
-    """What was used: 0 where there was nothing to restore."""
+    """The strength used; 0 if there was nothing to restore."""
     consistent: bool
-    """Whether every coefficient was brought back into the file's quantisation cell."""
+    """Whether every coefficient was projected into the file's quantisation cell."""
     consistent_why: str
     tiles: int
     orientation: int

@@ -34,16 +34,17 @@ class Restored:
         self.pixels = pixels
         """[H, W] gray, [H, W, 3] RGB or [H, W, 4] RGBA, uint8 or uint16 over their whole range."""
         self.metadata = metadata
-        """What the input carried, as it fits these pixels."""
+        """Metadata of the input, adapted to these pixels."""
         self.report = report
         self.planes = planes
-        """With ``keep_planes``: float32 planes 0..1, not clipped, of whole blocks and before the orientation. A plane
-        that was restored alone is [8R, 8K]; chroma restored together with luma is [v*8R, h*8K] for its sampling."""
+        """With ``keep_planes``: float32 planes 0..1, not clipped, padded to whole blocks, without the orientation. A
+        plane that was restored alone is [8R, 8K]; chroma restored together with luma is [v*8R, h*8K] for sampling
+        factors v and h."""
         self.traces = dict(traces)  # a mapping proxy cannot be sent to another process
-        """With ``traces``: intermediate results of the network by name, float32 and before the orientation. What lies
-        on the grid of the planes, or on one coarser by a whole factor s, is merged from the tiles to [K, H/s, W/s];
-        anything else (a vector, a scalar) is as the first tile gave it. Where the network takes components one by
-        one, these are the traces of the first."""
+        """With ``traces``: intermediate results of the network by name, float32, without the orientation. Arrays on
+        the grid of the planes, or on one coarser by an integer factor s, are merged from the tiles to [K, H/s, W/s];
+        others (a vector, a scalar) are those of the first tile. If the network restores components one by one, these
+        are the traces of the first component."""
 
     @property
     def width(self) -> int:
@@ -56,7 +57,7 @@ class Restored:
         return int(self.pixels.shape[0])
 
     def to_array(self, bits: int | None = None) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """The pixels as uint8 or uint16; without ``bits`` as deep as they were kept. May be a view: do not write to it.
+        """The pixels as uint8 or uint16; by default with the depth of ``pixels``. May be a view: do not write to it.
 
         Raises:
             InvalidOption: ``bits`` is neither 8 nor 16.
@@ -92,12 +93,12 @@ class Restored:
     ) -> tuple[str, ...]:
         """Write the picture as PNG, TIFF, WebP or JPEG, by suffix or ``format``; 8 bits unless ``bits`` says 16.
 
-        What the input carried goes with it as far as the format can hold it; the answer names what could not be
-        kept. ``strip`` leaves it all out. ``quality`` is for JPEG and WebP, 1..100;
-        ``compression`` for PNG, 0..9 (zlib's levels; None is the fastest for photos).
+        Metadata is kept as far as the format can hold it; returns descriptions of the metadata that was not kept.
+        ``strip`` drops all metadata. ``quality`` is for JPEG and WebP, 1..100; ``compression`` for PNG, 0..9 (zlib's
+        levels; None is the fastest for photos).
 
         Raises:
-            OutputError: there is something already and not ``overwrite``, or it cannot be written there or so.
+            OutputError: the file exists and not ``overwrite``, or it cannot be written to that place or format.
             InvalidOption: ``bits``, ``quality`` or ``compression`` out of range.
         """
         from jpegmend import writing

@@ -1,7 +1,7 @@
-"""Scenes: a picture as float planes that are decoded window by window, with tables and block grid.
+"""Scene: a picture as float planes that are decoded window by window, with quantisation tables and block grid.
 
-A scene has a grid, the one of its luma plane (or of its largest component), on which 8x8 blocks begin at
-multiples of 8; the picture lies somewhere on that grid. Windows may leave the data: the edge is repeated.
+The grid of a scene is that of its luma plane (or its largest component); 8x8 blocks begin at multiples of 8. The
+picture has an offset on that grid. Windows may extend beyond the data: the edge is repeated.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
 
 CONTEXT = 4
-"""Chroma samples read around a window: upsampling needs one, and three columns at least to filter at all."""
+"""Chroma samples read around a window: upsampling needs one, and at least three columns (``blocks.up_fancy``)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """One component as the scene knows it."""
+    """One component of a scene."""
 
     rows: int
     columns: int
-    """True size on the component's own grid, which begins where the scene's grid does."""
+    """True size on the component's own grid, which has the same origin as the scene's grid."""
     vertical: Fraction
     horizontal: Fraction
-    """Rows and columns of the scene's grid for one of this plane."""
+    """Rows and columns of the scene's grid per row and column of this plane."""
     table: Floats
     """Quantisation steps [8, 8], in the units of the file."""
     levels: NDArray[np.int16] | None = None
-    """The file's own levels [R, K, 8, 8]; None for pictures that are no JPEG file."""
+    """Quantised DCT levels of the file [R, K, 8, 8]; None for pictures that are no JPEG file."""
     assumed: Floats | None = None
-    """A table that networks are told in place of ``table``: of the caller's quality, or of an earlier compression."""
+    """Table given to networks in place of ``table``: of the caller's ``quality``, or of an earlier compression."""
 
     @property
     def told(self) -> Floats:
-        """The table [8, 8] that networks are told."""
+        """The table [8, 8] given to networks."""
         return self.table if self.assumed is None else self.assumed
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Rows and columns that there is data for: all of its blocks, if it has any."""
+        """Rows and columns of the data: all blocks of a JPEG file, else the true size."""
         if self.levels is None:
             return self.rows, self.columns
         rows, columns = self.levels.shape[:2]
@@ -62,30 +62,30 @@ class Scene(Protocol):
     """Size of the picture."""
     top: int
     left: int
-    """Where on the grid the picture begins."""
+    """Row and column of the grid at which the picture begins."""
     colour: str
-    """``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``: what the planes are."""
+    """Colour space of the planes: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``."""
     planes: tuple[Plane, ...]
     sampling: tuple[int, int] | None
-    """Luma rows and columns for one chroma sample, where three planes can be seen as one on the luma grid."""
+    """Luma rows and columns for one chroma sample; None if the planes cannot be read together on the luma grid."""
 
     def read(self, index: int, window: Window) -> Floats:
         """A window [h, w] of one plane, on its own grid, 0..1, not clipped."""
         ...
 
     def read_together(self, window: Window) -> Floats:
-        """A window [3, h, w] of all planes on the luma grid, chroma brought up by the triangle filter."""
+        """A window [3, h, w] of all planes on the luma grid, chroma upsampled by the triangle filter."""
         ...
 
 
 class JpegScene:
-    """A JPEG file as a scene: planes are made of its levels whenever a window is asked for."""
+    """Scene of a JPEG file: each window is decoded from the file's levels when it is read."""
 
     top = 0
     left = 0
 
     def __init__(self, image: Opened, *, quality: int | None = None) -> None:
-        """With a quality, networks are told libjpeg's tables of that quality in place of the file's."""
+        """With ``quality``, networks get libjpeg's tables of that quality in place of the file's."""
         self.height, self.width = image.height, image.width
         self.colour: str = image.colour
         largest_v = max(c.vertical for c in image.components)
@@ -130,9 +130,9 @@ class JpegScene:
         return seen
 
     def _read_up(self, index: int, window: Window) -> Floats:
-        """A chroma plane on the luma grid: inside the picture exactly as libjpeg shows it.
+        """A chroma plane on the luma grid, inside the picture exactly as libjpeg upsamples it.
 
-        libjpeg repeats the last true sample; the network and the projection also want what lies behind it.
+        libjpeg repeats the last true sample; the network and the projection also need the samples beyond it.
         """
         plane = self.planes[index]
         v, h = int(plane.vertical), int(plane.horizontal)
@@ -150,7 +150,7 @@ class JpegScene:
 
 
 class PixelScene:
-    """Pixels without tables as a scene: standard tables of one quality, and a block grid that may begin anywhere."""
+    """Scene of pixels without tables: libjpeg's tables of one quality, and a block grid with any offset."""
 
     def __init__(
         self, values: NDArray[np.generic], quality: int, offset: tuple[int, int], sampling: tuple[int, int]
@@ -188,7 +188,7 @@ class PixelScene:
 
 
 def make_scene(opened: Opened) -> Scene:
-    """The scene of a picture before anything is known of earlier compressions: tables of a pixel scene say nothing."""
+    """The scene of a picture before any estimate; for pixels without tables, its tables have no meaning."""
     if opened.has_tables:
         return JpegScene(opened)
     assert opened.values is not None
@@ -202,7 +202,7 @@ def _standard(quality: int, index: int, colour: str) -> Floats:
 
 
 def to_floats(values: NDArray[Any]) -> Floats:
-    """Samples as float32 0..1: integers over their largest value, floats as they are."""
+    """Samples as float32 0..1: integers divided by the largest value of their type, floats unchanged."""
     if values.dtype.kind == "f":
         return values.astype(np.float32)
     floats: Floats = np.multiply(values, np.float32(1 / np.iinfo(values.dtype).max), dtype=np.float32)
@@ -216,7 +216,7 @@ def _nearest_part(window: Window, height: int, width: int) -> Window:
 
 
 def crop_or_repeat(values: Floats, found: Window, wanted: Window) -> Floats:
-    """What the wanted window holds, of an array [h, w, ...] that holds the found one; its edge is repeated outside."""
+    """The window ``wanted`` of an array [h, w, ...] that covers the window ``found``; outside, the edge is repeated."""
     if found == wanted:
         return values
     rows = np.clip(np.arange(wanted.top, wanted.bottom) - found.top, 0, found.height - 1)
@@ -228,9 +228,9 @@ def crop_or_repeat(values: Floats, found: Window, wanted: Window) -> Floats:
 
 
 def upsample(values: Floats, found: Window, plane: Plane, wanted: Window, *, limited: bool = True) -> Floats:
-    """A window of the scene's grid, from an array [h, w] that holds the found window of the plane's own grid.
+    """Upsample an array [h, w] that covers the window ``found`` of the plane's grid, to ``wanted`` of the scene's grid.
 
-    ``limited``: samples beyond the plane's true size are not used, as in libjpeg, which repeats the last true one.
+    ``limited``: samples beyond the plane's true size are replaced by the last true one, as in libjpeg.
     """
     if plane.vertical == plane.horizontal == 1:
         return values[wanted.inside(found)]
@@ -245,7 +245,7 @@ def upsample(values: Floats, found: Window, plane: Plane, wanted: Window, *, lim
 
 
 def _interpolate(values: Floats, found: Window, plane: Plane, wanted: Window) -> Floats:
-    """Linear, samples centred: for factors such as 3 to 2, which libjpeg does not know at all."""
+    """Linear interpolation of centred samples, for factors such as 3 to 2, which libjpeg does not support."""
     rows, below = _neighbours(wanted.top, wanted.bottom, plane.vertical, found.top, found.height)
     columns, beside = _neighbours(wanted.left, wanted.right, plane.horizontal, found.left, found.width)
     down = values[rows[0]] * (1 - below[:, None]) + values[rows[1]] * below[:, None]

@@ -1,4 +1,4 @@
-"""The loop over the tiles of a picture: decode, restore, bring chroma up, convert to RGB, write into the result."""
+"""Loop over the tiles of a picture: decode, restore, upsample chroma, convert to RGB, write into the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jpegmend.runtimes import Floats
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TileLoop:
-    """Everything that stays the same from tile to tile."""
+    """Restores the tiles of one picture; its fields are the same for all tiles."""
 
     scene: Scene
     groups: Sequence[Group]
@@ -30,7 +30,7 @@ class TileLoop:
     convert: Converter
     output: OutputArray
     planes: Sequence[Floats] | None = None
-    """Where restored planes are kept, one array for each plane of the scene; None where they are not."""
+    """Arrays that the restored planes are copied to, one per plane of the scene; None if they are not kept."""
 
     def run(self, tiles: Sequence[Window], progress: Progress | None = None) -> None:
         """Restore every tile, in order."""
@@ -58,7 +58,7 @@ class TileLoop:
 
 
 def decode(scene: Scene, convert: Converter) -> NDArray[np.uint8]:
-    """The scene as it is shown without a network: uint8 [H, W] or [H, W, 3], not turned upright."""
+    """Decode a scene without a network: uint8 [H, W] or [H, W, 3], without its orientation."""
     groups = make_groups(scene, "y", 1)
     output = OutputArray(scene.height, scene.width, 1 if scene.colour == "gray" else 3, bits=8)
     loop = TileLoop(scene=scene, groups=groups, runner=None, convert=convert, output=output)
@@ -67,12 +67,12 @@ def decode(scene: Scene, convert: Converter) -> NDArray[np.uint8]:
 
 
 def cover_tile(tile: Window, group: Group, scene: Scene) -> Window:
-    """The part of a group's grid that a tile is made of; at the end of the grid, everything to its end."""
+    """The window of a group's grid that covers a tile; at the end of the grid it extends to the end."""
     plane = scene.planes[group.indices[0]]
     v, h = (1, 1) if len(group.indices) > 1 else (plane.vertical, plane.horizontal)
     region = Window(int(tile.top / v), -int(-tile.bottom // v), int(tile.left / h), -int(-tile.right // h))
     if (v, h) != (1, 1):
-        # Upsampling looks beyond the tile.
+        # Upsampling needs samples beyond the tile.
         region = region.grow(CONTEXT)
     bottom = group.height if tile.bottom >= scene.top + scene.height else region.bottom
     right = group.width if tile.right >= scene.left + scene.width else region.right

@@ -1,4 +1,4 @@
-"""A network run on windows of a group of planes: halo, blending, strength, projection."""
+"""Inference on windows of a group of planes: halo, blending, strength, projection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jpegmend.runtimes import Answer, Floats, PictureFacts, Runtime
 from jpegmend.weights import Card
 
 MIDDLE = 256
-"""Pixels each way in the middle of the picture, for cards with ``quality_from="middle"``."""
+"""Side in pixels of the central square for cards with ``quality_from="middle"``."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,13 +25,13 @@ class TileRunner:
     card: Card
     runtime: Runtime
     strength: float
-    """Above 0, to 1: share of the network's answer, the rest is the decoded picture."""
+    """Weight of the network's output, above 0 and up to 1; the rest is the decoded picture."""
     consistent: bool
     """Whether the answer is projected into the file's quantisation cells."""
     overview: Callable[[Group], Floats] | None = None
-    """Makes the small whole picture; None for networks that take none."""
+    """Makes the overview of a group; None for networks without that input."""
     quality: float | None = None
-    """The libjpeg quality that the network is told, 1..100."""
+    """The network's input ``quality``, 1..100."""
     traces: Collection[str] = ()
     """Names of the intermediate results to keep."""
     reported: Group
@@ -39,20 +39,20 @@ class TileRunner:
     merged: MergedAnswer
 
     def estimate_quality(self) -> float | None:
-        """The network's estimate of the libjpeg quality from the middle of the picture, 1..100, if it makes one."""
+        """The network's estimate of the libjpeg quality, 1..100, from the middle of the picture; None without one."""
         group = self.reported
         middle = Window(group.height // 2, group.height // 2, group.width // 2, group.width // 2)
         window = middle.grow(MIDDLE // 2).align(group.align_rows, group.align_columns).clip(group.height, group.width)
         return self._ask(group, group.read(window)).quality
 
     def restore(self, group: Group, region: Window) -> Floats:
-        """Planes [n, h, w] of a region, whose edges are multiples of the group's alignment."""
+        """Restore the planes [n, h, w] of a region, whose edges are multiples of the group's alignment."""
         if self.card.tiling == "window":
             decoded, answer = group.read(region), self._blend(group, region)
         else:
             decoded, answer = self._run(group, region)
         if self.strength < 1:
-            # decoded + strength * (answer - decoded), without a third array.
+            # decoded + strength * (answer - decoded), in place.
             answer -= decoded
             answer *= np.float32(self.strength)
             answer += decoded
@@ -78,10 +78,10 @@ class TileRunner:
         return answer._replace(planes=group.unpack(answer.planes))
 
     def _blend(self, group: Group, region: Window) -> Floats:
-        """The answer from windows at fixed places, blended where they overlap: the same however it is tiled."""
+        """Blend the outputs of windows at fixed positions; the result does not depend on the tiles."""
         assert self.card.window is not None
         side, grid = self.card.window, lcm(8, self.card.multiple)
-        # Windows begin at corners of blocks: tables belong to whole blocks.
+        # Windows begin at block corners, because tables hold for whole blocks.
         overlap = min(round_up(2 * self.card.halo, grid), side - grid)
         total = np.zeros((len(group.indices), region.height, region.width), np.float32)
         weight = np.zeros((region.height, region.width), np.float32)

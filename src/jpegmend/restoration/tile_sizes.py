@@ -1,4 +1,4 @@
-"""Size of the tiles that a picture is restored in, by the memory that is allowed."""
+"""Choice of the tile size by the memory that is allowed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jpegmend.restoration.tiles import Window, cut, largest_side, round_up
 from jpegmend.weights import Card
 
 TILE_BYTES = 400e6
-"""Working memory of one tile where no limit is given."""
+"""Working memory of one tile in bytes if no limit is given."""
 BASE_BYTES = 160e6
-"""What the process holds before any picture: Python, numpy, the runtime, the network; measured."""
+"""Measured memory in bytes of the process without a picture: Python, numpy, the runtime, the network."""
 OWN_BYTES_PER_PIXEL = 100.0
-"""Decoding, blending, projecting and colour, for each pixel of a tile; measured."""
+"""Measured memory of decoding, blending, projection and colour conversion, in bytes per pixel of a tile."""
 
 
 def choose_tiles(
@@ -23,8 +23,8 @@ def choose_tiles(
 ) -> list[Window]:
     """Tiles of the scene's grid, aligned to the blocks of every group.
 
-    ``card``: of the network, None where the picture is only decoded. ``memory``: bytes the process may use in all,
-    None for tiles of ``TILE_BYTES``. ``held``: bytes that the picture and its result take whatever the tiles are.
+    ``card``: that of the network; None if the picture is only decoded. ``memory``: limit for the whole process in
+    bytes; None for tiles of ``TILE_BYTES``. ``held``: bytes of the picture and its result, independent of the tiles.
 
     Raises:
         InvalidOption: ``memory`` is too little for the smallest tile.
@@ -33,7 +33,7 @@ def choose_tiles(
     budget, halo = TILE_BYTES if memory is None else memory - BASE_BYTES - held, 0
     each = OWN_BYTES_PER_PIXEL * (card.scale**2 if card else 1)
     if card is not None and card.window:
-        # The network holds one window at a time, however large the tile is.
+        # The network runs one window at a time, independent of the tile.
         budget -= card.bytes_per_pixel * card.window**2 if memory is not None else 0
     elif card is not None:
         halo, each = round_up(card.halo, 8), each + card.bytes_per_pixel

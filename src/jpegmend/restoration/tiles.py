@@ -1,4 +1,4 @@
-"""Windows on a grid of samples, and grids cut into windows."""
+"""Rectangular windows of a sample grid, and division of a grid into tiles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jpegmend.errors import InvalidOption
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle of a grid, in samples; bottom and right are outside."""
+    """A rectangle of a grid, in samples; ``bottom`` and ``right`` are exclusive."""
 
     top: int
     bottom: int
@@ -34,7 +34,7 @@ class Window:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def grow(self, rows: int, columns: int | None = None) -> Window:
-        """Larger by that many samples on every side; it may leave the grid."""
+        """The window enlarged by that many samples on every side, not clipped to the grid."""
         columns = rows if columns is None else columns
         return Window(self.top - rows, self.bottom + rows, self.left - columns, self.right + columns)
 
@@ -43,7 +43,7 @@ class Window:
         return Window(max(0, self.top), min(self.bottom, height), max(0, self.left), min(self.right, width))
 
     def intersect(self, other: Window) -> Window:
-        """The part that both have."""
+        """The intersection of both windows."""
         return Window(
             max(self.top, other.top),
             min(self.bottom, other.bottom),
@@ -52,11 +52,11 @@ class Window:
         )
 
     def move(self, rows: int, columns: int) -> Window:
-        """The same rectangle, further down and to the right."""
+        """The window shifted down and to the right."""
         return Window(self.top + rows, self.bottom + rows, self.left + columns, self.right + columns)
 
     def align(self, rows: int, columns: int | None = None) -> Window:
-        """The smallest window around it whose edges are multiples."""
+        """The smallest window around this one whose edges are multiples of ``rows`` and ``columns``."""
         columns = rows if columns is None else columns
         return Window(
             self.top // rows * rows,
@@ -66,7 +66,7 @@ class Window:
         )
 
     def inside(self, outer: Window) -> tuple[slice, slice]:
-        """Rows and columns of this window in an array that holds the outer one."""
+        """Rows and columns of this window as an index into an array that covers the outer one."""
         rows = slice(self.top - outer.top, self.bottom - outer.top)
         return rows, slice(self.left - outer.left, self.right - outer.left)
 
@@ -81,13 +81,13 @@ def round_up(value: int, multiple: int) -> int:
 
 
 def largest_side(budget: float, bytes_per_pixel: float, halo: int, align: int, *, strict: bool = True) -> int:
-    """Side of the largest square tile, a multiple of ``align``, that with its halo stays in the budget (bytes).
+    """Side of the largest square tile, a multiple of ``align``, that fits with its halo into the budget (bytes).
 
-    Without ``strict`` the budget may be exceeded: tiles have at least a quarter of their halo as side, because with
-    smaller ones nearly all work would go into the halo.
+    Without ``strict`` the budget may be exceeded: the side is at least a quarter of the halo, because with smaller
+    tiles nearly all computation would be spent on the halo.
 
     Raises:
-        InvalidOption: ``strict``, and not even the smallest tile does.
+        InvalidOption: ``strict``, and the smallest tile does not fit.
     """
     pixels = int(max(0.0, budget) / bytes_per_pixel)
     side = (isqrt(pixels) - 2 * halo) // align * align
@@ -100,10 +100,10 @@ def largest_side(budget: float, bytes_per_pixel: float, halo: int, align: int, *
 
 
 def cut(height: int, width: int, *, side: int, halo: int, align: int) -> Iterator[Window]:
-    """Cut a grid into tiles of about the same size, in reading order: none larger than a square of ``side``.
+    """Divide a grid into tiles of about equal size, at most ``side`` on each axis, row by row.
 
-    One tile where the whole fits into what a tile of ``side`` costs with its halo. Edges inside the grid are
-    multiples of ``align``.
+    It is one tile if the whole grid has no more samples than a tile of ``side`` with its halo. Edges inside the grid
+    are multiples of ``align``.
     """
     if height * width <= (side + 2 * halo) ** 2:
         yield Window(0, height, 0, width)
@@ -115,13 +115,13 @@ def cut(height: int, width: int, *, side: int, halo: int, align: int) -> Iterato
 
 
 def _even_step(length: int, side: int, align: int) -> int:
-    """A step that cuts the length into as few parts as ``side`` allows, and these into nearly equal ones."""
+    """Tile length, a multiple of ``align``: divides ``length`` into the fewest, nearly equal parts up to ``side``."""
     parts = -(-length // side)
     return round_up(-(-length // parts), align)
 
 
 def ramp(start: int, stop: int, extent: int, overlap: int) -> list[float]:
-    """Weights of a window's samples along one axis: rising and falling over the overlap, but not at the grid's ends.
+    """Blending weights along one axis: linear ramps over the overlap, except at the ends of the grid.
 
     >>> ramp(0, 4, 8, 2)
     [1.0, 1.0, 0.75, 0.25]
@@ -137,7 +137,7 @@ def ramp(start: int, stop: int, extent: int, overlap: int) -> list[float]:
 
 
 def lattice(extent: int, side: int, overlap: int) -> list[int]:
-    """Where windows of that side begin along one axis, so that neighbours overlap by at least ``overlap``.
+    """Start positions of windows along one axis, such that neighbours overlap by at least ``overlap``.
 
     >>> lattice(100, 40, 8), lattice(30, 40, 8)
     ([0, 32, 60], [0])

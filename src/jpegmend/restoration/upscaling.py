@@ -1,4 +1,4 @@
-"""``upscale``: a picture enlarged by a super-resolution network, tile by tile."""
+"""``upscale``: super-resolution of a picture by a network, tile by tile."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from jpegmend.runtimes import Floats, PictureFacts, Runtime, open_runtime
 from jpegmend.weights import Card
 
 MODEL = "mdu-sr-x3"
-"""The network that is used where none is named."""
+"""The default network."""
 
 
 def upscale(
@@ -49,9 +49,9 @@ def upscale(
 ) -> Restored:
     """Enlarge a picture by a super-resolution network (MDU eq. 25, 26), which also removes its JPEG artifacts.
 
-    Every plane goes through the network on its own grid; chroma is then brought to the size of luma as usual. The
-    arguments are those of :func:`~jpegmend.restoration.pipeline.restore`; ``model`` is a network whose card has a
-    ``scale`` above 1. Metadata is kept; sizes that EXIF states are those of the source.
+    Every plane is enlarged on its own grid; chroma is then upsampled to the size of luma. The arguments are those of
+    :func:`~jpegmend.restoration.pipeline.restore`; ``model`` is a network whose card has a ``scale`` above 1. Metadata
+    is kept unchanged: picture sizes in EXIF stay those of the source.
 
     Raises:
         InputError: the source cannot be read, or it or the result is larger than ``max_pixels``.
@@ -87,7 +87,7 @@ def upscale(
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """One picture and what is needed to enlarge it."""
+    """The enlargement of one picture."""
 
     opened: Opened
     scene: Scene
@@ -153,7 +153,7 @@ class _Job:
         return output
 
     def _enlarge(self, group: Group, tile: Window, shown: Window) -> Iterator[Floats]:
-        """Every plane of a group on the enlarged luma grid, [s h, s w] for the shown window [h, w]."""
+        """Each plane of a group on the enlarged luma grid, [s h, s w] for the window ``shown`` [h, w]."""
         s = self.card.scale
         region = cover_tile(tile, group, self.scene)
         answer, region, shown = self._answer(group, region), _larger(region, s), _larger(shown, s)
@@ -166,7 +166,7 @@ class _Job:
             yield upsample(values, region, larger, shown)
 
     def _answer(self, group: Group, region: Window) -> Floats:
-        """The network's answer to a region of the group's grid, [n, s h, s w]."""
+        """The network's output for a region of the group's grid, [n, s h, s w]."""
         halo, s = round_up(self.card.halo, 8), self.card.scale
         window = region.grow(halo).align(group.align_rows, group.align_columns).clip(group.height, group.width)
         facts = PictureFacts(sampling=group.sampling)
@@ -175,7 +175,7 @@ class _Job:
 
 
 def _on_picture(tile: Window, scene: Scene) -> Window:
-    """The part of a tile that lies on the picture."""
+    """The part of a tile inside the picture."""
     return tile.intersect(Window(scene.top, scene.top + scene.height, scene.left, scene.left + scene.width))
 
 
