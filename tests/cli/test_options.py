@@ -60,10 +60,23 @@ def test_compression(folder: Path) -> None:
 def test_depth_that_is_lost_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gray = np.random.default_rng(0).integers(0, 65536, (24, 24), np.uint16)
     Image.fromarray(gray).save("deep.png")
-    assert cli.run(["deep.png", "-o", "out.png"]) == 0
+    assert cli.run(["deep.png", "-o", "out.png", "--bits", "8"]) == 0
     assert "--bits 16" in capsys.readouterr().out
-    assert cli.run(["deep.png", "-o", "deep-out.png", "--bits", "16"]) == 0
-    assert "--bits" not in capsys.readouterr().out
+    assert cli.run(["deep.png", "-o", "out.webp"]) == 0
+    assert "not kept: the 16 bits" in capsys.readouterr().out
+
+
+def test_depth_follows_the_input(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --bits a picture without traces of compression is left as it is, every bit of it."""
+    gray = np.random.default_rng(0).integers(0, 65536, (24, 24), np.uint16)
+    Image.fromarray(gray).save("deep.png")
+    for output in ("out.png", "out.tif"):
+        assert cli.run(["deep.png", "-o", output]) == 0
+        assert "not kept" not in capsys.readouterr().out
+        with Image.open(output) as image:
+            assert np.array_equal(np.asarray(image), gray)
+    restored(output="plain.png")
+    assert Path("plain.png").read_bytes()[24] == 8
 
 
 @pytest.mark.parametrize(("suffix", "name"), [("png", "PNG"), ("tif", "TIFF"), ("webp", "WEBP"), ("jpg", "JPEG")])

@@ -22,7 +22,8 @@ class Output:
 
     format: str | None = None
     """``png``, ``tiff``, ``webp`` or ``jpeg``; None goes by the suffix."""
-    bits: int | None = 8
+    bits: int | None = None
+    """8 or 16; None for those of the input, where the format holds them."""
     quality: int = 95
     """1..100, of JPEG and WebP."""
     compression: int | None = None

@@ -12,6 +12,7 @@ from jpegmend.batch.find import STANDARD
 from jpegmend.batch.inputs import read_input, sha256, state_of
 from jpegmend.batch.settings import Output
 from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError
+from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
     from jpegmend.restoration import Restored
@@ -124,9 +125,15 @@ def _write(task: Task, restored: Restored) -> tuple[str, ...]:
 
 
 def _lost_depth(task: Task, restored: Restored) -> tuple[str, ...]:
-    if restored.report.bits_read > 8 and task.output.bits == 8:
-        return (f"the {restored.report.bits_read} bits a sample of the input; bits=16 keeps them in png and tiff",)
-    return ()
+    from jpegmend.writing import find_format
+
+    bits = restored.report.bits_read
+    if bits == 8 or task.output.bits == 16:
+        return ()
+    if task.output.bits == 8:
+        return (f"the {bits} bits a sample of the input; bits=16 keeps them in png and tiff",)
+    name = find_format(None if task.target == STANDARD else task.target, task.output.format)
+    return () if WRITTEN[name].deep else (f"the {bits} bits a sample of the input; png and tiff hold them",)
 
 
 def _compare(task: Task, data: bytes, restored: Restored) -> Path:

@@ -53,7 +53,10 @@ def _add_places(group: Any) -> None:
 def _add_forms(group: Any) -> None:
     group.add_argument("--format", choices=tuple(WRITTEN), help="by the suffix of -o, else png")
     group.add_argument(
-        "--bits", type=int, choices=(8, 16), default=8, help="16 for png and tiff: the precision the network gives (8)"
+        "--bits",
+        type=int,
+        choices=(8, 16),
+        help="of png and tiff, 16: the precision the network gives; without it those of the input",
     )
     group.add_argument("--quality", type=whole(1, 100), default=95, metavar="Q", help="of a jpeg or webp: 1..100 (95)")
     group.add_argument(

@@ -37,8 +37,9 @@ class Options:
     consistent: bool | None = None
     """Whether every DCT coefficient is projected into the quantisation cell that the file states. None: where the file
     is a first-generation JPEG. True is possible only for JPEG files."""
-    bits: int = 16
-    """8 or 16: bits a sample of the result. 16 keeps what the network computed between two levels of 8 bits."""
+    bits: int | None = 16
+    """8 or 16: bits a sample of the result; None: those of the input, 16 for floats. 16 keeps what the network computed
+    between two levels of 8 bits."""
     orientation: str = "apply"
     """``apply``: the EXIF orientation is applied to the pixels and its tag set to 1; ``keep``: both stay."""
     quality: int | None = None
@@ -71,7 +72,7 @@ class Options:
     def __post_init__(self) -> None:
         allowed = (
             (0 <= self.strength <= 1, f"strength {self.strength}; it goes from 0 to 1"),
-            (self.bits in (8, 16), f"{self.bits} bits; allowed: 8, 16"),
+            (self.bits in (None, 8, 16), f"{self.bits} bits; allowed: 8, 16"),
             (self.orientation in ("apply", "keep"), f"orientation {self.orientation!r}; allowed: apply, keep"),
             (self.quality is None or 1 <= self.quality <= 100, f"quality {self.quality}; it goes from 1 to 100"),
             (self.runtime in RUNTIMES, f"runtime {self.runtime!r}; allowed: {', '.join(RUNTIMES)}"),

@@ -86,7 +86,7 @@ class _Job:
             self.opened,
             self.plan,
             size=output.pixels.shape[:2],
-            bits=self.options.bits,
+            bits=output.pixels.itemsize * 8,
             carried=metadata.names(carried),
             orientation_applied=self._applied_orientation() != 1,
             model=self.card.name,
@@ -134,7 +134,11 @@ class _Job:
         scene, alpha = self.plan.scene, self.opened.alpha
         channels = 4 if alpha is not None else 1 if scene.colour == "gray" else 3
         output = OutputArray(
-            scene.height, scene.width, channels, bits=self.options.bits, orientation=self._applied_orientation()
+            scene.height,
+            scene.width,
+            channels,
+            bits=self.options.bits or self.opened.bits,
+            orientation=self._applied_orientation(),
         )
         if alpha is not None:
             output.write_alpha(alpha)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.errors import InvalidOption
+from jpegmend.formats import WRITTEN
 from jpegmend.jpeg import Metadata
 from jpegmend.restoration.report import Report
 from jpegmend.runtimes import Floats
@@ -91,7 +92,9 @@ class Restored:
         quality: int | None = None,
         compression: int | None = None,
     ) -> tuple[str, ...]:
-        """Write the picture as PNG, TIFF, WebP or JPEG, by suffix or ``format``; 8 bits unless ``bits`` says 16.
+        """Write the picture as PNG, TIFF, WebP or JPEG, by suffix or ``format``.
+
+        ``bits`` is 8 or 16; None: as many as the input had, and 8 in WebP and JPEG.
 
         Metadata is kept as far as the format can hold it; returns descriptions of the metadata that was not kept.
         ``strip`` drops all metadata. ``quality`` is for JPEG and WebP, 1..100; ``compression`` for PNG, 0..9 (zlib's
@@ -103,7 +106,8 @@ class Restored:
         """
         from jpegmend import writing
 
-        depth = 8 if bits is None else bits
+        name = writing.find_format(None if hasattr(path, "write") else path, format)
+        depth = bits or (self.report.bits_read if WRITTEN[name].deep else 8)
         return writing.write(
             self.pixels,
             self.metadata,
