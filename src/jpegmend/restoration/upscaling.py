@@ -114,7 +114,7 @@ class _Job:
             self.opened,
             plan,
             size=output.pixels.shape[:2],
-            bits=self.options.bits,
+            bits=output.pixels.itemsize * 8,
             carried=metadata.names(carried),
             orientation_applied=self._applied() != 1,
             model=self.card.name,
@@ -144,7 +144,7 @@ class _Job:
         return self.opened.metadata.orientation if self.options.orientation == "apply" else 1
 
     def _output(self) -> OutputArray:
-        s, alpha, bits = self.card.scale, self.opened.alpha, self.options.bits
+        s, alpha, bits = self.card.scale, self.opened.alpha, self.options.bits or self.opened.bits
         channels = 4 if alpha is not None else 1 if self.scene.colour == "gray" else 3
         size = self.scene.height * s, self.scene.width * s
         output = OutputArray(*size, channels, bits=bits, orientation=self._applied())
