@@ -1,4 +1,4 @@
-"""The networks, in PyTorch: one contract, one file a paper, one table."""
+"""The networks in PyTorch: a common interface (``contract``), one file per paper, and the table ``NETWORKS``."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ NETWORKS: dict[str, Spec] = {
         rnan.SPEC,
     )
 }
-"""Every network by name: our own, the five papers, the baselines they are compared with; ``add`` puts in another."""
+"""Every network by name: our own, those of the five papers, and their baselines; ``add`` adds another."""
 
 __all__ = ["NETWORKS", "Estimate", "Observation", "Spec", "add", "find"]
 
 
 def find(name: str) -> Spec:
-    """The network of that name; :class:`~jpegmend.errors.UnknownModel` lists the names there are."""
+    """The network of that name; raises :class:`~jpegmend.errors.UnknownModel`, which lists the names."""
     if name not in NETWORKS:
         raise UnknownModel(f"no network {name!r}; there are: {', '.join(NETWORKS)}")
     return NETWORKS[name]
 
 
 def add(file: Path) -> Spec:
-    """Put the network of a Python file, its variable ``SPEC``, into :data:`NETWORKS` for this process.
+    """Add the network of a Python file (its variable ``SPEC``) to :data:`NETWORKS` for this process.
 
     The file is run as a module: add only code that you trust. A network of the same name is replaced.
     Raises :class:`~jpegmend.errors.UnknownModel` where there is no such file, or no ``SPEC`` in it.

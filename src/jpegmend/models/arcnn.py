@@ -1,7 +1,6 @@
-"""AR-CNN: four convolutions, the first network made for JPEG artifacts.
+"""AR-CNN: a network of four convolutions, the first one for JPEG artifacts.
 
-Minimises the mean squared error of ``F(J)`` against the clean picture. It answers the picture itself,
-not a residual.
+It minimises the mean squared error of ``F(J)`` against the clean picture; the output is the picture, not a residual.
 
 Shape letters: B batch, C planes, H W pixels.
 """
@@ -30,8 +29,8 @@ class Config:
     widths: tuple[int, ...] = (64, 32, 16)
     """Channels after every layer but the last."""
     deviation: float = 0.001
-    """Standard deviation of the initial weights, that of the authors' SRCNN; 0 takes He's, by the inputs of every
-    layer, with which a run of minutes gets somewhere. Biases start at 0."""
+    """Standard deviation of the initial weights, by default that of the authors' SRCNN; 0 selects He's initialisation,
+    which short trainings need. Biases start at 0."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernels", tuple(self.kernels))
@@ -47,13 +46,13 @@ class Config:
 
 
 class ARCNN(nn.Module):
-    """Convolutions with ReLU between them. Traces: ``features``, what each layer but the last gives."""
+    """Convolutions with ReLU between them. Trace: ``features``, the outputs of all layers but the last."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         inputs = (config.channels, *config.widths)
         outputs = (*config.widths, config.channels)
-        # Replicated borders, as in the authors' program; they train on the inside of larger patches.
+        # Replicated borders, as in the authors' test program; their training uses no padding.
         layers = [
             nn.Conv2d(taken, given, side, padding=side // 2, padding_mode="replicate")
             for taken, given, side in zip(inputs, outputs, config.kernels, strict=True)
@@ -72,7 +71,7 @@ class ARCNN(nn.Module):
         *hidden, reconstruct = self.layers
         F: Tensor = seen.planes
         features = []
-        # No autocast: without a skip the answer itself would be bfloat16, wrong by up to half a gray level.
+        # No autocast: without a skip the output picture would be bfloat16, wrong by up to half a gray level.
         with torch.autocast(F.device.type, enabled=False):
             for layer in hidden:
                 F = functional.relu(layer(F))

@@ -1,4 +1,4 @@
-"""The contract of the networks: an :class:`Observation` in, an :class:`Estimate` out, a :class:`Spec` for each.
+"""Interface of the networks: input :class:`Observation`, output :class:`Estimate`, description :class:`Spec`.
 
 Shape letters: B batch, C planes (1 or 3), H W pixels.
 """
@@ -26,9 +26,9 @@ class Observation(NamedTuple):
     sampling: Tensor
     """``[B, 2]`` how many luma rows and columns share one chroma sample: (2, 2) for 4:2:0, (0, 0) without chroma."""
     overview: Tensor | None = None
-    """``[B, C, 112, 112]`` the whole picture made small, for networks with a global branch."""
+    """``[B, C, 112, 112]`` the whole picture downscaled, for networks with a global branch."""
     quality: Tensor | None = None
-    """``[B]`` libjpeg quality 1..100 told from outside (by the user, say); 0 or None where none is told."""
+    """``[B]`` libjpeg quality 1..100 given by the caller (the user's ``quality`` option); 0 or None if unknown."""
 
 
 class Estimate(NamedTuple):
@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
     planes: Tensor
     """``[B, C, H, W]``, the restored planes, not clipped; ``[B, C, s H, s W]`` where the spec's ``scale`` is s."""
     quality: Tensor | None = None
-    """``[B]``, the network's estimate of its input's libjpeg quality, 1..100; None where it makes none."""
+    """``[B]``, the network's estimate of its input's libjpeg quality, 1..100; None for networks without one."""
     traces: Mapping[str, tuple[Tensor, ...]] = {}
     """Intermediate results (sparse codes, stages, artifact layers) by name, each ``[B, ...]`` or a scalar; filled with
     ``collect=True``, else empty."""
@@ -55,32 +55,32 @@ class Spec:
     """The frozen dataclass of hyper-parameters; its defaults are the paper's."""
     build: Callable[[Any], nn.Module]
     planes: Callable[[Any], Planes]
-    """Which planes the network works on, by config: each alone, three on the luma grid, or RGB."""
+    """Input planes by config: one plane, YCbCr on the luma grid, or RGB."""
     halo: Callable[[Any], int]
     """Pixels added to a tile on each side before it is run: the radius of the receptive field."""
     scale: Callable[[Any], int] = lambda _: 1
-    """By which factor the answer's sides are longer than the input's: above 1 for super-resolution, by config."""
+    """Output height and width over those of the input, by config: above 1 for super-resolution."""
     multiple: int = 1
-    """Height and width must be multiples of this; the pipeline pads by edge replication."""
+    """Height and width must be multiples of this; pictures are padded by edge replication."""
     tiling: Tiling = "exact"
     window: int | Callable[[Any], int] | None = None
     """Side of the tile in pixels where ``tiling`` is ``window``, the same for every config or by config."""
     inputs: tuple[str, ...] = ("planes",)
-    """Which fields of the observation the network reads, in the order of its ONNX inputs."""
+    """Fields of the observation that the network reads, in the order of its ONNX inputs."""
     exportable: bool = True
     """Whether it can be written as ONNX."""
     free: tuple[str, ...] = ()
-    """Hyper-parameters that no weight depends on, so that trained weights serve other values too."""
+    """Hyper-parameters that can be changed after training, because no weight depends on them."""
     frozen: tuple[str, ...] = ()
-    """Submodules that are not trained with the network, but before it, by a stage of the recipe."""
+    """Submodules that are trained before the network, by a stage of the recipe, and then frozen."""
     grow: Callable[[Mapping[str, Tensor], Any, Any], dict[str, Tensor]] | None = None
-    """From weights of a network with one config, those with which one of another begins: a longer network may copy
-    its last stage. Arguments: the weights, their config, the new config. None where only equal tensors fit."""
+    """Converts trained weights of one config to initial weights of another, such as one with more stages. Arguments:
+    the weights, their config, the new config. None: weights only fit configs with the same tensors."""
     quality_from: QualityFrom = "tiles"
-    """Where the pipeline takes the estimated quality from; see ``jpegmend.weights.Card.quality_from``."""
+    """Source of the estimated quality in inference; see ``jpegmend.weights.Card.quality_from``."""
     small: tuple[Any, ...] = ()
-    """Configs for the contract tests, which answer in milliseconds: one for each kind of planes and branch of the code,
-    the first exported as ONNX. Empty: the default config."""
+    """Small configs for the contract tests, which run in milliseconds: one for each kind of planes and branch of the
+    code, the first exported as ONNX. Empty: the default config."""
 
     def window_side(self, config: Any) -> int | None:
         """Side of the tile in pixels for a config; None where ``tiling`` is not ``window``."""

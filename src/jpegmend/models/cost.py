@@ -1,6 +1,6 @@
 """The cost of a network: parameters, multiply-adds and bytes of memory a pixel.
 
-Counted while the network runs on fake tensors (a shape, no content), so that even the largest takes seconds.
+Counted while the network runs on PyTorch's fake tensors (without data), which takes seconds for the largest network.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jpegmend.models.files import example
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one more pixel of a large picture."""
+    """The cost of a network per pixel of a large picture."""
 
     multiply_adds: float
     """Of convolutions and matrix products."""
@@ -41,8 +41,8 @@ def parameters(network: nn.Module) -> int:
 
 
 def count(spec: Spec, config: Any) -> Cost:
-    """The cost of a pixel: as the slope between two sizes, so that work which does not grow with the picture (a
-    global branch, reading the tables) drops out; for a network that runs in windows, in one window.
+    """The cost per pixel: the slope between two sizes, so that constant parts (a global branch, layers on the tables)
+    are left out; for a network that runs in windows, the cost of one window over its pixels.
     """
     if window := spec.window_side(config):
         run = _run(spec, config, window)

@@ -1,4 +1,4 @@
-"""The table of what networks cost at their papers' sizes: ``python -m jpegmend.models.cost_table FILE [--side N]``."""
+"""Table of the networks' costs at their papers' sizes: ``python -m jpegmend.models.cost_table FILE [--side N]``."""
 
 from __future__ import annotations
 

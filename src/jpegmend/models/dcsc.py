@@ -1,7 +1,7 @@
-"""DCSC: convolutional sparse coding of the decoded picture's features, its iterations unrolled.
+"""DCSC: unrolled convolutional sparse coding of the features of the decoded picture.
 
-Codes the features X by ``min_U 1/2 |X - Phi U|^2 + lambda |U|_1`` (eq. 4) with iterations of the form that ISTA
-has (eq. 3), whose two operators G and S are learned, and reads the artifacts off the final code.
+The features X are coded by ``min_U 1/2 |X - Phi U|^2 + lambda |U|_1`` (eq. 4) with ISTA iterations (eq. 3) whose
+operators G and S are learned; a convolution estimates the artifacts from the final code.
 
 Shape letters: B batch, C planes, H W pixels, D dilations.
 """
@@ -32,16 +32,16 @@ class Config:
     features: int = 32
     """Feature maps of every dilation."""
     dilations: tuple[int, ...] = (1, 2, 4)
-    """Of the feature extraction; (1, 1, 1) is the row without dilation of table 3."""
+    """Dilations of the feature extraction; (1, 1, 1) is the row without dilation of table 3."""
     filters: int = 64
     """Channels of the sparse code; 32 and 128 in table 4."""
     iterations: int = 40
     """R; 20 and 60 in table 4. With 0 the code is U_0."""
     last: float = 1.0
-    """Factor on the initial weights of W_R. Below 1 the first answer is near the decoded picture. At 1 and on a
-    folded grid Muon drove nearly all codes to zero within a hundred steps: no artifacts are better than random ones."""
+    """Factor on the initial weights of W_R. Below 1 the initial output is near the decoded picture. At 1 and on a
+    folded grid, training by Muon set nearly all codes to zero within a hundred steps."""
     fold: int = 1
-    """Side in pixels of the cells that become one position of the convolutions; the paper has 1. With 2 features and
+    """Side in pixels of the squares that become one position of the convolutions; the paper has 1. With 2 features and
     codes have half the height and width, and the halo doubles."""
 
     def __post_init__(self) -> None:
@@ -55,8 +55,8 @@ class Config:
 def start_as_glorot(network: nn.Module) -> None:
     """Glorot's uniform weights and zero biases for every convolution.
 
-    The papers of DCSC and MDU are silent here; this is what the framework they name, TensorFlow, does unasked.
-    It also makes S of DCSC a contraction behind its ReLU, so that 40 iterations neither explode nor vanish.
+    The papers of DCSC and MDU do not state an initialisation; this is the default of TensorFlow, which they name. It
+    also makes ReLU(S .) of DCSC a contraction, so that 40 iterations neither explode nor vanish.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
@@ -69,7 +69,7 @@ class DCSC(nn.Module):
     """Feature extraction, convolutional LISTA, reconstruction (fig. 1).
 
     Traces: ``X`` the features, one ``[B, features, H, W]`` per dilation; ``U`` the sparse codes ``U_0`` to
-    ``U_R``, each ``[B, filters, H, W]``; ``H`` the estimated artifacts with their sign turned,
+    ``U_R``, each ``[B, filters, H, W]``; ``H`` the estimated correction (the negative artifacts),
     ``[B, C, H, W]``. With ``fold`` the sides of X and U are divided by it, rounded up.
     """
 
@@ -82,7 +82,7 @@ class DCSC(nn.Module):
         channels = config.channels * config.fold**2
         self.extract = nn.ModuleList(convolution(channels, config.features, dilation) for dilation in config.dilations)
         width = config.features * len(config.dilations)
-        # No bias: eq. 3 has none, and with none the published counts come out to the last parameter.
+        # No bias: eq. 3 has none, and without one the parameter counts equal the published ones.
         self.G = nn.Conv2d(width, config.filters, 3, padding=1, bias=False)
         self.S = nn.Conv2d(config.filters, config.filters, 3, padding=1, bias=False)
         self.W_R = convolution(config.filters, channels)

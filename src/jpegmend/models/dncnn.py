@@ -1,7 +1,7 @@
-"""DnCNN: a plain stack of convolutions that estimates what must be taken away.
+"""DnCNN: a plain stack of convolutions that estimates the residual.
 
-Minimises ``1/2 |R(y) - (y - x)|^2`` (eq. 1): R estimates the residual, the answer is ``y - R(y)``. The defaults
-are DnCNN-3, the one model for noise, upscaling and JPEG (section III-D).
+It minimises ``1/2 |R(y) - (y - x)|^2`` (eq. 1); the output is ``y - R(y)``. The defaults are DnCNN-3, the model for
+noise, upscaling and JPEG (section III-D).
 
 Shape letters: B batch, C planes, H W pixels.
 """
@@ -29,11 +29,11 @@ class Config:
     width: int = 64
     """Channels between them; MDU's table V compares 80, 140 and 180."""
     normalised: bool = True
-    """Batch normalisation after every convolution but the first and the last. Off, those convolutions get a bias
-    instead: the form in which the authors hand out their weights, the normalisation multiplied in."""
+    """Batch normalisation after every convolution but the first and the last. False: those convolutions have a bias
+    instead, as in the weights published by the authors, which include the normalisation."""
     last: float = 1.0
-    """Factor on the initial weights of the last convolution; 1 is the paper's. R(y) is some hundredths, and 1
-    begins with fifty times that: a run of minutes spends them on shrinking it."""
+    """Factor on the initial weights of the last convolution; 1 is the paper's. The residual is a few hundredths; at 1
+    the initial output is fifty times as large, which short trainings do not overcome."""
 
     def __post_init__(self) -> None:
         check_counts(channels=self.channels, width=self.width)

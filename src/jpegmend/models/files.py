@@ -1,6 +1,6 @@
-"""Weights on disk: tensors in half precision, and in the header everything needed to build the network again.
+"""Weights files (safetensors): tensors in half precision, with the network's name and config in the header.
 
-Nothing is unpickled and nothing is guessed from shapes.
+Nothing is unpickled, and nothing is inferred from shapes.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ def write_tensors(path: Path, name: str, config: Any, tensors: Mapping[str, Tens
 
 
 def _in_order(data: bytes) -> bytes:
-    """The same safetensors file with its header sorted: the library's order changes from one run to the next, and
-    with it the checksum by which weights are known.
-    """
+    """The safetensors file with a sorted header: the library's order differs between runs, and with it the checksum."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -105,9 +103,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 class _ForExport(nn.Module):
-    """A network as ONNX needs it: the tensors its spec names in, a tuple of tensors out.
+    """Wrapper for the ONNX exporter: takes the tensors that the spec names and returns a tuple of tensors.
 
-    The answer is the planes, the quality where the network estimates one, and the traces that are asked for.
+    These are the planes, the quality if the network estimates one, and the requested traces.
     """
 
     def __init__(self, network: nn.Module, inputs: tuple[str, ...], traces: tuple[str, ...]) -> None:
@@ -125,7 +123,7 @@ class _ForExport(nn.Module):
 
 @torch.no_grad()
 def _output_names(network: nn.Module, seen: Observation, traces: tuple[str, ...]) -> list[str]:
-    """Names of what :class:`_ForExport` answers, as :mod:`jpegmend.runtimes.onnx` looks for them."""
+    """Names of the outputs of :class:`_ForExport`, as :mod:`jpegmend.runtimes.onnx` expects them."""
     estimate = network(seen, collect=bool(traces))
     if unknown := [name for name in traces if name not in estimate.traces]:
         there = ", ".join(estimate.traces) or "none"
@@ -151,8 +149,8 @@ def example(spec: Spec, config: Any, height: int = 64, width: int = 64, batch: i
 def export_onnx(path: Path, network: nn.Module, spec: Spec, config: Any, traces: Sequence[str] = ()) -> None:
     """Write the network as ONNX, height and width free, weights in half precision and arithmetic in float32.
 
-    Its outputs are the planes, the quality where the network estimates one, and the ``traces`` named. Every run of the
-    graph computes its traces, asked for or not, so name none in a file that is to be fast.
+    Its outputs are the planes, the quality if the network estimates one, and the named ``traces``. Traces cost time in
+    every run of the graph, requested or not.
 
     Raises :class:`~jpegmend.errors.NotExportable` where the spec says that this network has no ONNX form, or a trace
     is not one of its own.

@@ -1,4 +1,4 @@
-"""What most networks share: the 3x3 convolution that keeps the size, folding, and the check that a count is one."""
+"""Shared layers: the 3x3 convolution with padding, folding (space to depth), and checks of hyper-parameters."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def unfold(x: Tensor, factor: int, height: int, width: int) -> Tensor:
 
 
 def folded_radius(cells: int, factor: int) -> int:
-    """Radius in pixels of a receptive field of ``cells`` on the grid that :func:`fold` makes, in whole cells.
+    """Radius in pixels, a multiple of ``factor``, of a receptive field of ``cells`` positions on a folded grid.
 
-    The farthest pixel lies ``factor cells + factor - 1`` away: the cell's other side counts too.
+    A position is a square of ``factor`` pixels a side, so the farthest pixel is ``factor cells + factor - 1`` away.
     """
     return cells if factor == 1 else factor * (cells + 1)
 

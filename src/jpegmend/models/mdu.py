@@ -1,17 +1,17 @@
-"""MDU: the picture and its artifacts estimated in turn, each iteration a stage of the network.
+"""MDU: unfolded alternating minimisation over the picture and its artifacts, one iteration per stage.
 
-Minimises ``|J - O - sum_n W_n (x) M_n|^2 + lambda_1 f_1(M) + lambda_2 f_2(O)`` (eq. 7): the decoded picture J is a
+It minimises ``|J - O - sum_n W_n (x) M_n|^2 + lambda_1 f_1(M) + lambda_2 f_2(O)`` (eq. 7): the decoded picture J is a
 clean picture O plus artifacts H, and H is coded by M over a convolutional dictionary W. A stage is one proximal
-gradient step in M and one in O; the two proximal operators, which stand for the unknown f_1 and f_2, are learned.
+gradient step in M and one in O; the proximal operators of the unknown f_1 and f_2 are learned networks.
 With ``scale=3`` the model is that of super-resolution, ``J = Down(O) + H`` (eq. 25, 26).
 
-With ``fold=f`` (ours) J, O, H and M lie on a grid of cells of f x f pixels, the pixels of a cell as channels; the
-equations are the same. On the grid, C stands for ``channels f^2`` and H W for cells.
+With ``fold=f`` (ours) J, O, H and M lie on a folded grid: squares of f x f pixels become channels of one position. The
+equations are the same; C is then ``channels f^2``, and H W count positions.
 
 Shape letters: B batch, C planes, H W pixels, D dilations, N atoms of one dilation, s scale, f fold.
 """
 
-# ruff: noqa: E741 - O is the paper's letter for the picture, and the equations are to be found again in the code.
+# ruff: noqa: E741 - O is the paper's letter for the picture; the code keeps the names of the equations.
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from jpegmend.models.mdu_operators import Dictionary, down, down_adjoint
 from jpegmend.models.proximal import Choice, Kind
 
 _START = 0.1
-"""How far from the identity the first picture starts, as a share of Glorot's weights."""
+"""Factor on Glorot's weights that are added to the identity for the initial ``O^(0)``."""
 _FOLDS = (1, 2, 4, 8)
 
 
@@ -45,27 +45,27 @@ class Config:
     width: int = 48
     """Feature maps of the proximal networks; 16, 24 and 32 in table V."""
     depth: int = 10
-    """Residual blocks of each; 4 to 12 in table VI. The other networks are made as large as that many blocks."""
+    """Residual blocks of each; 4 to 12 in table VI. DenseNet and DLA have about as many parameters as ResNet."""
     dilations: tuple[int, ...] = (1, 2, 4)
-    """Of the dictionary; {1} to {1, 2, 4, 6} in table IX."""
+    """Dilations of the dictionary; {1} to {1, 2, 4, 6} in table IX."""
     atoms: int | None = None
-    """Channels of M per dilation; the paper does not say. As many as ``width`` where it is None."""
+    """Channels of M per dilation, which the paper does not state; None: equal to ``width``."""
     proximal: Kind = "resnet"
-    """The operator of both updates: tables VII and VIII."""
+    """The proximal operator of both updates: tables VII and VIII."""
     points: int = 101
     """Control points of the piecewise linear function (ADMM-CSNet's number)."""
     skip: bool = True
-    """Whether a proximal network adds its input to its answer. Ours: the paper does not draw it, costs nothing."""
+    """Whether a proximal network adds its input to its output. Ours; the paper's figures show no such skip."""
     gain: float = 0.1
-    """What the last convolution of every residual block, and with ``skip`` of every proximal network, starts scaled
-    by. Ours: at 1, Glorot's weights as they are, the untrained network's answer exceeds 1e7."""
+    """Factor on the initial weights of the last convolution of every residual block, and with ``skip`` of every
+    proximal network. Ours: at 1 the output of the untrained network exceeds 1e7."""
     steps: tuple[float, float] = (0.1, 1.0)
-    """Where eta_1 and eta_2 start, at every stage (section IV-C)."""
+    """Initial values of eta_1 and eta_2 in every stage (section IV-C)."""
     scale: int = 1
     """1 removes artifacts; 3 also triples both sides (section IV-F)."""
     fold: int = 1
-    """Side in pixels of a cell of the grid: 1 is the paper's; 2 takes a fourth of the multiply-adds at the same width.
-    A power of two up to 8, so that tiles, which begin at multiples of 8, begin with a cell."""
+    """Side in pixels of a position of the folded grid: 1 is the paper's; 2 takes a fourth of the multiply-adds at the
+    same width. It must divide 8, because tiles begin at multiples of 8."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dilations", tuple(self.dilations))
@@ -118,7 +118,7 @@ class Stage(nn.Module):
         self.prox_O = config.operator.build(config.grid_channels)
 
     def forward(self, W: Dictionary, J: Tensor, M: Tensor, H: Tensor, O: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """M, H and O of stage t from those of stage t - 1; ``H`` is ``W (x) M``, handed on and not made twice."""
+        """M, H and O of stage t from those of stage t - 1; ``H = W (x) M`` is passed on to avoid computing it twice."""
         M = M - self.eta_1 * W.adjoint(H - (J - down(O, self.scale, self.fold)))  # eq. 19
         M = self.prox_M(M)  # eq. 20
         H = W(M)  # eq. 21
@@ -129,10 +129,10 @@ class Stage(nn.Module):
 
 
 def start_picture(channels: int) -> nn.Conv2d:
-    """The convolution of ``O^(0)``, started near the identity (ours; the paper is silent).
+    """The convolution of ``O^(0)``, initialised near the identity (ours; the paper does not state it).
 
-    What it gets wrong enters M in the first stage and stays there, since eq. 22 with a step of 1 leaves no
-    residual for the later ones; but were it the identity, M would stay 0 and learn nothing.
+    Its error enters M in the first stage and stays there, since eq. 22 with a step of 1 leaves no residual for later
+    stages. With exactly the identity, M would stay 0 and get no gradient.
     """
     layer = convolution(channels, channels)
     nn.init.xavier_uniform_(layer.weight)
@@ -206,15 +206,15 @@ def planes(config: Config) -> Planes:
 
 
 def scale(config: Config) -> int:
-    """By which factor the answer's sides are longer."""
+    """Output height and width over those of the input."""
     return config.scale
 
 
 def halo(config: Config) -> int:
-    """Radius of the receptive field in pixels of J, by following M and O through the stages.
+    """Radius of the receptive field in pixels of J, computed for M and O stage by stage.
 
-    It grows by two proximal networks and the dictionary a stage: 521 at the defaults, that and twice as much with
-    ``fold=2``. Exact tiles need it; a card may state a smaller one, measured after training.
+    Each stage adds those of two proximal networks and the dictionary: 521 at the defaults, about twice as much with
+    ``fold=2``. A card may state a smaller halo, measured after training.
     """
     reach, prox = max(config.dilations), config.operator.radius()
     fine = -(-prox // config.scale)  # prox_O works on the pixels of O, of which s lie side by side in one of J
@@ -226,10 +226,10 @@ def halo(config: Config) -> int:
 
 
 def grow(weights: Mapping[str, Tensor], old: Config, new: Config) -> dict[str, Tensor]:
-    """Weights with which a network of more stages begins: each added stage is a copy of the last one.
+    """Initial weights for a network with more stages: each added stage is a copy of the last one.
 
-    With ``skip`` the last convolution of an added ``prox_M`` is 0, so that M is not changed a second time: with the
-    copied one, a network trained for 150 steps lost 0.6 dB at quality 40, with 0 it lost 0.02.
+    With ``skip`` the last convolution of an added ``prox_M`` is set to 0, so that it leaves M unchanged: with a copy, a
+    network trained for 150 steps lost 0.6 dB at quality 40, with 0 it lost 0.02.
     """
     last = f"stages.{old.stages - 1}."
     grown = dict(weights)

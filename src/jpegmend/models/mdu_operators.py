@@ -3,7 +3,7 @@
 Shape letters: B batch, C planes, H W pixels, D dilations, N atoms of one dilation, s scale.
 """
 
-# ruff: noqa: E741 - O is the paper's letter for the picture, and the equations are to be found again in the code.
+# ruff: noqa: E741 - O is the paper's letter for the picture; the code keeps the names of the equations.
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Dictionary(nn.Module):
         self.dilations = dilations
         D, C, N = len(dilations), channels, atoms
         self.W = nn.Parameter(torch.empty(C, D * N, 3, 3))
-        # Glorot's bound for the D convolutions as the one operator they are; |W|^2 stays far below 2 / eta_1.
+        # Glorot's bound for the D convolutions as one operator; |W|^2 stays far below 2 / eta_1.
         bound = math.sqrt(6 / (9 * (D * N + C)))
         nn.init.uniform_(self.W, -bound, bound)
 
@@ -61,7 +61,7 @@ class Dictionary(nn.Module):
 
 
 def down(O: Tensor, scale: int, factor: int = 1) -> Tensor:
-    """``Down`` of eq. 25: the mean of s x s pixels (which one it is, the paper leaves open); s = 1 does nothing.
+    """``Down`` of eq. 25: the mean of s x s pixels (the paper does not state the filter); the identity for s = 1.
 
     From ``[B, C, s H, s W]`` to ``[B, C, H, W]``, both folded by ``factor``.
     """

@@ -1,8 +1,8 @@
 """mend: the package's own network, a small U-Net on the grid of JPEG blocks.
 
-Made for pictures per second: nothing happens at the full resolution, most at 1/2 of it. It sees luma and
-chroma together on the luma grid, is told the quantisation tables (they scale and shift its features), and
-returns full-resolution chroma, so that it also undoes subsampling.
+Designed for speed: no layer works at the full resolution, most at 1/2 of it. Its input is luma and chroma together on
+the luma grid and the quantisation tables, which scale and shift the features. It returns full-resolution chroma, so it
+also undoes subsampling.
 
 Shape letters: B batch, C channels, H W pixels, E embedding.
 """
@@ -23,10 +23,10 @@ from jpegmend.models.contract import Estimate, Observation, Spec
 
 _PLANES = 3
 _FILE = 3
-"""Numbers that say how chroma was sampled."""
+"""Number of values that describe the chroma sampling."""
 _CONDITION = 2 * 64 + _FILE
 _LEVEL_OF_BLOCKS = 2
-"""The level at 1/8, where a cell is a block."""
+"""The level at 1/8 of the resolution, where one position is one JPEG block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +36,18 @@ class Config:
     widths: tuple[int, ...] = (32, 64, 128)
     """Channels at 1/2, 1/4, 1/8, ... of the resolution."""
     blocks: tuple[int, ...] = (4, 1, 2)
-    """Residual blocks at each of them, going down; the same number again going up, but for the last."""
+    """Residual blocks at each level of the encoder; the decoder has the same numbers, without the last level."""
     embedding: int = 64
-    """Length of the vector that the tables and the sampling are turned into."""
+    """Length of the vector computed from the tables and the sampling."""
     convolution: Literal["plain", "separable"] = "plain"
-    """``separable``: each 3x3 convolution of a block is one of single channels and a 1x1 between them."""
+    """``separable``: each 3x3 convolution of a block is a depthwise and a 1x1 convolution."""
     tables: Literal["scale", "maps"] = "scale"
-    """``scale``: features are scaled and shifted; ``maps``: tables lie beside the pixels, block by block (QGCN)."""
+    """``scale``: tables scale and shift features; ``maps``: tables are tiled as input channels, as in QGCN."""
     coefficients: bool = False
-    """Whether the DCT coefficients of the decoded planes are seen too, at 1/8 of the resolution."""
+    """Whether the DCT coefficients of the decoded planes are an input too, at 1/8 of the resolution."""
     chroma_widths: tuple[int, ...] = ()
-    """Channels of a U-Net of its own for chroma, which then sees all planes and that of luma only luma; none: one."""
+    """Channels of a separate U-Net that restores chroma from all planes (luma is then restored from luma alone); empty:
+    one U-Net for all planes."""
 
     def __post_init__(self) -> None:
         for name, allowed in (("convolution", ("plain", "separable")), ("tables", ("scale", "maps"))):
@@ -57,9 +58,9 @@ class Config:
 
 
 def describe_file(seen: Observation) -> tuple[Tensor, Tensor]:
-    """Tables ``[B, 2, 8, 8]`` and sampling ``[B, 3]`` as numbers near 0..1.
+    """Tables ``[B, 2, 8, 8]`` and sampling ``[B, 3]`` scaled to about 0..1.
 
-    Logarithms, because a step of 2 against 1 matters as much as 100 against 50.
+    Tables are taken as logarithms, because ratios of steps matter, not differences.
     """
     tables = torch.log2(seen.tables[:, :2]) / 8
     gray = (seen.sampling[:, :1] == 0).to(tables.dtype)
@@ -79,7 +80,7 @@ def convolution(width: int, kind: str) -> nn.Module:
 
 
 class Block(nn.Module):
-    """Two convolutions and a shortcut; the file's description scales and shifts what is between them."""
+    """Residual block of two convolutions, with the features between them scaled and shifted by the embedding."""
 
     def __init__(self, width: int, config: Config) -> None:
         super().__init__()
@@ -121,7 +122,7 @@ class Mend(nn.Module):
     kernels: Tensor
 
     def __init__(self, config: Config, reads: slice = slice(0, 3), writes: slice = slice(0, 3)) -> None:
-        """``reads`` and ``writes``: the planes that it sees and those that it restores."""
+        """``reads``: its input planes; ``writes``: the planes that it restores."""
         super().__init__()
         self.reads, self.writes = reads, writes
         widths, blocks, embedding = config.widths, config.blocks, config.embedding
@@ -140,7 +141,7 @@ class Mend(nn.Module):
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.up = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairs)
         self.tail = nn.Conv2d(widths[0], 4 * len(range(_PLANES)[writes]), 3, padding=1)
-        # Starts as the identity: the first answer is the decoded JPEG.
+        # Starts as the identity: the initial output is the decoded JPEG.
         for parameter in self.tail.parameters():
             nn.init.zeros_(parameter)
         if config.coefficients:
@@ -180,14 +181,14 @@ class Mend(nn.Module):
 
 
 def _as_maps(tables: Tensor, file: Tensor, folded: Tensor) -> tuple[Tensor, Tensor]:
-    """Tables beside the pixels that they quantised, and the sampling everywhere, on the grid of ``folded``."""
+    """Tables tiled at the positions of their blocks, and the sampling as constant maps, on the grid of ``folded``."""
     B, _, H, W = folded.shape
     cell = functional.pixel_unshuffle(tables, 2)  # [B, 8, 4, 4]
     return cell.repeat(1, 1, H // 4, W // 4), file[:, :, None, None].expand(B, _FILE, H, W)
 
 
 class Apart(nn.Module):
-    """Two U-Nets: luma from luma, chroma from all planes."""
+    """Two U-Nets: one restores luma from luma, the other chroma from all planes."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -201,12 +202,12 @@ class Apart(nn.Module):
 
 
 def build(config: Config) -> nn.Module:
-    """One U-Net, or two."""
+    """One U-Net, or two with ``chroma_widths``."""
     return Apart(config) if config.chroma_widths else Mend(config)
 
 
 def halo(config: Config) -> int:
-    """Radius of the receptive field in pixels, rounded up to whole cells of the coarsest level."""
+    """Radius of the receptive field in pixels, rounded up to a multiple of the coarsest level's stride."""
     last = len(config.widths) - 1
     radius = 2 * 2  # head and tail, at half resolution
     for level, blocks in enumerate(config.blocks):

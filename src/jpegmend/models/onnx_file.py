@@ -1,4 +1,4 @@
-"""Writing ONNX: the graph from PyTorch, its large constants stored in half precision."""
+"""ONNX export: the graph by PyTorch's exporter, with large constants stored in half precision."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write(
 
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Without warnings, and PyTorch's exporter logging errors only; its level is put back afterwards."""
+    """Suppress warnings, and set the log level of PyTorch's exporter to errors; both are restored afterwards."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -57,7 +57,7 @@ def _quiet_exporter() -> Iterator[None]:
 
 
 def forget_origins(model: Any) -> None:
-    """Drop the exporter's notes: they hold source lines and paths of the machine that wrote the file."""
+    """Remove the exporter's metadata, which holds source lines and paths of the exporting machine."""
     del model.metadata_props[:]
     del model.graph.metadata_props[:]
     for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):

@@ -1,7 +1,7 @@
-"""The proximal operators of MDU (tables VII and VIII): what a stage applies after its gradient step.
+"""Proximal operators of MDU (tables VII and VIII), which a stage applies after its gradient step.
 
-The l1 norm and the piecewise linear function act on each number alone; ResNet, DenseNet and deep layer aggregation
-are small networks. All of them keep the shape of ``[B, C, H, W]``.
+The l1 norm and the piecewise linear function are elementwise; ResNet, DenseNet and deep layer aggregation are small
+networks. All of them keep the shape of ``[B, C, H, W]``.
 
 Shape letters: B batch, C channels, H W pixels, P control points.
 """
@@ -23,7 +23,7 @@ Kind = Literal["resnet", "l1", "piecewise", "resnet+l1", "resnet+piecewise", "de
 Activation = Callable[[], nn.Module]
 
 _THRESHOLD = 1e-4
-"""Where soft thresholds start: below the first coefficients, or none would pass and none would learn."""
+"""Initial soft thresholds, below the initial coefficients: otherwise all would be 0 and get no gradient."""
 
 
 class SoftThreshold(nn.Module):
@@ -41,10 +41,10 @@ class SoftThreshold(nn.Module):
 
 
 class PiecewiseLinear(nn.Module):
-    """A learned function of one number, by channel, as in ADMM-CSNet.
+    """Learned elementwise function, one per channel, as in ADMM-CSNet.
 
-    Linear between P control points that stand evenly on [-1, 1], slope 1 outside. Their heights are learned and
-    start on the function ``start``: a soft threshold where it is the whole operator, a ReLU where it replaces one.
+    Linear between P evenly spaced control points on [-1, 1], slope 1 outside. Their values are learned, starting from
+    the function ``start``: a soft threshold if it is the whole operator, a ReLU if it replaces one.
     """
 
     def __init__(self, channels: int, points: int, start: Callable[[Tensor], Tensor]) -> None:
@@ -54,9 +54,9 @@ class PiecewiseLinear(nn.Module):
         self.heights = nn.Parameter(heights.repeat(channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, C, H, W]`` through the channel's function."""
+        """Apply each channel's function to ``x [B, C, H, W]``."""
         inside = x.clamp(-1, 1)
-        place = (inside.float() + 1) * ((self.points - 1) / 2)  # bfloat16 cannot tell places apart
+        place = (inside.float() + 1) * ((self.points - 1) / 2)  # bfloat16 is too coarse for positions
         left = place.detach().floor().clamp(max=self.points - 2)
         C = x.shape[1]
         first = torch.arange(C, device=x.device)[:, None, None] * self.points
@@ -82,7 +82,7 @@ class ResidualBlock(nn.Module):
 
 
 class DenseLayers(nn.Module):
-    """DenseNet: every layer sees all features before it; a 1x1 convolution fuses them in the end."""
+    """DenseNet: the input of every layer is all earlier features; a 1x1 convolution fuses them at the end."""
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
@@ -101,8 +101,8 @@ class DenseLayers(nn.Module):
 class Aggregation(nn.Module):
     """Deep layer aggregation: a binary tree of residual blocks.
 
-    A node runs its left half, then its right half on what the left one gave (iterative), and merges both with what
-    it was given itself (hierarchical) by a 1x1 convolution and a ReLU.
+    A node runs its left half, then its right half on the output of the left, and merges both outputs with its own input
+    by a 1x1 convolution and a ReLU.
     """
 
     def __init__(self, width: int, blocks: int) -> None:
@@ -123,7 +123,7 @@ def _tree(width: int, blocks: int) -> nn.Module:
 
 
 def dense_growth(width: int, depth: int) -> int:
-    """Channels that each of 2 depth dense layers adds, so that weights are as many as in ResNet (section IV-E).
+    """Growth of each of 2 ``depth`` dense layers for as many weights as ResNet has (section IV-E).
 
     ResNet has ``18 depth width^2``; dense layers and fusion ``a growth^2 + b growth + width^2``.
 
@@ -138,7 +138,7 @@ def dense_growth(width: int, depth: int) -> int:
 
 
 def tree_blocks(depth: int) -> int:
-    """Residual blocks of the aggregation tree whose weights are nearest to ResNet's ``depth`` blocks.
+    """Number of residual blocks of the aggregation tree with about as many weights as ``depth`` blocks of ResNet.
 
     n blocks have ``18 n width^2`` weights and their n - 1 nodes ``3 (n - 1) width^2``.
 
@@ -149,7 +149,7 @@ def tree_blocks(depth: int) -> int:
 
 
 class Network(nn.Module):
-    """Head, body, tail, and the input added back where ``skip`` is set."""
+    """Head, body and tail, plus the input with ``skip``."""
 
     def __init__(self, channels: int, width: int, body: nn.Module, skip: bool) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which operator, and its size."""
+    """Kind and size of a proximal operator."""
 
     kind: Kind
     width: int
@@ -186,7 +186,7 @@ class Choice:
         return network
 
     def radius(self) -> int:
-        """Radius of its receptive field in pixels: one for every 3x3 convolution on the longest way."""
+        """Radius of its receptive field in pixels: the number of 3x3 convolutions on the longest path."""
         if self.kind in ("l1", "piecewise"):
             return 0
         return 2 + 2 * (tree_blocks(self.depth) if self.kind == "dla" else self.depth)
@@ -207,10 +207,10 @@ class Choice:
 
 
 def _start(network: Network, gain: float) -> None:
-    """Glorot's weights and zero biases (TensorFlow's own, the paper is silent); residuals and the answer smaller.
+    """Glorot's weights (TensorFlow's default; the paper states none), scaled by ``gain`` at the ends of residuals.
 
-    Twenty operators of ten blocks follow one another, and every residual is positive: at gain 1 their sum grows to
-    about 1e7 before the first step.
+    MDU has twenty such operators of ten blocks in series, and every residual is positive: at gain 1 their sum grows to
+    about 1e7 before the first step. Biases start at 0.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):

@@ -1,7 +1,7 @@
-"""QGCN: a residual network that is shown the quantisation tables and the whole picture.
+"""QGCN: a residual network with the quantisation tables and a downscaled whole picture as inputs.
 
-Minimises ``|G(Y_Q) - X|`` (eq. 5, 6), Y_Q being the decoded picture with its tables tiled over it. Without
-the global branch it is the paper's QCN, without tables too its baseline EDSR.
+It minimises ``|G(Y_Q) - X|`` (eq. 5, 6); Y_Q is the decoded picture with its tables, tiled, as further channels.
+Without the global branch it is the paper's QCN, without tables too its baseline EDSR.
 
 Shape letters: B batch, C planes, H W pixels, G length of the global vector.
 """
@@ -19,7 +19,7 @@ from jpegmend.models.contract import Estimate, Observation, Planes, Spec
 from jpegmend.models.layers import check_counts, check_fold, convolution, fold, folded_radius, unfold
 
 OVERVIEW = 112
-"""Side of the picture that the global branch looks at."""
+"""Side in pixels of the input of the global branch."""
 _BLOCK = 8
 _LARGEST_STEP = 255.0
 
@@ -35,26 +35,26 @@ class Config:
     whole: bool = True
     """Whether there is a global branch; without it, but with tables, this is QCN."""
     blocks: int = 64
-    """Residual blocks in both groups together: 2 x 32 in section III, 2 x 8 to 2 x 64 in fig. 8, whose N_res is one
-    group's."""
+    """Residual blocks in both groups together: 2 x 32 in section III, 2 x 8 to 2 x 64 in fig. 8 (N_res counts one
+    group)."""
     width: int = 64
     """Channels of the restoration branch."""
     scale: float = 0.1
-    """What the residual of every block is multiplied by."""
+    """Factor on the residual of every block."""
     global_widths: tuple[int, ...] = (32, 64, 128, 256)
     """Channels of the global branch, two convolutions each (table I; the authors' code ends with 128)."""
     hidden: int = 1024
-    """Of the first fully connected layer."""
+    """Outputs of the first fully connected layer."""
     vector: int = 64
     """Length of the global vector."""
     deviation: float = 0.01
     """Standard deviation of the initial weights (section IV-A); 0 takes PyTorch's own initialisation."""
     fold: int = 1
-    """1 goes down by 2 as the authors' code does, by a 4x4 convolution of stride 2 (the text says 3x3, 64), and up by
-    a sub-pixel convolution. From 2 on the pixels of cells of that side become channels, before a 3x3 convolution, and
-    the last one answers for whole cells."""
+    """1: as in the authors' code, a 4x4 convolution of stride 2 (the text says 3x3, 64) and a sub-pixel convolution.
+    Above 1: squares of that side are folded into channels before a 3x3 convolution, and the last convolution outputs
+    folded pixels."""
     skip: bool = False
-    """Whether the answer is added to the decoded picture; the paper has no such skip."""
+    """Whether the output is added to the decoded picture; the paper has no such skip."""
 
     def __post_init__(self) -> None:
         check_counts(width=self.width, hidden=self.hidden, vector=self.vector, stages=len(self.global_widths))
@@ -80,7 +80,7 @@ class ScaledBlock(nn.Module):
 
 
 class Group(nn.Module):
-    """Residual blocks, and a skip round all of them."""
+    """Residual blocks with a skip over all of them."""
 
     def __init__(self, blocks: int, width: int, scale: float) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Group(nn.Module):
 
 
 class GlobalBranch(nn.Module):
-    """The whole picture, made small, to one vector (table I)."""
+    """Global branch: the downscaled whole picture to one vector (table I)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -114,9 +114,9 @@ class GlobalBranch(nn.Module):
 
 
 def make_small(planes: Tensor) -> Tensor:
-    """``[B, C, H, W]`` resized to ``[B, C, 112, 112]``, bicubic, averaging where it shrinks.
+    """Resize ``[B, C, H, W]`` to ``[B, C, 112, 112]`` by bicubic interpolation with antialiasing.
 
-    What the pipeline puts into ``Observation.overview``; in training the crop stands for the whole picture.
+    It makes ``Observation.overview`` in training, from the crop in place of the whole picture.
     """
     small = functional.interpolate(
         planes.float(), size=(OVERVIEW, OVERVIEW), mode="bicubic", align_corners=False, antialias=True
@@ -125,7 +125,7 @@ def make_small(planes: Tensor) -> Tensor:
 
 
 def quantisation_maps(tables: Tensor, height: int, width: int) -> Tensor:
-    """Luma's and, where there are three planes, chroma's table tiled over the picture (fig. 2).
+    """The luma table and, for three planes, the chroma table, tiled over the picture (fig. 2).
 
     ``tables [B, C, 8, 8]`` in the units of the file; returns ``[B, 1 or 2, height, width]``, steps over 255.
     The one chroma map is that of the second plane, Cb's. The picture must begin at the corner of a block.
@@ -136,7 +136,7 @@ def quantisation_maps(tables: Tensor, height: int, width: int) -> Tensor:
 
 
 class QGCN(nn.Module):
-    """The restoration branch, and beside it the global branch (fig. 3)."""
+    """The restoration branch with the global branch (fig. 3)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ class QGCN(nn.Module):
         self.last = convolution(C, cell * config.channels)
         if config.deviation > 0:
             self.apply(self._start)
-        if config.skip:  # the first answer is the decoded picture
+        if config.skip:  # the initial output is the decoded picture
             nn.init.zeros_(self.last.weight)
             nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 

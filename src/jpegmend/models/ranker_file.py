@@ -15,7 +15,7 @@ from jpegmend.models.cqr import Ranker, RankerConfig
 from jpegmend.runtimes.ranker import SCORE
 
 NETWORK = "ranker"
-"""What the header of such a file names as its network."""
+"""Name of the network in the header of such a file."""
 
 
 def load_ranker(path: Path) -> tuple[Ranker, dict[str, Any]]:
