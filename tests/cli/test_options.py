@@ -138,7 +138,28 @@ def test_strip(folder: Path) -> None:
     restored()
     assert b"iCCP" in Path("out.png").read_bytes() and b"kept" in Path("out.png").read_bytes()
     restored("--strip")
+    assert b"iCCP" in Path("out.png").read_bytes() and b"kept" not in Path("out.png").read_bytes()
+    restored("--strip", "all")
     assert b"iCCP" not in Path("out.png").read_bytes() and b"kept" not in Path("out.png").read_bytes()
+    restored("--srgb")
+    assert b"iCCP" not in Path("out.png").read_bytes() and b"kept" in Path("out.png").read_bytes()
+
+
+def test_a_file_after_strip_is_a_file(folder: Path) -> None:
+    assert cli.run(["--strip", "a.jpg", "-o", "out.png", "-q"]) == 0
+    assert b"kept" not in Path("out.png").read_bytes()
+
+
+def test_strip_gps(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif.get_ifd(0x8825)[2] = (48.0, 51.0, 29.0)
+    Path("a.jpg").write_bytes(as_jpeg(picture(), exif=exif))
+    for options, there in (((), True), (("--strip", "gps"), False)):
+        restored(*options)
+        with Image.open("out.png") as image:
+            found = image.getexif()
+            assert found[0x010F] == "Maker" and bool(found.get_ifd(0x8825)) == there
 
 
 def test_keep_orientation(folder: Path) -> None:

@@ -175,7 +175,7 @@ def test_webp_of_quality_100_is_lossless(shape):
 def test_strip_drops_all(name, carried):
     stripped, bare = io.BytesIO(), io.BytesIO()
     pixels = some_pixels((16, 24, 3))
-    assert files.write(pixels, carried, stripped, format=name, strip=True) == ()
+    assert files.write(pixels, carried, stripped, format=name, strip="all") == ()
     files.write(pixels, NOTHING, bare, format=name)
     assert stripped.getvalue() == bare.getvalue()
 

@@ -28,7 +28,10 @@ class Output:
     """1..100, of JPEG and WebP."""
     compression: int | None = None
     """0..9, zlib's level for PNG; None is the fastest for photos."""
-    strip: bool = False
+    strip: bool | str = False
+    """One of ``writing.stripping.STRIPS``, or False."""
+    srgb: bool = False
+    """Whether pixels are converted to sRGB by their profile."""
     compare: bool = False
     """Whether a before and after PNG is written beside the result."""
 

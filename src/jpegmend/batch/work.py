@@ -119,6 +119,7 @@ def _write(task: Task, restored: Restored) -> tuple[str, ...]:
         bits=task.output.bits,
         overwrite=task.overwrite,
         strip=task.output.strip,
+        srgb=task.output.srgb,
         quality=task.output.quality,
         compression=task.output.compression,
     )

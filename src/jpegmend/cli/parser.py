@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -29,10 +30,21 @@ class Parser(argparse.ArgumentParser):
         Raises:
             InvalidOption: an unknown option (with the nearest known one), a missing or wrong value.
         """
-        known, unknown = self.parse_known_intermixed_args(words)
+        known, unknown = self.parse_known_intermixed_args(self._without_stray_values(words))
         if unknown:
             raise InvalidOption(f"{self._unknown(unknown[0])}; `{self.prog} --help` lists the options")
         return known
+
+    def _without_stray_values(self, words: Sequence[str]) -> list[str]:
+        """The words with ``--strip FILE`` as ``--strip=CONST FILE``: only a choice is a value of such an option."""
+        read, options = list(words), self._option_string_actions
+        for place, (word, following) in enumerate(itertools.pairwise([*words, ""])):
+            action = options.get(word)
+            if word == "--":
+                break
+            if action and action.nargs == "?" and action.choices and following not in action.choices:
+                read[place] = f"{word}={action.const}"
+        return read
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found wrong."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jpegmend.batch.settings import Settings
 
 RUNTIMES = ("auto", "onnx", "torch")
+STRIPS = ("notes", "gps", "all")
 
 
 def add(parser: Parser) -> None:
@@ -66,7 +67,16 @@ def _add_forms(group: Any) -> None:
         help="of a png: 0 none to 9 smallest; without it the fastest for photos",
     )
     group.add_argument("--compare", action="store_true", help="also write a before and after PNG beside the result")
-    group.add_argument("--strip", action="store_true", help="drop ICC, EXIF, XMP, density and comments")
+    group.add_argument(
+        "--strip",
+        nargs="?",
+        const="notes",
+        default=False,
+        choices=STRIPS,
+        help="drop EXIF, XMP, density and comments and keep the colour profile; gps: the position alone; "
+        "all: the profile too, after conversion to sRGB",
+    )
+    group.add_argument("--srgb", action="store_true", help="convert to sRGB by the profile, and drop it")
     group.add_argument(
         "--keep-orientation",
         action="store_true",
@@ -181,6 +191,7 @@ def read_settings(given: Namespace, place: Place) -> Settings:
         quality=given.quality,
         compression=given.compression,
         strip=given.strip,
+        srgb=given.srgb,
         compare=given.compare,
     )
     return Settings(options=options, output=output, overwrite=given.overwrite, max_bytes=parse_bytes(given.max_bytes))

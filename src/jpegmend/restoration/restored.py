@@ -88,7 +88,8 @@ class Restored:
         format: str | None = None,
         bits: int | None = None,
         overwrite: bool = False,
-        strip: bool = False,
+        strip: bool | str = False,
+        srgb: bool = False,
         quality: int | None = None,
         compression: int | None = None,
     ) -> tuple[str, ...]:
@@ -97,8 +98,9 @@ class Restored:
         ``bits`` is 8 or 16; None: as many as the input had, and 8 in WebP and JPEG.
 
         Metadata is kept as far as the format can hold it; returns descriptions of the metadata that was not kept.
-        ``strip`` drops all metadata. ``quality`` is for JPEG and WebP, 1..100; ``compression`` for PNG, 0..9 (zlib's
-        levels; None is the fastest for photos).
+        ``strip`` drops ``notes`` (True: EXIF, XMP, comments and density; the ICC profile stays), the position ``gps``
+        alone, or ``all``, after conversion to sRGB. ``srgb`` converts to sRGB and drops the profile. ``quality`` is for
+        JPEG and WebP, 1..100; ``compression`` for PNG, 0..9 (zlib's levels; None is the fastest for photos).
 
         Raises:
             OutputError: the file exists and not ``overwrite``, or it cannot be written to that place or format.
@@ -116,6 +118,7 @@ class Restored:
             bits=depth,
             overwrite=overwrite,
             strip=strip,
+            srgb=srgb,
             quality=quality,
             compression=compression,
         )

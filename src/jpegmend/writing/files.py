@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN, WRITTEN_SUFFIXES
 from jpegmend.jpeg import Metadata
-from jpegmend.writing import lossy, png, tiff
+from jpegmend.writing import lossy, png, stripping, tiff
 from jpegmend.writing.atomic import open_target
 from jpegmend.writing.depth import to_bits
 
@@ -31,7 +31,8 @@ def write(
     format: str | None = None,
     bits: int | None = None,
     overwrite: bool = False,
-    strip: bool = False,
+    strip: bool | str = False,
+    srgb: bool = False,
     quality: int | None = None,
     compression: int | None = None,
 ) -> tuple[str, ...]:
@@ -39,8 +40,9 @@ def write(
 
     ``pixels``: uint8 or uint16, ``[H, W]`` gray, ``[H, W, 3]`` RGB or ``[H, W, 4]`` RGBA. ``target``: a path, or a
     binary file that is only written to. ``format``: "png", "tiff", "webp" or "jpeg"; None goes by the suffix, and is
-    PNG for a file. ``bits``: 8 or 16 a sample; None for those of ``pixels`` where the format holds them. ``strip``
-    drops all metadata, the ICC profile too. ``quality``: 1..100, for JPEG (default 95, 4:4:4) and WebP (default 95;
+    PNG for a file. ``bits``: 8 or 16 a sample; None for those of ``pixels`` where the format holds them.
+    ``strip``: one of ``stripping.STRIPS``; True is ``notes``, which keeps the ICC profile. ``srgb`` converts to sRGB by
+    the profile and drops it. ``quality``: 1..100, for JPEG (default 95, 4:4:4) and WebP (default 95;
     100 is lossless). ``compression``: zlib's level for PNG, 0..9; None is the fastest for photos.
 
     A file is written under a temporary name in the same folder and then renamed; a symbolic link is replaced, not
@@ -52,11 +54,13 @@ def write(
     deep = WRITTEN[name].deep
     depth = bits or (pixels.dtype.itemsize * 8 if deep else 8)
     _check_fit(name, pixels, depth)
-    left_out: tuple[str, ...] = ()
-    kept = Metadata() if strip else metadata
+    kept, left_out = stripping.strip(metadata, strip)
+    if srgb or strip == "all":
+        pixels, _, lost = stripping.to_srgb(pixels, metadata)
+        kept, left_out = replace(kept, icc=None), left_out + lost
     if kept.icc and not _profile_fits(kept.icc, pixels):
         kept = replace(kept, icc=None)
-        left_out = ("the ICC profile, which is for another kind of colour than the output has",)
+        left_out += ("the ICC profile, which is for another kind of colour than the output has",)
     encode, choice = _ENCODERS[name], _Choice(depth, quality or lossy.DEFAULT_QUALITY, compression)
     try:
         if not isinstance(target, str | PathLike):

@@ -1,0 +1,120 @@
+"""What is left out on request, read back by Pillow; colours by Little CMS."""
+
+import colorsys
+import io
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from jpegmend.errors import InvalidOption
+from jpegmend.jpeg import Metadata
+from jpegmend.writing import files
+from jpegmend.writing.stripping import remove_position, strip, to_srgb
+
+
+def with_position(endian: str = "<") -> bytes:
+    exif = Image.Exif()
+    exif.endian = endian
+    exif[0x010F], exif[0x0132], exif[0xA000] = "A maker", "2026:01:02 03:04:05", "after the pointer"
+    exif.get_ifd(0x8769)[0x829A] = 0.01
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.123), 29: "2026:01:02"})
+    return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+def read(block: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    exif.load(block)
+    return exif
+
+
+def lab_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def swapped_profile() -> bytes:
+    """sRGB's profile with the primaries of red and green exchanged: what it calls red is green."""
+    profile = lab_profile()
+    place = {profile[at : at + 4]: at for at in range(132, 132 + 12 * struct.unpack(">I", profile[128:132])[0], 12)}
+    red, green = (profile[place[name] + 4 : place[name] + 12] for name in (b"rXYZ", b"gXYZ"))
+    changed = bytearray(profile)
+    changed[place[b"rXYZ"] + 4 : place[b"rXYZ"] + 12] = green
+    changed[place[b"gXYZ"] + 4 : place[b"gXYZ"] + 12] = red
+    return bytes(changed)
+
+
+def test_the_position_alone_is_removed():
+    block = with_position()
+    bare = remove_position(block)
+    found = read(bare)
+    assert len(bare) == len(block)
+    assert not found.get_ifd(0x8825) and 0x8825 not in found
+    expected = read(block)
+    for tag in (0x010F, 0x0132, 0xA000):
+        assert found[tag] == expected[tag]
+    assert found.get_ifd(0x8769) == expected.get_ifd(0x8769)
+    assert b"2026:01:02\0" not in bare  # the values are gone from the bytes too
+    assert remove_position(bare) == bare
+
+
+@given(st.binary(max_size=60), st.integers(0, 200), st.sampled_from([b"II*\0", b"MM\0*"]))
+def test_a_damaged_block_is_refused_or_read(junk, place, order):
+    block = with_position()
+    for damaged in (order + junk, block[:place] + junk + block[place + len(junk) :], block[:place]):
+        kept, _ = strip(Metadata(exif=damaged), "gps")
+        assert kept.exif is None or len(kept.exif) == len(damaged)
+
+
+def test_the_position_in_xmp_is_removed():
+    xmp = b"""<rdf:Description exif:GPSLatitude="48,51N" dc:title='a' exif:GPSLongitude = '2E'>
+<exif:GPSAltitude>35/1</exif:GPSAltitude><exif:GPSEmpty/><exif:Flash>1</exif:Flash></rdf:Description>"""
+    kept, _ = strip(Metadata(xmp=xmp), "gps")
+    assert b"GPS" not in kept.xmp
+    assert b"dc:title='a'" in kept.xmp and b"<exif:Flash>1</exif:Flash>" in kept.xmp
+    kept, notes = strip(Metadata(xmp=xmp, extended_xmp=b"<exif:GPSAltitude/>"), "gps")
+    assert kept.extended_xmp is None and len(notes) == 1
+
+
+def test_notes_keep_the_profile_and_unknown_names_are_refused():
+    full = Metadata(icc=b"profile", exif=with_position(), xmp=b"x", comments=(b"c",), density=(1, 1, "dpi"))
+    assert strip(full, True)[0] == strip(full, "notes")[0] == Metadata(icc=b"profile")
+    assert strip(full, False)[0] is full
+    with pytest.raises(InvalidOption, match="notes, gps, all"):
+        strip(full, "exif")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_colours_are_converted_to_srgb(dtype):
+    pixels = np.zeros((4, 4, 4), dtype)
+    pixels[..., 0], pixels[..., 3] = np.iinfo(dtype).max, 77
+    shown, kept, lost = to_srgb(pixels, Metadata(icc=swapped_profile()))
+    peak = np.iinfo(dtype).max
+    assert kept.icc is None and shown.dtype == dtype and bool(lost) == (dtype == np.uint16)
+    assert shown[0, 0, 1] == pytest.approx(peak, rel=0.02) and shown[0, 0, 0] < 0.05 * peak
+    assert (shown[..., 3] == 77).all()
+
+
+def test_srgb_itself_changes_no_pixel():
+    pixels = np.random.default_rng(0).integers(0, 65536, (9, 9, 3), np.uint16)
+    shown, kept, lost = to_srgb(pixels, Metadata(icc=lab_profile()))
+    assert shown is pixels and kept.icc is None and not lost
+
+
+def test_a_profile_that_cannot_be_used_is_dropped_and_told():
+    pixels = np.zeros((3, 3, 3), np.uint8)
+    shown, kept, lost = to_srgb(pixels, Metadata(icc=b"no profile"))
+    assert shown is pixels and kept.icc is None and "could not be used" in lost[0]
+
+
+@pytest.mark.parametrize("options", [{"srgb": True}, {"strip": "all"}])
+def test_a_written_file_has_converted_colours(options):
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    pixels[..., 0] = 255
+    stream = io.BytesIO()
+    files.write(pixels, Metadata(icc=swapped_profile(), comments=(b"kept",)), stream, **options)
+    with Image.open(stream) as image:
+        assert "icc_profile" not in image.info and ("Comment" in image.info) == ("srgb" in options)
+        assert colorsys.rgb_to_hsv(*np.asarray(image)[0, 0])[0] == pytest.approx(1 / 3, abs=0.01)
