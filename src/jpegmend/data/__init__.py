@@ -1,1 +1,1 @@
-"""Clean pictures, crops, and the degradation that training learns to undo."""
+"""Training data: clean pictures, random crops, and their degradation by JPEG."""

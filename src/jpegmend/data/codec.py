@@ -1,7 +1,7 @@
-"""JPEG in batches, on the device: what an encoder and a decoder do to pixels, without the entropy coding.
+"""Batched JPEG compression and decoding in PyTorch, without the entropy coding.
 
-Levels and decoded pixels equal libjpeg-turbo's to the last bit (:mod:`jpegmend.data.libjpeg_exact`), so that training
-sees what files hold. What a network is shown is the float decoding, neither rounded nor clipped.
+Levels and decoded pixels equal libjpeg-turbo's bit for bit (:mod:`jpegmend.data.libjpeg_exact`), so that training data
+equals real files. The input of a network is the float decoding, neither rounded nor clipped.
 
 Shape letters: B batch, R block row, K block column, H W pixels (multiples of 16), h w of a subsampled plane.
 """
@@ -21,20 +21,20 @@ from jpegmend.models.contract import Observation
 
 Sampling = Literal["gray", "444", "422", "420"]
 FACTORS: dict[Sampling, tuple[int, int]] = {"gray": (0, 0), "444": (1, 1), "422": (1, 2), "420": (2, 2)}
-"""How many luma rows and columns share one chroma sample."""
+"""Luma rows and columns per chroma sample."""
 
 
 class File(NamedTuple):
-    """A batch of JPEG files of one kind and size, as a reader has them before any pixel is made."""
+    """A batch of JPEG files of one sampling and size: quantised levels and tables."""
 
     levels: tuple[Tensor, ...]
-    """A component each, ``[B, R, K, 8, 8]`` whole numbers: one for gray, Y, Cb, Cr for colour."""
+    """Integer levels ``[B, R, K, 8, 8]`` by component: one for gray; Y, Cb, Cr for colour."""
     luma: Tensor
     """``[B, 8, 8]`` quantisation steps, row-major."""
     chroma: Tensor
     sampling: Sampling
     pixels: Tensor | None = None
-    """What another decoder showed, where it did: see :func:`show`."""
+    """Pixels by another decoder, which :func:`show` then returns; else None."""
 
 
 def dct_matrix(device: torch.device | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -80,13 +80,13 @@ def split_blocks(plane: Tensor) -> Tensor:
 
 
 def join_blocks(cells: Tensor) -> Tensor:
-    """The inverse of :func:`blocks`."""
+    """The inverse of :func:`split_blocks`."""
     B, R, K = cells.shape[:3]
     return cells.permute(0, 1, 3, 2, 4).reshape(B, 1, 8 * R, 8 * K)
 
 
 def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling) -> File:
-    """What libjpeg writes for whole numbers 0..255: RGB ``[B, 3, H, W]``, or ``[B, 1, H, W]`` where gray.
+    """Compress integer pixels 0..255 as libjpeg does: RGB ``[B, 3, H, W]``, or ``[B, 1, H, W]`` for gray.
 
     ``luma`` and ``chroma`` are the tables ``[B, 8, 8]``, row-major.
     """
@@ -104,16 +104,16 @@ def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling) 
 
 
 def observe(file: File) -> Observation:
-    """What a network sees of the files: planes on the luma grid in 0..1, chroma brought up by libjpeg's filter.
+    """Decode the files to the input of a network: planes ``[B, 3, H, W]`` in 0..1 on the luma grid, chroma upsampled.
 
-    ``[B, 3, H, W]`` for gray too: its chroma planes are ``blocks.GRAY_CHROMA`` and their tables ones.
+    Gray files too have three planes: their chroma planes are ``blocks.GRAY_CHROMA`` and their chroma tables ones.
     """
     given = [file.luma, file.chroma, file.chroma]
     planes = [_decode(levels, table) for levels, table in zip(file.levels, given, strict=False)]
     v, h = FACTORS[file.sampling]
     y, *colour = planes
     if not colour:
-        # 128 of 255 stands for "no colour" in a file; where there is no file behind a plane it is 0.5.
+        # Planes that are not in the file are 0.5, unlike the neutral chroma 128/255 of a colour file.
         flat = torch.full_like(y, 255 * GRAY_CHROMA).expand(-1, 2, -1, -1)
         seen, tables = torch.cat([y, flat], 1), torch.stack([file.luma, *[torch.ones_like(file.luma)] * 2], 1)
     else:
@@ -131,10 +131,11 @@ def _decode(levels: Tensor, table: Tensor) -> Tensor:
 
 
 def into_cells(plane: Tensor, decoded: Tensor, table: Tensor) -> Tensor:
-    """The plane with every DCT coefficient moved into its quantisation cell, with gradients.
+    """Project every DCT coefficient of a plane into its quantisation cell, differentiably.
 
-    ``plane`` and ``decoded`` are ``[B, 1, H, W]`` in 0..1 on the block grid, ``table [B, 8, 8]`` that of the file;
-    the float decoder gives cell centres, so what is clamped is the change. As ``blocks.fidelity.project``.
+    ``plane`` and ``decoded`` are ``[B, 1, H, W]`` in 0..1 on the block grid, ``table [B, 8, 8]`` that of the file. The
+    coefficients of ``decoded`` are the centres of the cells, so their difference is clamped to half a step. As
+    ``blocks.fidelity.project``.
     """
     D = dct_matrix(plane.device)
     reach = table[:, None, None] / 255 / 2
@@ -143,7 +144,7 @@ def into_cells(plane: Tensor, decoded: Tensor, table: Tensor) -> Tensor:
 
 
 def show(file: File) -> Tensor:
-    """The 8-bit picture libjpeg shows: ``[B, 3, H, W]`` RGB, or ``[B, 1, H, W]`` gray; whole numbers 0..255."""
+    """Decode to 8-bit pixels as libjpeg does: ``[B, 3, H, W]`` RGB, or ``[B, 1, H, W]`` gray; integers 0..255."""
     if file.pixels is not None:
         return file.pixels
     given = (file.luma, file.chroma, file.chroma)

@@ -23,14 +23,14 @@ from jpegmend.models.contract import Observation
 
 Encoder = Literal["batched", "pillow"]
 MARGIN = 16
-"""How much larger than the crop the picture is that is compressed, where crops are cut at any phase."""
+"""With crops at any phase of the block grid: pixels by which the compressed picture is larger than the crop."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """Which compressions are drawn, and how often; shares are relative weights."""
+    """Distribution of the compressions drawn in training; shares are relative weights."""
 
-    # It is a table of a recipe too, and there unknown keys are mistakes.
+    # As a table of a recipe it must refuse unknown keys.
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     qualities: tuple[tuple[int, int, float], ...] = ((5, 60, 1.0),)
@@ -38,26 +38,26 @@ class Degradation:
     sampling: Mapping[Sampling, float] = field(default_factory=lambda: {"gray": 1.0})
     """Share of each kind of file."""
     studio: float = 0.5
-    """Share of the gray crops whose Y has the studio range, as in the papers' gray protocol."""
+    """Share of the gray crops with studio-range luma, as in the papers' gray protocol."""
     tables: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = ()
     """Luma and chroma tables of other encoders, 64 steps each, row-major."""
     custom: float = 0.0
-    """Share that is compressed with one of those ``tables`` in place of libjpeg's."""
+    """Share that is compressed with one of ``tables`` in place of libjpeg's."""
     double: float = 0.0
-    """Share that was compressed before, at a quality of its own, higher or lower."""
+    """Share that is compressed twice, the first time at an independent quality."""
     double_qualities: tuple[int, int] = (10, 90)
     """Range of the quality of that earlier compression."""
     shifted: float = 0.5
-    """Share of the double ones whose first grid of blocks lay elsewhere (the picture was cropped between)."""
+    """Share of those compressed twice with a shifted first block grid (as if cropped in between)."""
     social: float = 0.0
-    """Share of the batches that simulate an upload to social media: compressed, made smaller, compressed again."""
+    """Share of the batches that simulate an upload to social media: compressed, downscaled, compressed again."""
     smaller: tuple[float, float] = (0.5, 0.9)
-    """Range of the factor by which such an upload makes pictures smaller."""
+    """Range of the scale factor of that downscaling."""
     encoder: Encoder = "batched"
-    """The batched codec on the device, or files that Pillow writes."""
+    """``batched``: the PyTorch codec; ``pillow``: files written and read by Pillow."""
     phase: Literal["corner", "any"] = "corner"
-    """Where crops lie on the grid of 8x8 blocks: each begins at a corner of a block, or they are cut from a larger
-    compressed picture at any place."""
+    """Position of crops on the grid of 8x8 blocks. ``corner``: they begin at a block corner; ``any``: they are cut from
+    a larger compressed picture at any position."""
 
     def __post_init__(self) -> None:
         for low, high, share in (*self.qualities, (*self.double_qualities, 1.0)):
@@ -96,7 +96,7 @@ def tables_of(qualities: Sequence[int], device: torch.device) -> tuple[Tensor, T
 
 
 def draw_quality(degradation: Degradation, rng: random.Random) -> int:
-    """One quality: a range by its share, then evenly inside it."""
+    """Draw a quality: a range by its share, then uniformly inside it."""
     ranges = degradation.qualities
     low, high, _ = rng.choices(ranges, [share for _, _, share in ranges])[0]
     return rng.randint(low, high)
@@ -114,7 +114,7 @@ def _draw_tables(
 
 
 def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling, encoder: Encoder = "batched") -> File:
-    """By the encoder of that name: see :func:`jpegmend.data.codec.compress`."""
+    """Compress by the encoder of that name; see :func:`jpegmend.data.codec.compress`."""
     if encoder == "pillow":
         from jpegmend.data import encoder as real
 
@@ -123,7 +123,7 @@ def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling, 
 
 
 def _compressed_before(rgb: Tensor, degradation: Degradation, rng: random.Random) -> Tensor:
-    """The share ``double`` of the batch after an earlier JPEG, on a grid moved by 0..7 pixels; 0..255 whole."""
+    """The batch with the share ``double`` compressed once, on a grid shifted by 0..7 pixels; integers 0..255."""
     chosen = [index for index in range(len(rgb)) if rng.random() < degradation.double]
     if not chosen:
         return rgb
@@ -143,7 +143,7 @@ def _earlier(rgb: Tensor, degradation: Degradation, rng: random.Random) -> Tenso
 
 
 def _upload(rgb: Tensor, degradation: Degradation, rng: random.Random) -> tuple[Tensor, Tensor]:
-    """The picture made smaller, clean and after a first JPEG at full size; sides stay multiples of 16."""
+    """The downscaled pictures, clean and after a first compression at full size; sides stay multiples of 16."""
     factor = rng.uniform(*degradation.smaller)
     size = [max(16, int(side * factor) // 16 * 16) for side in rgb.shape[2:]]
     clean, spoiled = (
@@ -156,12 +156,12 @@ def _upload(rgb: Tensor, degradation: Degradation, rng: random.Random) -> tuple[
 def degrade(
     clean: Tensor, degradation: Degradation, rng: random.Random, qualities: Sequence[int] | None = None
 ) -> tuple[Observation, Tensor]:
-    """Compress a batch of one kind of file.
+    """Compress a batch of clean crops, all with the same sampling.
 
-    ``clean`` is ``[B, 3, H, W]`` uint8 RGB, sides multiples of 16. Returns what a reader of the files sees and
-    the truth ``[B, 3, H, W]`` (YCbCr in 0..1; for gray pictures chroma is 0.5). One batch holds one sampling;
-    a batch of simulated uploads comes back smaller. ``qualities``, one a picture, are those of the (last)
-    compression by libjpeg's tables; drawn from ``degradation`` where None.
+    ``clean`` is ``[B, 3, H, W]`` uint8 RGB, sides multiples of 16. Returns the input of the network and the truth
+    ``[B, 3, H, W]`` (YCbCr in 0..1; for gray pictures chroma is 0.5). A batch of simulated uploads is smaller than
+    ``clean``. ``qualities``, one per picture, are those of the (last) compression with libjpeg's tables; None: drawn
+    from ``degradation``.
     """
     kinds = list(degradation.sampling)
     sampling = rng.choices(kinds, [degradation.sampling[kind] for kind in kinds])[0]
@@ -179,9 +179,9 @@ def degrade(
 
 
 def cut(seen: Observation, truth: Tensor, side: int, rng: random.Random) -> tuple[Observation, Tensor]:
-    """Crops of ``side`` pixels at any phase of the block grid, out of pictures that are :data:`MARGIN` larger.
+    """Crops of ``side`` pixels at random phases of the block grid, from pictures that are :data:`MARGIN` larger.
 
-    ``seen.planes`` and ``truth`` are ``[B, C, side + 16, side + 16]``; each picture is cut at a place of its own.
+    ``seen.planes`` and ``truth`` are ``[B, C, side + 16, side + 16]``; each picture has a position of its own.
     """
     places = [(rng.randrange(8), rng.randrange(8)) for _ in range(len(truth))]
     planes, truth = (
@@ -192,7 +192,7 @@ def cut(seen: Observation, truth: Tensor, side: int, rng: random.Random) -> tupl
 
 
 def as_written(rgb: Tensor, sampling: Sampling, studio: bool) -> Tensor:
-    """The planes a file would hold without loss: ``[B, 3, H, W]`` YCbCr on 0..255; gray whole, its chroma 127.5."""
+    """The planes before compression: ``[B, 3, H, W]`` YCbCr on 0..255; gray is rounded, its chroma 127.5."""
     if sampling != "gray":
         return codec.rgb_to_ycbcr(rgb)
     y = torch.round(codec.studio_luma(rgb) if studio else codec.rgb_to_ycbcr(rgb)[:, :1])

@@ -1,7 +1,7 @@
 """Compression by Pillow, with the interface of :mod:`jpegmend.data.codec`: files are written and read back.
 
-Much slower than the batched codec, and on the CPU; it is what the batched one is held against, and a way to train
-on what an installed libjpeg does.
+Much slower than the batched codec, and on the CPU. It is the reference in the tests of the batched codec, and allows
+training with the installed libjpeg.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def encode(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling) ->
 
 
 def decode(data: bytes) -> Tensor:
-    """What Pillow shows of a file: ``[3, H, W]`` RGB or ``[1, H, W]`` gray, whole numbers 0..255."""
+    """Decode a file by Pillow: ``[3, H, W]`` RGB or ``[1, H, W]`` gray, integers 0..255."""
     with Image.open(io.BytesIO(data)) as image:
         pixels = torch.from_numpy(np.array(image)).float()
     return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)

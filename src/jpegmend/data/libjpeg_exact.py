@@ -1,8 +1,8 @@
-"""libjpeg's whole-number arithmetic in torch: the colour transform, both DCTs, chroma down and up.
+"""libjpeg's integer arithmetic in PyTorch: colour transform, forward and inverse DCT, chroma resampling.
 
-libjpeg-turbo computes with fixed-point constants and rounds after every pass. Both passes are linear before their
-rounding, so each is one matrix product over whole numbers, exact in float64; what comes out equals libjpeg's to
-the last bit, on any device. Everything is on the 0..255 scale, whole numbers held as floats.
+libjpeg-turbo computes with fixed-point constants and rounds after every pass. Each pass is linear before its rounding,
+so it is a matrix product of integers, exact in float64; results equal libjpeg's bit for bit on any device. Everything
+is on the 0..255 scale, integers held as floats.
 
 Shape letters: B batch, R block row, K block column, H W pixels.
 """
@@ -69,15 +69,15 @@ def forward_dct(blocks: Tensor) -> Tensor:
 
 
 def inverse_dct(coefficients: Tensor) -> Tensor:
-    """Whole coefficients ``[..., 8, 8]`` to samples around 0, rounded, not clipped; float64."""
+    """Integer coefficients ``[..., 8, 8]`` to samples around 0, rounded, not clipped; float64."""
     matrix, low = _matrix(coefficients.device).T, _CONSTANT_BITS - _PASS_BITS
-    # libjpeg goes down the columns first on the way back.
+    # libjpeg's inverse DCT transforms columns first.
     turned = coefficients.double().transpose(-1, -2)
     return _both_passes(turned, matrix, low, _CONSTANT_BITS + _PASS_BITS + 3).transpose(-1, -2)
 
 
 def quantise(eightfold: Tensor, table: Tensor) -> Tensor:
-    """Levels of :func:`forward_dct`'s answer, halves away from zero; ``table`` broadcasts."""
+    """Quantise the result of :func:`forward_dct` to levels, halves away from zero; ``table`` broadcasts."""
     step = 8 * table.double()
     return torch.sign(eightfold) * torch.floor((eightfold.abs() + torch.floor(step / 2)) / step)
 
@@ -101,7 +101,7 @@ def ycbcr_to_rgb(planes: Tensor) -> Tensor:
 
 
 def down_box(plane: Tensor, v: int, h: int) -> Tensor:
-    """Average ``v x h`` cells (1x1, 1x2 or 2x2) of ``[B, 1, H, W]``, the rounding alternating along the row."""
+    """Average ``v x h`` boxes (1x1, 1x2 or 2x2) of ``[B, 1, H, W]``, with libjpeg's alternating rounding."""
     if v * h == 1:
         return plane
     sums = torch.nn.functional.avg_pool2d(plane, (v, h)) * (v * h)

@@ -1,4 +1,4 @@
-"""Many pictures in one memory-mapped file: opens in a moment, however many there are.
+"""Packed data sets: many pictures in one memory-mapped file.
 
 ``NAME.npy`` is a NumPy array of bytes, the pictures ``[3, H, W]`` uint8 one after the other; ``NAME.json`` beside it
 lists name, height and width of each.
@@ -22,9 +22,9 @@ Entry = tuple[str, int, int]
 
 
 def write(path: Path, index: Sequence[Entry], pictures: Iterable[Tensor]) -> None:
-    """Pack ``[3, H, W]`` uint8 pictures, one by one, as ``index`` lists them; both files appear when they are whole.
+    """Pack ``[3, H, W]`` uint8 pictures in the order of ``index``; both files are written atomically.
 
-    Raises ValueError where a picture is not of the size that the index says.
+    Raises ValueError if the size of a picture differs from the index.
     """
     partial, listed = path.with_name(path.name + ".partial"), path.with_suffix(".json")
     size = sum(3 * height * width for _, height, width in index)
@@ -44,12 +44,12 @@ def write(path: Path, index: Sequence[Entry], pictures: Iterable[Tensor]) -> Non
 
 
 def read(path: Path) -> Iterator[Tensor]:
-    """Every picture, ``[3, H, W]`` uint8, mapped and not read until it is looked at.
+    """Every picture of a packed set, ``[3, H, W]`` uint8, memory-mapped.
 
-    Raises :class:`~jpegmend.errors.MissingData` where a file is not there, foreign or cut short.
+    Raises :class:`~jpegmend.errors.MissingData` if a file is missing, of another kind or truncated.
     """
     try:
-        # Copy on write: torch wants memory it may write to, the file stays as it is.
+        # Copy on write: PyTorch needs writable memory, and the file must not change.
         mapped = torch.from_numpy(np.load(path, mmap_mode="c"))
         index = json.loads(path.with_suffix(".json").read_text("utf-8"))
         size = sum(3 * height * width for _, height, width in index)

@@ -49,10 +49,10 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Which pictures are also used at a half, a quarter, ... of their size.
+    """Settings for using large pictures at a half, a quarter, ... of their size too.
 
-    A large photo is soft at full size, and a network that saw only such crops restores detail worse; its halves are
-    as sharp as the small pictures that people compress hard.
+    Large photos are less sharp at full size than the small pictures that are compressed strongly; a network trained
+    on them alone restores detail worse.
     """
 
     halve_above: int = 0
@@ -72,16 +72,16 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures held as uint8 on a device; within a source every pixel is as likely as any other."""
+    """Clean pictures as uint8 tensors on a device, and random crops of them."""
 
     tensors: Sequence[Tensor]
     """Each ``[3, H, W]``."""
     weights: Sequence[float] | None = None
     """How often each is drawn; by its pixels where None."""
     candidates: int = 1
-    """Places looked at for each crop; the one with most detail is taken."""
+    """Number of random positions tried for each crop; the crop with most detail is taken."""
     flips: bool = True
-    """Whether crops are flipped and turned by quarters at random."""
+    """Whether crops are flipped and rotated by multiples of 90 degrees at random."""
     _by_side: dict[int, tuple[list[Tensor], list[float]]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -110,7 +110,7 @@ class Pictures:
         return cls(tensors, weights, candidates, flips)
 
     def crops(self, batch: int, side: int, rng: random.Random) -> Tensor:
-        """``[B, 3, side, side]`` uint8: random places, and flips and quarter turns where wanted."""
+        """Random crops ``[B, 3, side, side]`` uint8, flipped and rotated with ``flips``."""
         large, cumulative = self._large_enough(side)
         out = []
         for picture in rng.choices(large, cum_weights=cumulative, k=batch * self.candidates):
@@ -140,7 +140,7 @@ class Pictures:
 
 
 def detail(crops: Tensor) -> Tensor:
-    """``[B]``: mean absolute difference of neighbours in green, which is near luma: what JPEG loses most of."""
+    """Measure of detail ``[B]``: mean absolute difference of neighbours in green, which is near luma."""
     green = crops[:, 1].to(torch.int16)
     across, along = green.diff(dim=-1).abs(), green.diff(dim=-2).abs()
     return across.float().mean((1, 2)) + along.float().mean((1, 2))

@@ -1,4 +1,4 @@
-"""Download of known sets: resumable, with checksums; unpacking and counting of pictures."""
+"""Download of known data sets (resumable, with checksums), unpacking, and counting of pictures."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def prepare(known: PictureSet, root: Path, *, progress: Progress = _silent) -> P
 
 
 def download(archive: Archive, file: Path, *, progress: Progress = _silent) -> None:
-    """Fetch one file from the first source that gives it whole; a part that is there already is gone on with.
+    """Fetch one file from the first source that delivers it completely; a partial download is resumed.
 
-    A file whose checksum nobody knew gets ``FILE.sha256`` beside it, and is held against that from then on.
+    If no checksum is known, that of the file is stored in ``FILE.sha256`` beside it and checked from then on.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     noted = file.with_name(file.name + ".sha256")

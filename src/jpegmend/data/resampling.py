@@ -1,4 +1,4 @@
-"""Smaller pictures for super-resolution: the clean picture is reduced, then compressed, and stays the truth.
+"""Training data of super-resolution: the clean picture is downscaled, then compressed; the truth is the clean one.
 
 Shape letters: B batch, C planes, H W pixels, s scale.
 """
@@ -37,7 +37,7 @@ def _bicubic(x: Tensor, size: list[int]) -> Tensor:
 def degrade_reduced(
     clean: Tensor, degradation: Degradation, rng: random.Random, scale: int
 ) -> tuple[Observation, Tensor]:
-    """What is seen of reduced and compressed pictures, and the truth at full size: ``J`` and ``O`` of MDU's eq. 25.
+    """Downscale and compress pictures: the input of the network and the truth at full size, J and O of MDU's eq. 25.
 
     ``clean`` is ``[B, 3, H, W]`` uint8 RGB, sides multiples of ``16 scale``; ``seen`` has sides H/s and W/s, the truth
     is ``[B, 3, H, W]``. With ``scale`` 1 it is :func:`~jpegmend.data.degradation.degrade`.

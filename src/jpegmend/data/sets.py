@@ -1,4 +1,4 @@
-"""The known picture sets: where to get them, under which terms, and how they lie on the disk."""
+"""Known data sets: sources, licences, and their folders on the disk."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """One file to download and what it holds."""
+    """One archive file to download."""
 
     file: str
-    """Its name once downloaded."""
+    """Name of the downloaded file."""
     urls: tuple[str, ...]
-    """Where it lies; the next is tried where one fails."""
+    """Sources, tried in order."""
     sha256: str | None = None
     """None where no checksum is known to us; the file's own is noted beside it at the first download."""
     inside: Mapping[str, str]
@@ -32,15 +32,15 @@ class Archive:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureSet:
-    """A set as it is known by name."""
+    """A known data set."""
 
     name: str
     about: str
     licence: str
     page: str
-    """Where a person reads about it, or asks for it."""
+    """Web page that describes it, or where to request it."""
     archives: tuple[Archive, ...] = ()
-    """None where nobody may download it without asking."""
+    """Empty for a set that must be requested."""
     counts: Mapping[str, int]
     """Pictures by folder inside the set; ``""`` is the top."""
 
@@ -162,7 +162,7 @@ SETS: Mapping[str, PictureSet] = {
 
 
 def root() -> Path:
-    """The folder that holds the sets, one folder each, and their packed files."""
+    """The folder of all data sets, with a folder for each set, and packed files."""
     return Path(os.environ.get(VARIABLE, "datasets"))
 
 
@@ -175,7 +175,7 @@ def find(name: str) -> PictureSet:
 
 
 def locate(name: str | Path, *, packed: bool = True) -> Path:
-    """Where the pictures of ``name`` lie: a path that exists, or a set in :func:`root` or in a folder of it.
+    """Path of the pictures of ``name``: an existing path, or a set in :func:`root` or in a folder of it.
 
     A set is named by its folder, upper or lower case; ``BSDS500/val`` and ``BSDS500-val`` are the folder ``val`` in
     ``BSDS500``. With ``packed`` a packed file (``BSDS500.npy``, ``BSDS500-train.npy``) is taken rather than the
@@ -202,7 +202,7 @@ def _folders() -> list[Path]:
 
 
 def _names(place: Path) -> set[str]:
-    """What a folder or packed file may be called in lower case: ``bsds500-val``, ``test-live1`` and ``live1``."""
+    """Names of a folder or packed file in lower case: ``bsds500-val``, ``test-live1`` and ``live1``."""
     if place.is_file():
         return {place.stem.lower()}
     whole = "-".join(place.relative_to(root()).parts).lower()
@@ -210,7 +210,7 @@ def _names(place: Path) -> set[str]:
 
 
 def how_to_get(known: PictureSet) -> str:
-    """One sentence that says what to do about a missing set."""
+    """A sentence on how to get a missing set."""
     there = f"{root() / known.name} ({VARIABLE} names another place than {root()})"
     if known.archives:
         return f"`jpegmend data prepare {known.name}` downloads it ({known.licence}) to {there}"

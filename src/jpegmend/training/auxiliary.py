@@ -1,4 +1,4 @@
-"""Auxiliary networks: trained before the network that a recipe is about, then frozen (rankers, classifiers).
+"""Auxiliary networks (rankers, classifiers): trained before the main network, then frozen.
 
 Shape letters: B batch, C planes, H W pixels.
 """
@@ -24,17 +24,17 @@ from jpegmend.training.planes import select_planes
 
 @dataclass(frozen=True)
 class Crops:
-    """A batch of clean crops that can be compressed several times, in the same kind of file each time."""
+    """A batch of clean crops that can be compressed several times with the same sampling."""
 
     clean: Tensor
     """``[B, 3, H, W]`` uint8 RGB."""
     kind: Planes
-    """Which planes the network works on."""
+    """Input planes of the network."""
     seed: float
-    """Fixes the sampling, and everything else that :func:`~jpegmend.data.degradation.degrade` draws."""
+    """Seed of everything that :func:`~jpegmend.data.degradation.degrade` draws, such as the sampling."""
 
     def compress(self, degradation: Degradation, qualities: Sequence[int] | None = None) -> tuple[Observation, Tensor]:
-        """The network's input and the truth; ``qualities`` is one a crop, drawn from ``degradation`` where None."""
+        """The network's input and the truth; ``qualities``: one per crop, or None to draw them from ``degradation``."""
         seen, truth, _ = select_planes(
             self.kind, *degrade(self.clean, degradation, random.Random(self.seed), qualities), 1.0
         )
@@ -48,8 +48,8 @@ class Auxiliary:
     config: type[Any]
     build: Callable[[Any], nn.Module]
     loss: Callable[[nn.Module, Callable[..., Any], Crops, Degradation, random.Random], Tensor]
-    """From the network, the callable that runs it (compiled or distributed), the batch, its degradation, and the random
-    numbers of the step."""
+    """Function of the network, the callable that runs it (compiled or distributed), the batch, its degradation, and the
+    random generator of the step."""
 
 
 def rank(
@@ -66,7 +66,7 @@ def rank(
 
 
 def draw_pair(levels: Sequence[tuple[int, int]], rng: random.Random) -> tuple[int, int]:
-    """The worse and the better quality of one ranker pair: two different levels, then a quality of each, evenly."""
+    """Draw the worse and the better quality of a ranker pair: two different levels, then uniformly inside each."""
     first, second = sorted(rng.sample(range(len(levels)), 2))
     return rng.randint(*levels[first]), rng.randint(*levels[second])
 
@@ -74,7 +74,7 @@ def draw_pair(levels: Sequence[tuple[int, int]], rng: random.Random) -> tuple[in
 def classify_gradients(
     classifier: nn.Module, run: Callable[..., Any], crops: Crops, degradation: Degradation, rng: random.Random
 ) -> Tensor:
-    """Clear (0) or compressed (1), by the gradients of a picture (Dual eq. 12)."""
+    """Cross entropy of classifying gradients as clear (0) or compressed (1) (Dual eq. 12)."""
     seen, truth = crops.compress(degradation)
     probability = run(gradient(torch.cat([truth, seen.planes]))).float().clamp(1e-6, 1 - 1e-6)
     return binary_cross_entropy(torch.logit(probability), _labels(len(truth), truth.device))
@@ -83,7 +83,7 @@ def classify_gradients(
 def judge_pictures(
     judge: nn.Module, run: Callable[..., Any], crops: Crops, degradation: Degradation, rng: random.Random
 ) -> Tensor:
-    """Clear (0) or compressed (1), by the picture itself (MDU, table XII)."""
+    """Cross entropy of classifying pictures as clear (0) or compressed (1) (MDU, table XII)."""
     seen, truth = crops.compress(degradation)
     return binary_cross_entropy(run(torch.cat([truth, seen.planes])).score, _labels(len(truth), truth.device))
 
@@ -98,4 +98,4 @@ AUXILIARIES: Mapping[str, Auxiliary] = {
     # MDU names VGG-16; ours is the ranker's VGG of ten convolutions, its score taken as a logit.
     "judge": Auxiliary(RankerConfig, Ranker, judge_pictures),
 }
-"""By name. One that is a submodule of the network itself (Dual's ``classifier``) is trained there."""
+"""Auxiliary networks by name. A submodule of the main network (Dual's ``classifier``) is trained in place."""

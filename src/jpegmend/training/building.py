@@ -1,4 +1,4 @@
-"""The networks and optimisers of a run: built, begun from weights, rebuilt where a phase changes the config."""
+"""Construction of a run's networks and optimisers: fresh, from weights or a checkpoint, or with another config."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def start(
     partly: bool = False,
     checkpoint: Path | None = None,
 ) -> State:
-    """The state of a fresh run, of one begun from the weights in ``warm_start``, or of the one in ``checkpoint``.
+    """The initial state of a run: fresh, with the weights in ``warm_start``, or resumed from ``checkpoint``.
 
-    ``partly`` takes of the weights only the tensors that fit. Raises :class:`~jpegmend.errors.InvalidRecipe` where
-    weights or recipe do not suit the network, and :class:`~jpegmend.errors.WeightsDamaged` for a foreign checkpoint.
+    ``partly`` loads only the tensors that fit. Raises :class:`~jpegmend.errors.InvalidRecipe` if weights or recipe do
+    not fit the network, and :class:`~jpegmend.errors.WeightsDamaged` for the checkpoint of another recipe.
     """
     torch.manual_seed(recipe.seed)
 
@@ -50,7 +50,7 @@ def start(
 
 
 def _build(recipe: Recipe, config: Any, device: str) -> Parts:
-    """Fresh networks (the main one with ``config``), their optimisers, and the average of the main one's weights."""
+    """New networks (the main one with ``config``), their optimisers, and the average of the main network's weights."""
     network = models.find(recipe.network).build(config)
     if recipe.recompute:
         if not hasattr(network, "checkpoint"):
@@ -71,7 +71,7 @@ def _build(recipe: Recipe, config: Any, device: str) -> Parts:
 
 
 def _build_auxiliary(recipe: Recipe, stage: Stage, inner: nn.Module | None) -> nn.Module:
-    """The network of a stage: ``inner``, a submodule of the main one, or one of its own; with its weights if given."""
+    """The network of a stage: the submodule ``inner`` of the main network, or a new one; with weights if given."""
     tensors, header = files.read_tensors(Path(stage.weights)) if stage.weights else ({}, {})
     if tensors and header["network"] != stage.auxiliary:
         raise InvalidRecipe(f"{stage.weights} holds a {header['network']}; the stage wants a {stage.auxiliary}")
@@ -87,7 +87,7 @@ def _build_auxiliary(recipe: Recipe, stage: Stage, inner: nn.Module | None) -> n
 def _begin_from(weights: Path, state: State, name: str, *, partly: bool) -> dict[str, Any]:
     """Load trained weights into the network, and return the header of their file.
 
-    ``partly`` takes the tensors that agree in name and shape, and leaves the others fresh.
+    ``partly`` loads the tensors that agree in name and shape; the others keep their initial values.
     """
     trained, before = files.load_weights(weights)
     tensors, own = trained.state_dict(), state.network.state_dict()
@@ -112,9 +112,9 @@ def _begin_from(weights: Path, state: State, name: str, *, partly: bool) -> dict
 def grown(
     name: str, tensors: Mapping[str, Tensor], old: Any, new: Any, wanted: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Weights of a network with config ``old``, as one with config ``new`` begins with them.
+    """Weights of a network with config ``old`` converted to initial weights for config ``new``.
 
-    They stay as they are where the network with ``new`` has the same tensors (``wanted``) or no way to grow.
+    Unchanged if the network with ``new`` has the same tensors (``wanted``) or its spec has no ``grow``.
     """
     same = tensors.keys() == wanted.keys() and all(tensors[key].shape == wanted[key].shape for key in wanted)
     grow = models.find(name).grow
@@ -122,10 +122,10 @@ def grown(
 
 
 def change_config(state: State, name: str, config: Any) -> None:
-    """Rebuild the main network with another config; weights, their average and the optimiser's state are taken over.
+    """Rebuild the main network with another config; keeps the weights, their average and the optimiser's state.
 
-    Tensors of the optimiser's state are kept for parameters that keep name and shape, and fresh for others. Raises
-    :class:`~jpegmend.errors.InvalidRecipe` where the weights do not fit and the network cannot grow.
+    The optimiser's state is kept for parameters that keep name and shape, and new for others. Raises
+    :class:`~jpegmend.errors.InvalidRecipe` if the weights do not fit and the spec has no ``grow``.
     """
     old, new = state.parts, state.build(config)
     wanted = new.networks["network"].state_dict()
@@ -148,7 +148,7 @@ def change_config(state: State, name: str, config: Any) -> None:
 def _take_over(
     optimiser: torch.optim.Optimizer, network: nn.Module, before: torch.optim.Optimizer, earlier: nn.Module
 ) -> None:
-    """Give an optimiser the state of an earlier one, for parameters that agree in name and shape."""
+    """Copy the state of an earlier optimiser for parameters that agree in name and shape."""
     known = dict(earlier.named_parameters())
     for name, parameter in network.named_parameters():
         if name in known and known[name].shape == parameter.shape and known[name] in before.state:

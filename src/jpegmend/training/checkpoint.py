@@ -1,4 +1,4 @@
-"""The state of a run, and its file: resuming from it equals not having stopped. Written atomically."""
+"""State of a run and its checkpoint file, written atomically; a resumed run equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from jpegmend.writing.atomic import open_target
 
 @dataclass
 class Parts:
-    """What is built from a config of the main network, and built anew where a phase changes it."""
+    """Networks and optimisers, which a phase rebuilds if it changes the config of the main network."""
 
     config: Any
-    """The main network's."""
+    """Config of the main network."""
     networks: dict[str, nn.Module]
-    """``network``, the one the recipe is about, first; then its auxiliary networks by name."""
+    """The main network under the name ``network``, then the auxiliary networks by name."""
     optimisers: dict[str, torch.optim.Optimizer]
-    """One for each of them."""
+    """One optimiser for each network."""
     average: dict[str, Tensor]
     """Running average of the network's weights (EMA), by name."""
 
 
 @dataclass
 class State:
-    """A run at one moment.
+    """State of a run.
 
-    There is no state of random numbers: every step draws from a stream of its own, named by seed and step.
+    It has no state of random generators: each step has its own, seeded by the recipe's seed and the step.
     """
 
     parts: Parts
     build: Callable[[Any], Parts]
-    """Fresh parts for a config of the main network."""
+    """Builds new parts for a config of the main network."""
     step: int = 0
     network_steps: int = 0
-    """Steps that trained the network itself and not an auxiliary one."""
+    """Number of steps that trained the main network."""
     rollbacks: int = 0
-    """How often the run went back to its last good state."""
+    """Number of times the run was reset to its last good state."""
     seconds: float = 0.0
-    """Time spent training, over all sessions of the run."""
+    """Training time, summed over interruptions."""
     earlier_steps: int = 0
-    """Steps that the weights a run began from had behind them already; 0 for fresh ones."""
+    """Steps in which the weights of ``warm_start`` had been trained before; else 0."""
     earlier_seconds: float = 0.0
     best: float = float("-inf")
     """Highest validation score so far, dB."""
@@ -81,16 +81,16 @@ class State:
 
     @property
     def network(self) -> nn.Module:
-        """The network the recipe is about."""
+        """The main network, which the recipe names."""
         return self.networks["network"]
 
     def replace_parts(self, parts: Parts) -> None:
-        """Go on with other networks; they are wrapped and frozen anew at the next step."""
+        """Replace the networks and optimisers; the next step wraps and freezes them again."""
         self.parts, self.part, self.trained = parts, None, ""
         self.runners.clear()
 
     def content(self) -> dict[str, Any]:
-        """All of it as plain values and tensors, which are not copied."""
+        """The state as plain values and tensors, which are not copied."""
         return {
             "config": dataclasses.asdict(self.config),
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
@@ -100,7 +100,7 @@ class State:
         }
 
     def snapshot(self) -> dict[str, Any]:
-        """A copy of :meth:`content` to go back to."""
+        """A copy of :meth:`content`, for rollbacks."""
         return copy.deepcopy(self.content())
 
     def load_content(self, content: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ class State:
             setattr(self, name, content["counters"].get(name, getattr(self, name)))
 
     def save(self, path: Path) -> None:
-        """Write all of it; a reader sees the old file or the new one, never half of one."""
+        """Write the checkpoint atomically."""
         with open_target(path, overwrite=True) as stream:
             torch.save(self.content(), stream)
 

@@ -1,4 +1,4 @@
-"""Settings of the process that make training on a CPU faster, undone at its end."""
+"""Process settings that make training on a CPU faster, restored afterwards."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import torch
 
 _TRIM_THRESHOLD = -1
-"""``M_TRIM_THRESHOLD`` of glibc's ``mallopt``: how much may lie free before some goes back to the system."""
+"""``M_TRIM_THRESHOLD`` of glibc's ``mallopt``: free memory from which some is returned to the system."""
 _MMAP_MAX = -4
-"""``M_MMAP_MAX``: how many large blocks may be mapped on their own, and so go back at once."""
+"""``M_MMAP_MAX``: number of large blocks that may be mapped separately, and are then returned when freed."""
 _NEVER = 2**31 - 1
 _DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
 
@@ -21,8 +21,8 @@ _DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
 def cpu_settings() -> Iterator[None]:
     """Keep freed memory and flush denormal numbers while the block runs; both are settings of the whole process.
 
-    Denormals, below 1e-38, take a processor many times as long as other numbers, and make no difference to a network.
-    Afterwards both are as before, but that glibc no longer adapts its threshold for large blocks by itself.
+    Operations on denormals (below 1e-38) are many times slower than on other numbers, and do not matter to a network.
+    Both settings are restored, except that glibc no longer adapts its threshold for large blocks by itself.
     """
     kept, flushed = keep_freed_memory(), flushes_denormals()
     torch.set_flush_denormal(True)
@@ -41,12 +41,12 @@ def flushes_denormals() -> bool:
 
 
 def keep_freed_memory() -> bool:
-    """Ask glibc to keep freed memory for the next step; returns whether it will.
+    """Set glibc to keep freed memory for the next step; returns whether it was set.
 
-    Otherwise a network of many large activations gives its memory back at every step, and the system clears
-    it page by page when it is taken again: a quarter of the time of DCSC. The process keeps its peak instead.
-    Other C libraries, and allocators put before glibc, have no such setting and are left as they are; so is
-    glibc where ``MALLOC_TRIM_THRESHOLD_`` or ``MALLOC_MMAP_MAX_`` is set in the environment.
+    By default the memory of large activations is returned to the system at every step and cleared page by page when it
+    is allocated again, which takes a quarter of the time of DCSC. With the setting the process keeps its peak memory.
+    Other C libraries and allocators have no such setting and are not changed; nor is glibc if
+    ``MALLOC_TRIM_THRESHOLD_`` or ``MALLOC_MMAP_MAX_`` is set in the environment.
     """
     if {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_"} & os.environ.keys():
         return False

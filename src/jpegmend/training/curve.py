@@ -1,4 +1,4 @@
-"""The course of a run as a picture: loss, and gain over the JPEG, against minutes."""
+"""Training curve of a run: loss, and gain over the JPEG in dB, by minutes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from jpegmend.errors import MissingExtra
 
 _JUMP = 4.0
-"""How much larger or smaller a loss must get between two saves for it to be another loss."""
+"""Factor between the losses of two saves from which they are taken as different loss functions."""
 _MOST = 3
-"""Panels of losses; earlier ones are left out."""
+"""Greatest number of panels of losses; earlier ones are left out."""
 
 
 def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
-    """Write a PNG from the lines of a run's log; a run that was never validated has only its loss.
+    """Write the curve of a run's log as PNG; without validation it shows only the loss.
 
     Raises :class:`~jpegmend.errors.MissingExtra` without matplotlib.
     """
@@ -41,7 +41,7 @@ def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
 
 
 def stretches(log: list[dict[str, Any]]) -> list[list[tuple[float, float]]]:
-    """Minutes and loss, cut where a run went over to a loss of another size: such cannot share an axis.
+    """Minutes and loss, divided where the loss function changes, because its values need another axis.
 
     >>> stretches([{"minutes": 1, "loss": 0.011}, {"minutes": 2, "loss": 0.01}, {"minutes": 3, "loss": -0.2}])
     [[(1, 0.011), (2, 0.01)], [(3, -0.2)]]

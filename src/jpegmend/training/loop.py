@@ -1,4 +1,4 @@
-"""The training loop: steps until the budget is spent or a stop is asked for, with saves and rollbacks between."""
+"""Training loop: steps until the budget is spent or a stop is requested, with saves and rollbacks."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from jpegmend.training.steps import step
 from jpegmend.training.stopping import Request, stop_requests
 
 _WATCH = {"cpu": 1, "cuda": 20}
-"""Steps between two looks at the loss; on a GPU a look waits for the device."""
+"""Steps between two checks of the loss; on a GPU a check waits for the device."""
 _SNAPSHOT = 200
-"""Steps between two snapshots to roll back to."""
+"""Steps between two snapshots for rollbacks."""
 _PATIENCE = 10
-"""Rollbacks before a run gives up."""
+"""Number of rollbacks after which a run fails."""
 _FEW = 100
-"""Steps below which a budget is said to be short."""
+"""Number of steps below which there is a warning that the budget is short."""
 
 
 def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = None) -> State:
-    """Train by the recipe until its budget is spent, or SIGINT or SIGTERM comes; everything is saved either way.
+    """Train by the recipe until its budget is spent or SIGINT or SIGTERM arrives; everything is saved in both cases.
 
-    On a CPU settings of the whole process are changed meanwhile: see :func:`jpegmend.training.cpu.cpu_settings`.
+    On a CPU it changes process settings until it ends: see :func:`jpegmend.training.cpu.cpu_settings`.
     """
     on_cpu = settings.device.startswith("cpu")
     with cpu_settings() if on_cpu else contextlib.nullcontext():
@@ -42,7 +42,7 @@ def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = No
 
 
 def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
-    """Steps, and every ``watch`` of them a look at the loss."""
+    """Run the steps; check the loss every ``watch`` steps."""
     recipe, state = run.recipe, run.state
     good, meter, stopped, saver = state.snapshot(), Meter(), False, Saver(run, reports)
     while (share := run.share()) < 1 and not stopped:
@@ -69,7 +69,7 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
 
 
 def _roll_back(state: State, good: dict[str, Any], reports: Reports) -> None:
-    """Go back to the last good state; the steps from there draw other crops."""
+    """Reset the run to the last good state; the following steps draw other crops."""
     rollbacks, seconds = state.rollbacks + 1, state.seconds
     reports.note(f"step {state.step}: the loss is not finite; back to step {good['counters']['step']}")
     state.load_content(good)

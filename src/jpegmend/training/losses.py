@@ -1,6 +1,6 @@
-"""Losses, each a small function, and the table of those that a recipe may name.
+"""Loss functions, and the table of those that a recipe may name.
 
-Pictures are ``[B, C, H, W]`` in 0..1. Losses of single elements keep that shape; all others answer one number.
+Pictures are ``[B, C, H, W]`` in 0..1. Elementwise losses keep that shape; all others return a scalar.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from jpegmend.models.contract import Estimate, Observation
 from jpegmend.models.mdu_operators import down
 
 CHARBONNIER_EPSILON = 1e-3
-"""Where the Charbonnier loss turns from a square to an absolute value; a quarter of a gray level."""
+"""Epsilon of the Charbonnier loss, a quarter of a gray level."""
 LOG_FLOOR = 3e-4
-"""Squared error from which its logarithm counts: that of 35 dB. Without it the smoothest crops would count most."""
+"""Constant added to the mean squared error before its logarithm: that of 35 dB. Without it smooth crops dominate."""
 _SSIM_SIDE, _SSIM_SIGMA = 11, 1.5
 _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
 
@@ -84,7 +84,7 @@ def over_stages(estimates: tuple[Tensor, ...], truth: Tensor) -> Tensor:
 
 
 class Answer(NamedTuple):
-    """All that a loss may look at."""
+    """Arguments of a loss function."""
 
     estimate: Estimate
     seen: Observation
@@ -104,9 +104,9 @@ def _weighted(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Answer], Te
 
 
 def log_mse(answer: Answer) -> Tensor:
-    """Mean over pictures of ``log(mse + LOG_FLOOR)``: near enough what a mean PSNR is made of.
+    """Mean over pictures of ``log(mse + LOG_FLOOR)``, close to the negative mean PSNR.
 
-    The plain square listens to low qualities; this one takes a tenth off any picture's error as the same gain.
+    The squared error is dominated by low qualities; here a relative reduction of the error counts alike at all.
     """
     by_plane = mse(answer.estimate.planes, answer.truth).mean((2, 3))
     return torch.log(by_plane @ (answer.planes / answer.planes.sum()) + LOG_FLOOR).mean()
@@ -119,7 +119,7 @@ def _trace(answer: Answer, name: str) -> tuple[Tensor, ...]:
 
 
 def true_artifacts(answer: Answer) -> Tensor:
-    """``H = J - Down(O)`` of the truth (MDU eq. 2, 25); ``Down`` does nothing where the network keeps the size."""
+    """``H = J - Down(O)`` of the truth (MDU eq. 2, 25); ``Down`` is the identity for a network of scale 1."""
     J = answer.seen.planes
     return J - down(answer.truth, answer.truth.shape[-1] // J.shape[-1])
 
@@ -142,7 +142,7 @@ def _feature_matching(answer: Answer) -> Tensor:
 def quality(answer: Answer) -> Tensor:
     """Mean absolute error of the estimated quality, over 100.
 
-    The truth is the libjpeg quality nearest to the luma table; of a picture compressed twice that of the second time.
+    The truth is the libjpeg quality nearest to the luma table; for double compression that of the second table.
     """
     if answer.estimate.quality is None:
         raise InvalidRecipe("the loss 'quality' needs a network that estimates one; this one does not")
@@ -169,8 +169,8 @@ LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
     "last_artifacts": lambda answer: over_stages(_trace(answer, "H")[-1:], true_artifacts(answer)),
     "artifacts": lambda answer: over_stages(_trace(answer, "H")[:-1], true_artifacts(answer)),
 }
-"""By the name recipes use. MDU's eq. 24 is ``mae`` and ``last_artifacts`` (alpha and beta at T), ``pictures`` and
-``artifacts`` (before T), each with its weight; ``judge`` is table XII's cross entropy."""
+"""Losses by name. MDU's eq. 24 is ``mae`` and ``last_artifacts`` (alpha and beta at T), ``pictures`` and ``artifacts``
+(before T), each with its weight; ``judge`` is the cross entropy of table XII."""
 
 NEEDS_TRACES = frozenset({"pictures", "last_artifacts", "artifacts"})
 

@@ -29,7 +29,7 @@ class Meter:
         self.pixels += part.batch * part.crop**2 * recipe.accumulate * group.size
 
     def clock(self, seconds: float) -> float:
-        """``seconds`` plus the time since the last call. Each meter starts at its making, so saves do not count."""
+        """``seconds`` plus the time since the last call, or since the meter was made: the time of saves is left out."""
         now = time.monotonic()
         seconds, self.last = seconds + now - self.last, now
         return seconds
@@ -39,7 +39,7 @@ class Meter:
         return self.total is None or bool(torch.isfinite(self.total))
 
     def loss(self) -> float:
-        """Its mean."""
+        """Mean loss since the last save."""
         return float(self.total) / max(self.count, 1) if self.total is not None else 0.0
 
     def age(self) -> float:
@@ -47,11 +47,11 @@ class Meter:
         return time.monotonic() - self.started
 
     def speed(self) -> float:
-        """Pixels of crops a second."""
+        """Pixels of crops per second."""
         return self.pixels / max(self.age(), 1e-9)
 
     def left(self, recipe: Recipe, state: State) -> float:
-        """Seconds to the end of the budget, at this speed."""
+        """Estimated seconds to the end of the budget."""
         if recipe.minutes is not None:
             return 60 * recipe.minutes - state.seconds
         return ((recipe.steps or 0) - state.step) * self.age() / max(self.count, 1)

@@ -11,14 +11,14 @@ from jpegmend.errors import MissingExtra
 from jpegmend.training.recipe import Optimiser
 
 PIXELS = 12
-"""A convolution with at most so many input or output channels reads or writes pixels (3 planes folded 2x2)."""
+"""Number of channels (3 planes folded 2x2) up to which a convolution counts as the first or the last of a network."""
 
 
 def build_optimiser(settings: Optimiser, network: nn.Module, *, main: bool = True) -> torch.optim.Optimizer:
-    """An optimiser over all parameters of ``network``, in groups with a key ``factor``, theirs on the learning rate.
+    """An optimiser of all parameters of ``network``, in groups; the key ``factor`` is a factor on the learning rate.
 
-    ``main`` says that this is the network the recipe is about; for an auxiliary one ``settings.rates`` and
-    ``settings.kind`` are not used. Raises :class:`~jpegmend.errors.MissingExtra` where Muon's library is missing.
+    ``main``: whether it is the main network; for an auxiliary one ``settings.rates`` and ``settings.kind`` are not
+    used. Raises :class:`~jpegmend.errors.MissingExtra` if the library of Muon is missing.
     """
     muon = main and settings.kind == "muon"
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
@@ -32,17 +32,17 @@ def build_optimiser(settings: Optimiser, network: nn.Module, *, main: bool = Tru
         return _muon(settings, named)
     for group in named:
         del group["use_muon"]
-    # Fused: on a CPU the plain one takes longer for a small network than its data.
+    # Fused: on a CPU the plain update of a small network takes longer than making its training data.
     return torch.optim.AdamW(named, lr=settings.rate, betas=settings.betas, weight_decay=settings.decay, fused=True)
 
 
 def _is_inner(parameter: nn.Parameter) -> bool:
-    """Whether this is the kernel of a convolution between feature maps."""
+    """Whether the parameter is the kernel of a convolution between feature maps."""
     return parameter.ndim == 4 and min(parameter.shape[:2]) > PIXELS
 
 
 def _muon(settings: Optimiser, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Muon, its update scaled by 0.2 sqrt(max(rows, columns)) so that AdamW's learning rates suit it."""
+    """Muon with its update scaled by 0.2 sqrt(max(rows, columns)), so that learning rates are those of AdamW."""
     try:
         from pytorch_optimizer import Muon
     except ImportError as error:

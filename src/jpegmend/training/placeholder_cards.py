@@ -19,9 +19,9 @@ from jpegmend.writing.atomic import write_bytes
 
 
 def write_placeholder(recipe_file: Path, *, folder: Path = CARDS) -> bool:
-    """Write the card of a recipe's network; a card that is released already is left alone. Says whether it wrote.
+    """Write the card of a recipe's network unless it is released already; returns whether it was written.
 
-    Raises :class:`~jpegmend.errors.InvalidRecipe` where the recipe is none.
+    Raises :class:`~jpegmend.errors.InvalidRecipe` for an invalid recipe.
     """
     recipe = read_recipe(recipe_file)
     path = folder / f"{recipe.name}.json"

@@ -1,4 +1,4 @@
-"""One batch as a given network sees it: luma alone, three planes, or RGB.
+"""Selection of the input planes of a network from a batch: luma, YCbCr or RGB.
 
 Shape letters: B batch, C planes, H W pixels.
 """

@@ -1,7 +1,7 @@
 """Measures the effective receptive field of a trained network, which decides the halo of its tiles.
 
 Every pixel of a halo is computed twice. Pixels near the edge of the theoretical receptive field change the output by
-less than float32 rounding, so that a card may state a smaller halo.
+less than float32 rounding, so a card may state a smaller halo.
 
 Shape letters: B batch, C planes, H W pixels.
 """
@@ -54,7 +54,7 @@ def measured_halo(network: nn.Module, spec: Spec, config: Any) -> int:
 
 
 def _observations(spec: Spec, config: Any, side: int) -> list[Observation]:
-    """The drawing compressed as every kind of file, as training shows it to the network."""
+    """The drawing compressed with every sampling and quality measured, as inputs of the network."""
     kind = spec.planes(config)
     rng, clean = random.Random(0), _leaves(side)
     found = []
@@ -68,13 +68,13 @@ def _observations(spec: Spec, config: Any, side: int) -> list[Observation]:
 
 
 def _leaves(side: int) -> Tensor:
-    """Discs of every size and colour, one over the other, ``[1, 3, side, side]`` uint8: flat places, edges, texture."""
+    """A drawing ``[1, 3, side, side]`` uint8 of overlapping discs of every size and colour (dead leaves)."""
     generator = torch.Generator().manual_seed(0)
     y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     picture = torch.full((3, side, side), 127.0)
     for _ in range(_LEAVES):
         across, down, size, *colour = torch.rand(6, generator=generator).tolist()
-        # As in photographs, where the number of things falls with the third power of their size.
+        # The number of discs falls with the third power of their size, as that of objects in photographs.
         radius = side / 2 / (1 + 40 * size**0.5)
         inside = (y - down * side) ** 2 + (x - across * side) ** 2 < radius**2
         picture[:, inside] = 255 * torch.tensor(colour)[:, None]

@@ -1,4 +1,4 @@
-"""Recipes: the settings of a training run, read from TOML, checked, and stored with the weights."""
+"""Recipe: the settings of a training run, read from TOML, checked, and stored with the weights."""
 
 from __future__ import annotations
 
@@ -20,57 +20,57 @@ from jpegmend.training.recipe_file import load
 
 
 class _Part(BaseModel):
-    """Unknown keys are mistakes, and a recipe does not change once read."""
+    """Base of all parts of a recipe: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Phase(_Part):
-    """A stretch of the run with its own crops and losses."""
+    """A phase of the run with its own crops and losses."""
 
     share: float = Field(gt=0, le=1)
-    """Part of the budget that the stages leave."""
+    """Share of the budget after the stages."""
     crop: int = Field(gt=0, multiple_of=16)
     """Side of the square crops, in pixels."""
     batch: int = Field(gt=0)
-    """Crops at a time; ``accumulate`` of them, on every process, make one step."""
+    """Crops per batch; ``accumulate`` batches on every process make one step."""
     losses: dict[str, float] = Field(default={"charbonnier": 1.0}, min_length=1)
     """Weight of each loss, by its name in :mod:`jpegmend.training.losses`."""
     rate: float | None = Field(default=None, gt=0)
-    """Starts a new course of the learning rate from this value; it ends with the phases, or at the next ``rate``."""
+    """Starts a new learning rate schedule at this value; it ends with the phases, or at the next ``rate``."""
     config: dict[str, Any] = {}
-    """Hyper-parameters that differ from the recipe's in this phase; the weights of the phase before are taken over."""
+    """Hyper-parameters that differ from the recipe's in this phase; the weights of the phase before are kept."""
 
 
 class Stage(_Part):
-    """An auxiliary network, trained before the network itself and then frozen: a ranker, a classifier."""
+    """Training of an auxiliary network (ranker, classifier) before the main network; it is then frozen."""
 
     auxiliary: str
     """A name in :data:`jpegmend.training.auxiliary.AUXILIARIES`."""
     share: float = Field(ge=0, lt=1)
-    """Part of the whole budget; 0 for one that is only read from ``weights``."""
+    """Share of the whole budget; 0 for one that is only read from ``weights``."""
     crop: int = Field(gt=0, multiple_of=16)
     batch: int = Field(gt=0)
     rate: float = Field(default=1e-4, gt=0)
     config: dict[str, Any] = {}
     """Hyper-parameters that differ from the auxiliary network's defaults, or from those of ``weights``."""
     weights: str = ""
-    """A weights file to begin from, such as the ``auxiliary.ranker.safetensors`` of an earlier run."""
+    """File of initial weights, such as the ``auxiliary.ranker.safetensors`` of an earlier run."""
 
 
 class Optimiser(_Part):
-    """AdamW or Muon, and the learning rate's course."""
+    """Optimiser (AdamW or Muon) and learning rate schedule."""
 
     kind: Literal["adam", "muon"] = "adam"
     """``muon`` updates the kernels of inner convolutions with the orthogonal part of their momentum, and all other
     parameters as ``adam`` does."""
     adam: list[str] = []
-    """With ``muon``: parameters whose name starts so are left to AdamW too."""
+    """With ``muon``: prefixes of the names of further parameters that AdamW updates."""
     momentum: float = Field(default=0.95, ge=0, lt=1)
-    """Of Muon."""
+    """Momentum of Muon."""
     rate: float = Field(default=1e-3, gt=0)
     rates: dict[str, float] = {}
-    """Factor on the rate for parameters whose name starts so: ``{ scalars = 100 }``."""
+    """Factors on the rate by prefix of the parameter's name: ``{ scalars = 100 }``."""
     betas: tuple[float, float] = (0.9, 0.99)
     decay: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, ge=0)
@@ -83,63 +83,63 @@ class Optimiser(_Part):
 
 
 class Validation(_Part):
-    """What a run is validated on, and ``best.safetensors`` chosen by."""
+    """Validation of a run, by which ``best.safetensors`` is chosen."""
 
     pictures: int = Field(default=12, gt=0)
-    """How many, the first by name."""
+    """Number of pictures, the first by name."""
     share: float = Field(default=0.05, gt=0, le=1)
-    """Largest share of the run's time that validation takes: a save for which it is too early is not validated, but for
-    the first and the last. 1 for every save."""
+    """Largest share of the run's time for validation: saves that would exceed it are not validated, except the first
+    and the last. 1 validates every save."""
     qualities: list[int] = []
-    """libjpeg qualities; where empty those of 10, 20, 30, 40 and 90 that ``degradation.qualities`` has."""
+    """libjpeg qualities; empty: those of 10, 20, 30, 40 and 90 that are in ``degradation.qualities``."""
 
 
 class Recipe(_Part):
-    """One run, whole."""
+    """All settings of a training run."""
 
     name: str
-    """What the released weights will be called."""
+    """Name of the released weights."""
     network: str
     """A name in ``models.NETWORKS``."""
     config: dict[str, Any] = {}
     """Hyper-parameters that differ from the network's defaults."""
     note: str = ""
-    """Which row of which table this is, or where it leaves its paper."""
+    """Remarks, such as the row of a paper's table, or differences from the paper."""
     data: dict[str, float] = {}
-    """Known sets (:mod:`jpegmend.data.sets`) and the share of each, where the command line names none."""
+    """Data sets (:mod:`jpegmend.data.sets`) and the share of each, unless the command line names some."""
     seed: int = 0
     minutes: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
-    """The budget: minutes or steps, one of them. With steps a run can be repeated bit for bit."""
+    """Budget in minutes or in steps, one of them. With steps a run can be repeated bit for bit."""
     ema: float = Field(default=0.999, ge=0, lt=1)
-    """Decay of the running average of the weights, which is what is released; 0 for none."""
+    """Decay of the running average of the weights, which is released; 0 for none."""
     halve_above: int = Field(default=0, ge=0)
     """Pictures with more pixels are also used at half their size; 0 for none."""
     halvings: int = Field(default=1, ge=1)
-    """How often such a picture is halved at most, while it has more pixels than that."""
+    """Greatest number of halvings of a picture with more pixels than ``halve_above``."""
     even_sizes: bool = False
-    """Whether a picture's sizes are drawn equally often, rather than by their pixels."""
+    """Whether the sizes of a picture are drawn equally often, rather than in proportion to their pixels."""
     candidates: int = Field(default=1, ge=1)
-    """Places looked at for each crop; the one with most detail is taken."""
+    """Number of random positions tried for each crop; the crop with most detail is taken."""
     flips: bool = True
-    """Whether crops are flipped and turned by quarters at random."""
+    """Whether crops are flipped and rotated by multiples of 90 degrees at random."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the network's inner arithmetic, by autocast."""
+    """Precision of the network's inner layers, by autocast."""
     compile: bool = False
-    """Whether ``torch.compile`` is used: on CUDA, and on a CPU where there is a C++ compiler."""
+    """Whether to use ``torch.compile``: on CUDA, and on a CPU if there is a C++ compiler."""
     recompute: bool = False
-    """Whether the backward pass recomputes what would not fit in memory, where the network can."""
+    """Whether to use gradient checkpointing, for networks that support it."""
     accumulate: int = Field(default=1, gt=0)
-    """Batches whose gradients make one step."""
+    """Number of batches per step (gradient accumulation)."""
     chroma_weight: float = Field(default=0.5, ge=0)
     """Weight of the chroma planes in the losses of colour networks, against 1 for luma."""
     project: bool = False
-    """Whether luma is brought into the file's quantisation cells before the losses look; not for RGB networks."""
+    """Whether luma is projected into the file's quantisation cells before the losses; not for RGB networks."""
     degradation: Degradation = Degradation()
     optimiser: Optimiser = Optimiser()
     validation: Validation = Validation()
     stages: list[Stage] = []
-    """Run first, in order."""
+    """Stages, trained before the phases, in order."""
     phases: list[Phase] = Field(min_length=1)
 
     def build_config(self, phase: Phase | None = None) -> Any:
@@ -152,9 +152,9 @@ class Recipe(_Part):
         return self.build_config(part if isinstance(part, Phase) else self.phases[0])
 
     def auxiliary_config(self, stage: Stage, trained: Mapping[str, Any] | None = None) -> Any:
-        """The config of a stage's network, on top of that of its ``weights`` where ``trained`` gives it.
+        """The config of a stage's network; ``trained`` is that of its ``weights``, which the stage's config updates.
 
-        One that sees pictures has the planes of the main network; InvalidRecipe where its config says otherwise.
+        An auxiliary network of pictures has the planes of the main network; InvalidRecipe if its config differs.
         """
         kind, name = AUXILIARIES[stage.auxiliary].config, stage.auxiliary
         given = {**(trained or {}), **stage.config}
@@ -166,13 +166,13 @@ class Recipe(_Part):
         return build_config(kind, given, name)
 
     def build_sizes(self) -> Sizes:
-        """At which sizes the pictures are used."""
+        """The settings for the sizes of the pictures."""
         return Sizes(self.halve_above, self.halvings, self.even_sizes)
 
     def part_at(self, share: float) -> tuple[Stage | Phase, float]:
-        """The stage or phase that covers this share of the budget (0..1), and how much of its course is over (0..1).
+        """The stage or phase at this share of the budget (0..1), and the position in its schedule (0..1).
 
-        A stage has a course of its own; phases share one, up to a phase that gives a ``rate``.
+        A stage has a schedule of its own; phases share one, up to a phase with a ``rate``.
         """
         end = 0.0
         for stage in self.stages:
@@ -188,12 +188,12 @@ class Recipe(_Part):
         return self.phases[index], (share - before) / length
 
     def rate_of(self, phase: Phase) -> float:
-        """The learning rate from which the course of this phase starts."""
+        """The initial learning rate of the schedule of this phase."""
         first, _ = self._course_of(self.phases.index(phase))
         return self.phases[first].rate or self.optimiser.rate
 
     def _course_of(self, index: int) -> tuple[int, int]:
-        """The phases, first included and last excluded, that share a course of the rate with the given one."""
+        """First (inclusive) and last (exclusive) phase of the schedule that contains the given phase."""
         starts = [0, *(i for i, phase in enumerate(self.phases) if i and phase.rate), len(self.phases)]
         return max(i for i in starts if i <= index), min(i for i in starts if i > index)
 

@@ -1,4 +1,4 @@
-"""Makes a released network of a run's folder: weights in half precision, ONNX, the card, the training curve."""
+"""Release of a trained network: weights in half precision, ONNX file, card, and training curve."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ ONNX_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Fields of the card that no file of the run states; what is None or empty is taken from the run if it is there."""
+    """Fields of the card that a run does not state; None or empty fields are taken from the run if possible."""
 
     data: Sequence[str] = ()
-    """The sets trained on, with their licences."""
+    """Data sets trained on, with their licences."""
     licence: str = "Apache-2.0"
     machine: str | None = None
     notes: str = ""
     caution: Sequence[tuple[float, float]] = ()
-    """Quality and share of the strength, where validation showed that the network changes good pictures too much."""
+    """Points (quality, share of the strength), see ``jpegmend.weights.Card.caution``."""
     scores: Sequence[dict[str, Any]] = ()
-    """Measured by ``jpegmend evaluate``; without them the run's own validation."""
+    """Scores by ``jpegmend evaluate``; empty: those of the run's validation."""
 
 
 def release(
@@ -61,8 +61,8 @@ def release(
 
     ``run`` is the folder of a run, or a weights file in it. The training curve goes to ``curve.png`` in the run.
     ``changes`` are hyper-parameters that differ from the run's, of those that no weight depends on (``Spec.free``).
-    ``traces`` names intermediate results that the ONNX file gives as well; they make every run of it slower. ``say`` is
-    told each step before it begins; they take minutes for a large network.
+    ``traces`` names intermediate results that the ONNX file outputs too; they make every run of it slower. ``say`` is
+    called with a description of each step before it; steps take minutes for a large network.
 
     Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run,
     :class:`~jpegmend.errors.InvalidOption` for other changes, and
@@ -97,9 +97,9 @@ def _config(spec: Spec, plain: dict[str, Any]) -> Any:
 
 
 def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    """What the weights file says of itself: the recipe word for word, and what the card says of the rest."""
+    """Header of the weights file: the recipe, and fields of the card."""
     kept = {key: run[key] for key in ("recipe", "steps", "seconds", "earlier") if key in run}
-    # No scores: they are measured with these weights, and would change the checksum that results go by.
+    # Without scores: results refer to the checksum of the weights file, which the scores would change.
     return kept | {key: record[key] for key in ("data", "licence", "trained")}
 
 
@@ -111,7 +111,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def _story(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:
-    """Recipe, data, licence, effort and scores, as the card states them."""
+    """Recipe, data, licence, training time and scores, as fields of the card."""
     earlier = header.get("earlier", {})
     trained = {
         "minutes": round((header.get("seconds", 0) + earlier.get("seconds", 0)) / 60, 1),
@@ -152,7 +152,7 @@ def _write_files(
     files.save_weights(weights, spec, config, network.state_dict(), facts)
     written = {"safetensors": weights}
     if spec.exportable:
-        # What is exported is what was written: the weights after they were rounded to half precision.
+        # Exported from the written file, so that the ONNX file too has the weights rounded to half precision.
         network, _ = files.load_weights(weights)
         written["onnx"] = base.with_name(f"{base.name}.onnx")
         files.export_onnx(written["onnx"], network, spec, config, traces)

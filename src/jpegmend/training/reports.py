@@ -1,4 +1,4 @@
-"""Log of a run: a line of JSON at every save, a progress bar, TensorBoard where it is installed."""
+"""Log of a run: a JSON line for each save, a progress bar, and TensorBoard if it is installed."""
 
 from __future__ import annotations
 

@@ -16,19 +16,19 @@ from jpegmend.training.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """Where a run reads and writes, and on what it runs."""
+    """Folders, data, device and other settings of a run that are not part of the recipe."""
 
     folder: Path
     data: list[Path]
     shares: list[float] | None = None
-    """How often crops come from each of ``data``; by size where None."""
+    """Share of the crops from each of ``data``; None: in proportion to their pixels."""
     validation: list[Path] = field(default_factory=list)
     device: str = "cpu"
     resume: bool = False
     warm_start: Path | None = None
-    """A weights file to begin from."""
+    """File of initial weights."""
     partly: bool = False
-    """Whether the weights may be those of another shape of the network: tensors that fit are taken."""
+    """Whether to load only the tensors of ``warm_start`` that fit, for a network of another shape."""
     save_every: float = 180.0
     """Seconds between checkpoints."""
     bar: bool = False
@@ -37,7 +37,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Run:
-    """All that a step needs. Only ``state`` changes."""
+    """A training run: everything that a step needs. Only ``state`` changes."""
 
     recipe: Recipe
     settings: RunSettings
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def planes(self) -> Planes:
-        """Which planes the network works on."""
+        """Input planes of the network."""
         return self.spec.planes(self.state.config)
 
     def share(self) -> float:
@@ -60,7 +60,7 @@ class Run:
 
 
 def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = None) -> Run:
-    """Read the pictures and build, begin or resume the networks."""
+    """Read the pictures, and build the networks fresh, from weights, or from a checkpoint."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     pictures = Pictures.load(
         settings.data,

@@ -1,4 +1,4 @@
-"""What a run writes at every save: checkpoint, averaged weights, validation, a line of the log."""
+"""Saves of a run: checkpoint, averaged weights, validation, and a line of the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jpegmend.training.run import Run
 
 
 class Saver:
-    """Writes a run's files, and validates it where that does not take too much of its time."""
+    """Writes a run's files, and validates it within the recipe's share of time."""
 
     def __init__(self, run: Run, reports: Reports) -> None:
         self.run, self.reports = run, reports
@@ -29,7 +29,7 @@ class Saver:
         line: dict[str, Any] = {"step": state.step, "minutes": round(state.seconds / 60, 2), **facts}
         _save_weights(run, folder / "average.safetensors")
         _save_auxiliaries(run, folder)
-        # Before the validation, so that being killed during it costs no more than its time.
+        # Before the validation, so that nothing else is lost if the process is killed during it.
         state.save(folder / "checkpoint.pt")
         if run.settings.validation and (last or self._is_due()):
             line |= self._validate()
@@ -40,7 +40,7 @@ class Saver:
         return share == 1 or self.took <= share * (time.monotonic() - self.validated)
 
     def _validate(self) -> dict[str, float]:
-        """Scores of the averaged weights, which become ``best.safetensors`` if none before were as good."""
+        """Scores of the averaged weights, which are saved as ``best.safetensors`` if their mean gain is the highest."""
         began, run = time.monotonic(), self.run
         found = validate(run, run.settings.folder / "average.safetensors")
         if (score := validation.mean_gain(found)) > run.state.best:
@@ -53,7 +53,7 @@ class Saver:
 
 
 def _save_weights(run: Run, path: Path) -> None:
-    """Write the averaged weights, with what the run says of itself as header."""
+    """Write the averaged weights, with facts of the run in the header."""
     state = run.state
     facts = {
         "recipe": run.recipe.model_dump(mode="json"),

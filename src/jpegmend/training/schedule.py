@@ -1,4 +1,4 @@
-"""The learning rate as a function of the share of the budget that is spent."""
+"""Learning rate schedules, by the share of the budget that is spent."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import math
 from jpegmend.training.recipe import Optimiser
 
 WARM_START = 0.02
-"""Share of the budget over which the rate rises at least, where a run starts from trained weights."""
+"""Least warm-up of a run that starts from trained weights, as a share of the budget."""
 
 
 def rate_at(optimiser: Optimiser, share: float, *, rate: float | None = None, warm: bool = False) -> float:
-    """The learning rate after ``share`` (0..1) of a course that starts at ``rate``, by default the optimiser's.
+    """The learning rate after ``share`` (0..1) of a schedule that starts at ``rate``, by default the optimiser's.
 
-    ``cosine`` falls from the start; ``constant-then-decay`` keeps the rate for 80 % of the budget and then
-    falls in a straight line, so that a run which will be resumed can stop before the fall; ``halving`` halves it
-    four times, at even distances. ``warm`` adds the warm-up of a warm start: Adam's averages of the gradient
-    begin at 0, and its first steps would spoil the weights.
+    ``cosine`` falls from the start; ``constant-then-decay`` keeps the rate for 80 % of the budget and then falls
+    linearly, so that a run can be resumed with a larger budget before the decay; ``halving`` halves it four times at
+    equal distances. ``warm`` adds the warm-up of a warm start: Adam's averages of the gradient start at 0, so its first
+    steps at the full rate would damage the weights.
     """
     share = min(max(share, 0.0), 1.0)
     rate = optimiser.rate if rate is None else rate

@@ -28,7 +28,7 @@ from jpegmend.training.schedule import rate_at
 
 
 def step(run: Run) -> Tensor:
-    """Update the weights once and return the loss; NaN where the loss or the gradient is not finite."""
+    """Update the weights once and return the loss; NaN if the loss or the gradient is not finite."""
     recipe, state = run.recipe, run.state
     part, course = recipe.part_at(run.share())
     name = _enter(run, part)
@@ -58,7 +58,7 @@ def _stream(run: Run, turn: int) -> int:
 
 
 def _margin(run: Run, part: Phase | Stage) -> int:
-    """How much larger the crops are that are compressed than those that are shown."""
+    """Pixels by which compressed pictures are larger than the crops given to the network."""
     return MARGIN if run.recipe.degradation.phase == "any" and isinstance(part, Phase) else 0
 
 
@@ -70,7 +70,7 @@ def _rate(run: Run, part: Phase | Stage, course: float) -> float:
 
 
 def _enter(run: Run, part: Phase | Stage) -> str:
-    """Make the network ready for a stage or phase where another one begins, and return which network it trains."""
+    """Prepare the networks when another stage or phase begins; returns the name of the network it trains."""
     state, name = run.state, part.auxiliary if isinstance(part, Stage) else "network"
     if state.part is not part:
         config = run.recipe.config_at(part)
@@ -83,7 +83,7 @@ def _enter(run: Run, part: Phase | Stage) -> str:
 
 
 def set_trainable(run: Run, name: str) -> None:
-    """Unfreeze one network and freeze the others, also those that are part of it and frozen by its spec."""
+    """Unfreeze one network and freeze the others, also its submodules in ``Spec.frozen``."""
     state, device = run.state, run.settings.device
     for other, network in state.networks.items():
         network.train(other == name).requires_grad_(other == name)
@@ -109,7 +109,7 @@ def _can_compile(device: str) -> bool:
 
 
 def batch_loss(run: Run, part: Phase | Stage, clean: Tensor, rng: random.Random) -> Tensor:
-    """The loss of one batch ``clean [B, 3, H, W]`` uint8, of whichever network ``part`` trains."""
+    """The loss of the network that ``part`` trains, for one batch ``clean [B, 3, H, W]`` uint8."""
     recipe, state, kind = run.recipe, run.state, run.planes
     if isinstance(part, Stage):
         name, crops = part.auxiliary, Crops(clean, kind, rng.random())
@@ -129,7 +129,7 @@ def batch_loss(run: Run, part: Phase | Stage, clean: Tensor, rng: random.Random)
 
 
 def _projected(kind: Planes, planes: Tensor, seen: Observation) -> Tensor:
-    """The restored planes with luma in its quantisation cells."""
+    """The restored planes with luma projected into its quantisation cells."""
     if kind == "rgb":
         raise InvalidRecipe("project: the network answers RGB, the file's cells are those of luma; leave it out")
     luma = into_cells(planes[:, :1], seen.planes[:, :1], seen.tables[:, 0])
@@ -138,7 +138,7 @@ def _projected(kind: Planes, planes: Tensor, seen: Observation) -> Tensor:
 
 @torch.no_grad()
 def update_ema(state: State, decay: float) -> None:
-    """Move the running average towards the weights; its decay rises from 0, so that it forgets the start."""
+    """Update the running average of the weights; its decay rises from 0, so that it forgets the initial weights."""
     steps = state.network_steps
     decay = min(decay, (1 + steps) / (10 + steps)) if steps else 0.0
     state.network_steps += 1

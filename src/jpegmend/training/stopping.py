@@ -12,14 +12,14 @@ from typing import Any
 
 @dataclass
 class Request:
-    """Whether a signal to stop has come."""
+    """Whether a signal to stop has arrived."""
 
     made: bool = False
 
 
 @contextmanager
 def stop_requests() -> Iterator[Request]:
-    """Turn the first signal into a request; a second one acts as without this block."""
+    """Turn the first SIGINT or SIGTERM into a request; a second one has its usual effect."""
     request = Request()
     if threading.current_thread() is not threading.main_thread():
         yield request

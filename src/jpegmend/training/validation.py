@@ -23,13 +23,13 @@ from jpegmend.restoration.tiles import lattice, ramp, round_up
 from jpegmend.training.planes import select_planes
 
 REPORTED = (10, 20, 30, 40, 90)
-"""Qualities of libjpeg that are validated where the recipe trains them."""
+"""libjpeg qualities that are validated if the recipe trains them."""
 _BATCH = 8
-"""Windows that run together."""
+"""Number of windows in a batch."""
 
 
 def trained_qualities(degradation: Degradation) -> tuple[int, ...]:
-    """The qualities of :data:`REPORTED` that a recipe trains; lowest, middle and highest where it trains none of them.
+    """The qualities of :data:`REPORTED` that a recipe trains; if none, its lowest, middle and highest quality.
 
     >>> trained_qualities(Degradation(qualities=((8, 42, 1.0),)))
     (10, 20, 30, 40)
@@ -62,10 +62,10 @@ def scores(
 ) -> dict[str, float]:
     """Mean gain over the JPEG and mean PSNR in dB on the first ``most`` pictures.
 
-    ``gain_10`` and ``psnr_10`` are those of the studio-range Y, compressed alone, at quality 10. ``colour`` is a
-    quality at which networks for colour are validated on RGB too, compressed with 4:2:0: ``colour_gain_20``. Networks
-    that are used in windows are validated in windows. The gain of networks that enlarge is that over bicubic
-    interpolation of the JPEG.
+    ``gain_10`` and ``psnr_10`` are those of studio-range luma, compressed as gray at quality 10. ``colour`` is a
+    quality at which colour networks are validated on RGB too, compressed with 4:2:0: ``colour_gain_20``. Networks with
+    ``tiling="window"`` are validated in windows. The gain of super-resolution networks is over bicubic interpolation of
+    the JPEG.
     """
     network = network.to(device).eval()
     kind, scale = spec.planes(config), spec.scale(config)
@@ -86,7 +86,7 @@ def scores(
 
 
 def mean_gain(found: dict[str, float]) -> float:
-    """Mean of all gains in dB, that of colour among them."""
+    """Mean of all gains in dB, including that of colour."""
     return mean(value for name, value in found.items() if "gain_" in name)
 
 
@@ -97,7 +97,7 @@ def _whole(side: int, multiple: int) -> int:
 def _compressed(
     rgb: Tensor, kind: Planes, sampling: Sampling, quality: int, scale: int = 1
 ) -> tuple[Observation, Tensor]:
-    """What a network of this kind sees of ``rgb [1, 3, H, W]``, reduced by ``scale``, after JPEG, and the truth."""
+    """The input of a network for ``rgb [1, 3, H, W]``, downscaled by ``scale`` and compressed, and the truth."""
     truth = as_written(rgb, sampling, studio=True)
     given = rgb if scale == 1 else reduce(rgb, scale)
     luma, chroma = (table[None] for table in table_pair(quality, rgb.device))
@@ -108,14 +108,14 @@ def _compressed(
 
 
 def _shown(planes: Tensor, kind: Planes, sampling: Sampling) -> Tensor:
-    """What is compared: the first plane of gray pictures, RGB of others."""
+    """The values to compare: the first plane of gray pictures, RGB of others."""
     if sampling == "gray":
         return planes[:, :1]
     return codec.ycbcr_to_rgb(planes * 255) / 255 if kind == "ycbcr" else planes
 
 
 def run(network: nn.Module, spec: Spec, config: object, seen: Observation) -> Tensor:
-    """The network's answer ``[B, C, H, W]``, in blended windows as in inference where it is used in windows."""
+    """The network's output ``[B, C, H, W]``; for ``tiling="window"`` in blended windows as in inference."""
     side = spec.window_side(config)
     if spec.tiling != "window" or side is None:
         return network(seen).planes  # type: ignore[no-any-return]
@@ -137,7 +137,7 @@ def run(network: nn.Module, spec: Spec, config: object, seen: Observation) -> Te
 
 
 def _answers(network: nn.Module, seen: Observation, places: list[tuple[int, int]], side: int) -> Iterator[Tensor]:
-    """The answers ``[B, C, side, side]`` for windows at the given corners, several at a time."""
+    """The outputs ``[B, C, side, side]`` for windows at the given corners, in batches."""
     B = len(seen.planes)
     for first in range(0, len(places), _BATCH):
         some = places[first : first + _BATCH]
