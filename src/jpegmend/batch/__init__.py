@@ -1,1 +1,1 @@
-"""Many pictures: which files are meant, where results go, worker processes, and a journal to go on from."""
+"""Batches: search of input files, names of results, worker processes, and a journal for resuming."""

@@ -1,4 +1,4 @@
-"""Which files are meant by the names that were given: files, folders, patterns."""
+"""Search of input pictures: files, folders and patterns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STANDARD = Path("-")
 """Standard input or output."""
 
 MARK = ".restored."
-"""Files with this in their names are results of earlier runs."""
+"""Part of the names of results, by which files of earlier runs are recognised."""
 
 
 @dataclass(frozen=True)
@@ -26,28 +26,27 @@ class Found:
 
     path: Path
     below: Path
-    """Its place below the folder by which it was found; the bare name of a file that was named itself."""
+    """Its path relative to the folder that was searched; the file name if the file itself was given."""
     folder: Path | None = None
-    """The folder that was named; None for a file that was named itself, or found by a pattern."""
+    """The folder that was searched; None for a file that was given itself, or matched a pattern."""
     named: bool = True
-    """Whether the file itself was named, not a folder or a pattern."""
+    """Whether the file itself was given, not a folder or a pattern."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """What was found."""
+    """Result of a search."""
 
     pictures: tuple[Found, ...]
     passed_over: Mapping[str, int]
-    """How many files of folders were left alone, by reason: ``hidden``, ``results``, or a suffix."""
+    """Number of files in folders that were skipped, by reason: ``hidden``, ``results``, or a suffix."""
 
 
 def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None = None) -> Search:
-    """The pictures that files, folders and patterns stand for, each once, folders in sorted order.
+    """Find the pictures given as files, folders and patterns, each once, folders in sorted order.
 
-    Folders give the pictures in them, with ``recursive`` also those below; hidden files, results of earlier runs,
-    files of other kinds and what lies in the folder ``output`` are passed over. Patterns are for shells that do not
-    expand them.
+    Folders are searched for pictures, with ``recursive`` also their subfolders; hidden files, results of earlier runs,
+    files of other kinds and the folder ``output`` are skipped. Patterns are for shells that do not expand them.
 
     Raises:
         InvalidOption: a folder or a pattern without any picture.
@@ -65,7 +64,7 @@ def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None 
 
 
 def describe(passed_over: Mapping[str, int]) -> str:
-    """Counts of passed-over files in words.
+    """Counts of skipped files as text.
 
     >>> describe({"hidden": 2, ".heic": 1})
     '2 hidden, 1 .heic'
@@ -82,7 +81,7 @@ def _expand(name: str, recursive: bool, output: Path | None, passed: Counter[str
             if os.path.isfile(match):
                 yield Found(Path(match), Path(Path(match).name), named=False)
     else:
-        # A file that does not exist is kept: it fails on its own, and the others are still done.
+        # A file that does not exist is kept and fails later, so that the others are still restored.
         yield Found(path, Path(path.name))
 
 
@@ -105,7 +104,7 @@ def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[st
 
 
 def _reason_against(path: Path) -> str:
-    """Why a file of a folder is no input; empty where it is one."""
+    """Reason for skipping a file of a folder; empty if it is an input."""
     suffix = path.suffix.lower()
     if path.name.startswith("."):
         return "hidden"

@@ -1,4 +1,4 @@
-"""Bytes of one input, however it is given, up to a limit; and what its header says of its size."""
+"""Reading of one input (file, pipe or standard input) up to a size limit, and facts from its header."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class State:
-    """A file as the system describes it."""
+    """Size and time of a file, by which a changed input is recognised."""
 
     size: int
     mtime_ns: int
@@ -80,8 +80,7 @@ def quality_of(path: Path, max_bytes: int) -> str:
 def is_large(path: Path, pixels: int) -> bool:
     """Whether a file holds at least ``pixels`` pixels, by its header where it is a JPEG, else by its bytes.
 
-    A file is guessed to hold two pixels a byte where its format is another. Pipes are not looked into: what is read
-    of them is gone.
+    For other formats two pixels a byte are assumed. Pipes are not examined, because their data can be read only once.
     """
     if (state := state_of(path)) is None:
         return False
@@ -96,7 +95,7 @@ def is_large(path: Path, pixels: int) -> bool:
 
 
 def _frame_pixels(head: bytes) -> int:
-    """Height times width of the first frame header; 0 where none begins in these bytes."""
+    """Height times width in the first frame header; 0 if there is none in these bytes."""
     place = 2
     while place + 9 <= len(head) and head[place] == 0xFF:
         code = head[place + 1]

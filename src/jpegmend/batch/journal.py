@@ -1,7 +1,7 @@
-"""The journal of a folder of results: what was made from which input with which options, to go on from.
+"""Journal of an output folder: input, options and outcome of each result, for resuming a run.
 
-JSON lines, one before the work on a file (``"outcome": "began"``) and one after it (``"done"`` or ``"failed"``); the
-last line of an output counts. A line that was cut off by the end of a process is passed over.
+JSON lines, one before a file is restored (``"outcome": "began"``) and one afterwards (``"done"`` or ``"failed"``); the
+last line of an output is valid. A truncated line, of a process that was killed, is ignored.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import Any, BinaryIO
 from jpegmend.errors import OutputError
 
 JOURNAL = "jpegmend-journal.jsonl"
-"""Its name in the output folder."""
+"""File name of the journal in the output folder."""
 
 _PATIENCE = 20.0
-"""Seconds to wait for the workers of a run that was killed: they finish or give up their file."""
+"""Seconds to wait for the workers of a killed run, which finish or abandon their file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line."""
+    """One line of the journal."""
 
     output: str
-    """The result's path, from the journal's folder."""
+    """The result's path, relative to the journal's folder."""
     outcome: str
     """``began``, ``done`` or ``failed``."""
     input: str
@@ -37,29 +37,29 @@ class Entry:
     size: int | None = None
     """Bytes of the input."""
     mtime_ns: int | None = None
-    """When the input was last changed, nanoseconds since 1970."""
+    """Modification time of the input, nanoseconds since 1970."""
     sha256: str | None = None
-    """Of the input's bytes."""
+    """SHA-256 of the input."""
     options: str = ""
     """Hash of every option that changes the result."""
     weights: str = ""
-    """Hash of the network's weights; empty where none is used."""
+    """Hash of the network's weights; empty if none is used."""
     written: int | None = None
     """Bytes of the result."""
     seconds: float | None = None
     time: str = ""
-    """When the line was written, UTC."""
+    """Time of the line, UTC."""
     replaces: bool = False
-    """Whether the result that lay there before is one of this journal, and may be replaced."""
+    """Whether an existing file of that name was a result of this journal, and may be replaced."""
     message: str | None = None
-    """Why it failed."""
+    """Message of the error, if it failed."""
 
 
 _NAMES = {field.name for field in fields(Entry)}
 
 
 class Journal:
-    """The journal of one folder; while it is open for writing it is locked, so that two runs do not meet.
+    """The journal of one folder; locked while open for writing, so that two runs cannot use a folder at once.
 
     Raises:
         OutputError: the folder or the journal cannot be written, or another run holds it.
@@ -83,7 +83,7 @@ class Journal:
         return os.path.relpath(target, self.folder)
 
     def add(self, entry: Entry) -> None:
-        """Write one line; it is with the system when this returns."""
+        """Write one line and flush it to the system."""
         facts = {key: value for key, value in asdict(entry).items() if value not in (None, "", False)}
         facts["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         assert self._stream is not None, "opened for reading only"
@@ -95,12 +95,12 @@ class Journal:
         return {Path(os.path.abspath(self.folder / output)) for output in self._entries}
 
     def fileno(self) -> int:
-        """The descriptor that holds the lock; workers inherit it, so that the lock ends with the last of them."""
+        """The file descriptor that holds the lock; workers inherit it, so the lock lasts until the last one ends."""
         assert self._stream is not None, "opened for reading only"
         return self._stream.fileno()
 
     def close(self) -> None:
-        """Unlock it."""
+        """Close the file, which releases the lock."""
         if self._stream is not None:
             self._stream.close()
 

@@ -1,4 +1,4 @@
-"""``restore_many``: pictures in, restored pictures out, by several processes."""
+"""``restore_many``: restoration of many pictures by several processes."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from jpegmend.restoration import Options, Restored, restore
 
 
 class Result(NamedTuple):
-    """One picture of :func:`restore_many`."""
+    """Result of :func:`restore_many` for one picture."""
 
     source: Any
-    """What was given."""
+    """The path or bytes given."""
     restored: Restored | None
-    """The restored picture; None where it failed."""
+    """The restored picture; None if it failed."""
     error: Exception | None
-    """Why it failed; None where it did not."""
+    """The error of a picture that failed, else None."""
 
 
 def restore_many(
     sources: Iterable[str | os.PathLike[str] | bytes], *, jobs: int | None = None, **options: Any
 ) -> Iterator[Result]:
-    """Restore many pictures in several processes; each result comes as soon as it is there, not in order.
+    """Restore many pictures in several processes; results are yielded when they are ready, not in order.
 
-    A picture that fails gives a result with an ``error``, and so does one whose process was killed; the others go on.
-    Few pictures are in hand at a time, so ``sources`` may be endless.
+    A picture that fails, or whose process was killed, has a result with an ``error``; the others are not affected. Only
+    a few sources are read ahead, so ``sources`` may be an endless iterator.
 
     Args:
         sources: paths or bytes.
-        jobs: processes; None for one for each CPU, as far as memory goes.
+        jobs: number of processes; None: one per CPU, fewer if memory is short.
         options: those of ``restore``; ``threads`` and ``memory`` are for all processes together.
 
     Raises:

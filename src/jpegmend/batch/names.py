@@ -1,4 +1,4 @@
-"""Where each result goes: beside its input, into a folder, to the one file that was named."""
+"""Names of results: beside the input, in a folder, or a single given file."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from jpegmend.errors import InvalidOption
 from jpegmend.formats import WRITTEN, WRITTEN_SUFFIXES
 
 FIELDS = ("stem", "name", "suffix", "model", "quality")
-"""What a template may hold."""
+"""Fields of a template."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run writes."""
+    """Output location of a run."""
 
     folder: Path | None
-    """The folder for all results; None: beside each input."""
+    """The folder of all results; None: beside each input."""
     file: Path | None
-    """The one file, or :data:`STANDARD`; None: the template names each result."""
+    """The single output file, or :data:`STANDARD`; None: the template names each result."""
     format: str
 
 
 def find_place(pictures: Sequence[Found], output: str | None, format: str | None) -> Place:
-    """Where results go; never by how many pictures there are, only by what was named.
+    """The output location of a run, which does not depend on the number of pictures found.
 
-    ``output`` is a folder where it exists as one, ends in ``/`` or has no suffix, and where a folder or a pattern
-    was given as input. A single named file may name its result.
+    ``output`` is a folder if it exists as one, ends in ``/`` or has no suffix, or if a folder or a pattern was given as
+    input. Only for a single given file may it be a file.
 
     Raises:
         InvalidOption: several inputs for one file, or a suffix that cannot be written.
@@ -60,16 +60,16 @@ def find_place(pictures: Sequence[Found], output: str | None, format: str | None
 
 
 def is_folder(output: str) -> bool:
-    """Whether the name of an output is a folder's: it ends in a separator, or a folder is there."""
+    """Whether an output is a folder: it ends in a separator or exists as a folder."""
     return output.endswith(("/", os.sep)) or os.path.isdir(output)
 
 
 @dataclass(frozen=True)
 class Template:
-    """How results are called: text with ``{stem}``, ``{name}``, ``{suffix}``, ``{model}``, ``{quality}``.
+    """Template for names of results: text with ``{stem}``, ``{name}``, ``{suffix}``, ``{model}``, ``{quality}``.
 
-    Without a text, ``photo.jpg`` gives ``photo.restored.png`` and every other file keeps its whole name,
-    ``photo.png.restored.png``: a name never depends on the files beside it.
+    Without a text the result of ``photo.jpg`` is ``photo.restored.png``; that of any other file keeps the whole name,
+    ``photo.png.restored.png``, so that names do not depend on other files of the folder.
 
     Raises:
         InvalidOption: an unknown field, an absolute path, or one that leaves the folder.
@@ -96,7 +96,7 @@ class Template:
 
     @property
     def needs_quality(self) -> bool:
-        """Whether the file must be looked into before its result has a name."""
+        """Whether the name depends on the quality in the file's header."""
         return self.text is not None and "{quality}" in self.text
 
     def fill(self, file: PurePath, suffix: str, model: str, quality: str) -> PurePath:
@@ -115,7 +115,7 @@ class Template:
 
 
 def target_of(picture: Found, place: Place, template: Template, model: str, quality: str) -> Path:
-    """Where the result of one picture goes."""
+    """The path of the result of one picture."""
     if place.file is not None:
         return place.file
     name = "stdin.jpg" if picture.path == STANDARD else picture.path.name

@@ -1,4 +1,4 @@
-"""What a run will do with each picture, decided before any work: names, the journal, what exists already."""
+"""Plan of a run: target of each picture, and whether it is restored or skipped, decided before any restoration."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Item:
     picture: Found
     target: Path
     skip: str = ""
-    """Why nothing is done: ``done`` by the journal, or ``exists``; empty where there is work."""
+    """Reason for skipping it: ``done`` by the journal, or ``exists``; empty if it is to be restored."""
     problem: str = ""
-    """Why it fails without any work."""
+    """Error message if it cannot be restored."""
     overwrite: bool = False
-    """Whether what lies at the target may be replaced."""
+    """Whether an existing file at the target may be replaced."""
     journal: Journal | None = None
 
     @property
@@ -43,7 +43,7 @@ class Item:
 
 @contextlib.contextmanager
 def open_journals(pictures: Sequence[Found], place: Place, *, writing: bool) -> Iterator[Journals]:
-    """The journal of the output folder, or of each folder that was named; none for files that were named."""
+    """The journal of the output folder, or of each input folder; none for single files without an output folder."""
     if place.folder is not None:
         folders = [place.folder]
     else:
@@ -55,7 +55,7 @@ def open_journals(pictures: Sequence[Found], place: Place, *, writing: bool) -> 
 def plan(
     pictures: Sequence[Found], place: Place, template: Template, settings: Settings, journals: Journals
 ) -> list[Item]:
-    """The items of a run, in the order of the pictures; results of earlier runs are no pictures."""
+    """The items of a run, in the order of the pictures, without results of earlier runs."""
     known = set().union(*(journal.results() for journal in journals.values())) if journals else set()
     pictures = without(pictures, known)
     inputs = {identity for picture in pictures if (identity := _identity(picture.path))}
@@ -105,14 +105,14 @@ def _decide(
     options: str,
     weights: str,
 ) -> tuple[str, bool]:
-    """Why a picture is skipped (empty: it is not), and whether what lies at its target may be replaced."""
+    """The reason for skipping a picture (empty: none), and whether an existing target may be replaced."""
     if settings.overwrite or place.file is not None:
         return "", False
     entry = journal.find(target) if journal else None
     if entry is None:
         return ("exists" if os.path.lexists(target) else ""), False
     if entry.outcome == "began":
-        # A run ended in the middle of it, so that what lies there may be older than its options.
+        # A run was stopped during this picture, so the existing file may be of an earlier run with other options.
         return "", True
     if entry.outcome == "failed":
         there = os.path.lexists(target)
@@ -124,7 +124,7 @@ def _decide(
 
 
 def _same_input(path: Path, entry: Entry, settings: Settings) -> bool:
-    """Whether a file is as the journal says: by size and time, else by its bytes."""
+    """Whether a file is unchanged since the journal's entry: by size and time, else by its SHA-256."""
     state = state_of(path)
     if state is None or state.size != entry.size:
         return False
@@ -137,6 +137,6 @@ def _same_input(path: Path, entry: Entry, settings: Settings) -> bool:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Remove the unfinished files of a result whose process was killed."""
+    """Remove the temporary files of a result whose process was killed."""
     remove_parts(target)
     remove_parts(compared_with(target))

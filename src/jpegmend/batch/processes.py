@@ -26,11 +26,11 @@ _STOPPING = 5.0
 
 
 class WorkerDied(JpegmendError):
-    """A worker process ended in the middle of a picture."""
+    """A worker process ended while it restored a picture."""
 
 
 class Worker:
-    """One process of :mod:`jpegmend.batch.worker`, started when it is first called and again after it died."""
+    """A process of :mod:`jpegmend.batch.worker`, started on demand, and again after it has ended."""
 
     def __init__(self, threads: int, folder: str, kept_open: tuple[int, ...] = ()) -> None:
         self._threads = threads
@@ -60,7 +60,7 @@ class Worker:
         return value
 
     def ask_to_stop(self) -> None:
-        """Tell the process to end; it removes its temporary files first. No other is started."""
+        """Send the process a signal to end; it removes its temporary files first. No other one is started."""
         self.stopping = True
         if self._process is not None:
             self._process.terminate()
@@ -100,7 +100,7 @@ class Worker:
 
 
 class Pool(Generic[Given]):
-    """Several workers that are called by turns; a context manager.
+    """A pool of workers; a context manager.
 
     Args:
         call: what is done with each item: called in a thread with a worker and the item.
@@ -147,7 +147,7 @@ class Pool(Generic[Given]):
         return _result(self._submit(item))
 
     def as_they_come(self, items: Iterable[Given]) -> Iterator[tuple[Given, Any]]:
-        """Each item with its result or the exception it raised, as soon as it is there."""
+        """Each item with its result or the exception it raised, as soon as it is ready."""
         running: dict[Future[Any], Given] = {}
         for item in items:
             running[self._submit(item)] = item

@@ -1,4 +1,4 @@
-"""A restorer with fixed options that keeps its network loaded from picture to picture."""
+"""``Restorer``: restoration of many pictures with the same options by a network that stays loaded."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Restorer:
         return restore(source, **self._given, progress=progress)
 
     def close(self) -> None:
-        """Let go of the network; further pictures are refused."""
+        """Release the network; later calls of ``restore`` raise ``InvalidOption``."""
         self._open, self._runtime = False, None
 
     def __enter__(self) -> Restorer:

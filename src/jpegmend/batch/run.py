@@ -1,4 +1,4 @@
-"""A planned run: every item that has work goes to a worker, outcomes come in the order of the items."""
+"""Execution of a planned run by worker processes, with outcomes in the order of the items."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from jpegmend.batch.work import Outcome, Progress, Task, failure, work
 
 
 class Job(NamedTuple):
-    """An item on its way to a worker."""
+    """An item to be restored by a worker."""
 
     item: Item
     alone: bool
-    """Whether it has all threads and all memory for itself."""
+    """Whether it runs alone, with all threads and all memory."""
 
 
 def run(
@@ -44,7 +44,7 @@ def run(
         MissingExtra, WeightsMissing, WeightsDamaged: no picture could be restored.
     """
     todo = [item for item in items if item.has_work]
-    # Closed at once when the caller stops: the processes end then, not when the collector comes.
+    # Closed explicitly, so that the processes end when the caller stops, not at garbage collection.
     with contextlib.closing(_outcomes(todo, settings, share, journals, progress)) as outcomes:
         for item in items:
             if item.skip:
@@ -83,16 +83,16 @@ def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals:
         begin(job.item, settings)
         task = _task(job, settings, share)
         try:
-            # Standard input is this process's own.
+            # Only this process can read its standard input.
             outcome: Outcome = work(task) if task.source == STANDARD else worker.call(work, task)
         except WorkerDied as error:
             if worker.stopping:
                 raise
             remove_leftovers(job.item.target)
             outcome = failure(error)
-        except Exception as error:  # a fault of ours in one picture does not end the others
+        except Exception as error:  # an unexpected error in one picture must not stop the others
             outcome = failure(error)
-        # Written here and not when its turn to be told has come: a run that is killed then knows of it.
+        # Written now, not when the outcome is yielded, so that a killed run has it in the journal.
         finish(job.item, settings, outcome)
         return outcome
 
@@ -120,7 +120,7 @@ def _task(job: Job, settings: Settings, share: Share) -> Task:
 
 
 def begin(item: Item, settings: Settings) -> None:
-    """Note in the journal that a result is about to be made, and remove what a killed run left of it."""
+    """Write to the journal that a result was begun, and remove temporary files of a killed run."""
     if item.journal is not None:
         if item.overwrite:
             remove_leftovers(item.target)
@@ -128,7 +128,7 @@ def begin(item: Item, settings: Settings) -> None:
 
 
 def finish(item: Item, settings: Settings, outcome: Outcome) -> None:
-    """Note in the journal what became of it."""
+    """Write the outcome to the journal."""
     if item.journal is None:
         return
     entry = _entry(item, settings, "failed" if outcome.error else "done")

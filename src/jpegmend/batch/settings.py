@@ -1,4 +1,4 @@
-"""Everything that is chosen for a run over many pictures."""
+"""Settings of a run over many pictures."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from jpegmend import weights
 from jpegmend.weights import Card
 
 _WITHOUT_EFFECT = ("threads", "memory", "timeout", "max_pixels", "runtime")
-"""Options that decide how a picture is restored, not what comes out."""
+"""Options that do not change the result."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """How results are written."""
+    """Format and encoder settings of results."""
 
     format: str | None = None
     """``png``, ``tiff``, ``webp`` or ``jpeg``; None goes by the suffix."""
@@ -44,18 +44,18 @@ class Settings:
     """Arguments for ``jpegmend.restore``."""
     output: Output = Output()
     overwrite: bool = False
-    """Whether results are made again that exist already."""
+    """Whether existing results are made again."""
     max_bytes: int = 4_000_000_000
-    """Bytes that one input may have."""
+    """Greatest size of an input in bytes."""
 
     @functools.cached_property
     def card(self) -> Card:
-        """The network that is asked for."""
+        """The card of the selected network."""
         return weights.find(self.options.get("model") or weights.DEFAULT)
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A hash of every option that changes what comes out."""
+        """A hash of every option that changes the result."""
         options = {key: value for key, value in self.options.items() if key not in _WITHOUT_EFFECT}
         options["model"] = self.card.name
         facts = {"options": options, "output": vars(self.output)}
@@ -63,7 +63,7 @@ class Settings:
 
     @functools.cached_property
     def weights_hash(self) -> str:
-        """A hash of the network's weights; empty where no network runs."""
+        """A hash of the network's weights; empty if no network runs."""
         if self.options.get("strength") == 0:
             return ""
         parts = sorted(str(entry["sha256"]) for entry in self.card.files.values())

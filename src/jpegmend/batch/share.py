@@ -1,4 +1,4 @@
-"""How many processes a run uses, and what each may take of threads and memory."""
+"""Number of processes of a run, and the threads and memory of each."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from jpegmend.errors import InvalidOption
 from jpegmend.runtimes.contract import available_threads
 
 LARGE = 12_000_000
-"""Pixels from which a picture is worked on alone, with all threads."""
+"""Number of pixels from which a picture is restored alone, with all threads."""
 
 _PARENT = 60_000_000
-"""Bytes of the process that hands out the work; measured."""
+"""Measured memory of the parent process in bytes."""
 _DECODER = 60_000_000
-"""Bytes of a worker's own decoder process; measured."""
+"""Measured memory of a worker's decoding process in bytes."""
 _LEAST = 350_000_000
-"""Bytes a worker needs to be of use: Python, the runtime, the network, small pictures."""
+"""Least memory of a worker in bytes: Python, the runtime, the network, small pictures."""
 _USUAL = 900_000_000
-"""Bytes a worker takes where no limit is given, at most, for pictures below :data:`LARGE`."""
+"""Greatest memory of a worker without a limit, in bytes, for pictures below :data:`LARGE`."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one process may take."""
+    """Number of processes, and their threads and memory."""
 
     jobs: int
-    """Processes side by side."""
+    """Number of parallel processes."""
     threads: int
-    """CPU threads of each."""
+    """CPU threads of each process."""
     all_threads: int
-    """CPU threads of one that works alone."""
+    """CPU threads of a process that runs alone."""
     memory: int | None
-    """Bytes of each; None where there is no limit."""
+    """Memory limit of each process in bytes; None for no limit."""
     all_memory: int | None
-    """Bytes of one that works alone."""
+    """Memory limit of a process that runs alone, in bytes."""
 
 
 def share_out(pictures: int, *, jobs: int | None, threads: int | None, memory: int | None) -> Share:
-    """Processes for so many pictures: by default one for each CPU, as far as memory and pictures go.
+    """Divide threads and memory between processes: by default one per CPU, fewer if memory or pictures are few.
 
     ``threads`` and ``memory`` are for all processes together.
 
@@ -63,7 +63,7 @@ def share_out(pictures: int, *, jobs: int | None, threads: int | None, memory: i
 
 
 def available_memory() -> int:
-    """Bytes that can be taken without swapping, by the system and the container; a large number where unknown."""
+    """Bytes available without swapping, by the system and the container; a large number if unknown."""
     found = [_meminfo(), *(_cgroup(limit, used) for limit, used in _CGROUPS)]
     return min((size for size in found if size is not None), default=1 << 62)
 

@@ -1,4 +1,4 @@
-"""The work on one picture: read, restore, write; run in this process or in a worker."""
+"""Restoration of one file: read, restore, write; runs in this process or in a worker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One picture to restore and where its result goes."""
+    """One file to restore, its target and options."""
 
     source: Path
     target: Path
@@ -34,24 +34,24 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one picture."""
+    """Outcome of one file."""
 
     error: str | None = None
-    """Name of the error's class; None where the result was written."""
+    """Name of the error's class; None if the result was written."""
     message: str | None = None
     fatal: bool = False
-    """Every other picture of the run would fail by the same error."""
+    """Whether every other file of the run would fail by the same error."""
     cramped: bool = False
-    """It failed by an option; more memory for this picture alone may help."""
+    """Whether it failed by an option, so that more memory for this file alone may help."""
     report: Mapping[str, Any] = field(default_factory=dict)
     not_kept: tuple[str, ...] = ()
-    """What of the metadata the format cannot hold, in words."""
+    """Descriptions of the metadata that the format cannot hold."""
     compared: Path | None = None
-    """Where the before and after picture lies."""
+    """Path of the comparison picture."""
     size: int | None = None
     mtime_ns: int | None = None
     sha256: str | None = None
-    """Of the input as it was read."""
+    """SHA-256 of the input as it was read."""
     written: int | None = None
     """Bytes of the result."""
     seconds: float = 0.0
@@ -71,7 +71,7 @@ def work(task: Task, progress: Progress | None = None) -> Outcome:
 
 
 def failure(error: BaseException, seconds: float = 0.0) -> Outcome:
-    """The outcome of a picture that failed by an error."""
+    """The outcome of a file that failed by an error."""
     return Outcome(
         error=type(error).__name__,
         message=str(error) or type(error).__name__,
@@ -99,7 +99,7 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
 
 
 def _check_place(task: Task) -> None:
-    """Raise where the result surely cannot be written: before the work, not after it."""
+    """Check before the restoration that the result can be written."""
     if task.target == STANDARD:
         return
     from jpegmend.writing import check_target
@@ -148,5 +148,5 @@ def _compare(task: Task, data: bytes, restored: Restored) -> Path:
 
 
 def compared_with(target: Path) -> Path:
-    """Where the before and after picture of a result goes."""
+    """Path of the comparison picture of a result."""
     return target.with_name(f"{target.stem}.compare.png")

@@ -1,8 +1,8 @@
-"""A worker process: takes calls from standard input, answers on standard output, both pickled.
+"""Worker process: reads pickled calls from standard input and writes pickled answers to standard output.
 
-``python -m jpegmend.batch.worker FOLDER``, with a folder for temporary files. Not ``multiprocessing``: its processes
-load the caller's main module again, which fails in scripts without a guard, and a dead process of its pools takes the
-whole pool along.
+``python -m jpegmend.batch.worker FOLDER``, with a folder for temporary files. ``multiprocessing`` is not used, because
+its processes import the caller's main module again, which fails in scripts without a guard, and because a process
+that dies breaks its whole pool.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Call = tuple[Any, tuple[Any, ...]]
 """A function of a module and its arguments."""
 
 _GRACE = 10.0
-"""Seconds a worker may take to stop once its parent is gone."""
+"""Seconds a worker may take to stop after its parent has ended."""
 
 
 def main() -> None:
-    """Answer calls until the parent goes away."""
+    """Answer calls until the parent ends."""
     folder = sys.argv[1]
     calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    # Whatever a library prints goes to standard error: it would be taken for an answer.
+    # Output of libraries goes to standard error, so that it cannot mix with the answers.
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     signal.signal(signal.SIGTERM, _stop)
     waiting: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(calls, waiting), daemon=True).start()
@@ -61,7 +61,7 @@ def _answer(call: Call) -> bytes:
 
 
 def _receive(calls: BinaryIO, waiting: queue.SimpleQueue[Call | None]) -> None:
-    """Take calls while the main thread works: a parent that dies is noticed in the middle of a picture."""
+    """Read calls in a thread of its own, so that the end of the parent is noticed during a picture."""
     try:
         while True:
             waiting.put(pickle.load(calls))
@@ -73,7 +73,7 @@ def _receive(calls: BinaryIO, waiting: queue.SimpleQueue[Call | None]) -> None:
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)  # a second one would break into the cleaning up
+    signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the cleanup
     raise SystemExit(128 + number)
 
 

@@ -1,4 +1,4 @@
-"""The command ``jpegmend``: parse, call, show.
+"""The command ``jpegmend``: parses arguments, calls the API, prints the results.
 
 Each verb is one module with two functions: ``add`` adds its options to a parser, ``run`` does the work and returns
 the exit code. The module is loaded when the verb is used, so that ``jpegmend --help`` loads neither a runtime nor
@@ -25,7 +25,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "doctor": ("jpegmend.cli.doctor", "whether everything is there and works: versions, weights, a self-test"),
     "completion": ("jpegmend.cli.completion", "a script for bash, zsh or tcsh that completes verbs, options, files"),
 }
-"""Name, module and one line of help of every verb."""
+"""Name, module and help line of every verb."""
 
 DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
@@ -88,7 +88,7 @@ def _call(words: list[str]) -> int:
 
 
 def _find_verb(words: list[str]) -> tuple[str, list[str]]:
-    """The verb and what follows it; ``restore`` where the first word is a file, a folder, a pattern or an option.
+    """The verb and its arguments; the verb is ``restore`` if the first word is a path, a pattern or an option.
 
     Raises:
         InvalidOption: the first word is nothing of that and near to a verb.

@@ -1,4 +1,4 @@
-"""Arguments of ``jpegmend.restore`` and the options of the command that stand for them."""
+"""Options of the command that correspond to the arguments of ``jpegmend.restore``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Measuring: protocols, degrading and scoring pictures, running methods through ``restore``, results as files."""
+"""Measurement: protocols, degradation and scoring of pictures, running methods by ``restore``, result files."""

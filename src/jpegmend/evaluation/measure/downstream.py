@@ -15,14 +15,14 @@ from jpegmend.evaluation.measure.protocols import Case, Protocol
 
 @dataclass(frozen=True)
 class Task:
-    """A program that looks for something in pictures, and how its findings are scored."""
+    """A downstream task: a program that detects something in pictures, and a score for its output."""
 
     name: str
     sentence: str
     truth: Callable[[Picture], Any]
-    """From the clear uint8 picture to what the program finds in it, which counts as right."""
+    """Function from the clear uint8 picture to the program's output, which is the reference."""
     judge: Callable[[Any, Picture], float]
-    """From the right findings and another version of the picture to a score of 0..1."""
+    """Function from the reference and another version of the picture to a score, 0..1."""
     counts: Callable[[Any], bool] = bool
     """Whether the findings of a clear picture can be scored: a picture without faces is left out."""
 

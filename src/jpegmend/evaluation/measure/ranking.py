@@ -1,4 +1,4 @@
-"""How often a ranker of compression quality puts two compressions of a picture in the right order."""
+"""Accuracy of a compression quality ranker: share of pairs of compressions that it orders correctly."""
 
 from __future__ import annotations
 
