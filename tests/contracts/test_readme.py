@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from jpegmend import cli
 from jpegmend.cli.parser import Parser
@@ -17,7 +18,7 @@ PAGES = [path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT
 
 
 def code(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [token.content for token in MarkdownIt().parse(text) if token.type == "fence" and token.info == language]
 
 
 @pytest.fixture
