@@ -48,7 +48,7 @@ class _Weighted(nn.Module):
 @pytest.mark.parametrize(("height", "width"), [(37, 53), (8, 6)])
 def test_export_folds_at_another_size(tmp_path, height: int, width: int) -> None:
     path = tmp_path / "folding.onnx"
-    onnx_file.write(path, _Weighted(), (torch.rand(1, 1, 32, 48),), ("planes",))
+    onnx_file.write(path, _Weighted(), (torch.rand(1, 1, 32, 48),), ("planes",), ("folded",))
     planes = torch.rand(1, 1, height, width, generator=torch.Generator().manual_seed(0))
     (out,) = onnxruntime.InferenceSession(path.read_bytes()).run(None, {"planes": planes.numpy()})
     np.testing.assert_array_equal(out, _Weighted()(planes).detach().numpy())

@@ -1,6 +1,6 @@
 """DCSC's sparse codes by iteration: how much they change, how sparse they are, and the PSNR of the answer.
 
-python -m jpegmend.evaluation.benchmark.code_statistics dcsc-32 PICTURE... --page docs/models/dcsc.md
+python -m jpegmend.evaluation.report.code_statistics dcsc-32 PICTURE... --page docs/models/dcsc.md
 """
 
 from __future__ import annotations

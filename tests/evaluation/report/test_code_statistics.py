@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from jpegmend.evaluation.benchmark.code_statistics import as_markdown, code_statistics, decoded_and_clear, main
+from jpegmend.evaluation.report.code_statistics import as_markdown, code_statistics, decoded_and_clear, main
 from jpegmend.models.dcsc import DCSC, Config
 
 
