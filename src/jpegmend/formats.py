@@ -16,6 +16,7 @@ READ = {
     "tiff": (".tif", ".tiff"),
     "gif": (".gif",),
     "pnm": (".ppm", ".pgm", ".pnm"),
+    "avif": (".avif",),
 }
 """Formats that are read, with their suffixes. Only the search of folders goes by suffix; a named file is recognised by
 its content."""

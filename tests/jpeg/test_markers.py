@@ -178,6 +178,7 @@ def test_a_scan_of_an_unknown_component_is_damage(stored):
 
 BROKEN = {
     "empty header": (b"\xff\xd8\xff\xd9", "no frame header"),
+    "comments without end": (100_001 * segment(0xFE, b""), "100,000 marker segments"),
     "cut in the header": (None, "inside its"),
     "step of zero": (segment(0xDB, bytes(65)), "step of zero"),
     "half a table": (segment(0xDB, b"\0" + b"\1" * 63), "cut short"),

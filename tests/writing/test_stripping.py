@@ -31,13 +31,13 @@ def read(block: bytes) -> Image.Exif:
     return exif
 
 
-def lab_profile() -> bytes:
+def srgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def swapped_profile() -> bytes:
     """sRGB's profile with the primaries of red and green exchanged: what it calls red is green."""
-    profile = lab_profile()
+    profile = srgb_profile()
     place = {profile[at : at + 4]: at for at in range(132, 132 + 12 * struct.unpack(">I", profile[128:132])[0], 12)}
     red, green = (profile[place[name] + 4 : place[name] + 12] for name in (b"rXYZ", b"gXYZ"))
     changed = bytearray(profile)
@@ -99,7 +99,7 @@ def test_colours_are_converted_to_srgb(dtype):
 
 def test_srgb_itself_changes_no_pixel():
     pixels = np.random.default_rng(0).integers(0, 65536, (9, 9, 3), np.uint16)
-    shown, kept, lost = to_srgb(pixels, Metadata(icc=lab_profile()))
+    shown, kept, lost = to_srgb(pixels, Metadata(icc=srgb_profile()))
     assert shown is pixels and kept.icc is None and not lost
 
 

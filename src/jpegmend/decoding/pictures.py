@@ -1,4 +1,4 @@
-"""Decoding of PNG, TIFF, WebP, BMP, GIF and PNM by Pillow, with their 8 or 16 bits a sample, and their metadata.
+"""Decoding of PNG, TIFF, WebP, AVIF, BMP, GIF and PNM by Pillow, with their 8 or 16 bits a sample, and their metadata.
 
 It runs in the worker process and imports nothing of this package. ``to_samples`` also converts Pillow images that the
 caller has decoded.
@@ -18,7 +18,15 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-PILLOW_FORMATS = {"png": "PNG", "webp": "WEBP", "bmp": "BMP", "tiff": "TIFF", "gif": "GIF", "pnm": "PPM"}
+PILLOW_FORMATS = {
+    "png": "PNG",
+    "webp": "WEBP",
+    "bmp": "BMP",
+    "tiff": "TIFF",
+    "gif": "GIF",
+    "pnm": "PPM",
+    "avif": "AVIF",
+}
 """Readable formats, with Pillow's names for them."""
 _BAND_BYTES = 1 << 22
 _PLANAR, _ORIENTATION = 284, 0x0112

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jpegmend.jpeg import segments as seg
+from jpegmend.jpeg.gain_map import remove_promises
 from jpegmend.jpeg.metadata import Density, Metadata, read_orientation
 
 _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
-_ICC, _EXIF = b"ICC_PROFILE\0", b"Exif\0"
+_ICC, _EXIF, _MPF = b"ICC_PROFILE\0", b"Exif\0", b"MPF\0"
 _XMP, _XMP_MORE = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_MORE_HEAD = len(_XMP_MORE) + 32 + 4 + 4  # then the MD5 in hexadecimal, the full length, the offset
 
@@ -21,6 +22,8 @@ class Applications:
     adobe_transform: int | None = None
     """Last byte of the Adobe marker; None where there is no such marker."""
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the file holds beside this picture, in words; no damage."""
     _density: Density | None = None
     _exif: bytes | None = None
     _xmp: bytes | None = None
@@ -36,6 +39,9 @@ class Applications:
             self.adobe_transform = body[11]
         elif code == seg.APP2 and body.startswith(_ICC) and len(body) >= 14:
             self._icc_chunks.append(body)
+        elif code == seg.APP2 and body.startswith(_MPF):
+            note = "other pictures in the file (MPF: a gain map, a preview, a second view) are left out"
+            self.notes += [note] if note not in self.notes else []
         elif code == seg.COM:
             self._comments.append(body)
         elif code == seg.APP1:
@@ -59,11 +65,12 @@ class Applications:
 
     def metadata(self) -> Metadata:
         """The joined metadata; parts that do not fit together are left out, with a message in ``warnings``."""
+        xmp, extended = self._join_xmp()
         return Metadata(
             icc=self._join_icc(),
             exif=self._exif,
-            xmp=self._xmp,
-            extended_xmp=self._join_extended_xmp(),
+            xmp=xmp,
+            extended_xmp=extended,
             comments=tuple(self._comments),
             density=self._density,
             orientation=read_orientation(self._exif),
@@ -79,6 +86,18 @@ class Applications:
             self.warnings.append("the ICC profile's chunks do not fit together; it is left out")
             return None
         return b"".join(body[14:] for body in chunks)
+
+    def _join_xmp(self) -> tuple[bytes | None, bytes | None]:
+        """XMP and its extension without statements about what is not carried on."""
+        extended = self._join_extended_xmp()
+        xmp, said = remove_promises(self._xmp) if self._xmp else (None, False)
+        extended, more = remove_promises(extended) if extended else (None, False)
+        if more:
+            extended = None  # the main packet names it by length and hash: it cannot be changed
+        if said or more:
+            lost = "; the rest of the XMP could not be kept" if more or xmp is None else ""
+            self.notes.append(f"what the XMP says of a gain map or an appended file is left out{lost}")
+        return xmp, extended
 
     def _join_extended_xmp(self) -> bytes | None:
         """The extended XMP from its parts, selected by the MD5 in the main packet (XMP part 3, 1.1.3.1)."""

@@ -58,7 +58,7 @@ def read(data: bytes, *, max_pixels: int = MAX_PIXELS, timeout: float | None = N
             for frame, levels in zip(header.components, decoded.arrays, strict=True)
         ),
         lost=estimate_loss(header, decoded.arrays) if broken else 0.0,
-        warnings=(*header.warnings, *said),
+        warnings=(*header.warnings, *header.notes, *said),
     )
 
 

@@ -60,6 +60,8 @@ class Scan:
     """Whether it is a successive-approximation pass that adds a bit to coefficients of an earlier scan."""
     complete: bool
     """Whether a marker follows its data; False if the file ends inside it."""
+    lowest_bit: int = 0
+    """The lowest bit of the coefficients that it codes; 0 is full precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,8 @@ class Header:
     """Whether there is an end-of-image marker."""
     warnings: tuple[str, ...] = field(default=())
     """Defects of the markers, one sentence each."""
+    notes: tuple[str, ...] = field(default=())
+    """What the file holds beside this picture, or what no scan gives, in words; no damage."""
 
     @property
     def scans(self) -> int:

@@ -6,20 +6,21 @@ Section numbers are of ITU T.81.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.decoding import MAX_PIXELS
-from jpegmend.errors import DamagedJpeg, InputError, NotAnImage, TooLarge, UnsupportedJpeg
+from jpegmend.errors import DamagedJpeg, InputError, TooLarge, UnsupportedJpeg
 from jpegmend.jpeg import segments as seg
 from jpegmend.jpeg.applications import Applications
 from jpegmend.jpeg.colour import decide_colour, name_sampling
 from jpegmend.jpeg.image import Coding, FrameComponent, Header, Scan
+from jpegmend.jpeg.missing import missing_scans
 from jpegmend.jpeg.segments import Segment
-from jpegmend.jpeg.sniff import sniff
+from jpegmend.jpeg.sniff import refuse_other_formats
 from jpegmend.jpeg.tables import ZIGZAG
 
 _LARGEST_SIDE = 65_500  # libjpeg's JPEG_MAX_DIMENSION
@@ -65,10 +66,11 @@ def read_header(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Header:
 def survey(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, int]:
     """The header as ``read_header`` gives it, and the offset at which the usable picture data ends."""
     data = bytes(data)
-    _refuse_other_formats(data)
+    refuse_other_formats(data)
     reading = _Reading(max_pixels=max_pixels)
-    end = len(data)
+    end, count = len(data), 0
     for segment in seg.segments(data):
+        count += 1
         reading.note_skipped(segment)
         if segment.code == seg.EOI:
             reading.complete, end = True, segment.at
@@ -82,19 +84,11 @@ def survey(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, int]:
             reading.warnings.append(f"{problem} (at byte {segment.at}; what follows is left out)")
             end = segment.at
             break
+    if count == seg.LIMIT and not reading.complete:
+        if not reading.scans:
+            raise DamagedJpeg(f"more than {seg.LIMIT:,} marker segments before the picture; that many are read")
+        reading.warnings.append(f"what follows the first {seg.LIMIT:,} marker segments is left out")
     return reading.header(), end
-
-
-def _refuse_other_formats(data: bytes) -> None:
-    if not data:
-        raise NotAnImage("the file is empty; a JPEG file is expected")
-    kind = sniff(data)
-    if kind == "unknown":
-        raise NotAnImage(
-            f"the file begins with {data[:8].hex(' ')}, which is no picture format known here; a JPEG begins with ff d8"
-        )
-    if kind != "jpeg":
-        raise UnsupportedJpeg(f"this is a {kind} file, not a JPEG; only JPEG files are read here")
 
 
 @dataclass
@@ -207,7 +201,7 @@ class _Reading:
         if not self.scans:
             self.first_restart_interval = self.restart_interval
         first, last, approximation = body[-3], body[-2], body[-1]
-        self.scans.append(Scan(chosen, first, last, approximation >> 4 > 0, complete=False))
+        self.scans.append(Scan(chosen, first, last, approximation >> 4 > 0, False, approximation & 15))
         self.open_scan = True
 
     def _scanned(self, names: bytes) -> tuple[int, ...]:
@@ -230,6 +224,7 @@ class _Reading:
         colour, doubts = decide_colour([p[0] for p in frame.parts], notes.jfif, notes.adobe_transform)
         if not self.complete:
             doubts.append("the file ends early: there is no end-of-image marker")
+        metadata = notes.metadata()
         return Header(
             width=frame.width,
             height=frame.height,
@@ -241,11 +236,12 @@ class _Reading:
             colour=colour,
             adobe_inverted=len(frame.parts) == 4 and notes.adobe_transform is not None,
             tables=dict(self.first_tables),
-            metadata=notes.metadata(),
+            metadata=metadata,
             scan_list=tuple(self.scans),
             sampling=name_sampling([(p[1], p[2]) for p in frame.parts]),
             complete=self.complete,
             warnings=(*self.warnings, *notes.warnings, *doubts),
+            notes=(*notes.notes, *missing_scans(frame.coding, len(frame.parts), self.scans)),
         )
 
     def _component(self, index: int) -> FrameComponent:
@@ -287,7 +283,7 @@ def _check_frame(frame: _Frame, max_pixels: int) -> None:
 
 
 def _closed(scan: Scan) -> Scan:
-    return Scan(scan.components, scan.first, scan.last, scan.refines, complete=True)
+    return replace(scan, complete=True)
 
 
 def _damaged(what: str) -> NoReturn:

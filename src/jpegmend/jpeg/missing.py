@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend.jpeg.image import Header
+from jpegmend.jpeg.image import Header, Scan
 
 _BAND = 256
 
@@ -33,6 +33,17 @@ def estimate_loss(header: Header, levels: Sequence[NDArray[np.int16]]) -> float:
     total: int = sum(part.shape[0] * part.shape[1] for part in levels)
     never: int = sum(part.shape[0] * part.shape[1] for i, part in enumerate(levels) if i not in seen)
     return float(min(1.0, (lost + never) / total))
+
+
+def missing_scans(coding: str, components: int, scans: Sequence[Scan]) -> tuple[str, ...]:
+    """A note where the scans of a progressive file do not give every coefficient in full precision."""
+    if coding != "progressive":
+        return ()
+    unknown = np.full((components, 64), 16)  # bits of each coefficient that no scan has given
+    for scan in scans:
+        unknown[list(scan.components), scan.first : scan.last + 1] = scan.lowest_bit
+    share = float((unknown > 0).mean())
+    return (f"scans are missing: {share:.0%} of the frequencies are coarse or not there",) if share else ()
 
 
 def _filled_mcus(header: Header, levels: Sequence[NDArray[np.int16]], components: Sequence[int]) -> NDArray[np.bool_]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from jpegmend.errors import NotAnImage, UnsupportedJpeg
+from jpegmend.formats import READ
+
 # fmt: off
 _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff\xf7",             "jpeg-ls"),
@@ -74,3 +77,16 @@ def _brand(start: bytes) -> str:
     if major in (b"mif1", b"msf1") and b"avif" in start[16:64]:
         return "avif"  # the major brand is the general one, the compatible brands list the particular one
     return _BRANDS.get(major, "video (mp4)")
+
+
+def refuse_other_formats(data: bytes) -> None:
+    """Raise ``NotAnImage`` or ``UnsupportedJpeg`` for bytes that do not begin as a JPEG."""
+    if not data:
+        raise NotAnImage("the file is empty; a JPEG file is expected")
+    kind = sniff(data)
+    if kind == "unknown":
+        raise NotAnImage(
+            f"the file begins with {data[:8].hex(' ')}, which is no picture format known here; a JPEG begins with ff d8"
+        )
+    if kind != "jpeg":
+        raise UnsupportedJpeg(f"the file is of the format {kind}; read are {', '.join(READ)}")

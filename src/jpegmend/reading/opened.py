@@ -19,7 +19,7 @@ class Opened:
     """
 
     format: str
-    """``jpeg``, ``png``, ``webp``, ``bmp``, ``tiff``, ``gif``, ``pnm``, ``pillow image`` or ``array``."""
+    """``jpeg``, ``png``, ``webp``, ``bmp``, ``tiff``, ``gif``, ``pnm``, ``avif``, ``pillow image`` or ``array``."""
     height: int
     width: int
     """Size in pixels before the EXIF orientation is applied."""

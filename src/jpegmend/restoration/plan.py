@@ -45,7 +45,18 @@ def make_plan(opened: Opened, card: Card, options: Options) -> Plan:
         InvalidOption: ``consistent=True`` for a picture without tables.
     """
     plan = _plan_file(opened, options) if opened.has_tables else _plan_samples(opened, options)
-    return replace(plan, strength=plan.strength * _caution(card, plan.scene)) if plan.strength else plan
+    if not plan.strength:
+        return plan
+    if max(opened.height, opened.width) < 8:
+        why = "smaller than one block of 8x8: the picture is left as it is"
+        return replace(
+            plan,
+            strength=0.0,
+            consistent=False,
+            consistent_why="off: smaller than one block",
+            warnings=(*plan.warnings, why),
+        )
+    return replace(plan, strength=plan.strength * _caution(card, plan.scene))
 
 
 def _plan_samples(opened: Opened, options: Options) -> Plan:
