@@ -63,7 +63,7 @@ def test_checkpointing_changes_no_gradient() -> None:
     torch.manual_seed(0)
     network, seen = cqr.CQR(SMALL), example(cqr.SPEC, SMALL, 16, 24)
     gradients = []
-    for network.checkpoint in (False, True):
+    for network.recompute in (False, True):
         network.zero_grad()
         network(seen).planes.square().mean().backward()
         gradients.append([parameter.grad.clone() for parameter in network.parameters()])

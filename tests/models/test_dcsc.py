@@ -109,7 +109,7 @@ def test_recomputing_changes_no_gradient_and_keeps_less(observed, iterations):
     for recompute in (False, True):
         torch.manual_seed(3)
         network = DCSC(config)
-        network.checkpoint = recompute
+        network.recompute = recompute
         calls, sizes = [], {}
         network.S.register_forward_hook(lambda *_, calls=calls: calls.append(1))
         with torch.autograd.graph.saved_tensors_hooks(
@@ -169,7 +169,7 @@ def test_iterations_in_place_change_no_bit(observed, recompute):
         return U
 
     network, seen = DCSC(SMALL), observed(2, 1, 13, 10)
-    network.checkpoint = recompute
+    network.recompute = recompute
     answers, gradients = [], []
     for iterate in (network._iterate, out_of_place):
         network._iterate = iterate

@@ -388,7 +388,7 @@ def test_scalars_start_where_the_paper_starts(shared: bool, count: int) -> None:
 def test_checkpointing_changes_no_gradient() -> None:
     network, seen = build(start=0.5).train(), example(dual.SPEC, dual.Config(), 12, 14)
     gradients = []
-    for network.checkpoint in (False, True):
+    for network.recompute in (False, True):
         network.zero_grad()
         network(seen).planes.square().mean().backward()
         gradients.append([parameter.grad.clone() for parameter in network.parameters()])

@@ -117,7 +117,7 @@ def test_recomputing_changes_no_gradient_and_keeps_less(observed):
     for recompute in (False, True):
         torch.manual_seed(3)
         network = MDU(Config(**{**SMALL, "stages": 4}))
-        network.checkpoint = recompute
+        network.recompute = recompute
         sizes = {}
         with torch.autograd.graph.saved_tensors_hooks(
             lambda t, sizes=sizes: sizes.setdefault(t.data_ptr(), t).detach(), lambda t: t
@@ -203,7 +203,7 @@ def test_bfloat16(observed, kind):
 def test_trains_as_the_loop_does(observed, kind):
     """Channels last, mixed precision, stages recomputed."""
     network = MDU(Config(proximal=kind, **SMALL)).to(memory_format=torch.channels_last)
-    network.checkpoint = True
+    network.recompute = True
     with torch.autocast("cpu", torch.bfloat16):
         answer = network(observed(1, 1, 9, 17), collect=True)
     answer.planes.square().sum().backward()

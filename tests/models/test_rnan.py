@@ -94,7 +94,7 @@ def test_answer_is_the_picture_plus_a_residual() -> None:
 def test_checkpointing_changes_no_gradient() -> None:
     network, seen = build(), example(rnan.SPEC, SMALL, 16, 24)
     gradients = []
-    for network.checkpoint in (False, True):
+    for network.recompute in (False, True):
         network.zero_grad()
         network(seen, collect=True).planes.square().mean().backward()
         gradients.append([parameter.grad.clone() for parameter in network.parameters()])

@@ -102,7 +102,7 @@ def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals:
         for job, outcome in pool.in_order(jobs, lambda job: job.alone):
             if isinstance(outcome, BaseException):
                 raise outcome
-            if outcome.cramped and not job.alone and share.memory is not None:
+            if outcome.refused_option and not job.alone and share.memory is not None:
                 outcome = pool.run_alone(job._replace(alone=True))
             yield outcome
 

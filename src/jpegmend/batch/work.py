@@ -41,7 +41,7 @@ class Outcome:
     message: str | None = None
     fatal: bool = False
     """Whether every other file of the run would fail by the same error."""
-    cramped: bool = False
+    refused_option: bool = False
     """Whether it failed by an option, so that more memory for this file alone may help."""
     report: Mapping[str, Any] = field(default_factory=dict)
     not_kept: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ def failure(error: BaseException, seconds: float = 0.0) -> Outcome:
         error=type(error).__name__,
         message=str(error) or type(error).__name__,
         fatal=isinstance(error, MissingExtra) or (isinstance(error, ModelError) and type(error) is not ModelError),
-        cramped=isinstance(error, InvalidOption),
+        refused_option=isinstance(error, InvalidOption),
         seconds=round(seconds, 3),
     )
 

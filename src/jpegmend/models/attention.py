@@ -174,7 +174,7 @@ class AttentionNetwork(nn.Module):
 
     def __init__(self, channels: int, count: int, shape: BlockShape, fold: int = 1) -> None:
         super().__init__()
-        self.checkpoint = False
+        self.recompute = False
         """Whether training uses gradient checkpointing, block by block."""
         self.fold = fold
         self.head = convolution(channels * fold**2, shape.width)
@@ -187,6 +187,6 @@ class AttentionNetwork(nn.Module):
         # In float32 also where autocast is on: bfloat16 pixels would be wrong by a quarter of a gray level.
         with torch.autocast(J.device.type, enabled=False):
             features = self.head(fold(J, self.fold))
-        features, masks = self.blocks(features, collect, self.checkpoint)
+        features, masks = self.blocks(features, collect, self.recompute)
         residual = unfold(self.tail(features), self.fold, *J.shape[-2:])
         return Estimate(J + residual, traces={"masks": masks} if collect else {})

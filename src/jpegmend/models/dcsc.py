@@ -76,7 +76,7 @@ class DCSC(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.checkpoint = False
+        self.recompute = False
         """Whether training recomputes the iterations in the backward pass: the square root of the memory, the
         same gradients."""
         channels = config.channels * config.fold**2
@@ -112,7 +112,7 @@ class DCSC(nn.Module):
             for _ in range(R):
                 codes.append(self._iterate(GX, codes[-1], 1))
             return codes
-        if not (self.checkpoint and torch.is_grad_enabled()):
+        if not (self.recompute and torch.is_grad_enabled()):
             return [self._iterate(GX, U, R)]
         stretch = math.isqrt(R) or 1
         for start in range(0, R, stretch):

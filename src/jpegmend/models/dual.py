@@ -174,7 +174,7 @@ class Dual(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.checkpoint = False
+        self.recompute = False
         """Whether training uses gradient checkpointing for each stage's de-blocker, which has most of the memory."""
         self.deblocker = _deblocker(config)
         settings = ClassifierConfig(features=config.classifier_features, fold=config.fold)
@@ -226,7 +226,7 @@ class Dual(nn.Module):
         return Estimate(x, traces=traces)
 
     def _deblock(self, x: Tensor) -> Tensor:
-        if self.checkpoint and torch.is_grad_enabled():
+        if self.recompute and torch.is_grad_enabled():
             return checkpoint(self.deblocker, x, use_reentrant=False)  # type: ignore[no-any-return]
         return self.deblocker(x)  # type: ignore[no-any-return]
 

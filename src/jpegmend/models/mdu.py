@@ -156,7 +156,7 @@ class MDU(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.checkpoint = False
+        self.recompute = False
         """Whether training recomputes each stage in the backward pass: the memory of one stage, same gradients."""
         self.W = Dictionary(config.grid_channels, config.dictionary_atoms, config.dilations)
         self.W_0 = start_picture(config.grid_channels)
@@ -186,7 +186,7 @@ class MDU(nn.Module):
         return Estimate(unfold(O, f, height, width), traces=traces)
 
     def _run(self, stage: nn.Module, *state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        if not (self.checkpoint and torch.is_grad_enabled()):
+        if not (self.recompute and torch.is_grad_enabled()):
             return stage(self.W, *state)  # type: ignore[no-any-return]
         return checkpoint(  # type: ignore[no-any-return]
             stage, self.W, *state, use_reentrant=False, preserve_rng_state=False

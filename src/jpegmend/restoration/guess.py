@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,23 +34,21 @@ class Guess:
     """0..1."""
 
 
-def look(read: Callable[[Window], Floats], height: int, width: int) -> Guess | None:
-    """Estimate from the middle of a luma plane; None if the confidence is too low or the picture too small."""
-    window = middle(height, width)
-    if window.height < 24 or window.width < 24:
-        return None
-    quality, offset, confidence = estimate(np.clip(read(window), 0, 1))
-    if quality is None or confidence < CONFIDENT:
-        return None
-    return Guess(int(quality), (int(offset[0]), int(offset[1])), float(confidence))
+def estimate_compression(scene: Scene) -> Guess | None:
+    """Quality and block grid estimated from the gray or luma plane of a scene.
 
-
-def look_at(scene: Scene) -> Guess | None:
-    """Estimate from the first plane of a scene; None for colour spaces in which that is neither gray nor luma."""
+    None for colour spaces without such a plane, for pictures that are too small, and where the confidence is too low.
+    """
     if scene.colour not in ("gray", "ycbcr"):
         return None
     plane = scene.planes[0]
-    return look(lambda window: scene.read(0, window), plane.rows, plane.columns)
+    window = middle(plane.rows, plane.columns)
+    if window.height < 24 or window.width < 24:
+        return None
+    quality, offset, confidence = estimate(np.clip(scene.read(0, window), 0, 1))
+    if quality is None or confidence < CONFIDENT:
+        return None
+    return Guess(int(quality), (int(offset[0]), int(offset[1])), float(confidence))
 
 
 def conflict(stated: int | None, found: Guess | None, *, exact: bool | None = True) -> str | None:

@@ -115,7 +115,7 @@ def inspect(
     """
     opened = open_source(source, max_pixels=max_pixels, strict=strict)
     scene = make_scene(opened)
-    found = guess.look_at(scene)
+    found = guess.estimate_compression(scene)
     return Inspection(
         format=opened.format,
         colour=opened.colour,

@@ -64,7 +64,7 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
     if options.consistent:
         raise InvalidOption(f"consistent=True needs a JPEG file; this is {opened.format}, which has no tables")
     assert opened.values is not None
-    found = guess.look_at(make_scene(opened))
+    found = guess.estimate_compression(make_scene(opened))
     quality = options.quality or (found.quality if found else None)
     offset = found.offset if found else (0, 0)
     scene = PixelScene(opened.values, quality or 100, offset, guess.guess_sampling(opened.values, offset))
@@ -93,7 +93,7 @@ def _plan_file(opened: Opened, options: Options) -> Plan:
         strength=options.strength,
         consistent=True,
         consistent_why="on: a first-generation JPEG",
-        guess=guess.look_at(scene),
+        guess=guess.estimate_compression(scene),
         keeps_profile=not note,
         warnings=(*opened.warnings, *([note] if note else [])),
     )
@@ -132,6 +132,6 @@ def _caution(card: Card, scene: Scene) -> float:
     """Share of the strength that the card's ``caution`` allows at the quality of the first plane's table."""
     if not card.caution:
         return 1.0
-    quality, _ = nearest_quality(np.rint(scene.planes[0].told).astype(np.uint16))
+    quality, _ = nearest_quality(np.rint(scene.planes[0].network_table).astype(np.uint16))
     qualities, shares = np.array(card.caution, np.float64).T
     return float(np.interp(quality, qualities, shares))

@@ -40,7 +40,7 @@ class Group:
         return (int(plane.vertical), int(plane.horizontal)) if self._together else (1, 1)
 
     def _pack_tables(self) -> Floats:
-        tables = [plane.told for plane in self._planes]
+        tables = [plane.network_table for plane in self._planes]
         if len(tables) == 1 and self._kind == "ycbcr":
             tables += [np.ones((8, 8), np.float32)] * 2
         elif len(tables) == 1 and self._kind == "rgb":

@@ -41,7 +41,7 @@ class Plane:
     """Table given to networks in place of ``table``: of the caller's ``quality``, or of an earlier compression."""
 
     @property
-    def told(self) -> Floats:
+    def network_table(self) -> Floats:
         """The table [8, 8] given to networks."""
         return self.table if self.assumed is None else self.assumed
 

@@ -53,9 +53,9 @@ def _build(recipe: Recipe, config: Any, device: str) -> Parts:
     """New networks (the main one with ``config``), their optimisers, and the average of the main network's weights."""
     network = models.find(recipe.network).build(config)
     if recipe.recompute:
-        if not hasattr(network, "checkpoint"):
+        if not hasattr(network, "recompute"):
             raise InvalidRecipe(f"recompute: {recipe.network} cannot; leave it out")
-        network.checkpoint = True  # type: ignore[assignment]
+        network.recompute = True  # type: ignore[assignment]
     networks = {"network": network}
     for stage in recipe.stages:
         networks[stage.auxiliary] = _build_auxiliary(recipe, stage, getattr(network, stage.auxiliary, None))
