@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jpegmend.batch.comparison import compared_with
 from jpegmend.batch.find import STANDARD, Found, without
 from jpegmend.batch.inputs import quality_of, read_input, sha256, state_of
 from jpegmend.batch.journal import Entry, Journal
 from jpegmend.batch.names import Place, Template, target_of
 from jpegmend.batch.settings import Settings
-from jpegmend.batch.work import compared_with
 from jpegmend.errors import InputError
 from jpegmend.writing.atomic import remove_parts
 
@@ -57,8 +57,9 @@ def plan(
 ) -> list[Item]:
     """The items of a run, in the order of the pictures, without results of earlier runs."""
     known = set().union(*(journal.results() for journal in journals.values())) if journals else set()
-    pictures = without(pictures, known)
-    inputs = {identity for picture in pictures if (identity := _identity(picture.path))}
+    pictures = without(pictures, known | {compared_with(path) for path in known})
+    read = [picture.path for picture in pictures] + ([settings.output.reference] if settings.output.reference else [])
+    inputs = {identity for path in read if (identity := _identity(path))}
     taken: dict[str, Path] = {}
     options, weights = settings.fingerprint, settings.weights_hash
     items = []
@@ -66,7 +67,7 @@ def plan(
         quality = quality_of(picture.path, settings.max_bytes) if template.needs_quality else ""
         target = target_of(picture, place, template, settings.card.name, quality)
         journal = journals.get(place.folder or picture.folder or Path())
-        problem = _problem(target, picture, inputs, taken)
+        problem = _problem(target, picture, inputs, taken, compares=settings.output.compare)
         if problem:
             items.append(Item(picture=picture, target=target, problem=problem))
             continue
@@ -77,14 +78,17 @@ def plan(
     return items
 
 
-def _problem(target: Path, picture: Found, inputs: set[tuple[int, int]], taken: dict[str, Path]) -> str:
+def _problem(
+    target: Path, picture: Found, inputs: set[tuple[int, int]], taken: dict[str, Path], *, compares: bool
+) -> str:
     if target == STANDARD:
         return ""
-    if _identity(target) in inputs:
-        return f"{target} is an input; inputs are never overwritten, choose another -o"
-    first = taken.setdefault(os.path.abspath(target), picture.path)
-    if first != picture.path:
-        return f"its result would be {target}, that of {first} too; give --name '{{name}}.restored{{suffix}}'"
+    for written in (target, compared_with(target)) if compares else (target,):
+        if _identity(written) in inputs:
+            return f"{written} is an input; inputs are never overwritten, choose another -o"
+        first = taken.setdefault(os.path.abspath(written), picture.path)
+        if first != picture.path:
+            return f"its result would be {written}, that of {first} too; give --name '{{name}}.restored{{suffix}}'"
     return ""
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jpegmend import weights
@@ -34,6 +35,8 @@ class Output:
     """Whether pixels are converted to sRGB by their profile."""
     compare: bool = False
     """Whether a before and after PNG is written beside the result."""
+    reference: Path | None = None
+    """The original of a single picture, for the gain in PSNR."""
 
 
 @dataclass(frozen=True, kw_only=True)

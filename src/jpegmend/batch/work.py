@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegmend.batch.comparison import Gain, compared_with, labels, measure, read_reference
 from jpegmend.batch.find import STANDARD
 from jpegmend.batch.inputs import read_input, sha256, state_of
 from jpegmend.batch.settings import Output
@@ -48,6 +49,8 @@ class Outcome:
     """Descriptions of the metadata that the format cannot hold."""
     compared: Path | None = None
     """Path of the comparison picture."""
+    gain: Gain | None = None
+    """PSNR before and after, if a reference was given."""
     size: int | None = None
     mtime_ns: int | None = None
     sha256: str | None = None
@@ -85,14 +88,21 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
     from jpegmend.restoration import restore
 
     _check_place(task)
+    output = task.output
     data = read_input(task.source, task.max_bytes)
+    decoded = restore(data, **{**task.options, "strength": 0.0}) if output.compare or output.reference else None
+    reference = None
+    if decoded and output.reference:
+        reference = read_reference(output.reference, decoded, task.max_bytes, task.options)
     restored = restore(data, **task.options, progress=progress)
     not_kept = _write(task, restored)
-    compared = _compare(task, data, restored) if task.output.compare else None
+    gain = measure(output.reference, reference, decoded, restored) if decoded and reference else None
+    compared = _compare(task, decoded, restored, gain) if decoded and output.compare else None
     return {
         "report": restored.report.as_dict(),
         "not_kept": (*not_kept, *_lost_depth(task, restored)),
         "compared": compared,
+        "gain": gain,
         "sha256": sha256(data),
         "written": None if task.target == STANDARD else task.target.stat().st_size,
     }
@@ -106,6 +116,8 @@ def _check_place(task: Task) -> None:
 
     task.target.parent.mkdir(parents=True, exist_ok=True)
     check_target(task.target, overwrite=task.overwrite)
+    if task.output.compare:
+        check_target(compared_with(task.target), overwrite=task.overwrite)
 
 
 def _write(task: Task, restored: Restored) -> tuple[str, ...]:
@@ -137,16 +149,17 @@ def _lost_depth(task: Task, restored: Restored) -> tuple[str, ...]:
     return () if WRITTEN[name].deep else (f"the {bits} bits a sample of the input; png and tiff hold them",)
 
 
-def _compare(task: Task, data: bytes, restored: Restored) -> Path:
-    from jpegmend.restoration import restore
+def _compare(task: Task, decoded: Restored, restored: Restored, gain: Gain | None) -> Path:
     from jpegmend.writing import comparison
 
-    decoded = restore(data, **{**task.options, "strength": 0.0})
     beside = compared_with(task.target)
-    comparison.write(decoded.to_array(8), restored.to_array(8), beside, overwrite=task.overwrite)
+    comparison.write(
+        decoded.to_array(8),
+        restored.to_array(8),
+        beside,
+        labels=labels(restored.report.as_dict(), gain),
+        icc=restored.metadata.icc,
+        srgb=task.output.srgb or task.output.strip == "all",
+        overwrite=task.overwrite,
+    )
     return beside
-
-
-def compared_with(target: Path) -> Path:
-    """Path of the comparison picture of a result."""
-    return target.with_name(f"{target.stem}.compare.png")

@@ -66,7 +66,12 @@ def _add_forms(group: Any) -> None:
         metavar="LEVEL",
         help="of a png: 0 none to 9 smallest; without it the fastest for photos",
     )
-    group.add_argument("--compare", action="store_true", help="also write a before and after PNG beside the result")
+    group.add_argument(
+        "--compare", action="store_true", help="also write NAME.compare.png beside the result: decoded and restored"
+    )
+    group.add_argument(
+        "--reference", metavar="FILE", help="the original of a single picture: say the gain over the decoded file in dB"
+    )
     group.add_argument(
         "--strip",
         nargs="?",
@@ -121,7 +126,7 @@ def run(given: Namespace) -> int:
     output = Path(given.output) if folder else None
     search = find.find_pictures(given.files, recursive=given.recursive, output=output)
     place = names.find_place(search.pictures, given.output, given.format)
-    _check(given, place)
+    _check(given, place, single=len(search.pictures) == 1 and search.pictures[0].named)
     settings = read_settings(given, place)
     with plan.open_journals(search.pictures, place, writing=not given.dry_run) as journals:
         items = plan.plan(search.pictures, place, template, settings, journals)
@@ -150,15 +155,17 @@ def _work_off(items: list[Item], search: Search, settings: Settings, journals: J
     return SOME_FAILED if show.failed else DONE
 
 
-def _check(given: Namespace, place: Place) -> None:
+def _check(given: Namespace, place: Place, *, single: bool) -> None:
     from jpegmend.batch.find import STANDARD
 
     if given.bits == 16 and not WRITTEN[place.format].deep:
         raise InvalidOption(f"--bits 16: {place.format} holds 8 bits; choose png or tiff")
-    if place.file == STANDARD and sys.stdout.name == os.devnull:
+    if place.file == STANDARD and getattr(sys.stdout, "name", "") == os.devnull:
         raise OutputError("standard output is closed; choose another -o")
     if given.compare and place.file == STANDARD:
         raise InvalidOption("--compare writes beside the result, and standard output has no place beside it")
+    if given.reference and not single:
+        raise InvalidOption("--reference is the original of a single file; `jpegmend evaluate --pairs` measures many")
     if given.name and place.file is not None:
         raise InvalidOption(f"--name {given.name!r}: -o {place.file} names the result already; give one of both")
 
@@ -193,5 +200,6 @@ def read_settings(given: Namespace, place: Place) -> Settings:
         strip=given.strip,
         srgb=given.srgb,
         compare=given.compare,
+        reference=None if given.reference is None else Path(given.reference),
     )
     return Settings(options=options, output=output, overwrite=given.overwrite, max_bytes=parse_bytes(given.max_bytes))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jpegmend.batch.comparison import Gain, quality_in_words
 from jpegmend.batch.find import STANDARD, describe
 from jpegmend.batch.plan import Item
 from jpegmend.batch.work import Outcome
@@ -111,11 +112,13 @@ class Show:
 
     def _tell_done(self, item: Item, outcome: Outcome) -> None:
         if self._json:
-            facts = {"file": str(item.picture.path), "output": str(item.target), "outcome": "done"}
-            more = {"not_kept": list(outcome.not_kept)}
+            facts: dict[str, Any] = {"file": str(item.picture.path), "output": str(item.target), "outcome": "done"}
             if outcome.compared:
-                more["compared"] = [str(outcome.compared)]
-            _write({**facts, **more, **outcome.report}, sys.stderr if item.target == STANDARD else sys.stdout)
+                facts["compared"] = str(outcome.compared)
+            if outcome.gain:
+                facts["reference"] = outcome.gain.as_dict()
+            facts["not_kept"] = list(outcome.not_kept)
+            _write({**facts, **outcome.report}, sys.stderr if item.target == STANDARD else sys.stdout)
         else:
             self._line(_words(item, outcome, self._idle), item)
 
@@ -142,26 +145,25 @@ def _words(item: Item, outcome: Outcome, idle: str) -> str:
     """What was read and what was done: one line, and one for each note; ``idle`` is said where no network ran."""
     report = outcome.report
     kind = " ".join(str(part) for part in (report["coding"], report["format"], report["sampling"]) if part)
-    read = ", ".join(part for part in (f"{report['width']}x{report['height']} {kind}", _quality(report)) if part)
+    read = ", ".join(
+        part for part in (f"{report['width']}x{report['height']} {kind}", quality_in_words(report)) if part
+    )
     how = report["model"] if report["runtime"] else idle
     lines = [f"{printable(item.picture.path)} -> {printable(item.target)}: {read}; {how}, {outcome.seconds:.1f} s"]
     if report["lost"]:
         lines.append(f"{report['lost']:.0%} of the picture never arrived; the rest is restored")
     lines += [f"note: {translate(note)}" for note in report["warnings"]]
     lines += [f"note: not kept: {translate(what)}" for what in outcome.not_kept]
+    if outcome.gain:
+        lines.append(f"PSNR to {printable(outcome.gain.reference)}: {_gain(outcome.gain)}")
     if outcome.compared:
         lines.append(f"before and after: {printable(outcome.compared)}")
     return "\n  ".join(lines)
 
 
-def _quality(report: Mapping[str, Any]) -> str:
-    stated, guessed = report["quality"], report["estimated_quality"]
-    text = f"quality {stated}{'' if report['quality_exact'] else ' or so'}" if stated else ""
-    if guessed is not None and (report["estimated"] or not report["consistent"]):
-        text += f"{', ' if text else ''}looks like quality {guessed}"
-    if report["quality_by_network"] is not None:
-        text += f"{', ' if text else ''}quality {report['quality_by_network']:.0f} by the network"
-    return text
+def _gain(gain: Gain) -> str:
+    change = gain.restored - gain.decoded
+    return f"{gain.decoded:.2f} dB decoded, {gain.restored:.2f} dB restored, {change:+.2f} dB"
 
 
 def _write(facts: Mapping[str, Any], stream: Any = None) -> None:
