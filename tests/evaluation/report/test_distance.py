@@ -71,3 +71,11 @@ def test_every_gray_network_has_a_line():
 def test_the_ablation_of_dcsc_is_not_the_small_network():
     models = {model_of(row) for row in published.select("dcsc", ("4",))}
     assert {"dcsc-iterations-40-filters-32", "dcsc"} <= models and "dcsc-32" not in models
+
+
+def test_a_networks_page_has_its_released_weights_alone_with_difference_and_seconds():
+    text = distance.of_network("mdu", [result(mean("mdu-c", psnr=29.0)), result(mean("mend-s", psnr=30.0))])
+    lines = [line for line in text.splitlines() if line.startswith("| m")][1:]
+    assert len(lines) == 1
+    assert lines[0].startswith("| mdu-c | MDU (MDU's table I) | Classic5 | 29.00 (-0.95) |  |  |  | 1.00 |")
+    assert text.count("commit c0ffee") == 1

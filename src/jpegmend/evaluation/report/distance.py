@@ -76,6 +76,33 @@ def table(stored: Sequence[Result]) -> str:
     return f"{grid(header, lines, numbers=3)}\n\n{_NOTE}"
 
 
+def of_network(network: str, stored: Sequence[Result]) -> str:
+    """The table of a network's page: a line for each released card and set.
+
+    PSNR at four qualities with the difference to the printed one, seconds a megapixel at the first, and what was spent.
+    """
+    ours = measured("papers-gray", stored)
+    header = ["model", "compared with", "set", *QUALITIES, "s a megapixel", "spent"]
+    lines = [
+        [*line[:-1], _seconds(ours, card.name, line[2].lower()), line[-1]]
+        for card in weights.MODELS.values()
+        if card.network == network and card.released and card.planes != "rgb"
+        for line in _lines(card, ours)
+    ]
+    machines = dict.fromkeys(
+        f"{result.environment['machine']}, commit {result.environment['commit']}"
+        for result in stored
+        if result.protocol.name == "papers-gray" and {line[0] for line in lines} & {mean.model for mean in result.means}
+    )
+    made = f"\n<sub>Measured on {'; '.join(machines)}.</sub>" if machines else ""
+    return f"{grid(header, lines, numbers=3)}\n\n{_NOTE}{made}"
+
+
+def _seconds(ours: Mapping[tuple[str, str, str], Mean], name: str, data_set: str) -> str:
+    mean = ours.get((name, data_set, QUALITIES[0]))
+    return f"{mean.seconds_per_megapixel:.2f}" if mean else ""
+
+
 _NOTE = (
     "<sub>PSNR in dB, the papers' gray protocol, projection off; in brackets the difference to the printed figure. "
     "SSIM and PSNR-B stand in the tables of each paper.</sub>"

@@ -16,6 +16,7 @@ from jpegmend.errors import InvalidOption, MissingData, NotReproducible
 from jpegmend.evaluation.measure.environment import reproducible
 from jpegmend.evaluation.measure.results import Result
 from jpegmend.evaluation.report import benchmark_tables, distance, markdown, networks, paper_tables, rivals
+from jpegmend.weights import MODELS
 
 RESULTS = Path("docs/results")
 # Marks count on lines of their own; inside a sentence they are text about them.
@@ -73,8 +74,8 @@ def _load(path: Path) -> dict[str, Any]:
 def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> dict[str, Maker]:
     """The functions that fill the blocks, by the blocks' names: a protocol, or a benchmark such as ``speed``.
 
-    ``PROTOCOL-scores`` is the long table; ``distance`` and ``readme`` are made of ``papers-gray``. ``rivals`` and
-    ``models`` need no result: they are made of printed scores and of the cards.
+    ``PROTOCOL-scores`` is the long table; ``distance``, ``readme`` and ``reached-NETWORK`` are made of
+    ``papers-gray``. ``rivals`` and ``models`` need no result: they are made of printed scores and of the cards.
     """
     found: dict[str, Maker] = {"rivals": rivals.rivals, "models": networks.table}
     by_protocol: dict[str, list[Result]] = {}
@@ -88,6 +89,8 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
     if "papers-gray" in found:
         found["distance"] = lambda: distance.table(stored)
         found["readme"] = lambda: rivals.readme(stored, measured)
+        for network in {card.network for card in MODELS.values() if card.released}:
+            found[f"reached-{network}"] = lambda network=network: distance.of_network(network, stored)  # type: ignore[misc]
     for benchmark in measured:
         for key in benchmark_tables.READERS.keys() & benchmark.keys():
             # "colour" could be taken for the scores of colour pictures.
