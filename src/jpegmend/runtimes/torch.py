@@ -102,9 +102,12 @@ def close_networks() -> None:
 
 
 def _load(file: Path, name: str, device: str) -> Any:
+    """The network on ``device``, in channels-last order: its convolutions take half to nine tenths of the time."""
+    import torch
+
     from jpegmend.models import files
 
     network, facts = files.load_weights(file)
     if facts["network"] != name:
         raise WeightsDamaged(f"{file.name} holds network {facts['network']!r}, its card says {name!r}")
-    return network.to(device)
+    return network.to(device, memory_format=torch.channels_last)
