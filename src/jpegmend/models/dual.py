@@ -261,7 +261,7 @@ SPEC = Spec(
     planes=lambda config: "y",
     halo=lambda config: 16,
     tiling="window",
-    window=128,
+    window=192,
     frozen=("classifier",),
     exportable=False,
     small=(Config(stages=2, inner=1, features=8, units=1, reduced=4, classifier_features=4),),

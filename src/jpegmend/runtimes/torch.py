@@ -110,4 +110,4 @@ def _load(file: Path, name: str, device: str) -> Any:
     network, facts = files.load_weights(file)
     if facts["network"] != name:
         raise WeightsDamaged(f"{file.name} holds network {facts['network']!r}, its card says {name!r}")
-    return network.to(device, memory_format=torch.channels_last)
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
