@@ -151,6 +151,15 @@ def test_a_damaged_archive_and_a_wrong_count_are_named(server, tmp_path):
         prepare.prepare(known(server, tar_of(few)), tmp_path / "b")
 
 
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_an_archive_that_ends_early_leaves_no_part_of_a_picture(server, tmp_path, share):
+    whole = tar_of(CONTENT)
+    with pytest.raises(MissingData, match="unpacked"):
+        prepare.prepare(known(server, whole[: int(share * len(whole))]), tmp_path)
+    for file in (tmp_path / "Mini").rglob("*.*"):
+        assert file.read_bytes() in CONTENT.values()
+
+
 def test_sets_that_must_be_asked_for_say_where(tmp_path):
     with pytest.raises(MissingData, match="live.ece"):
         prepare.prepare(find("live1"), tmp_path)

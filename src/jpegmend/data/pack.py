@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from jpegmend.errors import MissingData
+from jpegmend.writing.atomic import open_target, write_bytes
 
 SUFFIX = ".npy"
 Entry = tuple[str, int, int]
@@ -26,21 +27,15 @@ def write(path: Path, index: Sequence[Entry], pictures: Iterable[Tensor]) -> Non
 
     Raises ValueError if the size of a picture differs from the index.
     """
-    partial, listed = path.with_name(path.name + ".partial"), path.with_suffix(".json")
     size = sum(3 * height * width for _, height, width in index)
-    offset = 0
-    try:
-        mapped = np.lib.format.open_memmap(partial, "w+", np.uint8, (size,))
+    with open_target(path, overwrite=True) as stream:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (size,)}
+        np.lib.format.write_array_header_1_0(stream, header)
         for (name, height, width), picture in zip(index, pictures, strict=True):
             if picture.shape != (3, height, width):
                 raise ValueError(f"{name}: {tuple(picture.shape)}, but {(3, height, width)} was announced")
-            mapped[offset : offset + picture.numel()] = picture.reshape(-1).numpy()
-            offset += picture.numel()
-        mapped.flush()
-        listed.write_text(json.dumps(index), "utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+            stream.write(picture.contiguous().numpy().data)
+        write_bytes(path.with_suffix(".json"), json.dumps(index).encode())
 
 
 def read(path: Path) -> Iterator[Tensor]:

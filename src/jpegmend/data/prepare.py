@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tarfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -15,6 +15,7 @@ from typing import IO
 from jpegmend.data.sets import Archive, PictureSet, how_to_get
 from jpegmend.errors import MissingData
 from jpegmend.formats import SUFFIXES
+from jpegmend.writing.atomic import write_bytes
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, the bytes there are, and how many there will be where that is known."""
@@ -57,6 +58,7 @@ def download(archive: Archive, file: Path, *, progress: Progress = _silent) -> N
     expected = archive.sha256 or (noted.read_text().strip() if noted.exists() else None)
     if file.exists() and expected and _sha256(file) == expected:
         return
+    # No temporary file of writing.atomic: this one stays when the program is stopped, so that it can be resumed.
     partial, failures = file.with_name(file.name + ".partial"), []
     for url in archive.urls:
         try:
@@ -70,7 +72,7 @@ def download(archive: Archive, file: Path, *, progress: Progress = _silent) -> N
             failures.append(f"{url}: sha256 {found}, expected {expected}")
             continue
         partial.replace(file)
-        noted.write_text(found + "\n")
+        write_bytes(noted, f"{found}\n".encode())
         return
     raise MissingData(f"{archive.file} could not be downloaded: {'; '.join(failures)}; run the command again to go on")
 
@@ -102,16 +104,15 @@ def unpack(archive: Archive, file: Path, folder: Path) -> None:
     """Write the pictures of the wanted folders of a tar or zip file, or the file itself, into the set's folder."""
     if not archive.inside:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, folder / file.name)
+        write_bytes(folder / file.name, file.read_bytes())
         return
     try:
         for name, stream in _members(file):
             if target := _target(archive, name):
                 place = folder / target
                 place.parent.mkdir(parents=True, exist_ok=True)
-                with place.open("wb") as out:
-                    shutil.copyfileobj(stream, out)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+                write_bytes(place, stream.read())
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise MissingData(f"{file} cannot be unpacked: {error}; delete it and prepare the set again") from error
 
 
