@@ -22,6 +22,24 @@ JpegmendError
 Every message says what was found, what is allowed and what to do.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+OPTIONAL_PACKAGES = {
+    "matplotlib": "matplotlib",
+    "onnx": "onnx",
+    "onnxscript": "onnxscript",
+    "pydantic": "pydantic",
+    "pytorch_optimizer": "pytorch-optimizer",
+    "safetensors": "safetensors",
+    "skimage": "scikit-image",
+    "tensorboard": "tensorboard",
+    "torch": "torch",
+}
+"""Packages of the extras in ``pyproject.toml``, by the module that is imported."""
+
 
 class JpegmendError(Exception):
     """Base class of all exceptions of this package."""
@@ -93,3 +111,19 @@ class NotComparable(JpegmendError):
 
 class NotReproducible(JpegmendError):
     """A result for the documentation was measured with uncommitted code; the message names the results."""
+
+
+@contextmanager
+def extra_needed(purpose: str, extra: str) -> Iterator[None]:
+    """Raise ``MissingExtra`` if an import in the block fails because an optional package is not installed.
+
+    The message is ``PURPOSE needs PACKAGE; pip install 'jpegmend[EXTRA]'``. Every other ImportError, such as that of a
+    module of jpegmend, is a bug and passes unchanged.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = OPTIONAL_PACKAGES.get((error.name or "").partition(".")[0])
+        if package is None:
+            raise
+        raise MissingExtra(f"{purpose} needs {package}; pip install 'jpegmend[{extra}]'") from error

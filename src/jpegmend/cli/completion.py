@@ -9,7 +9,6 @@ from pathlib import Path
 
 from jpegmend.cli import DONE, VERBS
 from jpegmend.cli.parser import Parser
-from jpegmend.errors import MissingExtra
 
 SHELLS = ("bash", "zsh", "tcsh")
 _FILES = ("FILE", "PATH", "FOLDER", "RUN")
@@ -23,10 +22,8 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """Print the completion script of a shell."""
-    try:
-        import shtab
-    except ImportError as error:
-        raise MissingExtra("completion needs shtab; pip install shtab") from error
+    import shtab
+
     script = str(shtab.complete(whole_parser(shtab.FILE), given.shell))
     # The verb may be left out: where no verb fits, bash completes files.
     sys.stdout.write(script.replace("complete -o bashdefault", "complete -o bashdefault -o default") + "\n")

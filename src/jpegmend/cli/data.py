@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from jpegmend.cli.parser import Parser
-from jpegmend.errors import InvalidOption, MissingExtra
+from jpegmend.errors import InvalidOption, extra_needed
 
 
 def add(parser: Parser) -> None:
@@ -68,11 +68,9 @@ def _show(name: str, done: int, total: int | None) -> None:
 
 
 def _pack(names: list[str], output: Path | None) -> None:
-    try:
+    with extra_needed("packing", "torch"):
         from jpegmend.data import pack, sets
         from jpegmend.data.pictures import find_pictures, load_rgb, picture_size
-    except ImportError as error:
-        raise MissingExtra(f"packing needs {error.name}; pip install 'jpegmend[torch]'") from error
     if output is None and len(names) > 1:
         raise InvalidOption("several sets go into one file; name it with --output")
     target = output or sets.root() / (names[0].strip("/").replace("/", "-") + pack.SUFFIX)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jpegmend.cli.parser import SEVERAL, Parser
 from jpegmend.cli.train import parse_settings
-from jpegmend.errors import InvalidOption, MissingExtra
+from jpegmend.errors import InvalidOption, extra_needed
 
 
 def add(parser: Parser) -> None:
@@ -47,12 +47,10 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """Write the averaged weights in half precision, as ONNX where possible, with a card, and draw the curve."""
-    try:
+    with extra_needed("releasing", "training"):
         from jpegmend import models
         from jpegmend.evaluation.measure.results import card_scores
         from jpegmend.training import release
-    except ImportError as error:
-        raise MissingExtra(f"releasing needs {error.name}; pip install 'jpegmend[training]'") from error
     if given.network:
         models.add(given.network)
     facts = release.Facts(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.cli.parser import SEVERAL, Parser, real, whole
-from jpegmend.errors import InvalidOption, MissingExtra
+from jpegmend.errors import InvalidOption, extra_needed
 
 
 def add(parser: Parser) -> None:
@@ -48,7 +48,7 @@ def add(parser: Parser) -> None:
 def run(given: Namespace) -> int:
     """Train a network by a recipe; stops cleanly at the end of the budget, on Ctrl-C and on SIGTERM."""
     changes = parse_settings(given.set) | ({} if given.minutes is None else {"minutes": given.minutes})
-    try:
+    with extra_needed("training", "training"):
         import torch
 
         from jpegmend import models
@@ -56,8 +56,6 @@ def run(given: Namespace) -> int:
         from jpegmend.training.distributed import process_group
         from jpegmend.training.recipe import read_recipe
         from jpegmend.training.run import RunSettings
-    except ImportError as error:
-        raise MissingExtra(f"training needs {error.name}; pip install 'jpegmend[training]'") from error
     if given.network:
         models.add(given.network)
     plan = read_recipe(given.recipe, changes)

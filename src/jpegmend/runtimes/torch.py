@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from jpegmend import weights
-from jpegmend.errors import InvalidOption, MissingExtra, ModelError, WeightsDamaged
+from jpegmend.errors import InvalidOption, ModelError, WeightsDamaged, extra_needed
 from jpegmend.runtimes.cache import LastUsed
 from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, available_threads, batch_inputs, check_answer
 from jpegmend.weights import Card
@@ -83,11 +83,9 @@ def open_torch(card: Card, threads: int | None) -> TorchRuntime:
         UnknownModel: the weights name a network that does not exist.
         WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``; or tensors that do not fit the network.
     """
-    try:
+    with extra_needed("runtime 'torch'", "torch"):
         import safetensors
         import torch
-    except ImportError as error:
-        raise MissingExtra(f"runtime 'torch' needs {error.name}; pip install 'jpegmend[torch]'") from error
     del safetensors
     file = weights.path(card, "safetensors")
     device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

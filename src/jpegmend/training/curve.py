@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jpegmend.errors import MissingExtra
+from jpegmend.errors import extra_needed
 
 _JUMP = 4.0
 """Factor between the losses of two saves from which they are taken as different loss functions."""
@@ -18,10 +18,8 @@ def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
 
     Raises :class:`~jpegmend.errors.MissingExtra` without matplotlib.
     """
-    try:
+    with extra_needed("the training curve", "training"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("the training curve needs matplotlib; pip install 'jpegmend[training]'") from error
     parts = stretches(log)[-_MOST:]
     figure = Figure(figsize=(4 + 3.2 * max(len(parts), 1), 3.2), dpi=120, layout="constrained")
     *losses, right = figure.subplots(1, max(len(parts), 1) + 1)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from jpegmend.errors import MissingExtra
+from jpegmend.errors import extra_needed
 from jpegmend.training.recipe import Optimiser
 
 PIXELS = 12
@@ -43,12 +43,8 @@ def _is_inner(parameter: nn.Parameter) -> bool:
 
 def _muon(settings: Optimiser, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """Muon with its update scaled by 0.2 sqrt(max(rows, columns)), so that learning rates are those of AdamW."""
-    try:
+    with extra_needed("optimiser.kind = 'muon'", "training"):
         from pytorch_optimizer import Muon
-    except ImportError as error:
-        raise MissingExtra(
-            "optimiser.kind = 'muon' needs pytorch-optimizer; pip install 'jpegmend[training]'"
-        ) from error
     for group in groups:
         own = (
             {"momentum": settings.momentum, "use_adjusted_lr": True} if group["use_muon"] else {"betas": settings.betas}

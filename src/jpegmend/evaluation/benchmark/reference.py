@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from jpegmend.errors import MissingExtra
+from jpegmend.errors import extra_needed
 
 LAYERS, CHANNELS = 20, 64
 REFERENCE = f"DnCNN-3's stack of {LAYERS} layers with {CHANNELS} channels, random weights, one plane, ONNX Runtime"
@@ -28,10 +28,8 @@ def reference_network(layers: int = LAYERS, channels: int = CHANNELS) -> bytes:
     Raises:
         MissingExtra: the package ``onnx`` is not installed.
     """
-    try:
+    with extra_needed("the reference stack", "torch"):
         from onnx import TensorProto, helper, numpy_helper
-    except ImportError as error:
-        raise MissingExtra("the reference stack needs onnx; pip install 'jpegmend[torch]'") from error
     random = np.random.default_rng(0)
     nodes, weights, flowing = [], [], "x"
     for layer in range(layers):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jpegmend.errors import InvalidOption, MissingExtra
+from jpegmend.errors import InvalidOption, extra_needed
 from jpegmend.evaluation.measure.degrade_and_score import Picture
 
 
@@ -36,10 +36,8 @@ def colour_shift(truth: Picture, judged: Picture, *, sigma: float = 4.0) -> Shif
         )
     if not sigma > 0:
         raise InvalidOption(f"sigma {sigma}; it must be above 0 pixels")
-    try:
+    with extra_needed("colour shift", "evaluation"):
         from skimage import color
-    except ImportError as error:
-        raise MissingExtra("colour shift needs scikit-image; pip install 'jpegmend[evaluation]'") from error
     untyped: Any = color
     deltas = untyped.deltaE_ciede2000(_low_passed_lab(truth, sigma), _low_passed_lab(judged, sigma))
     return Shift(float(deltas.mean()), float(np.percentile(deltas, 95)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jpegmend.errors import MissingExtra
+from jpegmend.errors import extra_needed
 from jpegmend.evaluation.measure.degrade_and_score import Picture
 
 Box = tuple[int, int, int, int]
@@ -23,11 +23,9 @@ def detect(picture: Picture) -> list[Box]:
     Raises:
         MissingExtra: scikit-image is not installed.
     """
-    try:
+    with extra_needed("face detection", "evaluation"):
         from skimage import data
         from skimage.feature import Cascade
-    except ImportError as error:
-        raise MissingExtra("faces are found by scikit-image; pip install 'jpegmend[evaluation]'") from error
     shipped: Any = data
     cascade: Any = Cascade(shipped.lbp_frontal_face_cascade_filename())
     pixels = np.ascontiguousarray(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2))

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jpegmend.errors import MissingExtra
+from jpegmend.errors import extra_needed
 from jpegmend.evaluation.measure.results import Mean, Result, Row
 from jpegmend.evaluation.report.markdown import NAMES
 
@@ -27,10 +27,8 @@ def panels(count: int, *, width: float = 5.2, height: float = 3.6) -> tuple[Figu
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
+    with extra_needed("plotting", "evaluation"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("plots need matplotlib; pip install 'jpegmend[evaluation]'") from error
     figure = Figure(figsize=(width * count, height), layout="constrained")
     axes = [figure.add_subplot(1, count, number + 1) for number in range(count)]
     for axis in axes:
