@@ -162,6 +162,12 @@ def test_strip_gps(folder: Path) -> None:
             assert found[0x010F] == "Maker" and bool(found.get_ifd(0x8825)) == there
 
 
+def test_mark(folder: Path) -> None:
+    for options, there in (((), False), (("--mark",), True), (("--mark", "--strip", "all"), True)):
+        restored(*options)
+        assert (b"digitalsourcetype/algorithmicallyEnhanced" in Path("out.png").read_bytes()) == there
+
+
 def test_keep_orientation(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -45,5 +45,31 @@ def test_saved_pixels_are_the_pixels(restored, tmp_path):
     restored.save(tmp_path / "a.png", overwrite=True)
 
 
+def test_bytes_are_those_of_the_file(restored, tmp_path):
+    for form in ("png", "tiff", "webp", "jpeg"):
+        restored.save(tmp_path / f"a.{form}", strip=True)
+        assert restored.to_bytes(form, strip=True) == (tmp_path / f"a.{form}").read_bytes()
+    assert restored.to_bytes(bits=16)[:4] == b"\x89PNG" and restored.to_bytes(bits=16)[24] == 16
+    assert len(restored.to_bytes(compression=0)) > len(restored.to_bytes(compression=9))
+    with pytest.raises(OutputError, match="no output format"):
+        restored.to_bytes("bmp")
+
+
+def test_a_notebook_shows_it_at_a_size_that_fits(restored, identity):
+    with Image.open(io.BytesIO(restored._repr_png_())) as image:
+        assert np.array_equal(np.asarray(image), restored.to_array(8))
+    wide = restore(np.zeros((10, 4001, 3), np.uint8), strength=0)
+    with Image.open(io.BytesIO(wide._repr_png_())) as image:
+        assert image.size == (1334, 4)
+
+
+def test_a_mark_is_only_written_where_a_network_ran(restored, identity):
+    assert b"DigitalSourceType" in restored.to_bytes(mark=True)
+    assert b"DigitalSourceType" not in restored.to_bytes()
+    decoded = restore(restored.to_bytes("jpeg"), model=identity, strength=0)
+    assert b"DigitalSourceType" not in decoded.to_bytes(mark=True)
+    assert repr(decoded) == "<Restored 40x30, ycbcr, 16 bits, decoded only>"
+
+
 def test_says_what_it_is(restored):
     assert repr(restored) == "<Restored 40x30, ycbcr, 16 bits, by identity>"

@@ -33,6 +33,8 @@ class Output:
     """One of ``writing.stripping.STRIPS``, or False."""
     srgb: bool = False
     """Whether pixels are converted to sRGB by their profile."""
+    mark: bool = False
+    """Whether the XMP states that an algorithm altered the picture."""
     compare: bool = False
     """Whether a before and after PNG is written beside the result."""
     reference: Path | None = None

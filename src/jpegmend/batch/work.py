@@ -134,6 +134,7 @@ def _write(task: Task, restored: Restored) -> tuple[str, ...]:
         srgb=task.output.srgb,
         quality=task.output.quality,
         compression=task.output.compression,
+        mark=task.output.mark,
     )
 
 

@@ -83,6 +83,11 @@ def _add_forms(group: Any) -> None:
     )
     group.add_argument("--srgb", action="store_true", help="convert to sRGB by the profile, and drop it")
     group.add_argument(
+        "--mark",
+        action="store_true",
+        help="state in the XMP that an algorithm altered the picture (IPTC DigitalSourceType algorithmicallyEnhanced)",
+    )
+    group.add_argument(
         "--keep-orientation",
         action="store_true",
         help="leave the EXIF orientation to the viewer; else it is applied",
@@ -197,6 +202,7 @@ def read_settings(given: Namespace, place: Place) -> Settings:
         bits=given.bits,
         quality=given.quality,
         compression=given.compression,
+        mark=given.mark,
         strip=given.strip,
         srgb=given.srgb,
         compare=given.compare,

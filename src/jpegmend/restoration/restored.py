@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from os import PathLike
 from types import MappingProxyType
@@ -19,6 +20,9 @@ from jpegmend.writing.depth import to_bits
 
 if TYPE_CHECKING:
     from PIL import Image
+
+_SHOWN = 2000
+"""Pixels a side that a notebook shows at most."""
 
 
 class Restored:
@@ -92,6 +96,7 @@ class Restored:
         srgb: bool = False,
         quality: int | None = None,
         compression: int | None = None,
+        mark: bool = False,
     ) -> tuple[str, ...]:
         """Write the picture as PNG, TIFF, WebP or JPEG, by suffix or ``format``.
 
@@ -100,7 +105,9 @@ class Restored:
         Metadata is kept as far as the format can hold it; returns descriptions of the metadata that was not kept.
         ``strip`` drops ``notes`` (True: EXIF, XMP, comments and density; the ICC profile stays), the position ``gps``
         alone, or ``all``, after conversion to sRGB. ``srgb`` converts to sRGB and drops the profile. ``quality`` is for
-        JPEG and WebP, 1..100; ``compression`` for PNG, 0..9 (zlib's levels; None is the fastest for photos).
+        JPEG and WebP, 1..100; ``compression`` for PNG, 0..9 (zlib's levels; None is the fastest for photos). ``mark``
+        states in the XMP that an algorithm altered the picture (IPTC DigitalSourceType ``algorithmicallyEnhanced``),
+        unless no network did.
 
         Raises:
             OutputError: the file exists and not ``overwrite``, or it cannot be written to that place or format.
@@ -121,8 +128,43 @@ class Restored:
             srgb=srgb,
             quality=quality,
             compression=compression,
+            mark=mark and self.report.runtime is not None,
         )
+
+    def to_bytes(
+        self,
+        format: str = "png",
+        *,
+        bits: int | None = None,
+        strip: bool | str = False,
+        srgb: bool = False,
+        quality: int | None = None,
+        compression: int | None = None,
+        mark: bool = False,
+    ) -> bytes:
+        """The bytes of a file of this format; arguments and errors are those of :meth:`save`."""
+        stream = io.BytesIO()
+        self.save(
+            stream,
+            format=format,
+            bits=bits,
+            strip=strip,
+            srgb=srgb,
+            quality=quality,
+            compression=compression,
+            mark=mark,
+        )
+        return stream.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        """A PNG for notebooks: 8 bits, reduced by a whole factor to at most 2,000 pixels a side, with its profile."""
+        image = self.to_image()
+        stream = io.BytesIO()
+        shown = image.reduce(-(-max(image.size) // _SHOWN))
+        shown.save(stream, "PNG", icc_profile=image.info.get("icc_profile"))
+        return stream.getvalue()
 
     def __repr__(self) -> str:
         depth = self.pixels.itemsize * 8
-        return f"<Restored {self.width}x{self.height}, {self.report.colour}, {depth} bits, by {self.report.model}>"
+        how = f"by {self.report.model}" if self.report.runtime else "decoded only"
+        return f"<Restored {self.width}x{self.height}, {self.report.colour}, {depth} bits, {how}>"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN, WRITTEN_SUFFIXES
 from jpegmend.jpeg import Metadata
-from jpegmend.writing import lossy, png, stripping, tiff
+from jpegmend.writing import lossy, marking, png, stripping, tiff
 from jpegmend.writing.atomic import open_target
 from jpegmend.writing.depth import to_bits
 
@@ -35,6 +35,7 @@ def write(
     srgb: bool = False,
     quality: int | None = None,
     compression: int | None = None,
+    mark: bool = False,
 ) -> tuple[str, ...]:
     """Write pixels as PNG, TIFF, WebP or JPEG; returns descriptions of the metadata that the format cannot hold.
 
@@ -43,7 +44,8 @@ def write(
     PNG for a file. ``bits``: 8 or 16 a sample; None for those of ``pixels`` where the format holds them.
     ``strip``: one of ``stripping.STRIPS``; True is ``notes``, which keeps the ICC profile. ``srgb`` converts to sRGB by
     the profile and drops it. ``quality``: 1..100, for JPEG (default 95, 4:4:4) and WebP (default 95;
-    100 is lossless). ``compression``: zlib's level for PNG, 0..9; None is the fastest for photos.
+    100 is lossless). ``compression``: zlib's level for PNG, 0..9; None is the fastest for photos. ``mark`` states in
+    the XMP that an algorithm altered the picture (``marking.SOURCE_TYPE``).
 
     A file is written under a temporary name in the same folder and then renamed; a symbolic link is replaced, not
     followed. Raises ``OutputError`` (the file exists and not ``overwrite``; the format cannot hold this picture; the
@@ -61,6 +63,9 @@ def write(
     if kept.icc and not _profile_fits(kept.icc, pixels):
         kept = replace(kept, icc=None)
         left_out += ("the ICC profile, which is for another kind of colour than the output has",)
+    if mark:
+        kept, lost = marking.mark(kept)
+        left_out += lost
     encode, choice = _ENCODERS[name], _Choice(depth, quality or lossy.DEFAULT_QUALITY, compression)
     try:
         if not isinstance(target, str | PathLike):
