@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from jpegmend.errors import OutputError as OutputError
     from jpegmend.errors import TooLarge as TooLarge
     from jpegmend.errors import UnsupportedJpeg as UnsupportedJpeg
+    from jpegmend.explanation.explanation import Explanation as Explanation
+    from jpegmend.explanation.explanation import explain as explain
     from jpegmend.restoration.inspection import inspect as inspect
     from jpegmend.restoration.options import Options as Options
     from jpegmend.restoration.pipeline import restore as restore
@@ -40,6 +42,8 @@ _PUBLIC = {
     "restore_many": "jpegmend.batch.many",
     "Restorer": "jpegmend.batch.restorer",
     "upscale": "jpegmend.restoration.upscaling",
+    "explain": "jpegmend.explanation.explanation",
+    "Explanation": "jpegmend.explanation.explanation",
     "inspect": "jpegmend.restoration.inspection",
     "load": "jpegmend.runtimes",
     "MODELS": "jpegmend.weights",

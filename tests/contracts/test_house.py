@@ -22,7 +22,8 @@ ORDER = (
     ("models",),
     ("data",),
     ("training",),
-    ("evaluation", "pictures"),
+    ("evaluation",),
+    ("explanation",),
     ("batch",),
     ("cluster",),
     ("cli", "web"),
@@ -73,6 +74,7 @@ def test_every_room_has_a_rank() -> None:
 def test_public_names() -> None:
     assert sorted(jpegmend.__all__) == [
         "DamagedJpeg",
+        "Explanation",
         "InputError",
         "InvalidOption",
         "JpegmendError",
@@ -88,6 +90,7 @@ def test_public_names() -> None:
         "UnsupportedJpeg",
         "__version__",
         "close",
+        "explain",
         "inspect",
         "load",
         "restore",

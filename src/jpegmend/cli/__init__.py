@@ -16,6 +16,10 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "restore": ("jpegmend.cli.restore", "remove compression artifacts (the verb may be left out)"),
     "upscale": ("jpegmend.cli.upscale", "enlarge a picture by a super-resolution network"),
     "inspect": ("jpegmend.cli.inspect", "say what a file is: coding, sampling, tables, quality, metadata"),
+    "explain": (
+        "jpegmend.cli.explain",
+        "a report of figures: what was changed in a picture, and how the network works",
+    ),
     "models": ("jpegmend.cli.models", "list the networks, released or not"),
     "evaluate": ("jpegmend.cli.evaluate", "measure networks on clear pictures, or show a paper's table beside ours"),
     "benchmark": ("jpegmend.cli.benchmark", "speed and memory on this machine, as ratios"),

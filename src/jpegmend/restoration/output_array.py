@@ -22,7 +22,7 @@ class OutputArray:
         kind = np.uint8 if bits == 8 else np.uint16
         self.pixels: NDArray[Any] = np.empty(size if channels == 1 else (*size, channels), kind)
         """[H, W] or [H, W, channels], upright."""
-        self._view = _as_stored(self.pixels, orientation)
+        self._view = as_stored(self.pixels, orientation)
         self._peak = np.float32(2**bits - 1)
 
     def write(self, window: Window, planes: Floats) -> None:
@@ -51,7 +51,7 @@ class OutputArray:
         return np.floor(alpha * (float(self._peak) / most) + 0.5)
 
 
-def _as_stored(upright: NDArray[Any], orientation: int) -> NDArray[Any]:
+def as_stored(upright: NDArray[Any], orientation: int) -> NDArray[Any]:
     """The upright array as a view with the rows and columns of the file (EXIF 2.3, tag 0x0112)."""
     rows, columns = slice(None), slice(None)
     if orientation in (3, 4, 7, 8):

@@ -1,0 +1,62 @@
+"""``jpegmend explain``: a report of figures on one restoration."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from jpegmend.cli import DONE
+from jpegmend.cli.options import documented
+from jpegmend.cli.parser import Parser, whole
+
+THEMES = ("light", "dark", "both")
+
+
+def add(parser: Parser) -> None:
+    """The options of ``jpegmend explain``."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="a picture that was compressed too hard")
+    parser.add_argument("--model", default="mend-s", metavar="NAME", help="its name, or the path of its card (mend-s)")
+    parser.add_argument(
+        "--reference", type=Path, metavar="FILE", help="the clear original in the same size: error maps and PSNR"
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="folder for report and figures; else NAME.MODEL beside the file",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a report that is there")
+    parser.add_argument(
+        "--side", type=whole(64), default=256, metavar="N", help="of the square that shows the network's inside (256)"
+    )
+    parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the PNG files (light)")
+    parser.add_argument("--assume-quality", type=whole(1, 100), metavar="Q", help=documented()["quality"])
+    parser.add_argument("--threads", type=whole(1), metavar="N", help=documented()["threads"])
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+
+
+def run(given: Namespace) -> int:
+    """Write a report of figures: what was changed in a picture, and what happened inside the network."""
+    from jpegmend import explain, weights
+    from jpegmend.explanation.explanation import REPORT, make_folder
+    from jpegmend.writing import check_target
+
+    card = weights.find(given.model)
+    folder = given.out or given.file.with_name(f"{given.file.stem}.{card.name}")
+    make_folder(folder)
+    check_target(folder / REPORT, overwrite=given.overwrite)
+    found = explain(
+        given.file,
+        model=card,
+        reference=given.reference,
+        side=given.side,
+        quality=given.assume_quality,
+        threads=given.threads,
+    )
+    report = found.save(folder, overwrite=given.overwrite, theme=given.theme)
+    if not given.quiet:
+        notes = "".join(f"  note: {note}\n" for note in found.notes)
+        sys.stdout.write(f"{given.file} -> {report}  ({len(found.figures)} figures as PNG and SVG beside it)\n{notes}")
+    return DONE

@@ -1,0 +1,160 @@
+"""``explain``: restore a picture, draw the figures of its model, and write them as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from jpegmend.errors import MissingExtra, WeightsMissing
+from jpegmend.explanation import themes
+from jpegmend.explanation.coefficients import coefficient_drawings
+from jpegmend.explanation.drawing import Drawing
+from jpegmend.explanation.general import general_drawings
+from jpegmend.explanation.page import Section, html_page
+from jpegmend.explanation.subject import REGION, Subject, prepare, psnr
+from jpegmend.reading import Source
+from jpegmend.restoration.options import Options
+from jpegmend.weights import DEFAULT, Card
+from jpegmend.writing.atomic import check_target, write_bytes
+
+NETWORKS: Mapping[str, str] = {}
+"""Module with the figures of each network by the network's name; it has a function ``drawings``."""
+REPORT = "report.html"
+"""Name of the report in its folder."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The figures of one restoration, in the order of the report."""
+
+    subject: Subject
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...] = ()
+    """What could not be shown, and why."""
+
+    @property
+    def figures(self) -> Mapping[str, Drawing]:
+        """Every figure by name; in a notebook each shows itself."""
+        return {drawing.name: drawing for section in self.sections for drawing in section.drawings}
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What was restored by what, and with which result, as texts by name."""
+        return facts(self.subject)
+
+    def to_html(self) -> str:
+        """The report as one HTML file with all figures inside; it loads nothing."""
+        return html_page(f"{self.subject.name} by {self.subject.card.name}", self.facts, self.sections, self.notes)
+
+    def save(self, folder: str | PathLike[str], *, overwrite: bool = False, theme: str = "light") -> Path:
+        """Write ``report.html``, and every figure as PNG (in ``theme``) and SVG, into a folder; make it if needed.
+
+        Returns the path of the report.
+
+        Raises:
+            OutputError: the folder cannot be made, or holds a report and not ``overwrite``.
+            InvalidOption: an unknown theme.
+        """
+        themes.find(theme)
+        folder = Path(folder)
+        make_folder(folder)
+        check_target(folder / REPORT, overwrite=overwrite)
+        for name, drawing in self.figures.items():
+            write_bytes(folder / f"{name}.png", drawing.png(theme))
+            write_bytes(folder / f"{name}.svg", drawing.svg.encode())
+        write_bytes(folder / REPORT, self.to_html().encode())
+        return folder / REPORT
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.subject.name} by {self.subject.card.name}: {', '.join(self.figures)}>"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none; raises :class:`~jpegmend.errors.OutputError` where that fails."""
+    from jpegmend.errors import OutputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {error.strerror or error}; give another folder") from error
+
+
+def explain(
+    source: Source,
+    *,
+    model: str | Path | Card = DEFAULT,
+    reference: Source | None = None,
+    side: int = REGION,
+    quality: int | None = None,
+    threads: int | None = None,
+) -> Explanation:
+    """Restore a picture and draw what the restoration changed, and what happens inside the network.
+
+    ``source`` and ``model`` are those of :func:`jpegmend.restore`. ``reference`` is the clear original in the same
+    size; with it there are error maps and PSNR. ``side`` is that of the square, in pixels, on which the inside of
+    the network is shown: the one with the largest change. ``quality`` treats the picture as compressed at that
+    libjpeg quality.
+    The inside of networks needs PyTorch; without it only the figures of every model are drawn, and ``notes`` says so.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        InputError, ModelError: see :func:`jpegmend.restore`.
+        InvalidOption: nothing was restored, the reference has another size, or an argument is out of range.
+    """
+    themes.check_matplotlib()
+    options = Options(model=model, quality=quality, threads=threads)
+    subject = prepare(source, options, reference, side=side)
+    sections = [Section("What was changed", tuple([*general_drawings(subject), *coefficient_drawings(subject)]))]
+    notes = list(_missing(subject))
+    try:
+        sections += _inside(subject)
+    except (MissingExtra, WeightsMissing) as error:
+        notes.append(f"The inside of {subject.card.name} is not shown: {error}")
+    return Explanation(subject, tuple(sections), tuple(notes))
+
+
+def _inside(subject: Subject) -> Iterator[Section]:
+    """The figures of the network itself, where it has some."""
+    if module := NETWORKS.get(subject.card.network):
+        try:
+            from jpegmend.explanation.specimen import make_specimen
+        except ImportError as error:
+            raise MissingExtra(f"it needs {error.name}; pip install 'jpegmend[torch]'") from error
+        specimen = make_specimen(subject)
+        yield Section(f"Inside {subject.card.title}", tuple(import_module(module).drawings(specimen)))
+
+
+def _missing(subject: Subject) -> Iterator[str]:
+    if subject.reference is None:
+        yield "Without the clear original there are no error maps and no PSNR; give it as the reference."
+    elif subject.clear is None:
+        yield f"Planes in {subject.colour} are not compared with the reference."
+    if not subject.on_grid:
+        yield "No DCT coefficients are shown: the picture is not on the block grid of a JPEG file with tables."
+
+
+def facts(subject: Subject) -> dict[str, str]:
+    """Rows of the table at the top of the report."""
+    report, card = subject.final.report, subject.card
+    found: dict[str, Any] = {
+        "picture": f"{subject.name}, {report.width} x {report.height} pixels, {report.format}",
+        "coding": ", ".join(filter(None, (report.coding, report.sampling, report.colour))),
+        "quality": None if report.quality is None else f"{report.quality} by its tables",
+        "model": f"{card.name}: {card.title}",
+        "paper": card.paper,
+        "size of the model": f"{card.parameters:,} parameters, {card.multiply_adds / 1e3:,.0f} k multiply-adds a pixel",
+        "projection": report.consistent_why,
+    }
+    if report.estimated_quality is not None:
+        found["quality by the pixels"] = f"about {report.estimated_quality}"
+    if subject.clear is not None:
+        before, after = (psnr(subject.luma(part), subject.clear) for part in (subject.decoded, subject.final))
+        found["PSNR of luma"] = f"{before:.2f} dB before, {after:.2f} dB after ({after - before:+.2f})"
+    return {name: str(words) for name, words in found.items() if words}

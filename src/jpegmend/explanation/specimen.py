@@ -1,0 +1,123 @@
+"""``Specimen``: the network of a model and its input on the region that is shown, with every intermediate result.
+
+The region is run as one piece, whatever the tiles of the model are. Shape letters: C planes, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from jpegmend import weights
+from jpegmend.explanation.subject import Subject, psnr
+from jpegmend.models import files
+from jpegmend.models.contract import Estimate, Observation
+from jpegmend.restoration.overview import Overviews
+from jpegmend.restoration.plan import Plan, make_plan
+from jpegmend.restoration.plane_groups import Group, make_groups
+from jpegmend.restoration.scene import PixelScene
+from jpegmend.restoration.tiles import Window
+from jpegmend.runtimes import Floats, PictureFacts
+from jpegmend.runtimes.contract import batch_inputs
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Specimen:
+    """A network and its input, the first group of planes of the picture."""
+
+    subject: Subject
+    network: nn.Module
+    config: Any
+    window: Window
+    """The region on the grid of the planes."""
+    seen: Observation
+    clear: Floats | None = None
+    """The first plane [H, W] of the reference in the region; None without one."""
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The answer of the network with its traces."""
+        return self.run(self.seen)
+
+    @property
+    def traces(self) -> Mapping[str, tuple[Tensor, ...]]:
+        """Intermediate results by name, each with a batch axis."""
+        return self.estimate.traces
+
+    @property
+    def decoded(self) -> Floats:
+        """The input [H, W] of the first plane."""
+        return plane(self.seen.planes)
+
+    @torch.no_grad()
+    def run(self, seen: Observation, network: nn.Module | None = None) -> Estimate:
+        """The answer to any input, of this network or another one."""
+        found: Estimate = (network or self.network)(seen, collect=True)
+        return found
+
+    def with_planes(self, planes: Floats) -> Observation:
+        """The input with another first plane [H, W]."""
+        return replace_planes(self.seen, planes)
+
+    def score(self, picture: Floats) -> str:
+        """``, 29.12 dB`` for a first plane [H, W]; nothing without a reference."""
+        return "" if self.clear is None else f", {psnr(picture, self.clear):.2f} dB"
+
+    @property
+    def where(self) -> str:
+        """The region in words."""
+        size = f"{self.window.width} by {self.window.height} pixels"
+        return f"the {size} that begin at row {self.window.top}, column {self.window.left}"
+
+
+def replace_planes(seen: Observation, planes: Floats) -> Observation:
+    """The input with the plane [H, W] or planes [C, H, W] in place of its own."""
+    values = torch.from_numpy(np.ascontiguousarray(planes, np.float32))
+    return seen._replace(planes=values[None] if values.ndim == 3 else values[None, None])
+
+
+def plane(tensor: Tensor) -> Floats:
+    """The first plane [H, W] of a tensor [1, C, H, W]."""
+    return np.asarray(tensor[0, 0].detach().float().numpy())
+
+
+def make_specimen(subject: Subject) -> Specimen:
+    """Load the network of the subject's model, and its input on the region with the largest change.
+
+    Raises:
+        WeightsMissing, WeightsDamaged: see :func:`jpegmend.weights.path`.
+    """
+    network, facts = files.load_weights(weights.path(subject.card, "safetensors"))
+    plan = make_plan(subject.opened, subject.card, subject.options)
+    group = make_groups(plan.scene, subject.card.planes, subject.card.multiple)[0]
+    across, down = plan.scene.left, plan.scene.top
+    region = subject.region.move(down, across)
+    window = region.align(group.align_rows, group.align_columns).clip(group.height, group.width)
+    return Specimen(
+        subject=subject,
+        network=network,
+        config=facts["config"],
+        window=window,
+        seen=_observe(group, window, plan, subject),
+        clear=_clear(subject, window, plan),
+    )
+
+
+def _observe(group: Group, window: Window, plan: Plan, subject: Subject) -> Observation:
+    overview = Overviews(plan.scene)(group) if "overview" in subject.card.inputs else None
+    facts = PictureFacts(sampling=group.sampling, overview=overview, quality=subject.options.quality)
+    named = batch_inputs(group.pack(group.read(window)), group.tables, facts)
+    return Observation(**{name: torch.from_numpy(value) for name, value in named.items()})
+
+
+def _clear(subject: Subject, window: Window, plan: Plan) -> Floats | None:
+    if subject.clear is None or subject.reference is None:
+        return None
+    offset = (-plan.scene.top % 8, -plan.scene.left % 8)
+    return PixelScene(subject.reference, 50, offset, (1, 1)).read(0, window)

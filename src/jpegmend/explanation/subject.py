@@ -1,0 +1,180 @@
+"""The picture that is explained: decoded, restored with and without the projection, and the clear reference.
+
+Planes are float32 in 0..1. All pictures and planes have the orientation of the file: EXIF's is not applied.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend import blocks, metrics, reading, weights
+from jpegmend.errors import InvalidOption
+from jpegmend.reading import Opened, Source
+from jpegmend.restoration.options import Options
+from jpegmend.restoration.output_array import as_stored
+from jpegmend.restoration.pipeline import restore
+from jpegmend.restoration.restored import Restored
+from jpegmend.restoration.tiles import Window
+from jpegmend.runtimes import Floats
+from jpegmend.weights import Card
+
+REGION = 256
+"""Default side in pixels of the square on which a network's inside is shown."""
+_LUMA = ("gray", "ycbcr", "ycck")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Subject:
+    """One picture and what one model makes of it."""
+
+    name: str
+    """Name of the file, or the kind of the source."""
+    card: Card
+    opened: Opened
+    options: Options
+    """Of the restoration, with which the network's input can be made again."""
+    decoded: Restored
+    """The file as decoded."""
+    free: Restored
+    """Restored without the projection."""
+    final: Restored
+    """Restored as ``restore`` does: with the projection where it is on."""
+    reference: NDArray[np.uint8] | None = None
+    """The clear original, [H, W] or [H, W, 3]."""
+    side: int = REGION
+    """Side in pixels of the square region."""
+
+    @property
+    def colour(self) -> str:
+        """Colour space of the planes."""
+        return self.opened.colour if self.opened.has_tables else "gray" if self.final.pixels.ndim == 2 else "ycbcr"
+
+    @property
+    def component(self) -> str:
+        """Name of the first plane, on which maps and traces are shown."""
+        return "luma" if self.colour in _LUMA else "the first component"
+
+    def luma(self, restored: Restored) -> Floats:
+        """The first plane [H, W] of one of the three, cut to the picture."""
+        assert restored.planes is not None
+        top, left = (-edge % 8 for edge in restored.report.grid)
+        plane = restored.planes[0][top:, left:]
+        return plane[: self.opened.height, : self.opened.width]
+
+    @cached_property
+    def change(self) -> Floats:
+        """Restored minus decoded first plane, [H, W], in gray levels of 0..255."""
+        return np.float32(255) * (self.luma(self.final) - self.luma(self.decoded))
+
+    @cached_property
+    def clear(self) -> Floats | None:
+        """The first plane [H, W] of the reference; None without one, and for colour spaces that are not Y or YCbCr."""
+        if self.reference is None or self.colour not in _LUMA:
+            return None
+        pixels = self.reference.astype(np.float32) / np.float32(255)
+        if pixels.ndim == 2:
+            return pixels
+        planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        return np.asarray(blocks.rgb_to_ycbcr(planes)[0], np.float32)
+
+    @property
+    def on_grid(self) -> bool:
+        """Whether the planes lie on the block grid of a JPEG file, so that coefficients can be compared with it."""
+        return self.opened.has_tables and self.final.report.grid == (0, 0)
+
+    @cached_property
+    def region(self) -> Window:
+        """The square of ``side`` with the largest change, at multiples of 16 pixels; a small picture as a whole."""
+        return self.strongest(1, self.side)[0]
+
+    def strongest(self, count: int, side: int) -> list[Window]:
+        """At most ``count`` squares of ``side`` pixels that do not overlap, those with the largest change first.
+
+        They begin at multiples of 16 and lie inside the picture; a picture that is smaller than ``side`` has one.
+        """
+        energy = np.square(self.change)
+        height, width = energy.shape
+        rows, columns = min(side, height), min(side, width)
+        total = np.pad(energy.cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
+        tops, lefts = np.arange(0, height - rows + 1, 16), np.arange(0, width - columns + 1, 16)
+        corner = total[np.ix_(tops + rows, lefts + columns)] - total[np.ix_(tops, lefts + columns)]
+        sums = corner - total[np.ix_(tops + rows, lefts)] + total[np.ix_(tops, lefts)]
+        found: list[Window] = []
+        for flat in np.argsort(sums, axis=None)[::-1]:
+            row, column = np.unravel_index(flat, sums.shape)
+            top, left = int(tops[row]), int(lefts[column])
+            window = Window(top, top + rows, left, left + columns)
+            if not any(window.intersect(other).height and window.intersect(other).width for other in found):
+                found.append(window)
+            if len(found) == count:
+                break
+        return found
+
+
+def shown(restored: Restored) -> Floats:
+    """The picture for a panel: [H, W] or [H, W, 3] in 0..1, without its transparency."""
+    pixels = restored.to_array(8).astype(np.float32) / np.float32(255)
+    return pixels[..., :3] if pixels.ndim == 3 else pixels
+
+
+def psnr(seen: Floats, clear: Floats) -> float:
+    """PSNR in dB of a plane, limited to 0..1, to the clear one."""
+    return metrics.psnr(np.clip(seen, 0, 1), clear, peak=1.0)
+
+
+def prepare(source: Source, options: Options, reference: Source | None = None, *, side: int = REGION) -> Subject:
+    """Restore a picture three times: not at all, without the projection, and as always.
+
+    Raises:
+        InputError: the source or the reference cannot be read.
+        InvalidOption: there is nothing to restore, or the reference has another size.
+        ModelError: see :func:`jpegmend.restore`.
+    """
+    given: Any = source.read() if hasattr(source, "read") else source
+    card = weights.find(options.model)
+    options = replace(options, model=card, orientation="keep", keep_planes=True, strength=1.0)
+    final = _restore(given, options)
+    if not final.report.strength:
+        raise InvalidOption(f"nothing was restored, so there is nothing to explain: {'; '.join(final.report.warnings)}")
+    return Subject(
+        name=_name(source),
+        card=card,
+        opened=reading.open_source(given, max_pixels=options.max_pixels),
+        options=options,
+        decoded=_restore(given, replace(options, strength=0.0)),
+        free=_restore(given, replace(options, consistent=False)) if final.report.consistent else final,
+        final=final,
+        reference=None if reference is None else _read_reference(reference, final, options),
+        side=side,
+    )
+
+
+def _restore(source: Source, options: Options) -> Restored:
+    return restore(source, **{field.name: getattr(options, field.name) for field in fields(options)})
+
+
+def _name(source: Source) -> str:
+    if isinstance(source, str | os.PathLike):
+        return Path(source).name
+    return "the picture"
+
+
+def _read_reference(source: Source, final: Restored, options: Options) -> NDArray[np.uint8]:
+    """The reference in the orientation of the file, 8 bits, gray where the file is gray."""
+    upright = restore(source, strength=0.0, bits=8, max_pixels=options.max_pixels).to_array(8)
+    pixels = as_stored(np.asarray(upright[..., :3] if upright.ndim == 3 else upright), final.report.orientation)
+    if pixels.shape[:2] != final.pixels.shape[:2]:
+        raise InvalidOption(
+            f"a reference of {pixels.shape[1]}x{pixels.shape[0]} pixels for a picture of {final.width}x{final.height}; "
+            "give the original in the same size, neither cropped nor scaled"
+        )
+    if pixels.ndim == 3 and final.pixels.ndim == 2:
+        pixels = np.rint(pixels @ np.array([0.299, 0.587, 0.114], np.float32))
+    return np.ascontiguousarray(pixels, np.uint8)

@@ -1,0 +1,116 @@
+"""``explain`` and its command: the report, its files, its figures, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.explanation.conftest import as_jpeg, clear_picture
+
+import jpegmend
+from jpegmend import cli
+from jpegmend.errors import InvalidOption, MissingExtra, OutputError
+
+GENERAL = {"comparison", "crops", "grid", "close", "spectrum", "spectrum-course", "coefficients", "projection"}
+
+
+@pytest.fixture(scope="module")
+def explained(photo, clear):
+    return jpegmend.explain(photo, reference=clear)
+
+
+def test_every_general_figure_is_there_and_its_words_do_not_overlap(explained, check_words):
+    assert set(explained.figures) >= {*GENERAL, "errors"}
+    assert not [words for drawing in explained.figures.values() for words in check_words(drawing)]
+    assert all(drawing.caption and drawing.alt for drawing in explained.figures.values())
+
+
+def test_the_report_loads_nothing_and_states_the_score(explained):
+    page = explained.to_html()
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+    assert page.count("<figure") == len(explained.figures)
+    assert re.search(r"\d\d\.\d\d dB before, \d\d\.\d\d dB after \(\+", explained.facts["PSNR of luma"])
+
+
+def test_svg_is_xml_that_follows_the_colour_scheme_of_its_reader(explained):
+    text = explained.figures["grid"].svg
+    ElementTree.fromstring(text)
+    assert "prefers-color-scheme: dark" in text
+    ink = re.search(r'\[style\*="fill: (#[0-9a-f]+)"\]', text)
+    assert ink and f"fill: {ink[1]}" in text.split("</style>", 1)[1], "the rule matches no text"
+
+
+def test_a_dark_figure_is_dark(explained):
+    drawn = {theme: explained.figures["grid"].png(theme) for theme in ("light", "dark")}
+    corner = {theme: Image.open(io.BytesIO(data)).convert("L").getpixel((0, 0)) for theme, data in drawn.items()}
+    assert corner["light"] == 255
+    assert corner["dark"] < 40
+
+
+def test_without_a_reference_there_is_no_error_map_and_a_note(photo):
+    found = jpegmend.explain(photo)
+    assert "errors" not in found.figures
+    assert any("reference" in note for note in found.notes)
+
+
+def test_a_png_has_no_cells(tmp_path, check_words):
+    Image.open(io.BytesIO(as_jpeg(clear_picture()))).save(tmp_path / "decoded.png")
+    found = jpegmend.explain(tmp_path / "decoded.png", quality=10)
+    assert not {"coefficients", "projection"} & set(found.figures)
+    assert any("block grid" in note for note in found.notes)
+
+
+def test_a_reference_that_is_upright_fits_a_file_that_is_turned(tmp_path):
+    upright = clear_picture()
+    turned = upright.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = as_jpeg(turned, exif=exif, quality=60)
+    upright.save(tmp_path / "clear.png")
+    subject = jpegmend.explain(file, reference=tmp_path / "clear.png").subject
+    assert subject.clear is not None
+    assert np.abs(subject.luma(subject.decoded) - subject.clear).mean() < 0.02
+
+
+def test_a_reference_of_another_size_is_refused(photo, tmp_path):
+    clear_picture(144, 200).save(tmp_path / "other.png")
+    with pytest.raises(InvalidOption, match="200x144 pixels for a picture of 208x144"):
+        jpegmend.explain(photo, reference=tmp_path / "other.png")
+
+
+def test_a_picture_without_traces_of_compression_is_refused(tmp_path):
+    clear_picture().save(tmp_path / "clear.png")
+    with pytest.raises(InvalidOption, match="nothing to explain"):
+        jpegmend.explain(tmp_path / "clear.png")
+
+
+def test_matplotlib_missing(photo, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtra, match=r"jpegmend\[pictures\]"):
+        jpegmend.explain(photo)
+
+
+def test_the_command_writes_report_and_figures_and_replaces_none(tmp_path, capsys):
+    photo, out = tmp_path / "gray.jpg", tmp_path / "new" / "report"
+    photo.write_bytes(as_jpeg(clear_picture(64, 96).convert("L")))
+    words = ["explain", str(photo), "--out", str(out)]
+    assert cli.run(words) == 0
+    names = {path.name for path in out.iterdir()}
+    assert names == {"report.html", *(f"{name}.{suffix}" for name in GENERAL for suffix in ("png", "svg"))}
+    assert "report.html" in capsys.readouterr().out
+    before = (out / "report.html").stat().st_mtime_ns
+    assert cli.run(words) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert (out / "report.html").stat().st_mtime_ns == before
+
+
+def test_a_folder_that_cannot_be_made(photo, tmp_path, explained):
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(OutputError, match="cannot be made"):
+        explained.save(Path(tmp_path / "file" / "report"))

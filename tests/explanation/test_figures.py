@@ -1,0 +1,90 @@
+"""The numbers behind the general figures, against values that are known beforehand."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jpegmend import blocks
+from jpegmend.explanation.coefficients import movements
+from jpegmend.explanation.drawing import Drawing
+from jpegmend.explanation.general import power, steps_by_phase
+from jpegmend.explanation.panels import Panel, mosaic, signed
+from jpegmend.explanation.subject import prepare
+from jpegmend.restoration.options import Options
+
+
+@pytest.fixture(scope="module")
+def subject(photo, clear):
+    return prepare(photo, Options(), clear)
+
+
+def test_blocks_of_one_value_have_steps_at_their_edges_only():
+    plane = np.random.default_rng(0).random((6, 9)).astype(np.float32).repeat(8, 0).repeat(8, 1)
+    steps = steps_by_phase(plane)
+    assert steps[0] > 10
+    assert not steps[1:].any()
+
+
+def test_a_wave_is_a_peak_at_its_frequency():
+    columns = np.arange(256)
+    plane = np.tile(0.5 + 0.3 * np.cos(2 * np.pi * columns / 8), (192, 1)).astype(np.float32)
+    found = power(plane)
+    row, column = np.unravel_index(found.argmax(), found.shape)
+    assert row == 64
+    assert abs(column - 64) == 128 // 8
+
+
+def test_every_coefficient_of_the_result_is_in_its_cell(subject):
+    for moved in movements(subject):
+        assert np.abs(moved.final).max() <= 1
+    assert [moved.name for moved in movements(subject)] == ["luma", "Cb"]
+
+
+def test_movement_is_that_of_the_planes(subject):
+    luma = movements(subject)[0]
+    part = subject.opened.components[0]
+    change = subject.final.planes[0] - blocks.decode(part.levels, part.table)
+    expected = blocks.dct(blocks.split_blocks(255 * change[: 8 * luma.final.shape[0], : 8 * luma.final.shape[1]]))
+    assert np.allclose(luma.final * luma.half, expected, atol=0.01)
+
+
+def test_the_region_is_where_the_change_is(subject):
+    found = subject.strongest(3, 32)
+    sums = [np.square(subject.change[window.slices]).sum() for window in found]
+    assert sums == sorted(sums, reverse=True)
+    assert all(window.height == window.width == 32 for window in found)
+    everywhere = [
+        np.square(subject.change[top : top + 32, left : left + 32]).sum()
+        for top in range(0, 113, 16)
+        for left in range(0, 177, 16)
+    ]
+    assert sums[0] == pytest.approx(max(everywhere), rel=1e-4)
+
+
+def test_pixels_are_enlarged_by_whole_numbers():
+    pixels = np.random.default_rng(1).random((20, 30)).astype(np.float32)
+    drawing = Drawing(
+        name="a", title="a", caption="a", alt="a", draw=lambda: mosaic([Panel(pixels, "title")], 1, zoom=5)
+    )
+    buffer = io.BytesIO()
+    drawing.figure().savefig(buffer, format="png", dpi=100)
+    drawn = np.asarray(Image.open(buffer).convert("L"))
+    expected = (pixels.repeat(5, 0).repeat(5, 1) * 255).astype(int)
+    height, width = drawn.shape
+    places = [
+        (top, left)
+        for top in range(height - 99)
+        for left in range(0, 30)
+        if left + 150 <= width and np.abs(drawn[top : top + 100, left : left + 150].astype(int) - expected).max() <= 2
+    ]
+    assert len(places) == 1
+
+
+def test_zero_is_the_middle_of_a_signed_scale():
+    scale = signed(np.array([-1.0, 3.0]), "words")
+    assert scale.low == -scale.high
+    assert 2.9 < scale.high <= 3.0
