@@ -56,7 +56,7 @@ def test_a_halo_too_small_would_show(make_card, draw, encode):
 def test_tiled_pixels_on_a_shifted_grid(make_card, draw, monkeypatch):
     from jpegmend.restoration import guess
 
-    monkeypatch.setattr(guess, "look", lambda *_: guess.Guess(30, (3, 5), 1.0))
+    monkeypatch.setattr(guess, "estimate_compression", lambda *_: guess.Guess(30, (3, 5), 1.0))
     card, many = (make_card("blur", multiple=16, bytes_per_pixel=b) for b in (100.0, 20_000.0))
     whole, tiled = both(draw(203, 185), card, many)
     assert whole.report.grid == (3, 5)
