@@ -12,12 +12,14 @@ import pytest
 from PIL import Image, ImageCms
 
 from jpegmend import cli, jpeg
+from jpegmend.cli import options as command
 from jpegmend.cli.options import OPTIONS, translate
 from jpegmend.cli.parser import Parser
-from jpegmend.cli.restore import RUNTIMES, add
+from jpegmend.cli.restore import add
+from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.restoration import Options
-from jpegmend.runtimes import RUNTIMES as KNOWN_RUNTIMES
+from jpegmend.runtimes import RUNTIMES
 
 from .conftest import as_jpeg, picture
 
@@ -243,7 +245,7 @@ def test_every_argument_of_restore_has_an_option_of_the_command() -> None:
     assert set(OPTIONS.values()) <= there
     only_in_python = {"keep_planes", "traces", "progress"}
     assert {field.name for field in fields(Options)} - set(OPTIONS) == only_in_python
-    assert RUNTIMES == KNOWN_RUNTIMES
+    assert command.RUNTIMES == RUNTIMES and command.MAX_PIXELS == MAX_PIXELS
 
 
 @pytest.mark.parametrize(

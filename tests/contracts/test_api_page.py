@@ -6,19 +6,19 @@ from dataclasses import fields
 from pathlib import Path
 
 from jpegmend import Options
+from jpegmend.restoration import options as module
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 def option_rows() -> list[str]:
     """One table row an option: name, default, attribute docstring."""
-    (options,) = ast.parse(inspect.getsource(Options)).body
-    assert isinstance(options, ast.ClassDef)
     documented: dict[str, str] = {}
-    for field, text in zip(options.body, options.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            assert isinstance(field.target, ast.Name)
-            documented[field.target.id] = " ".join(str(text.value.value).split()).replace("``", "`")
+    for options in (node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)):
+        for field, text in zip(options.body, options.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                assert isinstance(field.target, ast.Name)
+                documented[field.target.id] = " ".join(str(text.value.value).split()).replace("``", "`")
     defaults = {field.name: field.default for field in fields(Options)}
     assert documented.keys() == defaults.keys(), "an option without documentation"
     return [f"| `{name}` | `{_shown(default)}` | {documented[name]} |" for name, default in defaults.items()]

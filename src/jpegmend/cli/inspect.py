@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.options import translate
+from jpegmend.cli.options import MAX_PIXELS, translate
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.errors import JpegmendError
 
@@ -23,7 +23,7 @@ def add(parser: Parser) -> None:
     parser.add_argument(
         "--max-pixels",
         type=whole(1),
-        default=500_000_000,
+        default=MAX_PIXELS,
         metavar="N",
         help="refuse files that claim more (500 million)",
     )

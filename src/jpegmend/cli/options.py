@@ -27,6 +27,10 @@ OPTIONS = {
 }
 """The option for each argument: ``quality`` of the API is ``--assume-quality``, ``--quality`` is the result's."""
 
+RUNTIMES = ("auto", "onnx", "torch")
+MAX_PIXELS = 500_000_000
+"""Those of ``runtimes`` and ``decoding``, stated again because importing them would load numpy for ``--help``."""
+
 _GIVEN = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|[\w.]*)")
 _WORDS = (
     (re.compile(r"\braise max_(pixels|bytes)\b"), r"raise --max-\1"),
@@ -45,10 +49,10 @@ def documented() -> dict[str, str]:
     Read from the source: importing it would load numpy, and ``--help`` would take half a second.
     """
     source = Path(__file__).parents[1] / "restoration" / "options.py"
-    tree = ast.parse(source.read_text("utf-8"))
-    (options,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Options")
+    classes = (node for node in ast.parse(source.read_text("utf-8")).body if isinstance(node, ast.ClassDef))
     return {
         field.target.id: _as_help(text.value.value)
+        for options in classes
         for field, text in itertools.pairwise(options.body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.options import documented
+from jpegmend.cli.options import MAX_PIXELS, RUNTIMES, documented
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from jpegmend.batch.plan import Item, Journals
     from jpegmend.batch.settings import Settings
 
-RUNTIMES = ("auto", "onnx", "torch")
 STRIPS = ("notes", "gps", "all")
 
 
@@ -114,7 +113,7 @@ def _add_limits(group: Any) -> None:
     )
     group.add_argument("--memory", metavar="SIZE", help=f"for all processes together: {said['memory']}")
     group.add_argument(
-        "--max-pixels", type=whole(1), default=500_000_000, metavar="N", help=f"{said['max_pixels']} (500 million)"
+        "--max-pixels", type=whole(1), default=MAX_PIXELS, metavar="N", help=f"{said['max_pixels']} (500 million)"
     )
     group.add_argument(
         "--max-bytes", default="4G", metavar="SIZE", help="refuse files, and standard input, that hold more (4G)"

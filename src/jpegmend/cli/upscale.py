@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.cli import DONE
+from jpegmend.cli.options import MAX_PIXELS, RUNTIMES, documented
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
 
-RUNTIMES = ("auto", "onnx", "torch")
-
 
 def add(parser: Parser) -> None:
     """The options of ``jpegmend upscale``."""
+    said = documented()
     parser.add_argument("file", metavar="FILE", type=Path, help="a picture")
     parser.add_argument(
         "-o", "--output", metavar="PATH", type=Path, help="file to write; else beside it, as NAME.x3.png"
@@ -26,11 +26,15 @@ def add(parser: Parser) -> None:
     parser.add_argument("--format", choices=tuple(WRITTEN), help="by the suffix of -o, else png")
     parser.add_argument("--bits", type=int, choices=(8, 16), default=8, help="16 for png and tiff (8)")
     parser.add_argument("--model", metavar="NAME", default="mdu-sr-x3", help="a network that enlarges (mdu-sr-x3)")
-    parser.add_argument("--runtime", choices=RUNTIMES, default="auto", help="what the network runs on (auto)")
-    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads; all CPUs")
-    parser.add_argument("--memory", metavar="SIZE", help="memory to stay under, such as 2G")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help=said["threads"])
+    parser.add_argument("--memory", metavar="SIZE", help=said["memory"])
     parser.add_argument(
-        "--max-pixels", type=whole(1), default=500_000_000, metavar="N", help="of the result too (500 million)"
+        "--max-pixels",
+        type=whole(1),
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"{said['max_pixels']}; holds for the result too (500 million)",
     )
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
@@ -41,7 +45,6 @@ def run(given: Namespace) -> int:
     from jpegmend import weights
     from jpegmend.cli.progress import Bar
     from jpegmend.restoration import upscale
-    from jpegmend.restoration.byte_sizes import parse_bytes
 
     card = weights.find(given.model)
     target = given.output or _beside(given.file, card.scale, given.format or "png")
@@ -54,7 +57,7 @@ def run(given: Namespace) -> int:
             bits=given.bits,
             runtime=given.runtime,
             threads=given.threads,
-            memory=None if given.memory is None else parse_bytes(given.memory),
+            memory=given.memory,
             max_pixels=given.max_pixels,
             progress=bar.tiles(str(given.file)),
         )

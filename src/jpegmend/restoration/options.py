@@ -19,12 +19,17 @@ Progress = Callable[[int, int], None]
 
 P = ParamSpec("P")
 S = TypeVar("S")
+T = TypeVar("T")
 R = TypeVar("R")
 
 
+Check = tuple[bool, str]
+"""Whether an option is in its range, and what is said if it is not."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """Options of a restoration.
+class SharedOptions:
+    """Options that ``restore`` and ``upscale`` have in common.
 
     Raises:
         InvalidOption: a value is outside its range.
@@ -32,18 +37,11 @@ class Options:
 
     model: str | Path | Card = DEFAULT
     """The network: a name of ``jpegmend.MODELS``, the path of a card (``.json``), or a card."""
-    strength: float = 1.0
-    """0..1: 0 gives the decoded picture, 1 the network's answer, values between a blend of both."""
-    consistent: bool | None = None
-    """Whether every DCT coefficient is projected into the quantisation cell that the file states. None: where the file
-    is a first-generation JPEG. True is possible only for JPEG files."""
     bits: int | None = 16
     """8 or 16: bits a sample of the result; None: those of the input, 16 for floats. 16 keeps what the network computed
     between two levels of 8 bits."""
     orientation: str = "apply"
     """``apply``: the EXIF orientation is applied to the pixels and its tag set to 1; ``keep``: both stay."""
-    quality: int | None = None
-    """1..100: treat the picture as compressed with libjpeg's tables of that quality, whatever the file says."""
     runtime: str = "auto"
     """``onnx`` (ONNX Runtime), ``torch`` (PyTorch), or ``auto``: ONNX Runtime where the network has such a file."""
     threads: int | None = None
@@ -57,10 +55,6 @@ class Options:
     """Pixels a picture may have; larger ones are refused by their header."""
     timeout: float | None = None
     """Seconds after which decoding of a file is stopped; None: a limit that grows with the size of the picture."""
-    keep_planes: bool = False
-    """Whether the restored float planes are kept in ``Restored.planes``; takes up to 12 bytes a pixel."""
-    traces: Collection[str] = ()
-    """Names of intermediate results of the network to keep in ``Restored.traces``; ``memory`` does not count them."""
     progress: Progress | None = None
     """Called with the number of tiles done and the number of all tiles, before the first tile and after each."""
 
@@ -70,35 +64,63 @@ class Options:
         return parse_bytes(self.memory) if isinstance(self.memory, str) else self.memory
 
     def __post_init__(self) -> None:
-        allowed = (
-            (0 <= self.strength <= 1, f"strength {self.strength}; it goes from 0 to 1"),
+        for holds, message in self._checks():
+            if not holds:
+                raise InvalidOption(message)
+
+    def _checks(self) -> tuple[Check, ...]:
+        return (
             (self.bits in (None, 8, 16), f"{self.bits} bits; allowed: 8, 16"),
             (self.orientation in ("apply", "keep"), f"orientation {self.orientation!r}; allowed: apply, keep"),
-            (self.quality is None or 1 <= self.quality <= 100, f"quality {self.quality}; it goes from 1 to 100"),
             (self.runtime in RUNTIMES, f"runtime {self.runtime!r}; allowed: {', '.join(RUNTIMES)}"),
             (self.threads is None or self.threads >= 1, f"{self.threads} threads; at least 1, or None for all"),
             (self.memory_bytes is None or self.memory_bytes > 0, f"memory {self.memory}; give bytes above 0"),
             (self.max_pixels >= 1, f"max_pixels {self.max_pixels}; it must be at least 1"),
             (self.timeout is None or self.timeout > 0, f"timeout {self.timeout}; give seconds above 0"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(SharedOptions):
+    """Options of ``restore``.
+
+    Raises:
+        InvalidOption: a value is outside its range.
+    """
+
+    strength: float = 1.0
+    """0..1: 0 gives the decoded picture, 1 the network's answer, values between a blend of both."""
+    consistent: bool | None = None
+    """Whether every DCT coefficient is projected into the quantisation cell that the file states. None: where the file
+    is a first-generation JPEG. True is possible only for JPEG files."""
+    quality: int | None = None
+    """1..100: treat the picture as compressed with libjpeg's tables of that quality, whatever the file says."""
+    keep_planes: bool = False
+    """Whether the restored float planes are kept in ``Restored.planes``; takes up to 12 bytes a pixel."""
+    traces: Collection[str] = ()
+    """Names of intermediate results of the network to keep in ``Restored.traces``; ``memory`` does not count them."""
+
+    def _checks(self) -> tuple[Check, ...]:
+        return (
+            *super()._checks(),
+            (0 <= self.strength <= 1, f"strength {self.strength}; it goes from 0 to 1"),
+            (self.quality is None or 1 <= self.quality <= 100, f"quality {self.quality}; it goes from 1 to 100"),
             (
                 not isinstance(self.traces, str),
                 f"traces {self.traces!r}; give several names, such as ({self.traces!r},)",
             ),
         )
-        for holds, message in allowed:
-            if not holds:
-                raise InvalidOption(message)
 
 
 def options_as_keywords(
-    make: Callable[P, Options],
-) -> Callable[[Callable[[S, Options], R]], Callable[Concatenate[S, P], R]]:
-    """Decorator that turns a function of a source and ``Options`` into one with a keyword argument per option.
+    make: Callable[P, T],
+) -> Callable[[Callable[[S, T], R]], Callable[Concatenate[S, P], R]]:
+    """Decorator that turns a function of a source and options into one with a keyword argument per option.
 
-    Type checkers, editors and ``help`` see the fields of ``Options`` as its parameters.
+    ``make`` is the options' dataclass. Type checkers, editors and ``help`` see its fields as the function's parameters.
     """
 
-    def decorate(function: Callable[[S, Options], R]) -> Callable[Concatenate[S, P], R]:
+    def decorate(function: Callable[[S, T], R]) -> Callable[Concatenate[S, P], R]:
         @functools.wraps(function)
         def call(source: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
             return function(source, make(*args, **kwargs))

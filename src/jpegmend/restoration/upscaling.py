@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend import reading, weights
-from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption, TooLarge
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import colour, metadata
-from jpegmend.restoration.options import Options, Progress
+from jpegmend.restoration.options import SharedOptions, options_as_keywords
 from jpegmend.restoration.output_array import OutputArray
 from jpegmend.restoration.plan import Plan
 from jpegmend.restoration.plane_groups import Group, make_groups
@@ -33,43 +32,31 @@ MODEL = "mdu-sr-x3"
 """The default network."""
 
 
-def upscale(
-    source: Source,
-    *,
-    model: str | Path | Card = MODEL,
-    bits: int = 16,
-    orientation: str = "apply",
-    runtime: str = "auto",
-    threads: int | None = None,
-    memory: int | None = None,
-    strict: bool = False,
-    max_pixels: int = MAX_PIXELS,
-    timeout: float | None = None,
-    progress: Progress | None = None,
-) -> Restored:
+@dataclass(frozen=True, kw_only=True)
+class UpscaleOptions(SharedOptions):
+    """Options of ``upscale``: those that it shares with ``restore``, with another network.
+
+    Raises:
+        InvalidOption: a value is outside its range.
+    """
+
+    model: str | Path | Card = MODEL
+    """The network, whose card has a ``scale`` above 1: a name of ``jpegmend.MODELS``, the path of a card, or a card."""
+
+
+@options_as_keywords(UpscaleOptions)
+def upscale(source: Source, options: UpscaleOptions) -> Restored:
     """Enlarge a picture by a super-resolution network (MDU eq. 25, 26), which also removes its JPEG artifacts.
 
-    Every plane is enlarged on its own grid; chroma is then upsampled to the size of luma. The arguments are those of
-    :func:`~jpegmend.restoration.pipeline.restore`; ``model`` is a network whose card has a ``scale`` above 1. Metadata
-    is kept unchanged: picture sizes in EXIF stay those of the source.
+    Every plane is enlarged on its own grid; chroma is then upsampled to the size of luma. The keyword arguments are the
+    fields of :class:`UpscaleOptions`; ``max_pixels`` holds for the result too. Metadata is kept unchanged: picture
+    sizes in EXIF stay those of the source.
 
     Raises:
         InputError: the source cannot be read, or it or the result is larger than ``max_pixels``.
         InvalidOption: an argument is out of range, the model does not enlarge, or the memory allowed is too little.
         ModelError: no such model, its weights are missing or damaged, or it failed.
     """
-    options = Options(
-        model=model,
-        bits=bits,
-        orientation=orientation,
-        runtime=runtime,
-        threads=threads,
-        memory=memory,
-        strict=strict,
-        max_pixels=max_pixels,
-        timeout=timeout,
-        progress=progress,
-    )
     started = time.perf_counter()
     reading.prepare(source)
     card = weights.find(options.model)
@@ -93,7 +80,7 @@ class _Job:
     scene: Scene
     card: Card
     network: Runtime
-    options: Options
+    options: UpscaleOptions
 
     def run(self, started: float) -> Restored:
         plan = self._plan()
