@@ -27,11 +27,11 @@ class Place:
     format: str
 
 
-def find_place(pictures: Sequence[Found], output: str | None, format: str | None) -> Place:
+def find_place(pictures: Sequence[Found], output: str | None, format: str | None, default: str = "png") -> Place:
     """The output location of a run, which does not depend on the number of pictures found.
 
     ``output`` is a folder if it exists as one, ends in ``/`` or has no suffix, or if a folder or a pattern was given as
-    input. Only for a single given file may it be a file.
+    input. Only for a single given file may it be a file. ``default`` is the format where nothing names one.
 
     Raises:
         InvalidOption: several inputs for one file, or a suffix that cannot be written.
@@ -39,18 +39,18 @@ def find_place(pictures: Sequence[Found], output: str | None, format: str | None
     several = len(pictures) > 1 or not pictures[0].named
     if output is None:
         standard = pictures[0].path == STANDARD and len(pictures) == 1
-        return Place(None, STANDARD if standard else None, format or "png")
+        return Place(None, STANDARD if standard else None, format or default)
     if output == "-":
         if several:
             raise InvalidOption("-o -: standard output takes the result of a single file; give a folder")
-        return Place(None, STANDARD, format or "png")
+        return Place(None, STANDARD, format or default)
     suffix = PurePath(output).suffix.lower()
     if (
         is_folder(output)
         or not suffix
         or (suffix not in WRITTEN_SUFFIXES and not all(picture.named for picture in pictures))
     ):
-        return Place(Path(output), None, format or "png")
+        return Place(Path(output), None, format or default)
     if several:
         raise InvalidOption(f"-o {output}: this names one file, for several; give a folder, ending in /")
     if format is None and suffix not in WRITTEN_SUFFIXES:

@@ -35,6 +35,8 @@ class Output:
     """Whether pixels are converted to sRGB by their profile."""
     mark: bool = False
     """Whether the XMP states that an algorithm altered the picture."""
+    all_pages: bool = False
+    """Whether every page of a file is restored, into a TIFF of as many pages."""
     compare: bool = False
     """Whether a before and after PNG is written beside the result."""
     reference: Path | None = None

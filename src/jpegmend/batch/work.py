@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,17 +95,43 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
     if decoded and output.reference:
         reference = read_reference(output.reference, decoded, task.max_bytes, task.options)
     restored = restore(data, **task.options, progress=progress)
-    not_kept = _write(task, restored)
+    others = _OtherPages(data, task.options, restored.report.pages if output.all_pages else 1)
+    not_kept = _write(task, restored, others)
     gain = measure(output.reference, reference, decoded, restored) if decoded and reference else None
     compared = _compare(task, decoded, restored, gain) if decoded and output.compare else None
     return {
-        "report": restored.report.as_dict(),
+        "report": {**restored.report.as_dict(), "warnings": [*restored.report.warnings, *others.warnings]},
         "not_kept": (*not_kept, *_lost_depth(task, restored)),
         "compared": compared,
         "gain": gain,
         "sha256": sha256(data),
         "written": None if task.target == STANDARD else task.target.stat().st_size,
     }
+
+
+class _OtherPages(Sequence["Restored"]):
+    """The pages after the first of a file with ``count`` pages; each is restored when it is asked for."""
+
+    def __init__(self, data: bytes, options: Mapping[str, Any], count: int) -> None:
+        self._data, self._options, self._count = data, options, count
+        self.warnings: list[str] = []
+        """Warnings of the pages restored so far."""
+
+    def __len__(self) -> int:
+        return self._count - 1
+
+    def __getitem__(self, number: Any) -> Any:
+        from jpegmend.restoration import restore
+
+        if number >= len(self):
+            raise IndexError(number)
+        page = number + 2
+        try:
+            restored = restore(self._data, **{**self._options, "page": page})
+        except JpegmendError as error:
+            raise type(error)(f"page {page}: {error}") from error
+        self.warnings += [f"page {page}: {warning}" for warning in restored.report.warnings]
+        return restored
 
 
 def _check_place(task: Task) -> None:
@@ -120,7 +146,7 @@ def _check_place(task: Task) -> None:
         check_target(compared_with(task.target), overwrite=task.overwrite)
 
 
-def _write(task: Task, restored: Restored) -> tuple[str, ...]:
+def _write(task: Task, restored: Restored, others: _OtherPages) -> tuple[str, ...]:
     import sys
 
     standard = task.target == STANDARD
@@ -135,6 +161,7 @@ def _write(task: Task, restored: Restored) -> tuple[str, ...]:
         quality=task.output.quality,
         compression=task.output.compression,
         mark=task.output.mark,
+        append=others,
     )
 
 

@@ -98,6 +98,12 @@ def _add_restoration(group: Any) -> None:
     group.add_argument("--model", metavar="NAME", help=said["model"])
     group.add_argument("--strength", type=real(0, 1), default=1.0, metavar="X", help=f"{said['strength']} (1)")
     group.add_argument("--consistent", action=BooleanOptionalAction, help=said["consistent"])
+    group.add_argument(
+        "--pages",
+        type=page_number,
+        metavar="all|N",
+        help="of files with several (TIFF, GIF): all into one TIFF, or page N; without it the first",
+    )
     group.add_argument("--assume-quality", type=whole(1, 100), metavar="Q", help=said["quality"])
     group.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
     group.add_argument("--strict", action="store_true", help=said["strict"])
@@ -121,6 +127,11 @@ def _add_limits(group: Any) -> None:
     group.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
 
 
+def page_number(text: str) -> int | str:
+    """A reader of ``--pages``."""
+    return text if text == "all" else whole(1)(text)
+
+
 def run(given: Namespace) -> int:
     """Remove compression artifacts from pictures."""
     from jpegmend.batch import find, names, plan
@@ -129,7 +140,8 @@ def run(given: Namespace) -> int:
     folder = given.output not in (None, "-") and (names.is_folder(given.output) or not PurePath(given.output).suffix)
     output = Path(given.output) if folder else None
     search = find.find_pictures(given.files, recursive=given.recursive, output=output)
-    place = names.find_place(search.pictures, given.output, given.format)
+    default = "tiff" if given.pages == "all" else "png"
+    place = names.find_place(search.pictures, given.output, given.format, default)
     _check(given, place, single=len(search.pictures) == 1 and search.pictures[0].named)
     settings = read_settings(given, place)
     with plan.open_journals(search.pictures, place, writing=not given.dry_run) as journals:
@@ -170,6 +182,8 @@ def _check(given: Namespace, place: Place, *, single: bool) -> None:
         raise InvalidOption("--compare writes beside the result, and standard output has no place beside it")
     if given.reference and not single:
         raise InvalidOption("--reference is the original of a single file; `jpegmend evaluate --pairs` measures many")
+    if given.pages == "all" and place.format != "tiff":
+        raise InvalidOption(f"--pages all: {place.format} holds one page; choose tiff, or --pages N")
     if given.name and place.file is not None:
         raise InvalidOption(f"--name {given.name!r}: -o {place.file} names the result already; give one of both")
 
@@ -193,6 +207,8 @@ def read_settings(given: Namespace, place: Place) -> Settings:
         "strict": given.strict,
         "orientation": "keep" if given.keep_orientation else "apply",
     }
+    if given.pages is not None:
+        options["page"] = 1 if given.pages == "all" else given.pages
     if given.model is not None:
         options["model"] = given.model
     Options(**options)  # refused before any work
@@ -204,6 +220,7 @@ def read_settings(given: Namespace, place: Place) -> Settings:
         mark=given.mark,
         strip=given.strip,
         srgb=given.srgb,
+        all_pages=given.pages == "all",
         compare=given.compare,
         reference=None if given.reference is None else Path(given.reference),
     )

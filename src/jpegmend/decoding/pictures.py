@@ -18,6 +18,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from jpegmend.decoding import tiff_jpeg
+
 PILLOW_FORMATS = {
     "png": "PNG",
     "webp": "WEBP",
@@ -30,6 +32,8 @@ PILLOW_FORMATS = {
 """Readable formats, with Pillow's names for them."""
 _BAND_BYTES = 1 << 22
 _PLANAR, _ORIENTATION = 284, 0x0112
+_LAYOUT = {*range(254, 267), 273, *range(277, 282), 284, 317, *range(320, 326), 330, 338, 339, 347, 529, 530, 531, 532}
+"""Tags of a TIFF that say how its samples are stored, which is no longer true of a result."""
 _OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 """For each byte order in Pillow's unpacker names, the one that takes the other byte of each sample."""
 
@@ -50,28 +54,68 @@ class Samples(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None]) -> dict[str, Any]:
-    """Decode the picture in the file ``source`` and write its samples to ``out``; returns an answer of ``worker.py``.
+def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None], page: int = 1) -> dict[str, Any]:
+    """Decode a picture of the file ``source`` and write its samples to ``out``; returns an answer of ``worker.py``.
 
-    ``limit`` is called with the number of pixels before decoding.
+    Of a TIFF page with JPEG data the DCT levels are written instead, and ``facts["levels"]`` describes them. ``limit``
+    is called with the number of pixels before decoding. ``page`` counts from 1.
     """
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked right after the header is read
     warnings.simplefilter("ignore")
     # Opening a file in Pillow decodes nothing, but allocates the picture if it is a WebP.
     limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
     with Image.open(source, formats=[PILLOW_FORMATS[format]]) as image:
+        pages = getattr(image, "n_frames", 1)
+        if page > pages:
+            raise FormError(f"the file has {pages} page{'s' * (pages != 1)}; there is no page {page}")
+        if page > 1:
+            image.seek(page - 1)
         width, height = image.size
         limit(pixels=width * height, width=width, height=height)
-        frames = getattr(image, "n_frames", 1)
-        samples = _read_deep(image, source) or to_samples(image)
-        for band in samples.bands:
-            out.write(np.ascontiguousarray(band).data)
+        found = _decode_levels(image, source, out) or _decode_samples(image, source, out)
         # After decoding, because Pillow applies a TIFF's orientation while decoding and changes the tag.
         facts, left_out = read_metadata(image)
-    notes = [*samples.warnings, *left_out]
-    if frames > 1:
-        notes.append(f"only the first of {frames} frames is restored")
-    return {"arrays": [[samples.dtype, samples.shape]], "facts": {**facts, "warnings": notes}}
+    return {
+        "arrays": found["arrays"],
+        "facts": {**facts, **found["facts"], "pages": pages, "warnings": [*found["warnings"], *left_out]},
+    }
+
+
+def _decode_levels(image: Any, source: str, out: IO[bytes]) -> dict[str, Any] | None:
+    """The DCT levels of a TIFF page with JPEG data; None for every other picture."""
+    colour = tiff_jpeg.colour_of(image)
+    if colour is None:
+        return None
+    try:
+        arrays, facts = tiff_jpeg.read_levels(image, source, out)
+    except (ValueError, KeyError, TypeError, IndexError):
+        out.seek(0)
+        out.truncate(0)
+        return None
+    return {"arrays": arrays, "facts": {"levels": {**facts, "colour": colour}}, "warnings": []}
+
+
+def _decode_samples(image: Any, source: str, out: IO[bytes]) -> dict[str, Any]:
+    tables = _tables_of(image, source)
+    samples = _read_deep(image, source) or to_samples(image)
+    for band in samples.bands:
+        out.write(np.ascontiguousarray(band).data)
+    return {
+        "arrays": [[samples.dtype, samples.shape]],
+        "facts": {"tables": tables},
+        "warnings": list(samples.warnings),
+    }
+
+
+def _tables_of(image: Any, source: str) -> list[list[int]]:
+    """Quantisation tables of a TIFF page with JPEG data whose levels cannot be put together; [] for other pictures."""
+    upright = image.format == "TIFF" and image.tag_v2.get(_ORIENTATION, 1) == 1  # else Pillow turns the block grid
+    if not upright or tiff_jpeg.colour_of(image) not in ("gray", "ycbcr"):
+        return []
+    try:
+        return tiff_jpeg.read_tables(image, source)
+    except (ValueError, KeyError, TypeError, IndexError):
+        return []
 
 
 def _webp_size(source: str) -> dict[str, int]:
@@ -209,8 +253,10 @@ def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
 def _exif(image: Any) -> bytes | None:
     """The EXIF block; of a TIFF, built from its tags."""
     block = image.info.get("exif")
-    if block is None and len(image.getexif()):
-        block = image.getexif().tobytes()
+    if block is None and len(found := image.getexif()):
+        for tag in _LAYOUT.intersection(found):
+            del found[tag]
+        block = found.tobytes() if len(found) else None
     return block.removeprefix(b"Exif\0\0") if block else None
 
 

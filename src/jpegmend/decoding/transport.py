@@ -35,10 +35,13 @@ class Decoded:
     """Warnings that the C library printed."""
 
 
-def decode(format: str, pieces: Sequence[bytes | memoryview], limits: Limits, *, room: int = 0) -> Decoded:
+def decode(
+    format: str, pieces: Sequence[bytes | memoryview], limits: Limits, *, room: int = 0, page: int = 1
+) -> Decoded:
     """Decode one file in a worker process, within limits.
 
-    ``pieces`` are its bytes; ``room`` is the expected size of the result in bytes, for the choice of the folder.
+    ``pieces`` are its bytes; ``room`` is the expected size of the result in bytes, for the choice of the folder;
+    ``page`` selects a picture, from 1, of a file with several.
 
     Raises:
         TooLarge: more pixels or memory than allowed.
@@ -51,7 +54,13 @@ def decode(format: str, pieces: Sequence[bytes | memoryview], limits: Limits, *,
         with source.open("wb") as file:
             file.writelines(pieces)
         target.touch()
-        request = {"format": format, "source": str(source), "target": str(target), "limits": limits.as_request()}
+        request = {
+            "format": format,
+            "source": str(source),
+            "target": str(target),
+            "page": page,
+            "limits": limits.as_request(),
+        }
         answer = POOL.ask(request, limits.wall())
         if "error" in answer.content:
             _raise_for(format, **answer.content)

@@ -5,7 +5,7 @@ standard output, and ends when its input closes or no request has come for a min
 needs, so that it starts fast.
 
 Request: ``format`` ("jpeg" or a format of ``pictures.py``), ``source`` (path of the file), ``target`` (path to write
-decoded arrays to) and ``limits`` (the fields of ``limits.Limits``).
+decoded arrays to), ``page`` (from 1) and ``limits`` (the fields of ``limits.Limits``).
 Answer: ``arrays`` (data type and shape of each array; ``target`` then holds them one after the other, in C order) and
 ``facts`` (what else the decoder found), or ``error`` (a message) and ``reason`` ("pixels", "memory", "unsupported" or
 "damaged"). There is no answer where a limit of time ended the process. What the C libraries print goes to standard
@@ -60,7 +60,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     limits = Limiter(request["limits"])
     try:
         with open(request["target"], "r+b") as out:
-            return decode(request["format"], request["source"], out, limits)
+            return decode(request["format"], request["source"], out, limits, request["page"])
     except MemoryError:
         return {"error": "out of memory", "reason": "memory"}
     except Exception as problem:  # the libraries share no base class of their errors; each becomes an answer
@@ -77,7 +77,7 @@ def _reason(text: str) -> str:
     return "unsupported" if "arithmetic cod" in text else "damaged"
 
 
-def _decode_jpeg(format: str, source: str, out: IO[bytes], limits: Limiter) -> dict[str, Any]:
+def _decode_jpeg(format: str, source: str, out: IO[bytes], limits: Limiter, page: int) -> dict[str, Any]:
     """Quantised DCT coefficients of every component: int16 ``[block rows, block columns, 8, 8]``."""
     import jpegio
 
@@ -86,11 +86,11 @@ def _decode_jpeg(format: str, source: str, out: IO[bytes], limits: Limiter) -> d
     return {"arrays": [["int16", _write_blocks(array, out)] for array in image.coef_arrays], "facts": {}}
 
 
-def _decode_picture(format: str, source: str, out: IO[bytes], limits: Limiter) -> dict[str, Any]:
-    """Samples ``[H, W]`` or ``[H, W, C]`` (uint8 or uint16) of a picture that Pillow decodes."""
+def _decode_picture(format: str, source: str, out: IO[bytes], limits: Limiter, page: int) -> dict[str, Any]:
+    """Samples ``[H, W]`` or ``[H, W, C]`` (uint8 or uint16) of a picture that Pillow decodes, or levels of a TIFF."""
     from jpegmend.decoding import pictures
 
-    return pictures.decode(format, source, out, limits.apply)
+    return pictures.decode(format, source, out, limits.apply, page)
 
 
 def _write_blocks(array: Any, out: IO[bytes]) -> tuple[int, int, int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.jpeg import Component, JpegImage, Metadata
@@ -19,7 +20,7 @@ class Opened:
     """
 
     format: str
-    """``jpeg``, ``png``, ``webp``, ``bmp``, ``tiff``, ``gif``, ``pnm``, ``avif``, ``pillow image`` or ``array``."""
+    """``jpeg``, ``jpeg in tiff``, another name of ``formats.READ``, ``pillow image`` or ``array``."""
     height: int
     width: int
     """Size in pixels before the EXIF orientation is applied."""
@@ -38,6 +39,7 @@ class Opened:
     sampling: str | None = None
     """``4:2:0`` and the like; None if no JPEG."""
     scans: int | None = None
+    """Scans of a JPEG file, strips or tiles of JPEG data in a TIFF; None if no JPEG."""
     restart_interval: int | None = None
     """MCUs between restart markers, 0 for none; None if no JPEG."""
     quality: int | None = None
@@ -46,6 +48,10 @@ class Opened:
     """Whether the luma table is exactly that quality's."""
     ink_inverted: bool = False
     """Whether CMYK or YCCK values are 1 - ink, as Adobe's programs store them."""
+    stated: tuple[NDArray[np.uint16], ...] = ()
+    """Tables [8, 8] of the components of JPEG data that was decoded to ``values``; () for all other pictures."""
+    pages: int = 1
+    """Pictures in the file."""
     lost: float = 0.0
     """Share of the picture's blocks that are missing from the file, 0..1."""
     warnings: tuple[str, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import sys
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -16,6 +15,7 @@ from jpegmend.errors import InputError, InvalidOption, NotAnImage, TooLarge, Uns
 from jpegmend.formats import READ
 from jpegmend.jpeg import Metadata
 from jpegmend.reading.opened import Opened, from_jpeg, from_samples
+from jpegmend.reading.plain import open_plain, read_metadata
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,27 +32,29 @@ def prepare(source: Source) -> None:
 
 
 def open_source(
-    source: Source, *, max_pixels: int = MAX_PIXELS, timeout: float | None = None, strict: bool = False
+    source: Source, *, max_pixels: int = MAX_PIXELS, timeout: float | None = None, strict: bool = False, page: int = 1
 ) -> Opened:
     """Read a picture from a path, bytes, a binary file, a Pillow image or an array.
 
-    A Pillow image that was opened from a JPEG file and is not loaded yet is read from that file, with its
-    quantisation tables.
+    ``page`` selects one of a file with several (TIFF, GIF, ...), from 1. A Pillow image that was opened from a JPEG
+    file and is not loaded yet is read from that file, with its quantisation tables.
 
     Raises:
         InputError: the file cannot be read, is no picture, of an unsupported kind, damaged, or too large.
         InvalidOption: an object or array that is no picture.
     """
+    if _is_file(source):
+        return _from_bytes(read_bytes(source, max_pixels=max_pixels), max_pixels, timeout, strict, page)
+    if page > 1:
+        raise InvalidOption(f"page {page}: a {type(source).__name__} is one picture; pages are selected in files")
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels)
-    if _is_file(source):
-        return _from_bytes(read_bytes(source, max_pixels=max_pixels), max_pixels, timeout, strict)
     if not _is_image(source):
         raise InvalidOption(
             f"cannot restore a {type(source).__name__}; give a path, bytes, a binary file, a Pillow image or an array"
         )
     data = _file_behind(source)
-    return _from_image(source, max_pixels) if data is None else _from_bytes(data, max_pixels, timeout, strict)
+    return _from_image(source, max_pixels) if data is None else _from_bytes(data, max_pixels, timeout, strict, 1)
 
 
 def _is_file(source: Any) -> bool:
@@ -99,33 +101,15 @@ def _read_stream(stream: Any, name: Any, max_pixels: int) -> bytes:
     return bytes(data)
 
 
-def _from_bytes(data: bytes, max_pixels: int, timeout: float | None, strict: bool) -> Opened:
+def _from_bytes(data: bytes, max_pixels: int, timeout: float | None, strict: bool, page: int) -> Opened:
     kind = jpeg.sniff(data)
     if kind in READ and kind != "jpeg":
-        return _from_plain(data, kind, decoding.picture_limits(len(data), max_pixels=max_pixels, timeout=timeout))
+        limits = decoding.picture_limits(len(data), max_pixels=max_pixels, timeout=timeout)
+        return open_plain(data, kind, limits, page)
+    if page > 1:
+        raise InvalidOption(f"page {page}: a JPEG file has one picture; leave page out")
     # The JPEG reader raises the error for every other format, with its name.
     return from_jpeg(jpeg.read(data, max_pixels=max_pixels, timeout=timeout, strict=strict))
-
-
-def _from_plain(data: bytes, kind: str, limits: decoding.Limits) -> Opened:
-    decoded = decoding.decode(kind, (data,), limits)
-    return from_samples(decoded.arrays[0], _metadata(decoded.facts), kind, tuple(decoded.facts["warnings"]))
-
-
-def _metadata(facts: dict[str, Any]) -> Metadata:
-    """The metadata that ``decoding.pictures.read_metadata`` found."""
-    icc, exif, xmp, comment = (
-        base64.b64decode(facts[key]) if facts[key] else None for key in ("icc", "exif", "xmp", "comment")
-    )
-    orientation = facts["orientation"] or 1
-    return Metadata(
-        icc=icc,
-        exif=exif,
-        xmp=xmp,
-        comments=(comment,) if comment else (),
-        density=(*facts["density"], "dpi") if facts["density"] else None,
-        orientation=orientation if 1 <= orientation <= 8 else 1,
-    )
 
 
 def _from_array(values: NDArray[Any], max_pixels: int) -> Opened:
@@ -171,4 +155,4 @@ def _from_image(image: Any, max_pixels: int) -> Opened:
     except (OSError, ValueError, SyntaxError) as error:
         raise NotAnImage(f"Pillow cannot decode this image: {error}") from error
     facts, left_out = pictures.read_metadata(image)
-    return from_samples(values, _metadata(facts), "pillow image", (*samples.warnings, *left_out))
+    return from_samples(values, read_metadata(facts), "pillow image", (*samples.warnings, *left_out))

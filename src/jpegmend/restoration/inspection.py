@@ -48,7 +48,10 @@ class Inspection:
     coding: str | None
     """baseline, extended or progressive, with ", arithmetic" where it is; None if no JPEG."""
     sampling: str | None
+    pages: int
+    """Pictures in the file; these facts are of the first."""
     scans: int | None
+    """Scans of a JPEG file; of JPEG data in a TIFF its strips or tiles; None if no JPEG."""
     restart_interval: int | None
     components: tuple[ComponentFacts, ...]
     quality: int | None
@@ -77,7 +80,9 @@ class Inspection:
         lines = [f"{self.width} x {self.height} pixels, {self.format}, {self.colour}"]
         if self.coding:
             restarts = f", restart every {self.restart_interval} MCUs" if self.restart_interval else ""
-            lines.append(f"{self.coding}, {self.sampling}, {self.scans} scan{'s' * (self.scans != 1)}{restarts}")
+            parts = "scans" if self.format == "jpeg" else "strips or tiles"
+            parts = parts if self.scans != 1 else "scan" if self.format == "jpeg" else "strip"
+            lines.append(f"{self.coding}, {self.sampling}, {self.scans} {parts}{restarts}")
         for number, part in enumerate(self.components, 1):
             kind = "exactly" if part.exact else "nearest to"
             v, h = part.sampling
@@ -85,6 +90,8 @@ class Inspection:
             lines.append(f"component {number}: {size}, sampling {h}x{v}, table {kind} libjpeg quality {part.quality}")
         if self.components:
             lines += [f"  {' '.join(f'{step:3d}' for step in row)}" for row in self.components[0].table]
+        if self.pages > 1:
+            lines.append(f"the first of {self.pages} pages")
         lines.append(self._seen())
         if self.ranker_score is not None:
             lines.append(f"by the ranker: score {self.ranker_score:.2f}, higher is better")
@@ -126,6 +133,7 @@ def inspect(
         lost=opened.lost,
         width=opened.width,
         height=opened.height,
+        pages=opened.pages,
         scans=opened.scans,
         restart_interval=opened.restart_interval,
         components=tuple(_component(opened, index) for index in range(len(opened.components))),

@@ -49,6 +49,8 @@ class SharedOptions:
     memory: int | str | None = None
     """Bytes the process should stay under, all in all, or a text such as ``2G`` or ``800MiB``; None: tiles of 400 MB.
     It decides the size of tiles. Large pictures need more for themselves; a limit that cannot be met is an error."""
+    page: int | None = None
+    """The picture of a file with several (TIFF, GIF), from 1; None for the first, with a note of those left out."""
     strict: bool = False
     """Whether a damaged file is an error; else what can be decoded of it is restored."""
     max_pixels: int = MAX_PIXELS
@@ -75,6 +77,7 @@ class SharedOptions:
             (self.runtime in RUNTIMES, f"runtime {self.runtime!r}; allowed: {', '.join(RUNTIMES)}"),
             (self.threads is None or self.threads >= 1, f"{self.threads} threads; at least 1, or None for all"),
             (self.memory_bytes is None or self.memory_bytes > 0, f"memory {self.memory}; give bytes above 0"),
+            (self.page is None or self.page >= 1, f"page {self.page}; pages count from 1"),
             (self.max_pixels >= 1, f"max_pixels {self.max_pixels}; it must be at least 1"),
             (self.timeout is None or self.timeout > 0, f"timeout {self.timeout}; give seconds above 0"),
         )

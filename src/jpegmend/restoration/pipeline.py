@@ -47,7 +47,13 @@ def restore(source: Source, options: Options) -> Restored:
     if card.scale != 1:
         raise InvalidOption(f"{card.name!r} enlarges by {card.scale}; use upscale, or a model that restores")
     network = open_runtime(card, runtime=options.runtime, threads=options.threads) if options.strength > 0 else None
-    opened = reading.open_source(source, max_pixels=options.max_pixels, timeout=options.timeout, strict=options.strict)
+    opened = reading.open_source(
+        source,
+        max_pixels=options.max_pixels,
+        timeout=options.timeout,
+        strict=options.strict,
+        page=options.page or 1,
+    )
     plan = make_plan(opened, card, options)
     return _Job(opened, plan, card, network if plan.strength > 0 else None, options).run(started)
 

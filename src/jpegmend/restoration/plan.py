@@ -45,6 +45,9 @@ def make_plan(opened: Opened, card: Card, options: Options) -> Plan:
         InvalidOption: ``consistent=True`` for a picture without tables.
     """
     plan = _plan_file(opened, options) if opened.has_tables else _plan_samples(opened, options)
+    if opened.pages > 1 and options.page is None:
+        note = f"page 1 of {opened.pages} is restored; page= selects another"
+        plan = replace(plan, warnings=(*plan.warnings, note))
     if not plan.strength:
         return plan
     if max(opened.height, opened.width) < 8:
@@ -64,6 +67,8 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
     if options.consistent:
         raise InvalidOption(f"consistent=True needs a JPEG file; this is {opened.format}, which has no tables")
     assert opened.values is not None
+    if opened.stated and options.quality is None:
+        return _plan_stated(opened, options)
     found = guess.estimate_compression(make_scene(opened))
     quality = options.quality or (found.quality if found else None)
     offset = found.offset if found else (0, 0)
@@ -78,6 +83,22 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
         guess=found,
         estimated=True,
         warnings=opened.warnings if quality is not None else (*opened.warnings, clean),
+    )
+
+
+def _plan_stated(opened: Opened, options: Options) -> Plan:
+    """The plan for pixels of JPEG data in a TIFF whose tables are known, but not its levels."""
+    assert opened.values is not None
+    quality, _ = nearest_quality(opened.stated[0])
+    scene = PixelScene(opened.values, quality, (0, 0), guess.guess_sampling(opened.values, (0, 0)), opened.stated)
+    return Plan(
+        scene=scene,
+        convert=colour.choose(scene.colour),
+        strength=options.strength,
+        consistent=False,
+        consistent_why="off: the levels of the JPEG data could not be put together",
+        guess=guess.estimate_compression(scene),
+        warnings=opened.warnings,
     )
 
 

@@ -54,6 +54,8 @@ class Report:
     orientation: int
     """The EXIF orientation of the input; 1 is upright."""
     orientation_applied: bool
+    pages: int
+    """Pictures in the file."""
     bits: int
     """Bits a sample of the result, 8 or 16."""
     bits_read: int
@@ -108,6 +110,7 @@ def make_report(
         tiles=tiles,
         orientation=opened.metadata.orientation,
         orientation_applied=orientation_applied,
+        pages=opened.pages,
         bits=bits,
         bits_read=opened.bits,
         seconds=round(seconds, 3),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from types import MappingProxyType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 
 _SHOWN = 2000
 """Pixels a side that a notebook shows at most."""
+
+
+class _Pages(Sequence[Any]):
+    """Pixels and metadata of pictures, each taken when it is asked for."""
+
+    def __init__(self, pictures: Sequence[Restored]) -> None:
+        self._pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, number: Any) -> Any:
+        picture = self._pictures[number]
+        return picture.pixels, picture.metadata
 
 
 class Restored:
@@ -97,8 +111,11 @@ class Restored:
         quality: int | None = None,
         compression: int | None = None,
         mark: bool = False,
+        append: Sequence[Restored] = (),
     ) -> tuple[str, ...]:
         """Write the picture as PNG, TIFF, WebP or JPEG, by suffix or ``format``.
+
+        ``append`` are further pages of a TIFF; each is taken when it is written.
 
         ``bits`` is 8 or 16; None: as many as the input had, and 8 in WebP and JPEG.
 
@@ -129,6 +146,7 @@ class Restored:
             quality=quality,
             compression=compression,
             mark=mark and self.report.runtime is not None,
+            pages=_Pages(append),
         )
 
     def to_bytes(

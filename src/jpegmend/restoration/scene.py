@@ -6,6 +6,7 @@ picture has an offset on that grid. Windows may extend beyond the data: the edge
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -153,11 +154,17 @@ class PixelScene:
     """Scene of pixels without tables: libjpeg's tables of one quality, and a block grid with any offset."""
 
     def __init__(
-        self, values: NDArray[np.generic], quality: int, offset: tuple[int, int], sampling: tuple[int, int]
+        self,
+        values: NDArray[np.generic],
+        quality: int,
+        offset: tuple[int, int],
+        sampling: tuple[int, int],
+        tables: Sequence[NDArray[np.uint16]] = (),
     ) -> None:
         """Pixels [H, W] or [H, W, 3] RGB (uint8, uint16, or float 0..1).
 
-        ``offset`` is the row and column of the first block edge in the picture, 0..7 each.
+        ``offset`` is the row and column of the first block edge in the picture, 0..7 each. ``tables``, one for each
+        component, take the place of those of ``quality``.
         """
         self._values = values
         self.height, self.width = values.shape[:2]
@@ -167,8 +174,9 @@ class PixelScene:
         self.sampling = None if gray else sampling
         one = Fraction(1)
         size = (self.top + self.height, self.left + self.width)
-        tables = [_standard(quality, index, self.colour) for index in range(1 if gray else 3)]
-        self.planes = tuple(Plane(*size, one, one, table) for table in tables)
+        steps = [table.astype(np.float32) for table in tables]
+        steps = steps or [_standard(quality, index, self.colour) for index in range(1 if gray else 3)]
+        self.planes = tuple(Plane(*size, one, one, table) for table in steps)
 
     def read(self, index: int, window: Window) -> Floats:
         """A window [h, w] of one plane."""

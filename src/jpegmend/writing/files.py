@@ -6,11 +6,12 @@ Pixels are integers, 0..255 or 0..65535. Files are written atomically; an existi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from jpegmend.jpeg import Metadata
 from jpegmend.writing import lossy, marking, png, stripping, tiff
 from jpegmend.writing.atomic import open_target
 from jpegmend.writing.depth import to_bits
+
+Page: TypeAlias = tuple[NDArray[Any], Metadata]
 
 
 def write(
@@ -36,6 +39,7 @@ def write(
     quality: int | None = None,
     compression: int | None = None,
     mark: bool = False,
+    pages: Sequence[Page] = (),
 ) -> tuple[str, ...]:
     """Write pixels as PNG, TIFF, WebP or JPEG; returns descriptions of the metadata that the format cannot hold.
 
@@ -45,7 +49,8 @@ def write(
     ``strip``: one of ``stripping.STRIPS``; True is ``notes``, which keeps the ICC profile. ``srgb`` converts to sRGB by
     the profile and drops it. ``quality``: 1..100, for JPEG (default 95, 4:4:4) and WebP (default 95;
     100 is lossless). ``compression``: zlib's level for PNG, 0..9; None is the fastest for photos. ``mark`` states in
-    the XMP that an algorithm altered the picture (``marking.SOURCE_TYPE``).
+    the XMP that an algorithm altered the picture (``marking.SOURCE_TYPE``). ``pages``: further pixels with their
+    metadata, as pages of a TIFF; each is taken when it is written.
 
     A file is written under a temporary name in the same folder and then renamed; a symbolic link is replaced, not
     followed. Raises ``OutputError`` (the file exists and not ``overwrite``; the format cannot hold this picture; the
@@ -55,7 +60,41 @@ def write(
     _check_options(bits, quality, compression)
     deep = WRITTEN[name].deep
     depth = bits or (pixels.dtype.itemsize * 8 if deep else 8)
-    _check_fit(name, pixels, depth)
+    left_out: list[str] = []
+
+    def prepared() -> Iterator[Page]:
+        for page, notes in itertools.chain([(pixels, metadata)], pages):
+            _check_fit(name, page, depth)
+            shown, kept, lost = _prepare(page, notes, strip, srgb, mark)
+            left_out.extend(words for words in lost if words not in left_out)
+            yield shown, kept
+
+    first = next(every := prepared())  # what is wrong with it is found before a file is made
+    choice = _Choice(depth, quality or lossy.DEFAULT_QUALITY, compression)
+    if pages and name != "tiff":
+        raise OutputError(f"{name} holds one page; use tiff for several")
+
+    def encode(stream: BinaryIO) -> tuple[str, ...]:
+        if name == "tiff":
+            written = (_tiff_page(*page, choice) for page in itertools.chain([first], every))
+            lost = tiff.write(stream, written, 1 + len(pages))
+        else:
+            lost = _ENCODERS[name](stream, *first, choice)
+        return tuple(dict.fromkeys((*left_out, *lost)))
+
+    try:
+        if not isinstance(target, str | PathLike):
+            return encode(target)
+        with open_target(Path(target), overwrite=overwrite) as stream:
+            return encode(stream)
+    except ValueError as error:  # raised by encoders for what they cannot write
+        raise OutputError(f"{target} cannot be written as {name}: {error}; png takes any picture") from error
+
+
+def _prepare(
+    pixels: NDArray[Any], metadata: Metadata, strip: bool | str, srgb: bool, mark: bool
+) -> tuple[NDArray[Any], Metadata, tuple[str, ...]]:
+    """Pixels and metadata as they are written, and descriptions of what is left out."""
     kept, left_out = stripping.strip(metadata, strip)
     if srgb or strip == "all":
         pixels, _, lost = stripping.to_srgb(pixels, metadata)
@@ -66,14 +105,7 @@ def write(
     if mark:
         kept, lost = marking.mark(kept)
         left_out += lost
-    encode, choice = _ENCODERS[name], _Choice(depth, quality or lossy.DEFAULT_QUALITY, compression)
-    try:
-        if not isinstance(target, str | PathLike):
-            return left_out + encode(target, pixels, kept, choice)
-        with open_target(Path(target), overwrite=overwrite) as stream:
-            return left_out + encode(stream, pixels, kept, choice)
-    except ValueError as error:  # raised by encoders for what they cannot write
-        raise OutputError(f"{target} cannot be written as {name}: {error}; png takes any picture") from error
+    return pixels, kept, left_out
 
 
 def find_format(target: object, format: str | None = None) -> str:
@@ -150,8 +182,8 @@ def _write_png(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choic
     return ("the extended part of its XMP",) if metadata.extended_xmp else ()
 
 
-def _write_tiff(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
-    return tiff.write(stream, to_bits(pixels, choice.bits), metadata, "\n".join(map(comment_text, metadata.comments)))
+def _tiff_page(pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tiff.Page:
+    return tiff.Page(to_bits(pixels, choice.bits), metadata, "\n".join(map(comment_text, metadata.comments)))
 
 
 def _write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
@@ -176,8 +208,7 @@ def comment_text(comment: bytes) -> str:
 
 _ENCODERS: dict[str, Callable[[BinaryIO, NDArray[Any], Metadata, _Choice], tuple[str, ...]]] = {
     "png": _write_png,
-    "tiff": _write_tiff,
     "webp": _write_webp,
     "jpeg": _write_jpeg,
 }
-"""Encoders by format: (stream, pixels, metadata, settings) to descriptions of the metadata left out."""
+"""Encoders of the formats other than TIFF: (stream, pixels, metadata, settings) to what is left out."""

@@ -6,8 +6,10 @@ Of EXIF it keeps the texts that are tags of TIFF itself; a whole EXIF directory 
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
 
 from numpy.typing import NDArray
 from PIL import Image
@@ -19,23 +21,46 @@ _UNDEFINED, _BYTE, _ASCII, _SHORT = 7, 1, 2, 3
 _TEXTS = {_DESCRIPTION: "description", 271: "make", 272: "model", 306: "date", 315: "artist", 33432: "copyright"}
 """Texts of EXIF's first directory that TIFF has under the same numbers."""
 _STRIP_BYTES = 1 << 20
+_CLASSIC_BYTES = 2**32 - 2**25
+"""Bytes of pixels from which the 64-bit form of TIFF is written, as tifffile does."""
 
 
-def write(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, comment: str) -> tuple[str, ...]:
-    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]``, uint8 or uint16, as it is; say in words what was left out."""
+class Page(NamedTuple):
+    """One page to write."""
+
+    pixels: NDArray[Any]
+    """``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]``, uint8 or uint16."""
+    metadata: Metadata
+    comment: str
+
+
+def write(stream: BinaryIO, pages: Iterator[Page], count: int) -> tuple[str, ...]:
+    """Write ``count`` pages one after the other, as they are; returns descriptions of the metadata left out."""
     import tifffile
 
+    # tifffile moves back in its file to fill in offsets; a pipe cannot.
+    seekable = stream.seekable()
+    file = stream if seekable else io.BytesIO()
+    left_out: list[str] = []
+    first = next(pages)
+    # The sizes of later pages are not known yet; most have that of the first.
+    with tifffile.TiffWriter(file, bigtiff=first.pixels.nbytes * count > _CLASSIC_BYTES) as writer:
+        for page in itertools.chain([first], pages):
+            left_out += _write_page(writer, page)
+    if isinstance(file, io.BytesIO) and not seekable:
+        stream.write(file.getbuffer())
+    return tuple(dict.fromkeys(left_out))
+
+
+def _write_page(writer: Any, page: Page) -> tuple[str, ...]:
+    pixels, metadata, comment = page
     tags, left_out = _gather_tags(metadata, comment)
     options: dict[str, Any] = {}
     if metadata.density:
         x, y, unit = metadata.density
         options["resolution"] = (x, y)
         options["resolutionunit"] = {"dpi": "INCH", "dpcm": "CENTIMETER", "aspect": "NONE"}[unit]
-    # tifffile moves back in its file to fill in offsets; a pipe cannot.
-    seekable = stream.seekable()
-    file = stream if seekable else io.BytesIO()
-    tifffile.imwrite(
-        file,
+    writer.write(
         pixels,
         photometric="minisblack" if pixels.ndim == 2 else "rgb",
         extrasamples=["unassalpha"] if pixels.shape[2:] == (4,) else None,
@@ -45,10 +70,9 @@ def write(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, comment: s
         metadata=None,
         software="jpegmend",
         extratags=tags,
+        contiguous=False,
         **options,
     )
-    if isinstance(file, io.BytesIO) and not seekable:
-        stream.write(file.getbuffer())
     return left_out
 
 

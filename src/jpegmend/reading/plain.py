@@ -1,0 +1,87 @@
+"""Pictures that Pillow decodes in a worker process, and TIFF pages with JPEG data, as ``Opened``."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend import decoding
+from jpegmend.jpeg import Component, Metadata
+from jpegmend.jpeg.colour import name_sampling
+from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.reading.opened import Opened, from_samples
+
+
+def open_plain(data: bytes, kind: str, limits: decoding.Limits, page: int) -> Opened:
+    """Decode a file of any format other than JPEG; raises the errors of ``decoding.decode``."""
+    decoded = decoding.decode(kind, (data,), limits, page=page)
+    facts = decoded.facts
+    warnings = tuple(facts["warnings"])
+    if "levels" in facts:
+        said = tuple(dict.fromkeys(line.strip() for line in decoded.log.splitlines() if line.strip()))
+        opened = _from_levels(decoded.arrays, facts["levels"], read_metadata(facts), (*warnings, *said))
+    else:
+        opened = from_samples(decoded.arrays[0], read_metadata(facts), kind, warnings)
+        if tables := facts["tables"]:
+            note = "the JPEG data of this TIFF is decoded to pixels: its strips or tiles do not fit its block grid"
+            opened = replace(opened, stated=tuple(map(_table, tables)), warnings=(*opened.warnings, note))
+    return replace(opened, pages=facts["pages"])
+
+
+def _from_levels(
+    arrays: tuple[NDArray[np.int16], ...], facts: dict[str, Any], metadata: Metadata, warnings: tuple[str, ...]
+) -> Opened:
+    """The ``Opened`` of a TIFF page with JPEG data, from the levels of all its strips or tiles."""
+    parts = [
+        Component(
+            identifier=part["identifier"],
+            vertical=part["vertical"],
+            horizontal=part["horizontal"],
+            table=_table(part["table"]),
+            levels=levels,
+            rows=part["size"][0],
+            columns=part["size"][1],
+        )
+        for part, levels in zip(facts["components"], arrays, strict=True)
+    ]
+    quality, exact = nearest_quality(parts[0].table)
+    return Opened(
+        format="jpeg in tiff",
+        height=facts["size"][0],
+        width=facts["size"][1],
+        colour=facts["colour"],
+        bits=8,
+        metadata=metadata,
+        components=tuple(parts),
+        coding="progressive" if facts["progressive"] else "baseline",
+        sampling=name_sampling([(part.horizontal, part.vertical) for part in parts]),
+        scans=facts["parts"],
+        quality=quality,
+        quality_exact=exact,
+        lost=facts["lost"],
+        warnings=warnings,
+    )
+
+
+def _table(steps: list[int]) -> NDArray[np.uint16]:
+    return np.array(steps, np.uint16).reshape(8, 8)
+
+
+def read_metadata(facts: dict[str, Any]) -> Metadata:
+    """The metadata that ``decoding.pictures.read_metadata`` found."""
+    icc, exif, xmp, comment = (
+        base64.b64decode(facts[key]) if facts[key] else None for key in ("icc", "exif", "xmp", "comment")
+    )
+    orientation = facts["orientation"] or 1
+    return Metadata(
+        icc=icc,
+        exif=exif,
+        xmp=xmp,
+        comments=(comment,) if comment else (),
+        density=(*facts["density"], "dpi") if facts["density"] else None,
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+    )
