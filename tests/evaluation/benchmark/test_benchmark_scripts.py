@@ -25,7 +25,13 @@ def run(name, *words, cwd=ROOT):
 
 
 def test_every_benchmark_is_tried_here():
-    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {*COMMANDS, "batch", "everything", "window"}
+    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {
+        *COMMANDS,
+        "batch",
+        "everything",
+        "mixed",
+        "window",
+    }
 
 
 def test_one_command_makes_documentation(tmp_path, picture_set):
@@ -65,3 +71,9 @@ def test_the_command_on_a_folder_is_measured_for_each_number_of_processes():
     header, *lines = run("batch", "--files", "2", "--side", "32", "--jobs", "1", "2", "--repeats", "1").splitlines()
     assert header.split()[:2] == ["jobs", "files/s"]
     assert [line.split()[0] for line in lines] == ["1", "2"] and all(float(line.split()[1]) > 0 for line in lines)
+
+
+def test_a_folder_of_mixed_files_is_restored_killed_and_resumed(tmp_path):
+    sheet = tmp_path / "sheet.png"
+    said = run("mixed", "--files", "8", "--kills", "1", "--sheet", str(sheet))
+    assert "killed after" in said and "0 differences" in said and sheet.read_bytes()[:4] == b"\x89PNG"
