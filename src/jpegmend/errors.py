@@ -12,6 +12,7 @@ JpegmendError
 │   ├── UnknownModel           no network has that name
 │   ├── WeightsMissing         the network exists, its weights are not released yet
 │   ├── WeightsDamaged         a weights file does not match its card
+│   ├── ModelRefused           a model file of others is of a kind that is not opened, or no restoration network
 │   └── NotExportable          this network cannot be written as ONNX or compiled
 ├── MissingExtra               an optional dependency is needed and not installed
 ├── InvalidRecipe              a training recipe has an unknown key or a value outside its range
@@ -87,6 +88,10 @@ class WeightsMissing(ModelError):
 
 class WeightsDamaged(ModelError):
     """A weights file does not match the checksum or the shapes that its card states."""
+
+
+class ModelRefused(ModelError):
+    """A model file of others is of a kind that is not opened, or its network does not restore pictures."""
 
 
 class NotExportable(ModelError):

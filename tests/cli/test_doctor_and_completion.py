@@ -26,7 +26,8 @@ def test_a_changed_weights_file_is_found(
     with (tmp_path / card.files["onnx"]["file"]).open("ab") as stream:
         stream.write(b"x")
     changed = Card(**{**vars(card), "folder": tmp_path})
-    monkeypatch.setitem(MODELS._read, "mend-s", changed)
+    file = card.folder / "mend-s.json"
+    monkeypatch.setitem(MODELS._read, file, (file.stat().st_mtime_ns, changed))
     assert cli.run(["doctor"]) == 1
     said = capsys.readouterr().out
     assert "FAILED  weights" in said and "sha256" in said and "FAILED  restoring" in said and "ok      decoding" in said

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from jpegmend import weights
 from jpegmend.batch.processes import Pool, Worker
 from jpegmend.batch.share import share_out
 from jpegmend.errors import JpegmendError
@@ -43,6 +44,8 @@ def restore_many(
     count = len(sources) if isinstance(sources, (list, tuple, set, dict)) else 1 << 30
     share = share_out(max(1, count), jobs=jobs, threads=checked.threads, memory=checked.memory_bytes)
     given = {**options, "threads": share.threads, "memory": share.memory}
+    if weights.is_file_of_others(checked.model):
+        given["model"] = weights.find(checked.model)  # measured once, not in every process
     return _results(sources, share.jobs, share.threads, given)
 
 

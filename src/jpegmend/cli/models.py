@@ -8,7 +8,9 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from jpegmend.cli.parser import Parser
-from jpegmend.weights import DEFAULT, MODELS
+from jpegmend.errors import WeightsDamaged
+from jpegmend.weights import DEFAULT, MODELS, Card
+from jpegmend.weights.catalogue import user_folder
 
 
 def add(parser: Parser) -> None:
@@ -18,16 +20,31 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """List the networks: what they are, what they cost, whether their weights are released."""
-    for name, card in MODELS.items():
+    for name in MODELS:
+        try:
+            card = MODELS[name]
+        except WeightsDamaged as error:
+            # One card that cannot be read must not hide the others.
+            sys.stderr.write(f"jpegmend: {error}\n")
+            continue
         if given.json:
             plain = {key: value for key, value in asdict(card).items() if key != "folder"}
             sys.stdout.write(json.dumps(plain) + "\n")
-            continue
-        state = "not released" if not card.released else "plain install" if "onnx" in card.files else "needs [torch]"
-        mark = "*" if name == DEFAULT else " "
-        cost = f"{card.parameters / 1e6:6.2f} M parameters {card.multiply_adds / 1e3:8.0f} k multiply-adds a pixel"
-        sys.stdout.write(f"{mark} {name:<12} {state:<13} {cost}  {card.title}\n")
+        else:
+            sys.stdout.write(_line(name, card) + "\n")
     if not given.json:
         sys.stdout.write("* is the default; `jpegmend FILE --model NAME` uses another.\n")
         sys.stdout.write("Networks with an ONNX file run in the plain install; the others need jpegmend[torch].\n")
+        sys.stdout.write(f"`jpegmend adopt FILE --name NAME` adds a network of others; they lie in {user_folder()}.\n")
     return 0
+
+
+def _line(name: str, card: Card) -> str:
+    mark = "*" if name == DEFAULT else " "
+    if card.foreign:
+        needs = "adopted" if "onnx" in card.files else "needs [spandrel]"
+        licence = card.licence or "licence not stated"
+        return f"{mark} {name:<12} {needs:<13} {licence}  {card.title}"
+    state = "not released" if not card.released else "plain install" if "onnx" in card.files else "needs [torch]"
+    cost = f"{card.parameters / 1e6:6.2f} M parameters {card.multiply_adds / 1e3:8.0f} k multiply-adds a pixel"
+    return f"{mark} {name:<12} {state:<13} {cost}  {card.title}"

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
+from jpegmend.cli.networks_of_others import tell
 from jpegmend.cli.options import MAX_PIXELS, RUNTIMES, documented
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InvalidOption, OutputError
@@ -210,7 +211,8 @@ def read_settings(given: Namespace, place: Place) -> Settings:
     if given.pages is not None:
         options["page"] = 1 if given.pages == "all" else given.pages
     if given.model is not None:
-        options["model"] = given.model
+        # Found once for all pictures: a network of others is measured when it is found.
+        options["model"] = tell(given.model, quiet=given.quiet)
     Options(**options)  # refused before any work
     output = Output(
         format=place.format,

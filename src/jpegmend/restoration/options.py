@@ -36,7 +36,8 @@ class SharedOptions:
     """
 
     model: str | Path | Card = DEFAULT
-    """The network: a name of ``jpegmend.MODELS``, the path of a card (``.json``), or a card."""
+    """The network: a name of ``jpegmend.MODELS``, the path of a card (``.json``) or of a network of others (``.onnx``,
+    ``.safetensors``), or a card."""
     bits: int | None = 16
     """8 or 16: bits a sample of the result; None: those of the input, 16 for floats. 16 keeps what the network computed
     between two levels of 8 bits."""

@@ -95,13 +95,22 @@ class _Job:
             bits=output.pixels.itemsize * 8,
             carried=metadata.names(carried),
             orientation_applied=self._applied_orientation() != 1,
-            model=self.card.name,
+            card=self.card,
+            notes=self._window_notes(groups) if runner else (),
             runtime=self.network.name if self.network else None,
             quality_by_network=self._quality_by_network(runner),
             tiles=len(tiles),
             seconds=time.perf_counter() - started,
         )
         return Restored(output.pixels, carried, report, planes, runner.merged.traces if runner else {})
+
+    def _window_notes(self, groups: tuple[Group, ...]) -> tuple[str, ...]:
+        """A note where a network of others did not see the whole picture at once, on which its answer depends."""
+        side, foreign = self.card.window, self.card.foreign
+        if side is None or foreign is None or max(max(group.height, group.width) for group in groups) <= side:
+            return ()
+        measured = "" if foreign.difference is None else f", which changed a drawing by up to {foreign.difference:.2g}"
+        return (f"{self.card.name} was run in windows of {side} pixels, blended where they overlap{measured}",)
 
     def _groups(self) -> tuple[Group, ...]:
         if self.network is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from jpegmend.reading import Opened
 from jpegmend.restoration.plan import Plan
+from jpegmend.weights import Card
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ class Report:
     lost: float
     """Share of the picture's blocks that are missing from the file, 0..1."""
     model: str
+    licence: str
+    """Licence of the network's weights, as its card states it; empty if it states none."""
     runtime: str | None
     """``onnx cpu``, ``torch cuda``, ...; None if no network was run."""
     strength: float
@@ -77,13 +80,17 @@ def make_report(
     bits: int,
     carried: tuple[str, ...],
     orientation_applied: bool,
-    model: str,
+    card: Card,
+    notes: tuple[str, ...] = (),
     runtime: str | None,
     quality_by_network: float | None,
     tiles: int,
     seconds: float,
 ) -> Report:
-    """The report of a picture that was restored as planned; ``size`` is rows and columns of the result."""
+    """The report of a picture that was restored as planned; ``size`` is rows and columns of the result.
+
+    ``notes`` are warnings beside those of the plan.
+    """
     height, width = size
     scene = plan.scene
     return Report(
@@ -102,7 +109,8 @@ def make_report(
         grid=(-scene.top % 8, -scene.left % 8),
         metadata=carried,
         lost=opened.lost,
-        model=model,
+        model=card.name,
+        licence=card.licence,
         runtime=runtime,
         strength=plan.strength,
         consistent=plan.consistent,
@@ -114,5 +122,5 @@ def make_report(
         bits=bits,
         bits_read=opened.bits,
         seconds=round(seconds, 3),
-        warnings=plan.warnings,
+        warnings=(*plan.warnings, *notes),
     )

@@ -104,7 +104,7 @@ class _Job:
             bits=output.pixels.itemsize * 8,
             carried=metadata.names(carried),
             orientation_applied=self._applied() != 1,
-            model=self.card.name,
+            card=self.card,
             runtime=self.network.name,
             quality_by_network=None,
             tiles=len(tiles),

@@ -12,8 +12,17 @@ import numpy as np
 from jpegmend import weights
 from jpegmend.errors import InvalidOption, ModelError, WeightsDamaged, WeightsMissing
 from jpegmend.runtimes.cache import LastUsed
-from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, available_threads, batch_inputs, check_answer
-from jpegmend.weights import Card
+from jpegmend.runtimes.contract import (
+    Answer,
+    Floats,
+    PictureFacts,
+    Runtime,
+    available_threads,
+    batch_inputs,
+    check_answer,
+)
+from jpegmend.runtimes.foreign import ForeignRuntime, graph_call
+from jpegmend.weights import Card, onnx_guard
 
 PLANES, QUALITY, TRACE = "restored", "estimated_quality", "trace_"
 """Names of a graph's outputs: planes, quality, and ``trace_NAME_0``, ``trace_NAME_1``, ... for a trace. They differ
@@ -89,17 +98,21 @@ def _collect(found: dict[str, Any]) -> dict[str, tuple[Floats, ...]]:
     return traces
 
 
-def open_onnx(card: Card, threads: int | None) -> OnnxRuntime:
+def open_onnx(card: Card, threads: int | None) -> Runtime:
     """The session of a card, cached by file and number of threads.
 
     Raises:
         WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``; or the network cannot be run by ONNX Runtime.
+        ModelRefused: see ``jpegmend.weights.onnx_guard``.
     """
     if not card.exportable and "onnx" not in card.files:
         raise WeightsMissing(f"{card.name!r} cannot be run by ONNX Runtime; use runtime='torch'")
     file, threads = weights.path(card, "onnx"), threads or available_threads()
     key = (file, file.stat().st_mtime_ns, threads)
-    return OnnxRuntime(card, _SESSIONS.get(key, lambda: open_session(file, threads)))
+    session = _SESSIONS.get(key, lambda: open_session(file, threads))
+    if card.foreign is not None:
+        return ForeignRuntime(card, OnnxRuntime.name, graph_call(session, card.foreign))
+    return OnnxRuntime(card, session)
 
 
 def close_sessions() -> None:
@@ -120,7 +133,14 @@ def import_onnxruntime() -> Any:
 
 
 def open_session(file: Path, threads: int) -> Any:
-    """A new session of ONNX Runtime over a file; WeightsDamaged where it cannot be opened."""
+    """A new session of ONNX Runtime over a file; WeightsDamaged where it cannot be opened.
+
+    Raises:
+        ModelRefused: see ``jpegmend.weights.onnx_guard``.
+    """
+    onnx_guard.check_size(file.stat().st_size, file.name)
+    data = file.read_bytes()
+    onnx_guard.check(data, file.name)
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -131,6 +151,7 @@ def open_session(file: Path, threads: int) -> Any:
     provider = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(file), options, providers=[provider])
+        # The bytes that were checked, not the file, which could have changed since.
+        return onnxruntime.InferenceSession(data, options, providers=[provider])
     except Exception as error:
         raise WeightsDamaged(f"{file.name} is no network that ONNX Runtime can open: {error}") from error

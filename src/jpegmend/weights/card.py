@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jpegmend.errors import WeightsDamaged
+from jpegmend.weights.foreign import Foreign
 
 PlaneKind = Literal["y", "ycbcr", "rgb"]
 Tiling = Literal["exact", "global", "window"]
@@ -28,7 +29,7 @@ class Card:
     name: str
     """The name that users give: ``mend-s``."""
     network: str
-    """Its key in ``jpegmend.models.NETWORKS``."""
+    """Its key in ``jpegmend.models.NETWORKS``; the name of its architecture for a network of others."""
     title: str
     paper: str | None = None
     """Authors, title, venue and year; None for a network of our own."""
@@ -75,6 +76,8 @@ class Card:
     """Minutes, machine, steps."""
     scores: tuple[Mapping[str, Any], ...] = ()
     notes: str = ""
+    foreign: Foreign | None = None
+    """How a network of others is called; None for those of ``jpegmend.models.NETWORKS``."""
     folder: Path = field(default=Path(), compare=False)
     """Folder of the card and its weights. Not part of the JSON."""
 
@@ -109,6 +112,7 @@ class Card:
                 self.tiling == "window" and (side <= 2 * self.halo or side % lcm(8, self.multiple) != 0),
                 f"window {self.window}; it must be a multiple of 8 and {self.multiple}, above twice the halo",
             ),
+            *(self.foreign.contradictions() if self.foreign else ()),
         )
 
 
@@ -124,6 +128,7 @@ _FROM_JSON: dict[str, Callable[[Any], Any]] = {
     "data": tuple,
     "scores": tuple,
     "caution": lambda value: tuple(map(tuple, value)),
+    "foreign": lambda value: None if value is None else Foreign(**value),
 }
 _NAMES = {f.name for f in fields(Card)} - {"folder"}
 _NEEDED = {f.name for f in fields(Card) if f.default is MISSING and f.default_factory is MISSING}

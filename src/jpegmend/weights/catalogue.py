@@ -1,19 +1,31 @@
-"""Released networks by name, and the verified paths of their weights."""
+"""Released and adopted networks by name, and the verified paths of their weights."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from jpegmend.errors import UnknownModel, WeightsDamaged, WeightsMissing
+from jpegmend.errors import ModelRefused, UnknownModel, WeightsDamaged, WeightsMissing
 from jpegmend.weights.card import Card, read_card
 
 DEFAULT = "mend-s"
 """The network that is used when none is named."""
 
-_WEIGHTS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".onnx")
+OPENED = (".onnx", ".safetensors")
+"""Suffixes of files of weights that are opened."""
+PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl")
+"""Suffixes of PyTorch's pickled files, which are not opened."""
+CONVERSION = (
+    'python -c "import sys, torch; from safetensors.torch import save_file; source, target = sys.argv[1:]; '
+    "d = torch.load(source, map_location='cpu', weights_only=True); "
+    "d = next((d[k] for k in ('params_ema', 'params', 'state_dict', 'model') if k in d), d); "
+    'save_file({k: v.detach().clone() for k, v in d.items() if torch.is_tensor(v)}, target)" '
+)
+"""The command that a user runs on a pickled file that he trusts; two paths follow."""
 
 CARDS = Path(__file__).parent / "cards"
 
@@ -21,58 +33,141 @@ CARDS = Path(__file__).parent / "cards"
 class Catalogue(Mapping[str, Card]):
     """Cards by name, in alphabetical order; a card is read when it is first asked for.
 
-    Iterating and ``in`` use file names only, so listing the models reads no file.
+    Iterating and ``in`` use file names only, so listing the models reads no card. ``folder`` is that of the cards; of
+    ``more``, which is called each time, a folder whose cards follow, unless the first has their names.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: Callable[[], Path] | None = None) -> None:
         self._folder = folder
-        self._read: dict[str, Card] = {}
+        self._more = more
+        self._read: dict[Path, tuple[int, Card]] = {}
 
     def __getitem__(self, name: str) -> Card:
-        if name not in self:
+        file = self._files().get(name)
+        if file is None:
             raise KeyError(name)
-        if name not in self._read:
-            self._read[name] = read_card(self._folder / f"{name}.json")
-        return self._read[name]
+        changed = file.stat().st_mtime_ns
+        if self._read.get(file, (0,))[0] != changed:
+            self._read[file] = changed, read_card(file)
+        return self._read[file][1]
 
     def __contains__(self, name: object) -> bool:
-        return name in set(self)
+        return name in self._files()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(file.stem for file in self._folder.glob("*.json")))
+        return iter(self._files())
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._files())
 
     def __repr__(self) -> str:
         return f"<{len(self)} networks: {', '.join(self)}>"
 
+    def _files(self) -> dict[str, Path]:
+        """The files of the cards by name."""
+        more = sorted(self._more().glob("*.json")) if self._more else []
+        own = sorted(self._folder.glob("*.json"))
+        return {file.stem: file for file in (*own, *more, *own)}
 
-MODELS: Mapping[str, Card] = Catalogue(CARDS)
-"""Every network of this package with a card, by name."""
+
+def user_folder() -> Path:
+    """The folder of adopted networks: ``$JPEGMEND_MODELS``, else ``jpegmend/models`` where the platform keeps data."""
+    if given := os.environ.get("JPEGMEND_MODELS"):
+        return Path(given)
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return base / "jpegmend" / "models"
+
+
+PACKAGED: Mapping[str, Card] = Catalogue(CARDS)
+"""The networks of this package with a card, by name: those that tables of the documentation list."""
+MODELS: Mapping[str, Card] = Catalogue(CARDS, user_folder)
+"""Every network with a card, by name: those of this package, then those that the user adopted."""
+
+
+def is_file_of_others(name: str | Path | Card) -> bool:
+    """Whether ``find`` takes this for the path of a file of weights."""
+    return not isinstance(name, Card) and Path(name).suffix.lower() in (*OPENED, *PICKLED)
 
 
 def find(name: str | Path | Card) -> Card:
     """The card for a name of the catalogue, for the path of a card (``.json``), or the card itself.
 
+    For the path of a network of others (``.onnx``, ``.safetensors``): the card of the catalogue with the same
+    checksum, else a card that is measured now, which takes some seconds (``jpegmend.adoption``).
+
     Raises:
         UnknownModel: no such name; the message lists the names there are.
         WeightsDamaged: the card cannot be read.
+        ModelRefused: a file that is not opened, or that is no network that restores.
     """
     if isinstance(name, Card):
         return name
+    if is_file_of_others(name):
+        return _find_file(Path(name))
     if isinstance(name, Path) or name.endswith(".json"):
         return read_card(name)
-    if name.endswith(_WEIGHTS):
-        raise UnknownModel(
-            f"{name} holds weights alone, and PyTorch files of other projects are not read; give the card beside the "
-            f"weights, NAME.json, as `jpegmend release` writes it, or a name: {', '.join(MODELS)}"
-        )
     if name not in MODELS:
         raise UnknownModel(
-            f"no model {name!r}; there are: {', '.join(MODELS) or 'none'}; or give the path of a card, NAME.json"
+            f"no model {name!r}; there are: {', '.join(MODELS) or 'none'}; or give the path of a card, NAME.json, or "
+            "of a network, NAME.onnx or NAME.safetensors"
         )
     return MODELS[name]
+
+
+def _find_file(file: Path) -> Card:
+    """The card for a file of weights."""
+    refuse_pickles(file)
+    if not file.is_file():
+        raise UnknownModel(f"no file {file}; give the path of a network, or a name: {', '.join(MODELS)}")
+    if (card := _card_beside(file)) or (card := adopted(file)):
+        return card
+    # The one place of this room that uses a later one: measuring a network means to run it.
+    from jpegmend.adoption import measured_card
+
+    return measured_card(file)
+
+
+def refuse_pickles(file: Path) -> None:
+    """Refuse pickled files, which run code when they are opened."""
+    if file.suffix.lower() in PICKLED:
+        raise ModelRefused(
+            f"{file.name} is a pickle, which can run any program when it is opened, so it is not. If you trust it, "
+            f"convert it once:\n{CONVERSION}{file} {file.with_suffix('.safetensors')}\n"
+            "and give the .safetensors (it needs jpegmend[spandrel])"
+        )
+
+
+def _card_beside(file: Path) -> Card | None:
+    """The card of the same name beside a file, if it states this file's checksum."""
+    beside = file.with_suffix(".json")
+    if not beside.is_file():
+        return None
+    try:
+        card = read_card(beside)
+    except WeightsDamaged:  # some other JSON file
+        return None
+    return card if any(entry.get("file") == file.name for entry in card.files.values()) else None
+
+
+def adopted(file: Path) -> Card | None:
+    """The card of the catalogue whose weights are equal to this file, by size and checksum; None without one."""
+    state = file.stat()
+    for name in MODELS:
+        try:
+            card = MODELS[name]
+        except WeightsDamaged:
+            continue
+        for entry in card.files.values():
+            known = card.folder / entry["file"]
+            if known.is_file() and known.stat().st_size == state.st_size and checksum(file) == entry["sha256"]:
+                return card
+    return None
 
 
 def path(card: Card, kind: str) -> Path:
@@ -89,22 +184,28 @@ def path(card: Card, kind: str) -> Path:
         raise WeightsMissing(f"{card.name!r} has no {kind} weights; it has {forms}")
     entry = card.files[kind]
     file = card.folder / entry["file"]
+    again = "adopt it again" if card.foreign else "install again"
     try:
-        state = file.stat()
-        found = _sha256(file, state.st_size, state.st_mtime_ns)
+        found = checksum(file)
     except OSError as error:
-        raise WeightsDamaged(f"the weights of {card.name!r} cannot be read: {error}; install again") from error
+        raise WeightsDamaged(f"the weights of {card.name!r} cannot be read: {error}; {again}") from error
     if found != entry["sha256"]:
         raise WeightsDamaged(
             f"{file.name} has sha256 {found}, its card says {entry['sha256']}; "
-            "the file was changed or cut short: install again"
+            f"the file was changed or cut short: {again}"
         )
     return file
 
 
 def _released() -> str:
-    names = [name for name, card in MODELS.items() if card.released]
+    names = [name for name, card in PACKAGED.items() if card.released]
     return f"released are: {', '.join(names)}" if names else "none is"
+
+
+def checksum(file: Path) -> str:
+    """SHA-256 of a file in hexadecimal, cached by its size and time; raises ``OSError``."""
+    state = file.stat()
+    return _sha256(file, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)

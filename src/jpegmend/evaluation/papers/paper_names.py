@@ -36,6 +36,6 @@ def model_of(row: Published) -> str | None:
     method = key(row.method)
     if method == "jpeg":
         return "jpeg"
-    name = next((name for name in weights.MODELS if key(name) == method), None)
+    name = next((name for name in weights.PACKAGED if key(name) == method), None)
     gray = f"{name}-gray"
-    return gray if row.channel == "Y" and gray in weights.MODELS else name
+    return gray if row.channel == "Y" and gray in weights.PACKAGED else name

@@ -165,4 +165,4 @@ def measured_sets(data_set: str) -> tuple[str, ...]:
 
 def released(model: str) -> bool:
     """Whether there are weights of that name."""
-    return model in weights.MODELS and weights.MODELS[model].released
+    return model in weights.PACKAGED and weights.PACKAGED[model].released

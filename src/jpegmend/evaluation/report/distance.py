@@ -72,7 +72,7 @@ def table(stored: Sequence[Result]) -> str:
     """
     ours = measured("papers-gray", stored)
     header = ["model", "compared with", "set", *(f"quality {quality}" for quality in QUALITIES), "remarks"]
-    lines = [line for card in weights.MODELS.values() if card.planes != "rgb" for line in _lines(card, ours)]
+    lines = [line for card in weights.PACKAGED.values() if card.planes != "rgb" for line in _lines(card, ours)]
     return f"{grid(header, lines, numbers=3)}\n\n{_NOTE}"
 
 

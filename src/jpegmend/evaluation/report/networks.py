@@ -21,6 +21,6 @@ def table() -> str:
             f"{card.multiply_adds / 1e3:,.0f} k",
             "released" if card.released else f"recipe `{card.recipe}`",
         ]
-        for card in weights.MODELS.values()
+        for card in weights.PACKAGED.values()
     ]
     return grid(["name", "network", "works on", "parameters", "multiply-adds a pixel", "remarks"], lines, numbers=3)

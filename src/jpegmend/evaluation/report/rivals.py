@@ -36,7 +36,7 @@ class Rival:
 
     def cost(self) -> float | None:
         """Multiply-adds a pixel; None where they are not known."""
-        card = next((card for name, card in weights.MODELS.items() if key(name) == key(self.name)), None)
+        card = next((card for name, card in weights.PACKAGED.items() if key(name) == key(self.name)), None)
         return card.multiply_adds if card else self.multiply_adds
 
 
@@ -67,8 +67,8 @@ def readme(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) ->
     """
     # The last by file name is the benchmark without a suffix, which has the reference too.
     timed = [found for found in reversed(benchmarks) if "speed" in found]
-    network = weights.MODELS[weights.DEFAULT].network
-    ours = [card for card in weights.MODELS.values() if card.network == network and card.released]
+    network = weights.PACKAGED[weights.DEFAULT].network
+    ours = [card for card in weights.PACKAGED.values() if card.network == network and card.released]
     scores = measured("papers-gray", stored)
     lines = [
         [f"**{card.name}**", *_scores_of(card, scores), _thousands(card.multiply_adds), _seconds(card.name, timed)]

@@ -1,0 +1,168 @@
+"""Cards for networks of others: measured when a file is used, or written into the user's catalogue."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import lcm
+from pathlib import Path
+from typing import Any
+
+from jpegmend.adoption import difference
+from jpegmend.adoption.interface import find_interface, graph_run
+from jpegmend.adoption.tiling import WINDOW, Tiles, measure_bytes, measure_tiles, windows
+from jpegmend.errors import InvalidOption, ModelRefused
+from jpegmend.runtimes.cache import LastUsed
+from jpegmend.runtimes.contract import available_threads
+from jpegmend.weights import Card, read_card
+from jpegmend.weights.catalogue import OPENED, PACKAGED, checksum, refuse_pickles, user_folder
+from jpegmend.writing.atomic import write_bytes
+
+Say = Callable[[str], None]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_MEASURED: LastUsed[Card] = LastUsed(16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What the user states of a network instead of leaving it to trials; None where it is measured."""
+
+    white: float | None = None
+    """Value of white in its input and output: 1 or 255."""
+    multiple: int | None = None
+    """Height and width are multiples of this."""
+    window: int = WINDOW
+    """Side in pixels of the windows, where tiles cannot be exact."""
+
+
+def measured_card(file: Path, given: Given | None = None, say: Say = lambda step: None) -> Card:
+    """The card of a network of others, found by running it; kept for later calls with the same file.
+
+    Raises:
+        ModelRefused: a file that is not opened, or a network that does not take one picture and give one back.
+        MissingExtra: a ``.safetensors`` without the extra ``spandrel``.
+    """
+    refuse_pickles(file)
+    if file.suffix.lower() not in OPENED:
+        raise ModelRefused(f"{file.name} is no file of a network; {' and '.join(OPENED)} are opened")
+    if file.suffix.lower() != ".onnx":
+        raise ModelRefused(f"{file.name} holds weights alone; give the ONNX file of the network, or a card beside it")
+    given = given or Given()
+    key = (file.resolve(), checksum(file), given)
+    return _MEASURED.get(key, lambda: _measure_graph(file, given, say))
+
+
+def _measure_graph(file: Path, given: Given, say: Say) -> Card:
+    from jpegmend.runtimes.onnx import open_session
+
+    session = open_session(file, available_threads())
+    say("finding its input and output")
+    found = find_interface(session, file.name, white=given.white, multiple=given.multiple)
+    run = graph_run(session, found.foreign)
+    step = lcm(16, found.multiple)
+    sides = found.foreign.size or (320 // step * step or step,) * 2
+    held = measure_bytes(run, found.channels, sides)
+    if found.foreign.size:
+        tiles = windows(1, min(found.foreign.size))
+    else:
+        say("measuring its receptive field")
+        tiles = measure_tiles(run, found.channels, found.multiple, half=found.foreign.half, window=given.window)
+    foreign = replace(found.foreign, difference=tiles.difference)
+    title = session.get_modelmeta().graph_name or "a network of others"
+    facts = {"network": "onnx", "title": f"ONNX graph {title}"[:120], "foreign": foreign}
+    return _card(file, "onnx", found.channels, tiles, held, facts)
+
+
+def _card(file: Path, kind: str, channels: int, tiles: Tiles, held: float, facts: dict[str, Any]) -> Card:
+    return Card(
+        name=file.stem,
+        planes="y" if channels == 1 else "rgb",
+        multiple=tiles.multiple,
+        halo=tiles.halo,
+        tiling=tiles.tiling,
+        window=tiles.window,
+        released=True,
+        exportable=kind == "onnx",
+        files={kind: {"file": file.name, "sha256": checksum(file)}},
+        bytes_per_pixel=round(held),
+        folder=file.parent,
+        **facts,
+    )
+
+
+def adopt(
+    file: Path,
+    name: str,
+    *,
+    licence: str = "",
+    notes: str = "",
+    given: Given | None = None,
+    overwrite: bool = False,
+    folder: Path | None = None,
+    say: Say = lambda step: None,
+) -> Card:
+    """Copy a network of others into the user's catalogue, with its card; :func:`jpegmend.restore` then knows its name.
+
+    Args:
+        file: ``.onnx`` or ``.safetensors``.
+        name: how it is called from now on.
+        licence: that of the weights; a non-commercial one is told at each use.
+        notes: what a reader of the card should know.
+        given: what is not to be measured.
+        overwrite: whether a network of this name is replaced.
+        folder: instead of the user's catalogue.
+        say: called with a description of each step before it.
+
+    Raises:
+        InvalidOption: a name that cannot be used, or is taken.
+        ModelRefused, MissingExtra: as :func:`measured_card`.
+    """
+    folder = folder or user_folder()
+    check_name(name, folder, overwrite=overwrite)
+    if not file.is_file():
+        raise ModelRefused(f"no file {file}")
+    card = measured_card(file, given, say)
+    if card.tiling == "window" and card.foreign and card.foreign.difference is None:
+        say("measuring the difference between windows and the whole picture")
+        card = replace(card, foreign=replace(card.foreign, difference=difference.measure(card)))
+    (kind, entry), suffix = next(iter(card.files.items())), file.suffix.lower()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / f"{name}{suffix}", file.read_bytes())
+    files = {kind: {"file": f"{name}{suffix}", "sha256": entry["sha256"]}}
+    card = replace(card, name=name, licence=licence, notes=notes, files=files, folder=folder)
+    record = {key: value for key, value in dataclasses.asdict(card).items() if key != "folder"}
+    path = folder / f"{name}.json"
+    write_bytes(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    return read_card(path)
+
+
+def check_name(name: str, folder: Path, *, overwrite: bool) -> None:
+    """Refuse names that are no file names, that mean something else, or that are taken."""
+    if not _NAME.fullmatch(name) or name.endswith((".json", *OPENED)) or name == "jpeg":
+        raise InvalidOption(f"name {name!r}; letters, digits and . _ + - are allowed, and not 'jpeg'")
+    if name in PACKAGED:
+        raise InvalidOption(f"name {name!r} is that of a network of jpegmend; choose another")
+    if (folder / f"{name}.json").exists() and not overwrite:
+        raise InvalidOption(f"name {name!r} is taken in {folder}; choose another, or allow it to be overwritten")
+
+
+def describe(card: Card) -> str:
+    """The interface and the tiles of a network of others in one sentence."""
+    assert card.foreign is not None
+    foreign = card.foreign
+    planes = "gray" if card.planes == "y" else "RGB"
+    parts = [f"{planes}, {'float16' if foreign.half else 'float32'}, values {foreign.black:g} to {foreign.white:g}"]
+    if foreign.size:
+        parts.append(f"pictures of {foreign.size[1]}x{foreign.size[0]}")
+    elif card.multiple > 1:
+        parts.append(f"sides a multiple of {card.multiple}")
+    if card.tiling == "exact":
+        parts.append(f"exact tiles with a halo of {card.halo}")
+    else:
+        parts.append(f"windows of {card.window}, blended: its answer depends on more than the near pixels")
+    if foreign.difference is not None:
+        parts.append(f"largest difference that tiles made on a drawing {foreign.difference:.1g} of white")
+    return "; ".join(parts)

@@ -1,0 +1,94 @@
+"""Measurement of how far around a pixel a network really looks, which decides the halo of its tiles.
+
+Shape letters: C planes, H W pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.runtimes import Floats
+
+Run = Callable[[Floats], Floats]
+"""A network on planes [C, H, W]: [C, s H, s W], s being 1 for restoration."""
+
+_LEAVES = 1500
+"""Discs in the drawing."""
+PLACES: tuple[tuple[float, float], ...] = tuple(product((0.35, 0.5, 0.65), (0.35, 0.5, 0.65)))
+"""Where the answer is compared, as shares of height and width."""
+
+
+@functools.lru_cache(maxsize=4)
+def draw_leaves(side: int) -> NDArray[np.uint8]:
+    """A drawing [side, side, 3] of overlapping discs of every size and colour (dead leaves)."""
+    generator = np.random.default_rng(0)
+    picture = np.full((side, side, 3), 127, np.uint8)
+    for _ in range(_LEAVES):
+        across, down, size, *colour = generator.random(6)
+        # The number of discs falls with the third power of their size, as that of objects in photographs.
+        radius = side / 2 / (1 + 40 * size**0.5)
+        rows, columns = (
+            np.arange(max(0, int(centre - radius)), min(side, int(centre + radius) + 2))
+            for centre in (down * side, across * side)
+        )
+        inside = (rows[:, None] - down * side) ** 2 + (columns - across * side) ** 2 < radius**2
+        picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1][inside] = [255 * value for value in colour]
+    return picture
+
+
+def as_planes(picture: NDArray[np.uint8], channels: int) -> Floats:
+    """A picture [H, W, 3] as planes [channels, H, W] in 0..1: RGB, or luma for one."""
+    values = picture.astype(np.float32) / np.float32(255)
+    if channels == 1:
+        values = values @ np.array([[0.299], [0.587], [0.114]], np.float32)
+    return np.ascontiguousarray(values.transpose(2, 0, 1))
+
+
+def compress(picture: NDArray[np.uint8], quality: int) -> bytes:
+    """A picture [H, W, 3] as a 4:2:0 JPEG."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=quality, subsampling="4:2:0")
+    return stream.getvalue()
+
+
+def decode(jpeg: bytes) -> NDArray[np.uint8]:
+    """A JPEG of :func:`compress` as pixels [H, W, 3]."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def change(
+    run: Run,
+    seen: Floats,
+    whole: Floats,
+    halo: int,
+    step: int,
+    places: Sequence[tuple[float, float]] = PLACES,
+) -> float:
+    """The largest difference to the answer ``whole`` for ``seen`` [C, H, W] where only ``halo`` pixels are seen.
+
+    At each place a square of ``step`` pixels is compared, which begins at a multiple of ``step``, as tiles do.
+    """
+    height, width = seen.shape[1:]
+    s, worst = whole.shape[1] // height, 0.0
+    for place in places:
+        top, left = (
+            round((length - step) * share / step) * step for length, share in zip((height, width), place, strict=True)
+        )
+        rows = slice(max(0, top - halo), min(height, top + step + halo))
+        columns = slice(max(0, left - halo), min(width, left + step + halo))
+        part = run(np.ascontiguousarray(seen[:, rows, columns]))
+        inside = part[:, s * (top - rows.start) :, s * (left - columns.start) :][:, : s * step, : s * step]
+        expected = whole[:, s * top : s * (top + step), s * left : s * (left + step)]
+        worst = max(worst, float(np.abs(expected - inside).max()))
+    return worst

@@ -1,0 +1,60 @@
+"""``jpegmend adopt``: put a network of others into the user's catalogue."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from jpegmend.cli.parser import Parser, whole
+
+
+def add(parser: Parser) -> None:
+    """The options of ``jpegmend adopt``."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the network: .onnx or .safetensors")
+    parser.add_argument("--name", required=True, help="what it is called from now on: jpegmend photo.jpg --model NAME")
+    parser.add_argument(
+        "--licence",
+        default="",
+        metavar="TEXT",
+        help="of the weights, such as CC-BY-NC-4.0; a non-commercial one is told at each use",
+    )
+    parser.add_argument("--notes", default="", metavar="TEXT", help="what a reader of its card should know")
+    parser.add_argument(
+        "--range", type=int, choices=(1, 255), dest="white", help="its value of white; without it found by trial"
+    )
+    parser.add_argument(
+        "--multiple", type=whole(1, 512), metavar="N", help="height and width it takes; without it found by trial"
+    )
+    parser.add_argument(
+        "--window",
+        type=whole(64, 8192),
+        default=512,
+        metavar="PIXELS",
+        help="side of the windows where its answer depends on the whole picture (512)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the network of this name")
+
+
+def run(given: Namespace) -> int:
+    """Find out how a network of others is called and tiled, and keep it under a name."""
+    from jpegmend.adoption import Given, adopt, describe
+
+    card = adopt(
+        given.file,
+        given.name,
+        licence=given.licence,
+        notes=given.notes,
+        given=Given(white=given.white, multiple=given.multiple, window=given.window),
+        overwrite=given.overwrite,
+        say=_say,
+    )
+    sys.stdout.write(f"{card.name}: {describe(card)}\n")
+    sys.stdout.write(f"card: {card.folder / card.name}.json\n")
+    sys.stdout.write(f"use it: jpegmend photo.jpg --model {card.name}\n")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text} ...\n")
+    sys.stderr.flush()

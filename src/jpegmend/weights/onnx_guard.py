@@ -1,0 +1,168 @@
+"""Check of an ONNX file before ONNX Runtime opens it: no external data, no custom operators, no loops, no giants.
+
+ONNX Runtime has no option for this, and the package ``onnx`` is not in the plain install, so this file reads the
+protobuf wire format (https://protobuf.dev/programming-guides/encoding/) of the messages that matter, by the field
+numbers of onnx.proto. Large fields (the tensors) are skipped without being copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from jpegmend.errors import ModelRefused, WeightsDamaged
+
+MAX_BYTES = 2**30
+"""Largest model file that is opened, in bytes; FBCNN's, the largest of the usual ones, has 0.3 GB."""
+_MAX_FIELDS = 3_000_000
+"""Fields that are looked at; a graph of ten thousand nodes has a tenth of this."""
+_MAX_DEPTH = 16
+"""Graphs inside graphs (the branches of If)."""
+STANDARD_DOMAINS = ("", "ai.onnx")
+_LOOPS = ("Loop", "Scan")
+
+# Field numbers of onnx.proto that hold messages in which an operator or a tensor can be.
+_INSIDE = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "tensor": {},
+}
+
+
+class Field(NamedTuple):
+    """One field of a protobuf message: a number, or the place of its bytes."""
+
+    number: int
+    value: int
+    """The value of a whole number; 0 for bytes."""
+    start: int
+    stop: int
+    """Where the bytes lie; both 0 for numbers."""
+
+
+def fields(data: memoryview | bytes, start: int, stop: int) -> Iterator[Field]:
+    """The fields of the message in ``data[start:stop]``; raises ``ValueError`` where they are no protobuf."""
+    while start < stop:
+        key, start = varint(data, start, stop)
+        number, kind = key >> 3, key & 7
+        if number == 0:
+            raise ValueError("a field of number 0")
+        if kind == 0:
+            value, start = varint(data, start, stop)
+            yield Field(number, value, 0, 0)
+            continue
+        if kind == 2:
+            length, start = varint(data, start, stop)
+        elif kind in (1, 5):
+            length = 8 if kind == 1 else 4
+        else:
+            raise ValueError(f"wire type {kind}")
+        if length > stop - start:
+            raise ValueError("a field that is longer than its message")
+        yield Field(number, 0, start, start + length)
+        start += length
+
+
+def varint(data: memoryview | bytes, start: int, stop: int) -> tuple[int, int]:
+    """A number of up to 64 bits, 7 a byte, and where it ends."""
+    value = 0
+    for place in range(10):
+        if start + place >= stop:
+            raise ValueError("a number that is cut off")
+        byte = data[start + place]
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return value & (2**64 - 1), start + place + 1
+    raise ValueError("a number of more than 64 bits")
+
+
+def check(data: memoryview | bytes, name: str) -> None:
+    """Refuse what must not reach ONNX Runtime; ``name`` is that of the file, for the message.
+
+    Raises:
+        ModelRefused: larger than :data:`MAX_BYTES`, a tensor in another file, an operator that ONNX does not define,
+            a loop, or too many parts.
+        WeightsDamaged: no protobuf, or no graph in it.
+    """
+    check_size(len(data), name)
+    try:
+        walk = _Walk(memoryview(data), name)
+        walk.visit("model", 0, len(data), 0)
+    except ValueError as error:
+        raise WeightsDamaged(f"{name} is no network that ONNX Runtime can open: {error}; fetch it again") from error
+    walk.check_operators()
+
+
+def check_size(count: int, name: str) -> None:
+    """Refuse files of more than :data:`MAX_BYTES`."""
+    if count > MAX_BYTES:
+        raise ModelRefused(f"{name} has {count / 1e9:.2f} GB; models of up to {MAX_BYTES / 1e9:.2f} GB are opened")
+
+
+class _Walk:
+    """A walk through all graphs, nodes and tensors of a model."""
+
+    def __init__(self, data: memoryview, name: str) -> None:
+        self._data = data
+        self._name = name
+        self._count = 0
+        self._graphs = 0
+        self._operators: set[tuple[str, str]] = set()
+        self._functions: set[tuple[str, str]] = set()
+
+    def visit(self, kind: str, start: int, stop: int, depth: int) -> None:
+        if depth > _MAX_DEPTH:
+            raise ModelRefused(f"{self._name}: graphs inside graphs, more than {_MAX_DEPTH} deep")
+        inside, texts = _INSIDE[kind], {}
+        for field in fields(self._data, start, stop):
+            self._count += 1
+            if self._count > _MAX_FIELDS:
+                raise ModelRefused(f"{self._name} has more than {_MAX_FIELDS} parts; no network needs as many")
+            if kind == "tensor" and (field.number == 13 or (field.number == 14 and field.value)):
+                raise ModelRefused(
+                    f"{self._name} keeps tensors in another file, which could be any file of this machine; give a "
+                    "model in one file: onnx.save(onnx.load('model.onnx'), 'one.onnx')"
+                )
+            child = inside.get(field.number)
+            if child and field.stop:
+                self._graphs += kind == "model" and child == "graph"
+                self.visit(child, field.start, field.stop, depth + (child == "graph"))
+            elif kind in ("node", "function") and field.stop:
+                texts[field.number] = bytes(self._data[field.start : min(field.stop, field.start + 256)])
+        self._note(kind, texts)
+
+    def _note(self, kind: str, texts: dict[int, bytes]) -> None:
+        """Operators of nodes (name 4, domain 7), and functions that the file defines (name 1, domain 10)."""
+        if kind == "node":
+            self._operators.add((_text(texts.get(7)), _text(texts.get(4))))
+        elif kind == "function":
+            self._functions.add((_text(texts.get(10)), _text(texts.get(1))))
+
+    def check_operators(self) -> None:
+        """Refuse operators that neither ONNX nor the file itself defines, and loops."""
+        if not self._graphs or not self._operators:
+            raise WeightsDamaged(
+                f"{self._name} is no network that ONNX Runtime can open: there is no graph in it; fetch it again"
+            )
+        foreign = sorted(
+            (domain, operator)
+            for domain, operator in self._operators - self._functions
+            if domain not in STANDARD_DOMAINS
+        )
+        if foreign:
+            domain, operator = foreign[0]
+            raise ModelRefused(
+                f"{self._name} uses the operator {operator!r} of {domain!r}; only operators of the ONNX standard are "
+                "run: export the network again, without optimisation for one runtime"
+            )
+        if loops := sorted(operator for _, operator in self._operators if operator in _LOOPS):
+            raise ModelRefused(f"{self._name} has a {loops[0]}, which may never end; export the network by tracing")
+
+
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode("utf-8", "replace")
