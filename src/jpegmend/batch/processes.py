@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from jpegmend.batch import news
 from jpegmend.errors import JpegmendError
 
 Given = TypeVar("Given")
@@ -37,27 +39,51 @@ class Worker:
         self._folder = folder
         self._kept_open = kept_open
         self._process: subprocess.Popen[bytes] | None = None
+        self._sending = threading.Lock()
         self.stopping = False
         """Whether it was asked to stop for good."""
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    @property
+    def pid(self) -> int | None:
+        """Process id; None if no process was started yet."""
+        return None if self._process is None else self._process.pid
+
+    def call(
+        self, function: Callable[..., Any], *arguments: Any, on_news: Callable[[Any], None] = lambda value: None
+    ) -> Any:
         """The function's result, computed in the process; the function must be one of a module.
 
+        ``on_news`` is called, in this thread, with each value that the function sends by ``news.tell``.
+
         Raises:
+            Cancelled: the call was cancelled.
             WorkerDied: the process ended; the next call starts another.
             Exception: what the function raised.
         """
         process = self._running()
         assert process.stdin is not None and process.stdout is not None
         try:
-            pickle.dump((function, arguments), process.stdin, protocol=5)
-            process.stdin.flush()
-            done, value = pickle.load(process.stdout)
+            self._send((function, arguments), process)
+            while (message := pickle.load(process.stdout))[0] is None:
+                on_news(message[1])
+            done, value = message
         except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
             raise WorkerDied(_why(process.wait())) from error
         if not done:
             raise value
         return value
+
+    def ask_to_cancel(self) -> None:
+        """Have the running call end by ``Cancelled`` when it next sends news."""
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(OSError, ValueError):  # it has ended
+                self._send(news.CANCEL, process)
+
+    def kill(self) -> None:
+        """End the process at once, in the middle of a call too; the next call starts another."""
+        if self._process is not None:
+            self._process.kill()
 
     def ask_to_stop(self) -> None:
         """Send the process a signal to end; it removes its temporary files first. No other one is started."""
@@ -80,6 +106,12 @@ class Worker:
             with contextlib.suppress(OSError):
                 assert stream is not None
                 stream.close()
+
+    def _send(self, message: Any, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        with self._sending:
+            pickle.dump(message, process.stdin, protocol=5)
+            process.stdin.flush()
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:

@@ -95,13 +95,13 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
     if decoded and output.reference:
         reference = read_reference(output.reference, decoded, task.max_bytes, task.options)
     restored = restore(data, **task.options, progress=progress)
-    others = _OtherPages(data, task.options, restored.report.pages if output.all_pages else 1)
-    not_kept = _write(task, restored, others)
+    others = OtherPages(data, task.options, restored.report.pages if output.all_pages else 1)
+    not_kept = save_result(restored, task.target, output, overwrite=task.overwrite, others=others)
     gain = measure(output.reference, reference, decoded, restored) if decoded and reference else None
     compared = _compare(task, decoded, restored, gain) if decoded and output.compare else None
     return {
         "report": {**restored.report.as_dict(), "warnings": [*restored.report.warnings, *others.warnings]},
-        "not_kept": (*not_kept, *_lost_depth(task, restored)),
+        "not_kept": not_kept,
         "compared": compared,
         "gain": gain,
         "sha256": sha256(data),
@@ -109,7 +109,7 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
     }
 
 
-class _OtherPages(Sequence["Restored"]):
+class OtherPages(Sequence["Restored"]):
     """The pages after the first of a file with ``count`` pages; each is restored when it is asked for."""
 
     def __init__(self, data: bytes, options: Mapping[str, Any], count: int) -> None:
@@ -146,34 +146,41 @@ def _check_place(task: Task) -> None:
         check_target(compared_with(task.target), overwrite=task.overwrite)
 
 
-def _write(task: Task, restored: Restored, others: _OtherPages) -> tuple[str, ...]:
+def save_result(
+    restored: Restored, path: Path, output: Output, *, overwrite: bool, others: Sequence[Restored] = ()
+) -> tuple[str, ...]:
+    """Write a result; returns descriptions of what the format does not hold.
+
+    ``path`` may be :data:`STANDARD`; ``others`` are the pages after the first.
+    """
     import sys
 
-    standard = task.target == STANDARD
-    target: Any = sys.stdout.buffer if standard else task.target
-    return restored.save(
+    standard = path == STANDARD
+    target: Any = sys.stdout.buffer if standard else path
+    not_kept = restored.save(
         target,
-        format=task.output.format or ("png" if standard else None),
-        bits=task.output.bits,
-        overwrite=task.overwrite,
-        strip=task.output.strip,
-        srgb=task.output.srgb,
-        quality=task.output.quality,
-        compression=task.output.compression,
-        mark=task.output.mark,
+        format=output.format or ("png" if standard else None),
+        bits=output.bits,
+        overwrite=overwrite,
+        strip=output.strip,
+        srgb=output.srgb,
+        quality=output.quality,
+        compression=output.compression,
+        mark=output.mark,
         append=others,
     )
+    return (*not_kept, *_lost_depth(restored, path, output))
 
 
-def _lost_depth(task: Task, restored: Restored) -> tuple[str, ...]:
+def _lost_depth(restored: Restored, path: Path, output: Output) -> tuple[str, ...]:
     from jpegmend.writing import find_format
 
     bits = restored.report.bits_read
-    if bits == 8 or task.output.bits == 16:
+    if bits == 8 or output.bits == 16:
         return ()
-    if task.output.bits == 8:
+    if output.bits == 8:
         return (f"the {bits} bits a sample of the input; bits=16 keeps them in png and tiff",)
-    name = find_format(None if task.target == STANDARD else task.target, task.output.format)
+    name = find_format(None if path == STANDARD else path, output.format)
     return () if WRITTEN[name].deep else (f"the {bits} bits a sample of the input; png and tiff hold them",)
 
 

@@ -16,6 +16,8 @@ import sys
 import threading
 from typing import Any, BinaryIO, NoReturn
 
+from jpegmend.batch import news
+
 Call = tuple[Any, tuple[Any, ...]]
 """A function of a module and its arguments."""
 
@@ -32,10 +34,12 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     signal.signal(signal.SIGTERM, _stop)
+    news.connect(answers)
     waiting: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(calls, waiting), daemon=True).start()
     try:
         while (call := waiting.get()) is not None:
+            news.begun()
             answers.write(_answer(call))
             answers.flush()
     except BrokenPipeError:
@@ -64,7 +68,9 @@ def _receive(calls: BinaryIO, waiting: queue.SimpleQueue[Call | None]) -> None:
     """Read calls in a thread of its own, so that the end of the parent is noticed during a picture."""
     try:
         while True:
-            waiting.put(pickle.load(calls))
+            call = pickle.load(calls)
+            if news.received(call):
+                waiting.put(call)
     except (EOFError, OSError, pickle.UnpicklingError):
         waiting.put(None)
         os.kill(os.getpid(), signal.SIGTERM)
