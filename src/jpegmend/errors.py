@@ -32,12 +32,15 @@ OPTIONAL_PACKAGES = {
     "matplotlib": "matplotlib",
     "onnx": "onnx",
     "onnxscript": "onnxscript",
+    "prometheus_client": "prometheus-client",
     "pydantic": "pydantic",
     "pytorch_optimizer": "pytorch-optimizer",
     "safetensors": "safetensors",
     "skimage": "scikit-image",
+    "starlette": "starlette",
     "tensorboard": "tensorboard",
     "torch": "torch",
+    "uvicorn": "uvicorn",
 }
 """Packages of the extras in ``pyproject.toml``, by the module that is imported."""
 

@@ -27,7 +27,8 @@ ORDER = (
     ("explanation",),
     ("batch",),
     ("cluster",),
-    ("cli", "web"),
+    ("web",),
+    ("cli",),
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 EXCEPTIONS = {("runtimes/torch.py", "models"), ("weights/catalogue.py", "adoption")}

@@ -22,6 +22,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     ),
     "models": ("jpegmend.cli.models", "list the networks, released or not, and those you adopted"),
     "adopt": ("jpegmend.cli.adopt", "keep a network of others under a name: an ONNX file or safetensors"),
+    "serve": ("jpegmend.cli.serve", "a local web page and an HTTP service (needs jpegmend[web])"),
     "evaluate": ("jpegmend.cli.evaluate", "measure networks on clear pictures, or show a paper's table beside ours"),
     "benchmark": ("jpegmend.cli.benchmark", "speed and memory on this machine, as ratios"),
     "train": ("jpegmend.cli.train", "run a recipe: train a network, or go on with one"),

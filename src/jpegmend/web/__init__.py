@@ -1,0 +1,1 @@
+"""A local web page and an HTTP service: pictures are restored by worker processes on this machine."""

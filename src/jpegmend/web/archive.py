@@ -1,0 +1,100 @@
+"""Results of several jobs as one ZIP file, streamed while they are written."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path, PurePath
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from jpegmend.batch.settings import Output
+from jpegmend.web import query
+from jpegmend.web.handlers import disposition
+from jpegmend.web.jobs import Job
+from jpegmend.web.problems import Problem
+from jpegmend.web.service import Service, service_of
+
+_MOST = 2000
+"""Number of jobs in one archive; their ids must fit into an address."""
+_PIECE = 1 << 18
+FAILURES = "not restored.txt"
+"""Name of the file that lists what is missing from an archive."""
+
+
+async def archive(request: Request) -> Response:
+    """``GET /v1/archive?job=ID&job=ID``: the results of jobs as one ZIP file."""
+    service = service_of(request)
+    ids = request.query_params.getlist("job")
+    if not 1 <= len(ids) <= _MOST:
+        raise Problem("invalid-option", f"{len(ids)} jobs; name 1 to {_MOST}, each by job=ID")
+    jobs = [service.jobs.find(each) for each in dict.fromkeys(ids)]
+    form = query.read_form(request.query_params, None, ignored=("job",))
+    headers = {"Content-Disposition": disposition("restored.zip")}
+    return StreamingResponse(_stream(service, jobs, form), media_type="application/zip", headers=headers)
+
+
+async def _stream(service: Service, jobs: list[Job], form: Output) -> AsyncIterator[bytes]:
+    """The bytes of the archive; a result that cannot be had is told in a text file of the archive."""
+    sink = _Sink()
+    names: set[str] = set()
+    failed: list[str] = []
+    # Pictures are compressed already, so they are stored.
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as made:
+        for job in jobs:
+            output = query.with_bits(form, job.request.output.bits)
+            try:
+                path = await service.jobs.write(job, output)
+            except Problem as problem:
+                failed.append(f"{job.request.name}: {problem.detail or problem.as_dict()['title']}")
+                continue
+            for piece in _add(made, path, unused(job.download_name(output), names), sink):
+                yield piece
+        if failed:
+            made.writestr(FAILURES, "\n".join(failed) + "\n")
+    yield sink.take()
+
+
+def _add(made: zipfile.ZipFile, path: Path, name: str, sink: _Sink) -> Iterator[bytes]:
+    with path.open("rb") as source, made.open(name, "w", force_zip64=True) as target:
+        while piece := source.read(_PIECE):
+            target.write(piece)
+            yield sink.take()
+
+
+def unused(name: str, names: set[str]) -> str:
+    """The name, with a number where it is taken; it is added to ``names``.
+
+    >>> taken = {"a.png"}
+    >>> unused("a.png", taken), unused("a.png", taken)
+    ('a (2).png', 'a (3).png')
+    """
+    number, candidate = 1, name
+    while candidate.lower() in {taken.lower() for taken in names}:
+        number += 1
+        candidate = f"{PurePath(name).stem} ({number}){PurePath(name).suffix}"
+    names.add(candidate)
+    return candidate
+
+
+class _Sink(io.RawIOBase):
+    """Takes what is written; cannot seek, so that sizes are written after each file."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        view = memoryview(data)  # type: ignore[arg-type]
+        self._held += view
+        return view.nbytes
+
+    def take(self) -> bytes:
+        """What was written since the last call."""
+        taken = bytes(self._held)
+        self._held.clear()
+        return taken

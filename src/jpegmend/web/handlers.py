@@ -1,0 +1,159 @@
+"""Handlers of ``/v1``: restoration, jobs and their files, inspection, networks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from jpegmend.batch.settings import Output
+from jpegmend.web import bodies, models, query, work
+from jpegmend.web.jobs import MEDIA_TYPES, Job
+from jpegmend.web.problems import Problem
+from jpegmend.web.scheduler import Task
+from jpegmend.web.service import Service, service_of, wait_or_leave
+from jpegmend.weights import DEFAULT
+
+_CLIENT_LEFT = 499
+"""Status for an answer that nobody reads."""
+
+
+async def restore(request: Request) -> Response:
+    """``POST`` or ``PUT /v1/restore``: the restored picture, or with ``Prefer: respond-async`` a job."""
+    service = service_of(request)
+    later = wants_job(request)
+    try:
+        read = query.read_restoration(request.query_params, DEFAULT)
+        with service.scheduler.place():
+            job = service.jobs.open(read, kept=later)
+            try:
+                await bodies.receive(request, job.folder / work.INPUT, service.settings.max_bytes)
+                service.jobs.begin(job)
+            except BaseException:
+                service.jobs.remove(job)
+                raise
+    except ClientDisconnect:
+        return Response(status_code=_CLIENT_LEFT)
+    except Exception:
+        await bodies.drain(request)
+        raise
+    if later:
+        headers = {"Location": f"jobs/{job.id}", "Preference-Applied": "respond-async"}
+        return JSONResponse(service.jobs.describe(job), 202, headers)
+    return await _answer(request, service, job)
+
+
+def wants_job(request: Request) -> bool:
+    """Whether the client prefers a job to waiting for the answer (RFC 7240)."""
+    preferences = ",".join(request.headers.getlist("prefer")).split(",")
+    return any(each.split(";")[0].strip().lower() == "respond-async" for each in preferences)
+
+
+async def _answer(request: Request, service: Service, job: Job) -> Response:
+    """The result of a job that is not kept, when it is there."""
+    try:
+        if not await wait_or_leave(request, job):
+            service.jobs.remove(job)
+            return Response(status_code=_CLIENT_LEFT)
+    except asyncio.CancelledError:
+        service.jobs.remove(job)
+        raise
+    if job.problem is not None:
+        service.jobs.remove(job)
+        raise job.problem
+    response = _file(job.result_path(job.request.output), job, job.request.output)
+    response.headers["Jpegmend-Report"] = json.dumps(job.facts["report"], separators=(",", ":"))
+    response.background = BackgroundTask(service.jobs.remove, job)
+    return response
+
+
+def _file(path: Path, job: Job, output: Output) -> FileResponse:
+    headers = {"Content-Disposition": disposition(job.download_name(output))}
+    return FileResponse(path, headers=headers, media_type=MEDIA_TYPES[output.format or "png"])
+
+
+def disposition(name: str) -> str:
+    """``Content-Disposition`` for a download of this name (RFC 6266), with a plain name for old clients.
+
+    >>> disposition('a"b.png')
+    "attachment; filename=\\"a_b.png\\"; filename*=UTF-8''a%22b.png"
+    """
+    name = "".join(letter for letter in name if letter.isprintable())
+    plain = "".join(letter if letter.isascii() and letter not in '"\\%' else "_" for letter in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+async def job(request: Request) -> Response:
+    """``GET /v1/jobs/{id}``: the state of a job."""
+    jobs = service_of(request).jobs
+    return JSONResponse(jobs.describe(jobs.find(request.path_params["id"])))
+
+
+async def delete(request: Request) -> Response:
+    """``DELETE /v1/jobs/{id}``: end a job's work and remove its files."""
+    jobs = service_of(request).jobs
+    jobs.remove(jobs.find(request.path_params["id"]))
+    return Response(status_code=204)
+
+
+async def result(request: Request) -> Response:
+    """``GET /v1/jobs/{id}/result``: the restored picture, in the form asked for or that of the job."""
+    jobs = service_of(request).jobs
+    found = jobs.find(request.path_params["id"])
+    output = found.request.output
+    if request.query_params:
+        output = query.read_form(request.query_params, output.bits)
+    return _file(await jobs.write(found, output), found, output)
+
+
+async def decoded(request: Request) -> Response:
+    """``GET /v1/jobs/{id}/decoded``: the picture as the file has it, as PNG of 8 bits."""
+    return _beside(request, work.DECODED)
+
+
+async def change(request: Request) -> Response:
+    """``GET /v1/jobs/{id}/change``: the map of the change, as PNG."""
+    return _beside(request, work.CHANGE)
+
+
+def _beside(request: Request, name: str) -> Response:
+    found = service_of(request).jobs.find(request.path_params["id"])
+    if found.problem is not None:
+        raise found.problem
+    if not found.ended:
+        raise Problem("not-ready", f"its state is {found.state}; wait for the event done")
+    if not found.request.compare:
+        raise Problem("not-found", "the job was made without compare=true")
+    return FileResponse(found.folder / name, media_type="image/png")
+
+
+async def inspect(request: Request) -> Response:
+    """``POST /v1/inspect``: what a file is, without restoring it."""
+    service = service_of(request)
+    query.check_none(request.query_params)
+    with service.scheduler.place():
+        read = query.read_restoration(request.query_params, DEFAULT)
+        held = service.jobs.open(read, kept=False)
+        try:
+            most, pixels = service.settings.max_bytes, service.settings.max_pixels
+            await bodies.receive(request, held.folder / work.INPUT, most)
+            held.task = Task(call=lambda threads: (work.inspect_picture, held.folder / work.INPUT, most, pixels))
+            service.scheduler.submit(held.task, first=True)
+            if not await wait_or_leave(request, held):
+                return Response(status_code=_CLIENT_LEFT)
+            return JSONResponse(held.task.answer.result())
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_LEFT)
+        finally:
+            service.jobs.remove(held)
+
+
+async def list_models(request: Request) -> Response:
+    """``GET /v1/models``: the networks."""
+    query.check_none(request.query_params)
+    return JSONResponse({"models": models.describe()})

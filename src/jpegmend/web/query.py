@@ -1,0 +1,206 @@
+"""Options of a request: the query of the address, with the names of the command's options."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from starlette.datastructures import QueryParams
+
+from jpegmend.batch.settings import Output
+from jpegmend.formats import WRITTEN
+from jpegmend.restoration import Options
+from jpegmend.web.models import available, names
+from jpegmend.web.problems import Problem
+from jpegmend.writing.stripping import STRIPS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One option in a query."""
+
+    schema: Mapping[str, Any]
+    """JSON Schema of its values, for the OpenAPI document."""
+    text: str
+    """What it does."""
+
+
+def _flag(text: str, default: bool | None = False) -> Parameter:
+    return Parameter(schema={"type": "boolean"} | ({} if default is None else {"default": default}), text=text)
+
+
+_QUALITY = {"type": "integer", "minimum": 1, "maximum": 100}
+
+RESTORATION: Mapping[str, Parameter] = {
+    "model": Parameter(schema={"type": "string"}, text="Network by name; `/v1/models` lists them."),
+    "strength": Parameter(
+        schema={"type": "number", "minimum": 0, "maximum": 1, "default": 1},
+        text="0 gives the decoded picture, 1 the network's answer, values between a blend of both.",
+    ),
+    "consistent": _flag(
+        "Projection of every DCT coefficient into the quantisation cell that the file states. Without it: on where the "
+        "file was compressed once.",
+        None,
+    ),
+    "assume-quality": Parameter(
+        schema=_QUALITY, text="Treat the picture as compressed with libjpeg's tables of that quality."
+    ),
+    "bits": Parameter(
+        schema={"type": "integer", "enum": [8, 16]},
+        text="Bits a sample of PNG and TIFF; without it those of the input.",
+    ),
+    "keep-orientation": _flag("Leave the EXIF orientation to the viewer; else it is applied."),
+    "strict": _flag("A damaged file is an error; else what can be decoded is restored."),
+}
+"""Options that decide what is restored."""
+
+FORM: Mapping[str, Parameter] = {
+    "format": Parameter(schema={"type": "string", "enum": list(WRITTEN), "default": "png"}, text="Output format."),
+    "quality": Parameter(schema=_QUALITY | {"default": 95}, text="Quality of a JPEG (written 4:4:4) or WebP."),
+    "compression": Parameter(
+        schema={"type": "integer", "minimum": 0, "maximum": 9},
+        text="zlib's level for PNG; without it the fastest for photos.",
+    ),
+    "strip": Parameter(
+        schema={"type": "string", "enum": list(STRIPS)},
+        text="Drop `notes` (EXIF, XMP, density, comments), `gps` (the position alone) or `all`.",
+    ),
+    "srgb": _flag("Convert to sRGB by the file's colour profile, and drop it."),
+}
+"""Options that decide how the result is written."""
+
+JOB: Mapping[str, Parameter] = {
+    "name": Parameter(
+        schema={"type": "string", "maxLength": 255},
+        text="Name of the file, from which the name of the result follows: photo.jpg gives photo.restored.png.",
+    ),
+    "compare": _flag("Jobs only: also make the decoded picture and a map of the change."),
+}
+"""Options of the request itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of a request, read and checked."""
+
+    options: Mapping[str, Any]
+    """Arguments for ``jpegmend.restore``."""
+    output: Output
+    name: str = ""
+    compare: bool = False
+
+
+def read_restoration(query: QueryParams, default_model: str) -> Request:
+    """The options of a request to restore.
+
+    Raises:
+        Problem: an unknown option, one given twice, or a value that is not allowed.
+        InvalidOption: a value outside its range.
+    """
+    values = _Values(query, {**RESTORATION, **FORM, **JOB})
+    model = values.text("model") or default_model
+    if model not in names():
+        raise Problem("unknown-model", f"no model {model!r}; there are: {', '.join(available())}")
+    if model not in available():
+        raise Problem("weights-missing", f"{model!r} cannot run here; those that can: {', '.join(available())}")
+    bits = values.choice("bits", int, (8, 16))
+    options = {
+        "model": model,
+        "strength": values.number("strength", float, 0, 1, 1.0),
+        "consistent": values.flag("consistent", None),
+        "bits": bits,
+        "quality": values.number("assume-quality", int, 1, 100, None),
+        "orientation": "keep" if values.flag("keep-orientation") else "apply",
+        "strict": values.flag("strict"),
+    }
+    Options(**options)  # checks ranges
+    output = _read_form(values, bits)
+    return Request(
+        options=options, output=output, name=(values.text("name") or "")[:255], compare=bool(values.flag("compare"))
+    )
+
+
+def read_form(query: QueryParams, bits: int | None, ignored: tuple[str, ...] = ()) -> Output:
+    """The options of a request for a result in another format.
+
+    Raises:
+        Problem: as :func:`read_restoration`.
+    """
+    left = QueryParams([(key, value) for key, value in query.multi_items() if key not in ignored])
+    return _read_form(_Values(left, FORM), bits)
+
+
+def _read_form(values: _Values, bits: int | None) -> Output:
+    format = values.choice("format", str, tuple(WRITTEN)) or "png"
+    if bits == 16 and not WRITTEN[format].deep:
+        raise Problem("invalid-option", f"bits=16: {format} holds 8 bits; choose png or tiff")
+    return Output(
+        format=format,
+        bits=bits,
+        quality=values.number("quality", int, 1, 100, 95),
+        compression=values.number("compression", int, 0, 9, None),
+        strip=values.choice("strip", str, tuple(STRIPS)) or False,
+        srgb=bool(values.flag("srgb")),
+    )
+
+
+class _Values:
+    """Values of a query, each given at most once."""
+
+    def __init__(self, query: QueryParams, known: Mapping[str, Parameter]) -> None:
+        self._query = query
+        for name in query:
+            if not known:
+                raise Problem("invalid-option", f"no option {name!r}; there is none here")
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f", did you mean {near[0]}?" if near else ""
+                raise Problem("invalid-option", f"no option {name!r}{hint}; there are: {', '.join(known)}")
+            if len(query.getlist(name)) > 1:
+                raise Problem("invalid-option", f"{name} is given {len(query.getlist(name))} times; give it once")
+
+    def text(self, name: str) -> str | None:
+        return self._query.get(name)
+
+    def flag(self, name: str, default: bool | None = False) -> bool | None:
+        value = self._query.get(name)
+        if value is None:
+            return default
+        if value not in ("true", "false"):
+            raise Problem("invalid-option", f"{name}={value!r}; allowed: true, false")
+        return value == "true"
+
+    def number(self, name: str, kind: Callable[[str], Any], least: float, most: float, default: Any) -> Any:
+        text = self._query.get(name)
+        if text is None:
+            return default
+        try:
+            value = kind(text) if text.isascii() and "_" not in text and text == text.strip() else None
+        except ValueError:
+            value = None
+        # "not (... <= ...)" so that NaN is refused too.
+        if value is None or not least <= value <= most:
+            what = "a whole number" if kind is int else "a number"
+            raise Problem("invalid-option", f"{name}={text!r}; give {what} from {least:g} to {most:g}")
+        return value
+
+    def choice(self, name: str, kind: Callable[[str], Any], allowed: tuple[Any, ...]) -> Any:
+        text = self._query.get(name)
+        if text is None:
+            return None
+        for value in allowed:
+            if text == str(value):
+                return value
+        raise Problem("invalid-option", f"{name}={text!r}; allowed: {', '.join(map(str, allowed))}")
+
+
+def check_none(query: QueryParams) -> None:
+    """Raise ``Problem`` for a query where none is read."""
+    _Values(query, {})
+
+
+def with_bits(output: Output, bits: int | None) -> Output:
+    """A form with the bits of a job, where its format holds them."""
+    return replace(output, bits=bits if WRITTEN[output.format or "png"].deep else None)

@@ -1,0 +1,97 @@
+"""The server: uvicorn with the application, the line that says where it is, an orderly end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable
+from types import FrameType
+from urllib.parse import quote
+
+import uvicorn
+
+from jpegmend.errors import InvalidOption
+from jpegmend.web.app import make_app
+from jpegmend.web.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which refuses new work as soon as it is asked to stop.
+
+    Args:
+        settings: of the service.
+        started: called with the port when it listens.
+    """
+
+    def __init__(self, settings: Settings, started: Callable[[int], None] = lambda port: None) -> None:
+        self._app = make_app(settings)
+        self._started = started
+        config = uvicorn.Config(
+            self._app,
+            host=settings.host,
+            port=settings.port,
+            ws="none",
+            lifespan="on",
+            access_log=False,  # it would hold names of files, and the token
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=round(settings.grace),
+            limit_concurrency=None,
+        )
+        super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self.started and self.servers:
+            self._started(self.servers[0].sockets[0].getsockname()[1])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Refuse new work, finish what runs."""
+        self._app.state.service.refuse()
+        super().handle_exit(sig, frame)
+
+
+def serve(settings: Settings, *, open_page: bool = True) -> None:
+    """Run the service until it is stopped by SIGINT or SIGTERM.
+
+    Raises:
+        InvalidOption: the address cannot be used, or settings contradict each other.
+    """
+    logging.basicConfig(level=logging.WARNING, format="jpegmend: %(message)s")
+    with contextlib.closing(_bind(settings)) as listening:
+        Server(settings, lambda port: _announce(settings, port, open_page)).run(sockets=[listening])
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """A socket on the address; bound here, so that a port in use is told before anything is started."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        why = error.strerror or error
+        raise InvalidOption(f"port={settings.port} of {settings.host}: {why}; give another port, or 0") from error
+    return listening
+
+
+def address(settings: Settings, port: int) -> str:
+    """The address of the page, with its token."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{port}/" + (f"?token={quote(settings.token, safe='')}" if settings.token else "")
+
+
+def _announce(settings: Settings, port: int, open_page: bool) -> None:
+    place = address(settings, port)
+    sys.stdout.write(f"jpegmend is at {place}\nCtrl-C stops it.\n")
+    sys.stdout.flush()
+    if open_page:
+        webbrowser.open(place)

@@ -1,0 +1,83 @@
+"""The folder of the service: one folder for each job, under a random name, all removed at start and at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from pathlib import Path
+from typing import IO
+
+from jpegmend.errors import InvalidOption
+
+_MARK = ".jpegmend-serve"
+_NAME = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+class Spool:
+    """Folders of jobs. The folder itself is locked, so that two services never share one.
+
+    Args:
+        folder: made if it does not exist, readable by this user alone. It must be empty, or one of an earlier service.
+
+    Raises:
+        InvalidOption: it holds other files, is in use, or cannot be made or written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mark = folder / _MARK
+            if not mark.exists() and any(folder.iterdir()):
+                raise InvalidOption(f"folder={folder} holds other files, and it is emptied at start; give an empty one")
+            self._lock = _lock(mark)
+        except OSError as error:
+            raise InvalidOption(f"folder={folder} cannot be used: {error.strerror or error}") from error
+        self.empty()
+
+    def empty(self) -> None:
+        """Remove the folders of all jobs; other files stay."""
+        for entry in self.folder.iterdir():
+            if _NAME.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+
+    def make(self) -> tuple[str, Path]:
+        """A new job's random id, 128 bits, and its empty folder."""
+        name = secrets.token_urlsafe(16)
+        place = self.folder / name
+        place.mkdir(mode=0o700)
+        return name, place
+
+    def close(self) -> None:
+        """Remove the files of all jobs and unlock the folder."""
+        self.empty()
+        self._lock.close()
+
+
+def bytes_in(folder: Path) -> int:
+    """Bytes of the files in a folder; 0 if it is gone."""
+    with contextlib.suppress(OSError):
+        return sum(entry.stat().st_size for entry in os.scandir(folder))
+    return 0
+
+
+def remove(folder: Path) -> None:
+    """Remove a job's folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(mark: Path) -> IO[bytes]:
+    stream = mark.open("ab")
+    try:
+        import fcntl
+    except ImportError:  # a system without locks of this kind
+        return stream
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.close()
+        raise InvalidOption(f"folder={mark.parent} is in use by another service; give another folder") from None
+    return stream

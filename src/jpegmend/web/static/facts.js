@@ -1,0 +1,86 @@
+// What the file says and what the restoration did, in words.
+import { byId, fillFacts, make, toggle } from "./dom.js";
+import { heatMap } from "./heat.js";
+import { stateText } from "./list.js";
+
+const COLOURS = { ycbcr: "YCbCr", rgb: "RGB", cmyk: "CMYK", ycck: "YCCK", gray: "gray" };
+
+/** Show all that is known of a picture. */
+export function show(picture) {
+  byId("name").textContent = picture?.name ?? "";
+  byId("state").textContent = picture ? stateText(picture) : "";
+  toggle(byId("state"), "data-bad", picture?.state === "failed");
+  showWarnings(picture);
+  showDone(picture?.state === "done" ? picture.job : null);
+  showFile(picture?.facts ?? null, picture?.file);
+}
+
+function showWarnings(picture) {
+  const job = picture?.state === "done" ? picture.job : null;
+  const found = new Set([...(picture?.facts?.warnings ?? []), ...(job?.report.warnings ?? [])]);
+  for (const what of job?.not_kept ?? []) found.add(`Not kept: ${what}`);
+  byId("warnings").replaceChildren(...[...found].map((text) => make("li", {}, sentence(text))));
+}
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+function showDone(job) {
+  if (!job) {
+    byId("done").replaceChildren();
+    return;
+  }
+  const { report, change } = job;
+  const told = report.estimated ? "tables estimated from the picture" : report.quality ? "tables of the file" : "";
+  fillFacts(byId("done"), [
+    ["Network", report.runtime ? `${report.model}, ${report.runtime}` : "none was run"],
+    ["It was told", report.runtime ? told : ""],
+    ["Its estimate", report.quality_by_network && `quality ${report.quality_by_network}`],
+    ["Projection", report.runtime ? report.consistent_why : ""],
+    ["Mean change", `${change.mean.toFixed(2)} of 255`],
+    ["Largest change", `${change.largest} of 255`],
+    ["Missing", report.lost ? `${(100 * report.lost).toFixed(1)} % of the picture` : ""],
+    ["Time", `${report.seconds.toFixed(1)} s, ${report.tiles} tile${report.tiles === 1 ? "" : "s"}`],
+  ]);
+}
+
+function showFile(facts, file) {
+  byId("tables").replaceChildren();
+  if (!facts) {
+    byId("facts").replaceChildren();
+    return;
+  }
+  const sampled = facts.sampling && facts.colour !== "gray" ? `, ${facts.sampling}` : "";
+  fillFacts(byId("facts"), [
+    ["Format", [facts.coding, facts.format.toUpperCase()].filter(Boolean).join(" ")],
+    ["Size", `${facts.width} × ${facts.height}, ${bytes(file.size)}`],
+    ["Colour", `${COLOURS[facts.colour] ?? facts.colour}${sampled}`],
+    ["Scans", facts.scans > 1 ? facts.scans : ""],
+    ["By its tables", facts.quality && `quality ${facts.quality}${facts.quality_exact ? "" : ", or near it"}`],
+    ["By its pixels", facts.estimated_quality ? `quality about ${facts.estimated_quality}` : "no trace of compression"],
+    ["Compressed twice", facts.conflict],
+    ...Object.entries(facts.metadata).map(([name, text]) => [sentence(name).replace("Icc", "ICC").replace("Exif", "EXIF").replace("Xmp", "XMP"), text]),
+  ]);
+  byId("tables").replaceChildren(...tables(facts).map(({ name, table }) => heatMap(name, table)));
+}
+
+/** The different quantisation tables with the components that use them. */
+function tables({ components, colour }) {
+  const names = { ycbcr: ["luma", "Cb", "Cr"], ycck: ["luma", "Cb", "Cr", "K"], rgb: ["R", "G", "B"], cmyk: ["C", "M", "Y", "K"], gray: ["gray"] }[colour] ?? [];
+  const found = new Map();
+  components.forEach(({ table, quality, exact }, index) => {
+    const key = JSON.stringify(table);
+    const entry = found.get(key) ?? { table, names: [], quality, exact };
+    entry.names.push(names[index] ?? `component ${index + 1}`);
+    found.set(key, entry);
+  });
+  return [...found.values()].map(({ table, names: users, quality, exact }) => ({
+    table,
+    name: `Table of ${users.join(" and ")}: ${exact ? "" : "near "}quality ${quality}`,
+  }));
+}
+
+/** A number of bytes in words. */
+export function bytes(count) {
+  if (count < 1e6) return `${Math.max(1, Math.round(count / 1e3))} kB`;
+  return `${(count / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,58 @@
+// The page: pictures go to the service, what comes back is shown.
+import * as api from "./api.js";
+import { byId, toggle } from "./dom.js";
+import { Downloads } from "./download.js";
+import * as facts from "./facts.js";
+import { List } from "./list.js";
+import { RestorationOptions } from "./options.js";
+import { Pictures } from "./pictures.js";
+import { listen } from "./sources.js";
+import { Viewer } from "./viewer.js";
+
+const pictures = new Pictures();
+const viewer = new Viewer();
+const options = new RestorationOptions((used) => {
+  const first = pictures.selected;
+  for (const picture of pictures.all) picture.restore(used, picture === first);
+});
+const strength = () => Number(byId("strength").value) / 100;
+const downloads = new Downloads(pictures, strength);
+new List(pictures);
+
+function show(picture) {
+  facts.show(picture);
+  viewer.show(picture);
+}
+
+pictures.addEventListener("list", () => {
+  toggle(document.body, "data-empty", !pictures.all.length);
+  downloads.update();
+});
+pictures.addEventListener("select", ({ detail }) => {
+  show(detail);
+  downloads.update();
+});
+pictures.addEventListener("change", ({ detail }) => {
+  if (detail === pictures.selected) show(detail);
+  downloads.update();
+});
+
+byId("strength").addEventListener("input", () => {
+  byId("strength-value").value = `${byId("strength").value} %`;
+  viewer.strength(strength());
+});
+
+listen((files) => files.length && pictures.add(files, options.used), {
+  files: byId("files"),
+  folder: byId("folder"),
+  buttons: document.querySelectorAll("[data-choose]"),
+});
+
+window.addEventListener("pagehide", ({ persisted }) => {
+  if (persisted) return;
+  for (const { started } of pictures.all) for (const id of started ?? []) api.remove(id);
+});
+
+options.fill().catch((error) => {
+  byId("start-title").textContent = error.message;
+});

@@ -1,0 +1,43 @@
+// Options of the restoration. They hold for all pictures, and are used when asked for.
+import * as api from "./api.js";
+import { byId, make } from "./dom.js";
+
+export class RestorationOptions {
+  constructor(apply) {
+    this.used = this.read();
+    byId("options").addEventListener("input", () => this.#changed());
+    byId("apply").addEventListener("click", () => {
+      this.used = this.read();
+      this.#changed();
+      apply(this.used);
+    });
+  }
+
+  /** Fill in the networks of the service. */
+  async fill() {
+    const models = await api.models();
+    const label = ({ name, default: usual }) => (usual ? `${name} (usual)` : name);
+    byId("model").replaceChildren(...models.map((model) => make("option", { value: model.default ? "" : model.name, selected: model.default }, label(model))));
+    this.models = models;
+    this.#changed();
+  }
+
+  /** The options as the service reads them. */
+  read() {
+    return {
+      model: byId("model").value,
+      consistent: byId("consistent").value,
+      "assume-quality": byId("assume-quality").value,
+      "keep-orientation": byId("keep-orientation").checked,
+      strict: byId("strict").checked,
+    };
+  }
+
+  #changed() {
+    const same = api.queryOf(this.read()) === api.queryOf(this.used);
+    byId("apply").disabled = same || !byId("assume-quality").validity.valid;
+    const { value } = byId("model");
+    const model = this.models?.find(({ name, default: usual }) => (value ? name === value : usual));
+    byId("model-note").textContent = model ? `${model.title}: ${Math.round(model.multiply_adds / 1e3)} k multiply-adds a pixel` : "";
+  }
+}

@@ -1,0 +1,150 @@
+// The pictures of the page: their files, their jobs, and the queue by which they are sent.
+import * as api from "./api.js";
+
+const AT_ONCE = 2;
+
+/** Runs asynchronous functions, a few at a time, in order; urgent ones first. */
+class Queue {
+  #waiting = [];
+  #running = 0;
+
+  run(work, urgent = false) {
+    return new Promise((resolve, reject) => {
+      const entry = () => work().then(resolve, reject);
+      if (urgent) this.#waiting.unshift(entry);
+      else this.#waiting.push(entry);
+      this.#next();
+    });
+  }
+
+  #next() {
+    if (this.#running >= AT_ONCE || !this.#waiting.length) return;
+    this.#running += 1;
+    const entry = this.#waiting.shift();
+    entry().finally(() => {
+      this.#running -= 1;
+      this.#next();
+    });
+  }
+}
+
+const queue = new Queue();
+
+/** One picture. It sends `change` events to its `Pictures`. */
+export class Picture {
+  constructor(file, owner) {
+    this.file = file;
+    this.name = file.name || "pasted.png";
+    this.url = URL.createObjectURL(file);
+    this.state = "waiting"; // working, done, failed
+    this.progress = 0;
+    this.error = null;
+    this.job = null; // the job whose result is shown
+    this.options = null; // its options
+    this.facts = null; // what the file says
+    this.removed = false;
+    this.owner = owner;
+    this.jobs = new Map(); // query of options: promise of a job
+  }
+
+  #set(changes) {
+    Object.assign(this, changes);
+    if (!this.removed) this.owner.tell(this);
+  }
+
+  /** Restore it for show, with options of the page. */
+  async restore(options, urgent = false) {
+    this.options = options;
+    this.#set({ state: "waiting", progress: 0, error: null });
+    try {
+      const job = await this.ensure({ ...options, compare: true }, urgent, (at) => {
+        if (this.options !== options) return;
+        this.#set({ state: at.state === "queued" ? "waiting" : "working", progress: share(at), tiles: at.progress?.total ?? 0 });
+      });
+      if (this.options === options) this.#set({ job, state: "done", progress: 1 });
+    } catch (error) {
+      if (this.options === options) this.#set({ state: "failed", error });
+    }
+  }
+
+  /** A job that is done, with these options: one that is still kept, or a new one. */
+  async ensure(options, urgent, tell = () => {}) {
+    const key = api.queryOf(options);
+    const known = this.jobs.get(key);
+    if (known) {
+      const job = await known.catch(() => null);
+      if (job && (await api.isKept(job.id))) return job;
+    }
+    const made = queue.run(() => this.#begin(options, tell), urgent);
+    this.jobs.set(key, made);
+    return made;
+  }
+
+  async #begin(options, tell) {
+    if (this.removed) throw new Error("The picture was removed");
+    const job = await api.begin(this.file, { ...options, name: this.name });
+    this.started = [...(this.started ?? []), job.id];
+    if (this.removed) {
+      api.remove(job.id);
+      throw new Error("The picture was removed");
+    }
+    return api.follow(job.id, tell);
+  }
+
+  /** Ask once what the file says. */
+  async inspect() {
+    this.asked ??= queue.run(() => api.inspect(this.file), true);
+    const facts = await this.asked.catch(() => null);
+    if (facts && !this.facts) this.#set({ facts });
+  }
+
+  remove() {
+    this.removed = true;
+    URL.revokeObjectURL(this.url);
+    for (const id of this.started ?? []) api.remove(id);
+  }
+}
+
+const share = ({ progress }) => (progress ? progress.done / progress.total : 0);
+
+/** All pictures, and the one that is shown. Events: `list`, `select`, `change` (detail: the picture). */
+export class Pictures extends EventTarget {
+  all = [];
+  selected = null;
+
+  add(files, options) {
+    const added = files.map((file) => new Picture(file, this));
+    this.all.push(...added);
+    this.#send("list");
+    if (!this.selected && added.length) this.select(added[0]);
+    for (const picture of added) picture.restore(options);
+  }
+
+  select(picture) {
+    this.selected = picture;
+    this.#send("select", picture);
+    picture?.inspect();
+  }
+
+  remove(picture) {
+    const place = this.all.indexOf(picture);
+    this.all.splice(place, 1);
+    picture.remove();
+    this.#send("list");
+    if (this.selected === picture) this.select(this.all[Math.min(place, this.all.length - 1)] ?? null);
+  }
+
+  removeAll() {
+    for (const picture of this.all.splice(0)) picture.remove();
+    this.#send("list");
+    this.select(null);
+  }
+
+  tell(picture) {
+    this.#send("change", picture);
+  }
+
+  #send(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+}

@@ -1,0 +1,125 @@
+// The picture before and after: which images are shown, the slider, the strength, the tools.
+import { ask } from "./api.js";
+import { byId } from "./dom.js";
+import { Zoom } from "./zoom.js";
+
+/** Load an image into an element, whole; false if another was asked for meanwhile. */
+async function load(image, address) {
+  if (image.dataset.address === address) return true;
+  image.dataset.address = address;
+  const blob = await (await ask(address)).blob();
+  if (image.dataset.address !== address) return false;
+  const before = image.src;
+  image.src = URL.createObjectURL(blob);
+  if (before.startsWith("blob:")) URL.revokeObjectURL(before);
+  await image.decode();
+  return image.dataset.address === address;
+}
+
+export class Viewer {
+  constructor() {
+    this.stage = byId("stage");
+    this.before = byId("before");
+    this.after = byId("after");
+    this.change = byId("change");
+    this.picture = null;
+    this.size = null;
+    this.zoom = new Zoom(this.stage, [this.before, this.after, this.change], (zoom) => this.#tellZoom(zoom));
+    this.#listen();
+  }
+
+  #listen() {
+    byId("split").addEventListener("input", ({ target }) => this.stage.style.setProperty("--split", `${target.value}%`));
+    for (const radio of document.getElementsByName("mode")) {
+      radio.addEventListener("change", () => {
+        this.stage.dataset.mode = radio.value;
+        this.#showChange();
+      });
+    }
+    byId("zoom-in").addEventListener("click", () => this.zoom.step(1));
+    byId("zoom-out").addEventListener("click", () => this.zoom.step(-1));
+    byId("zoom-fit").addEventListener("click", () => this.zoom.fit());
+    byId("zoom-full").addEventListener("click", () => this.zoom.to(1));
+  }
+
+  #tellZoom(zoom) {
+    byId("zoom-value").value = `${Math.round(zoom.scale * 100)} %`;
+    byId("zoom-fit").setAttribute("aria-pressed", String(zoom.fitted));
+  }
+
+  /** Blend before and after: 0 is before, 1 after. */
+  strength(share) {
+    this.stage.style.setProperty("--strength", String(share));
+  }
+
+  /** Show a picture as far as it is known: its file at once, then before and after. */
+  async show(picture) {
+    const another = picture !== this.picture;
+    this.picture = picture;
+    if (another) this.#clear();
+    if (!picture) return;
+    this.#message(picture);
+    try {
+      if (picture.state === "done") await this.#showJob(picture, picture.job);
+      else if (another) await this.#showFile(picture);
+    } catch (error) {
+      // A file that the browser cannot show has no picture until its result is there.
+      if (this.picture !== picture || picture.state !== "done") return;
+      if (error.code === "no-such-job") await this.#again(picture);
+      else byId("stage-message").textContent = error.message;
+    }
+  }
+
+  #clear() {
+    for (const image of [this.before, this.after, this.change]) {
+      image.toggleAttribute("data-shown", false);
+      image.dataset.address = "";
+    }
+    this.size = null;
+    this.stage.toggleAttribute("data-ready", false);
+  }
+
+  #message(picture) {
+    const texts = { waiting: "Waiting", working: "Restoring", failed: picture.error?.message ?? "", done: "" };
+    byId("stage-message").textContent = texts[picture.state];
+  }
+
+  async #showFile(picture) {
+    if (!(await load(this.before, picture.url)) || this.picture !== picture) return;
+    this.#fit(this.before.naturalWidth, this.before.naturalHeight);
+    this.before.toggleAttribute("data-shown", true);
+  }
+
+  async #showJob(picture, job) {
+    const { links, report } = job;
+    const loaded = await Promise.all([load(this.before, links.decoded), load(this.after, links.result)]);
+    if (!loaded.every(Boolean) || this.picture !== picture) return;
+    this.#fit(report.width, report.height);
+    this.before.toggleAttribute("data-shown", true);
+    this.after.toggleAttribute("data-shown", true);
+    this.stage.toggleAttribute("data-ready", true);
+    byId("legend-end").textContent = `${job.change.shown} levels or more`;
+    await this.#showChange();
+  }
+
+  async #showChange() {
+    const { picture } = this;
+    if (this.stage.dataset.mode !== "change" || picture?.state !== "done") return;
+    if (await load(this.change, picture.job.links.change)) this.change.toggleAttribute("data-shown", true);
+  }
+
+  /** A result that the service keeps no longer is made again, once. */
+  async #again(picture) {
+    if (picture.repeated === picture.job) return;
+    picture.repeated = picture.job;
+    this.#clear();
+    await picture.restore(picture.options, true);
+  }
+
+  /** Keep zoom and place where the size is the same, so that nothing jumps. */
+  #fit(width, height) {
+    if (this.size?.width === width && this.size?.height === height) return;
+    this.size = { width, height };
+    this.zoom.reset(width, height);
+  }
+}

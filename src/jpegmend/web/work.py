@@ -1,0 +1,135 @@
+"""Work on one picture, done in a worker process: restoration, inspection, writing in another format.
+
+Files of a job lie in its folder under fixed names: the input, the result, the restored pixels for further formats, the
+decoded picture and the map of change.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.batch import news
+from jpegmend.batch.inputs import read_input
+from jpegmend.batch.settings import Output
+from jpegmend.batch.work import save_result
+from jpegmend.formats import WRITTEN
+
+INPUT, DECODED, CHANGE, _PIXELS = "input", "decoded.png", "change.png", "restored.pickle"
+"""Names of files in the folder of a job."""
+
+SHOWN_CHANGE = 32
+"""Difference in levels of 8 bits, 0..255, from which the map of change has its last colour."""
+_NICE = 5
+"""Added to the niceness of workers, so that the service answers while they compute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A picture to restore."""
+
+    folder: Path
+    options: Mapping[str, Any]
+    """Arguments for ``jpegmend.restore``."""
+    output: Output
+    max_bytes: int
+    compare: bool = False
+    """Whether the decoded picture and the map of change are written too."""
+    keep: bool = False
+    """Whether the restored pixels are kept for :func:`write_again`."""
+
+
+def result_name(output: Output) -> str:
+    """Name of the file of a result; it differs wherever the bytes may.
+
+    >>> result_name(Output(format="webp", quality=80))
+    'result-80-None-None-False-False.webp'
+    """
+    facts = (output.quality, output.bits, output.compression, output.strip, output.srgb)
+    return "result-" + "-".join(map(str, facts)) + WRITTEN[output.format or "png"].suffixes[0]
+
+
+def restore_picture(order: Order) -> dict[str, Any]:
+    """Restore the input and write the result; returns the report and what is known of the change."""
+    from jpegmend.restoration import restore
+
+    _be_nice()
+    data = read_input(order.folder / INPUT, order.max_bytes)
+    restored = restore(data, **order.options, progress=lambda done, total: news.tell((done, total)))
+    not_kept = save_result(restored, order.folder / result_name(order.output), order.output, overwrite=True)
+    made: dict[str, Any] = {"report": restored.report.as_dict(), "not_kept": list(not_kept)}
+    if order.keep:
+        with (order.folder / _PIXELS).open("wb") as stream:
+            pickle.dump(restored, stream, protocol=5)
+    if order.compare:
+        decoded = restore(data, **{**order.options, "strength": 0.0, "consistent": None, "bits": 8})
+        decoded.save(order.folder / DECODED, format="png", bits=8, overwrite=True)
+        made["change"] = _write_change(decoded.to_array(8), restored.to_array(8), order.folder / CHANGE)
+    return made
+
+
+def write_again(folder: Path, output: Output) -> list[str]:
+    """Write a restored picture in another format; returns descriptions of what the format does not hold."""
+    _be_nice()
+    with (folder / _PIXELS).open("rb") as stream:
+        restored = pickle.load(stream)  # written by restore_picture, in a folder of this user alone
+    return list(save_result(restored, folder / result_name(output), output, overwrite=True))
+
+
+def inspect_picture(path: Path, max_bytes: int, max_pixels: int) -> dict[str, Any]:
+    """Facts of a picture file, as plain values."""
+    from jpegmend.restoration.inspection import inspect
+
+    _be_nice()
+    return inspect(read_input(path, max_bytes), max_pixels=max_pixels).as_dict()
+
+
+def prepare(model: str, threads: int) -> None:
+    """Load a network, so that the first picture does not wait for it."""
+    from jpegmend import weights
+    from jpegmend.runtimes import open_runtime
+
+    _be_nice()
+    open_runtime(weights.find(model), threads=threads)
+
+
+@functools.cache
+def _be_nice() -> None:
+    """Lower the priority of this process, once."""
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+
+
+def _write_change(before: NDArray[Any], after: NDArray[Any], path: Path) -> dict[str, float]:
+    """Write the map of change, the largest difference of a pixel's samples; returns mean and largest difference.
+
+    Both pictures are uint8 of one shape.
+    """
+    from PIL import Image
+
+    largest = np.empty(before.shape[:2], np.uint8)
+    total = 0
+    for top in range(0, before.shape[0], 256):  # in strips: differences of a whole picture would be its largest copy
+        rows = slice(top, top + 256)
+        change = np.abs(before[rows].astype(np.int16) - after[rows])
+        total += int(change.sum(dtype=np.int64))
+        largest[rows] = change if change.ndim == 2 else change.max(2)
+    image = Image.fromarray(largest, "L")
+    image.putpalette(_palette().tobytes())
+    image.save(path, "PNG", compress_level=1)
+    return {"mean": round(total / before.size, 3), "largest": int(largest.max()), "shown": SHOWN_CHANGE}
+
+
+def _palette() -> NDArray[np.uint8]:
+    """256 colours from dark blue by violet and orange to pale yellow; the last is reached at :data:`SHOWN_CHANGE`."""
+    points = np.array([(12, 14, 34), (84, 26, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], np.float64)
+    place = np.minimum(np.arange(256) / SHOWN_CHANGE, 1) * (len(points) - 1)
+    return np.stack([np.interp(place, range(len(points)), channel) for channel in points.T], 1).round().astype(np.uint8)
