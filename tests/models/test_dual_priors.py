@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.models.test_dual import build, picture
+from tests.models.dual_networks import build, picture
 
 from jpegmend.models import dual_priors
 
