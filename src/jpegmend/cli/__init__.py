@@ -79,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _call(words: list[str]) -> int:
-    """One verb: its parser, its work."""
+    """Parse the arguments of one verb and run it."""
     from jpegmend.cli.parser import Parser
 
     verb, words = _find_verb(words)
@@ -94,10 +94,10 @@ def _call(words: list[str]) -> int:
 
 
 def _find_verb(words: list[str]) -> tuple[str, list[str]]:
-    """The verb and its arguments; the verb is ``restore`` if the first word is a path, a pattern or an option.
+    """The verb and its arguments; without a verb it is ``restore``, for a path, a pattern or an option.
 
     Raises:
-        InvalidOption: the first word is nothing of that and near to a verb.
+        InvalidOption: the first word is none of these, and looks like a mistyped verb.
     """
     from jpegmend.cli.parser import suggest
     from jpegmend.errors import InvalidOption

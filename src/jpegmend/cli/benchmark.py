@@ -1,4 +1,4 @@
-"""``jpegmend benchmark``: speed and memory side by side, against a fixed stack of layers."""
+"""``jpegmend benchmark``: speed and memory of models beside a fixed reference network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Time models on this machine, next to a fixed stack of layers with random weights, as ratios."""
+    """Time models on this machine, and a reference network with random weights, as ratios."""
     from jpegmend.evaluation.benchmark import synthetic, timing
     from jpegmend.evaluation.report import benchmark_tables
 

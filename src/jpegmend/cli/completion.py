@@ -1,4 +1,4 @@
-"""``jpegmend completion``: a script by which the shell completes verbs, options and files."""
+"""``jpegmend completion``: a script with which the shell completes verbs, options and files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(given: Namespace) -> int:
 
 
 def whole_parser(files: object) -> Parser:
-    """One parser of all verbs, the arguments that are files marked with ``files`` for shtab."""
+    """One parser of all verbs for shtab; arguments that are files are marked with ``files``."""
     parser = Parser(prog="jpegmend")
     parser.add_argument("--version", action="store_true", help="the version")
     verbs = parser.add_subparsers()
@@ -40,5 +40,5 @@ def whole_parser(files: object) -> Parser:
         import_module(module).add(verb)
         for action in verb.arguments:
             if action.type is Path or action.metavar in _FILES:
-                vars(action)["complete"] = files  # where shtab looks
+                vars(action)["complete"] = files  # shtab reads this attribute
     return parser

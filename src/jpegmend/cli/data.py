@@ -1,4 +1,4 @@
-"""``jpegmend data``: the known picture sets."""
+"""``jpegmend data``: list, download and pack known data sets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Show the known picture sets, or get them: downloads go on where they broke off."""
+    """List, download or pack the known data sets; interrupted downloads are resumed."""
     if given.action == "list":
         _list()
     elif not given.names:

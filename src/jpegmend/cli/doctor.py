@@ -1,4 +1,4 @@
-"""``jpegmend doctor``: whether everything that restoring needs is there and works."""
+"""``jpegmend doctor``: check that everything that a restoration needs is installed and works."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PACKAGES = ("numpy", "onnxruntime", "pillow", "pyjpegio", "tifffile", "torch")
-"""Packages whose versions are told; the last is an extra."""
+"""Packages whose versions are listed; the last is optional."""
 
 
 def add(parser: Parser) -> None:
@@ -27,7 +27,7 @@ def add(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Say versions, threads, memory, weights' checksums, and restore a picture made in memory."""
+    """Print versions, threads and memory, check the weights, and restore a picture made in memory."""
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("versions", _versions),
         ("machine", _machine),
@@ -40,7 +40,7 @@ def run(given: Namespace) -> int:
     for name, check in checks:
         try:
             good, said = True, check()
-        except Exception as error:  # whatever is wrong is what is asked for
+        except Exception as error:  # any failure is a finding
             good, said = False, f"{type(error).__name__}: {error}"
         failed += not good
         sys.stdout.write(f"{'ok    ' if good else 'FAILED'}  {name}: {said}\n")
@@ -84,7 +84,7 @@ def _weights() -> str:
 
 
 def _decoding() -> str:
-    """A JPEG made in memory, decoded by jpegmend and by Pillow."""
+    """Check that jpegmend decodes a JPEG made in memory as Pillow does."""
     import numpy as np
     from PIL import Image
 
@@ -100,7 +100,7 @@ def _decoding() -> str:
 
 
 def _restoring() -> str:
-    """The same JPEG restored by the default network; it must come nearer to the original."""
+    """Check that the default network restores it to a smaller error."""
     import numpy as np
     from PIL import Image
 

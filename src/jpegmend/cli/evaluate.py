@@ -50,7 +50,7 @@ def add(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Measure models by the restore that everyone calls, on clear pictures or pairs, or show a paper's table."""
+    """Measure models with ``jpegmend.restore`` on clear pictures or pairs, or show a paper's table."""
     settings = _Run(given.data or [], given.pairs, given.out, given.workers, given.threads)
     if given.docs:
         _documents()
@@ -71,7 +71,7 @@ def run(given: Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Run:
-    """On which pictures to measure, how many at once, and where the results go."""
+    """Pictures, number of processes and output folder of an evaluation."""
 
     names: list[str]
     pairs: list[Path] | None
@@ -80,10 +80,10 @@ class _Run:
     threads: int | None
 
     def data(self) -> list[Path | PairedSet]:
-        """The sets that were asked for.
+        """The sets named by the options.
 
         Raises:
-            MissingData: none was, or one is not there.
+            MissingData: none is named, or one does not exist.
             InvalidOption: both clear pictures and pairs, or not two paths for pairs.
         """
         from jpegmend.data.sets import locate

@@ -1,4 +1,4 @@
-"""``jpegmend inspect``: what a file is."""
+"""``jpegmend inspect``: facts of picture files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Say what files are: size, coding, sampling, tables, quality by table and by pixels, metadata."""
+    """Print facts of files: size, coding, sampling, tables, quality by table and by pixels, metadata."""
     from jpegmend.batch.find import find_pictures
     from jpegmend.batch.inputs import read_input
     from jpegmend.restoration.byte_sizes import parse_bytes

@@ -1,4 +1,4 @@
-"""``jpegmend models``: the networks there are."""
+"""``jpegmend models``: list the networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """List the networks: what they are, what they cost, whether their weights are released."""
+    """List the networks with their cost and whether their weights are released."""
     for name in MODELS:
         try:
             card = MODELS[name]

@@ -62,7 +62,7 @@ def documented() -> dict[str, str]:
 
 
 def _as_help(text: str) -> str:
-    """A docstring without markup, in the words of the command; percent signs are argparse's."""
+    """A docstring without markup, in the words of the command, percent signs escaped for argparse."""
     text = " ".join(text.split()).replace("``jpegmend.MODELS``", "`jpegmend models`").replace("``", "")
     text = re.sub(r"\bNone( for)?(:?) ", r"without it\2 ", text).replace("%", "%%")
     return text[:1].lower() + text[1:].rstrip(".") if text[1:2].islower() else text.rstrip(".")

@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         return read
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse found wrong."""
+        """Raise argparse's error as :class:`InvalidOption`."""
         wrong = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
         if wrong:
             message += suggest(wrong[1], re.findall(r"[\w-]+", wrong[2]))

@@ -1,4 +1,4 @@
-"""One progress line on standard error for a whole run: done, left, failed, speed, time left."""
+"""Progress line on standard error for a whole run: done, left, failed, speed, time left."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 
 _EVERY = 0.1
-"""Seconds between two drawings."""
+"""Least seconds between two updates of the line."""
 _PATIENCE = 3
-"""Tiles from which a single picture gets a line."""
+"""Number of tiles from which a single picture gets a progress line."""
 
 
 class Bar:
-    """Counts pictures, and the tiles of a single one. Draws only on a terminal."""
+    """Progress line that counts pictures, or the tiles of a single one; drawn only on a terminal."""
 
     def __init__(self, pictures: int, *, shown: bool) -> None:
         self._pictures = pictures
@@ -25,7 +25,7 @@ class Bar:
         self._visible = False
 
     def add(self, *, megapixels: float = 0.0, failed: bool = False) -> None:
-        """One picture more is finished, or has failed."""
+        """Count a picture as done or failed."""
         self._done += 1
         self._failed += failed
         self._megapixels += megapixels
@@ -33,7 +33,7 @@ class Bar:
             self._draw(self._text())
 
     def tiles(self, name: str) -> Callable[[int, int], None]:
-        """A callback for ``restore``: told the tiles done and the tiles there are."""
+        """A callback for ``restore``, which takes the number of tiles done and of all tiles."""
 
         def advance(done: int, total: int) -> None:
             if total >= _PATIENCE:
@@ -42,7 +42,7 @@ class Bar:
         return advance
 
     def clear(self) -> None:
-        """Take the line away, so that something else can be written."""
+        """Remove the line, so that something else can be written."""
         if self._visible:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""``jpegmend release``: make a released network of a run."""
+"""``jpegmend release``: write weights and card of a training run."""
 
 from __future__ import annotations
 

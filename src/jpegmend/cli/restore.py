@@ -1,4 +1,4 @@
-"""``jpegmend restore``: pictures in, restored pictures out, one line each."""
+"""``jpegmend restore``: restore pictures, with one line of output each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add(parser: Parser) -> None:
     _add_forms(parser.add_argument_group("form of the results"))
     _add_restoration(parser.add_argument_group("restoration"))
     _add_limits(parser.add_argument_group("limits"))
-    group = parser.add_argument_group("what is said")
+    group = parser.add_argument_group("messages")
     group.add_argument("--json", action="store_true", help="one line of JSON a file")
     group.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     group.add_argument("--dry-run", action="store_true", help="only say what would be done, and where it would go")

@@ -1,4 +1,4 @@
-"""What ``jpegmend restore`` says: a line a picture, a summary, failures; as words or as JSON."""
+"""Output of ``jpegmend restore``: a line a picture, a summary and the failures, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jpegmend.cli.progress import Bar
 
 
 class Show:
-    """Tells what becomes of the items of a run and counts it."""
+    """Prints the outcome of each item of a run and counts outcomes."""
 
     def __init__(self, items: list[Item], *, strength: float, as_json: bool, quiet: bool) -> None:
         self._items = items
@@ -39,7 +39,7 @@ class Show:
         return self._counts["failed"]
 
     def tell(self, item: Item, outcome: Outcome | None) -> None:
-        """Say what became of one picture; ``None`` means that it was skipped."""
+        """Print the outcome of one picture; ``None`` means that it was skipped."""
         if outcome is None:
             self._counts["skipped"] += 1
             self._tell_skipped(item)
@@ -55,7 +55,7 @@ class Show:
             self._tell_done(item, outcome)
 
     def plan(self) -> None:
-        """Say what would be done and where results would go."""
+        """Print what would be done, and the paths of the results."""
         for item in self._items:
             what = item.problem or {"done": "done already", "exists": "exists already", "": ""}[item.skip]
             if self._json:
@@ -75,7 +75,7 @@ class Show:
             sys.stdout.write(f"{len(self._items) - left} would be restored, {left} not; nothing was written\n")
 
     def finish(self, passed_over: Mapping[str, int], journals: list[Path]) -> None:
-        """Say how the whole run went, and each failure once."""
+        """Print the summary of the run and each failure once."""
         self.bar.close()
         several = len(self._items) > 1 or bool(journals)
         if not self._json:
@@ -133,7 +133,7 @@ class Show:
 
 
 def printable(text: Path | str) -> str:
-    """A path or a message for a terminal: control characters, which could command it, are written as escapes.
+    """A path or a message for a terminal, its control characters written as escapes.
 
     >>> printable(Path("two\\nlines"))
     'two\\\\x0alines'
@@ -142,7 +142,7 @@ def printable(text: Path | str) -> str:
 
 
 def _words(item: Item, outcome: Outcome, idle: str) -> str:
-    """What was read and what was done: one line, and one for each note; ``idle`` is said where no network ran."""
+    """One line on input and restoration, and one for each note; ``idle`` is printed instead of a model if none ran."""
     report = outcome.report
     kind = " ".join(str(part) for part in (report["coding"], report["format"], report["sampling"]) if part)
     read = ", ".join(

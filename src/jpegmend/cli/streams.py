@@ -1,4 +1,4 @@
-"""Standard streams and signals of the process: closed streams, names that cannot be printed, ends asked for."""
+"""Set-up of the standard streams and of the handlers of SIGTERM, SIGHUP and broken pipes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from types import FrameType
 from typing import Any
 
 BROKEN_PIPE = 141
-"""128 + SIGPIPE: what a shell reports of a program whose reader went away."""
+"""Exit code after a broken pipe: 128 + SIGPIPE, as shells report it."""
 
 
 class Terminated(SystemExit):
-    """The system asked the process to end; unwinds like Ctrl-C, so that no temporary file stays behind."""
+    """Raised by SIGTERM and SIGHUP, so that temporary files are removed, as after Ctrl-C."""
 
 
 def prepare() -> None:
-    """Make the process's streams usable whatever they are, and have SIGTERM and SIGHUP unwind.
+    """Replace closed standard streams, allow any file name in output, and make SIGTERM and SIGHUP raise.
 
     A closed descriptor 0, 1 or 2 is opened on the null device: otherwise the next file would take its number.
     """
@@ -39,7 +39,7 @@ def prepare() -> None:
 
 
 def silence() -> None:
-    """After a broken pipe: let what is still in the buffers go nowhere, without a message at exit."""
+    """After a broken pipe: discard buffered output, so that there is no message at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -56,5 +56,5 @@ def _is_open(number: int) -> bool:
 
 
 def _end(number: int, frame: FrameType | Any) -> None:
-    signal.signal(number, signal.SIG_IGN)  # a second one would break into the cleaning up
+    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleanup
     raise Terminated(128 + number)

@@ -1,4 +1,4 @@
-"""``jpegmend train``: run a recipe."""
+"""``jpegmend train``: train a network by a recipe."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def run(given: Namespace) -> int:
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` words as plain values, the value read as TOML and else taken as text.
+    """Parse ``KEY=VALUE`` words; a value that is no TOML is taken as text.
 
     >>> parse_settings(["steps=5", "optimiser.rate=1e-4", "name=mine", "config.widths=[8, 8]"])
     {'steps': 5, 'optimiser.rate': 0.0001, 'name': 'mine', 'config.widths': [8, 8]}

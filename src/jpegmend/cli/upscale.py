@@ -1,4 +1,4 @@
-"""``jpegmend upscale``: a picture in, a larger one out, by a super-resolution network."""
+"""``jpegmend upscale``: enlarge a picture by a super-resolution network."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _beside(file: Path, scale: int, format: str) -> Path:
 
 
 def _check(given: Namespace, target: Path) -> None:
-    """Refuse what would fail after the work: a place that is taken, a depth that a format does not hold."""
+    """Check before the work that the target is free and its format holds the depth."""
     from jpegmend.writing import check_target, find_format
 
     format = find_format(target, given.format)

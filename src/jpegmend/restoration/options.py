@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 Check = tuple[bool, str]
-"""Whether an option is in its range, and what is said if it is not."""
+"""Whether an option is in its range, and the error message if it is not."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ def test_the_crop_lies_where_restoring_changed_most():
     decoded = np.zeros((300, 400), np.uint8)
     restored = decoded.copy()
     restored[200:210, 300:310] = 200
-    top, left = report_crops.busiest(decoded, restored)
+    top, left = report_crops.largest_change(decoded, restored)
     assert top <= 200 < top + report_crops.SIDE and left <= 300 < left + report_crops.SIDE
 
 

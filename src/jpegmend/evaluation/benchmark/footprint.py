@@ -19,7 +19,7 @@ from typing import Any
 
 from jpegmend.errors import JpegmendError
 
-_LOOK = 0.1
+_SAMPLE_SECONDS = 0.1
 """Seconds between two samples of the memory of the process tree."""
 
 
@@ -39,7 +39,7 @@ def peak_bytes() -> int:
 
 
 class Tree(threading.Thread):
-    """Thread that samples the memory of this process and its descendants every :data:`_LOOK` seconds; Linux only.
+    """Thread that samples the memory of this process and its descendants; Linux only.
 
     Of the descendants only private pages are counted. Processes that end between two samples are missed.
     """
@@ -51,7 +51,7 @@ class Tree(threading.Thread):
 
     def run(self) -> None:
         """Sample until stopped, and keep the largest sum."""
-        while not self._over.wait(_LOOK):
+        while not self._over.wait(_SAMPLE_SECONDS):
             own, *others = _descendants(os.getpid())
             self.peak = max(self.peak, _resident(own) + sum(_resident(other, "Private_") for other in others))
 
@@ -81,7 +81,7 @@ def _resident(process: int, kind: str = "Rss") -> int:
 
 
 def measure(mode: str, *words: str, timeout: float = 3600, tree: bool = False) -> dict[str, float]:
-    """One restoration in a process of its own: ``seconds`` of the work, ``wall_seconds`` of all of it, ``peak_mb``.
+    """Time and memory of one restoration in a new process: ``seconds``, ``wall_seconds`` with start, ``peak_mb``.
 
     With ``tree`` also ``peak_tree_mb``, which includes the processes that it started; sampling takes a little time.
 
@@ -100,7 +100,7 @@ def measure(mode: str, *words: str, timeout: float = 3600, tree: bool = False) -
 
 
 def restore_file(path: Path, options: Mapping[str, Any]) -> float:
-    """Seconds to restore a JPEG from memory to 8-bit pixels, after a tiny one to warm up."""
+    """Seconds to restore a JPEG from memory to 8-bit pixels, after a tiny one as warm-up."""
     import numpy as np
 
     from jpegmend.evaluation.measure.degrade_and_score import encode
@@ -133,7 +133,7 @@ def run_command(words: Sequence[str]) -> float:
 
 
 def main(words: Sequence[str]) -> None:
-    """Measure what the command line says and write one line of JSON."""
+    """The command: measure one restoration and print a line of JSON."""
     tree = Tree() if words[0] == "tree" else None
     mode, *rest = words[1:] if tree else words
     if tree:

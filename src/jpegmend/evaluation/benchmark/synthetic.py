@@ -11,7 +11,7 @@ from jpegmend.errors import InvalidOption
 from jpegmend.evaluation.measure.degrade_and_score import Picture, encode
 
 TILE = 512
-"""Side in pixels of the part that is repeated."""
+"""Side in pixels of the square that is repeated."""
 
 
 def photo(width: int, height: int) -> Picture:

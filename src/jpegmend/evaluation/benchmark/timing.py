@@ -1,4 +1,4 @@
-"""Speed and memory of models beside the reference network, measured by turns in one run and given as ratios.
+"""Speed and memory of models beside the reference network, timed alternately in one run and given as ratios.
 
 The reference runs on one plane of float32, without decoding; our times are of the whole of ``restore``, from JPEG bytes
 in colour 4:2:0 to 8-bit pixels.
@@ -43,11 +43,11 @@ def benchmark(
     memory: bool = True,
     reference: bool = True,
 ) -> dict[str, Any]:
-    """Time models and the reference by turns at several sizes; medians, after one warm-up each.
+    """Time models and the reference alternately at several sizes; medians, after one warm-up each.
 
-    Returns JSON-ready values: ``speed``, a list of lines with ``what``, ``width``, ``height``, ``seconds``,
-    ``seconds_per_megapixel``, ``times_reference`` (how many times as fast a pixel as the reference; None without
-    it) and ``peak_mb`` (of a fresh process that does only this), ``reference``, ``environment``.
+    Returns JSON-ready values: ``speed``, ``reference``, ``environment``. ``speed`` is a list of lines with ``what``,
+    ``width``, ``height``, ``seconds``, ``seconds_per_megapixel``, ``times_reference`` (speed a pixel over that of the
+    reference; None without it) and ``peak_mb`` (of a new process that does only this).
 
     Raises:
         InvalidOption: fewer than one repeat.
@@ -74,7 +74,7 @@ def _one_size(
     if reference:
         run = reference_runner(how["threads"])
         work["reference"] = lambda: run(*side)
-    seconds = _by_turns(work, repeats)
+    seconds = _alternately(work, repeats)
     pixels = {name: (side if name == "reference" else (width, height)) for name in work}
     base = seconds["reference"] / math.prod(side) if reference else None
     lines = []
@@ -94,8 +94,8 @@ def _one_size(
     return lines
 
 
-def _by_turns(work: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Median seconds of each call; they run by turns, so that other load on the machine slows all of them."""
+def _alternately(work: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Median seconds of each call; calls alternate, so that other load on the machine slows all of them alike."""
     for call in work.values():
         call()
     took: dict[str, list[float]] = {name: [] for name in work}
@@ -107,20 +107,20 @@ def _by_turns(work: dict[str, Callable[[], Any]], repeats: int) -> dict[str, flo
 
 def peak(data: bytes, model: str, **how: Any) -> float:
     """Peak resident memory in MB of a new process that restores one JPEG by the Python API."""
-    with _kept(data) as path:
+    with _temporary_file(data) as path:
         return footprint.measure("restore", str(path), json.dumps({"model": model, **how}))["peak_mb"]
 
 
 def command(data: bytes, model: str) -> dict[str, float]:
     """Seconds with start, and peak memory in MB, of the whole command ``jpegmend FILE -o OUT --model MODEL``."""
-    with _kept(data) as path:
+    with _temporary_file(data) as path:
         words = [str(path), "-o", str(path.with_suffix(".png")), "--model", model, "--quiet"]
         found = footprint.measure("command", *words)
     return {"seconds": found["wall_seconds"], "peak_mb": found["peak_mb"]}
 
 
 @contextmanager
-def _kept(data: bytes) -> Iterator[Path]:
+def _temporary_file(data: bytes) -> Iterator[Path]:
     """Write a JPEG to a temporary file, which is deleted at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="jpegmend-") as folder:
         path = Path(folder) / "photo.jpg"

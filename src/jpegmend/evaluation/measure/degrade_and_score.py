@@ -34,7 +34,7 @@ PSNR_B = ("true", "fbcnn", "fbcnn-sum")
 """The variants of ``Protocol.psnr_b``."""
 
 PILLOW_SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
-"""Pillow's numbers for the samplings."""
+"""Pillow's numbers for the chroma samplings."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Trial:
     truth: Picture
     """The original in the channel that is compared: [H, W] or [H, W, 3]."""
     decoded: Picture
-    """The file as libjpeg decodes it, in that channel: gains are counted from it."""
+    """The file as libjpeg decodes it, in that channel; gains are differences to its scores."""
     channel: Channel
     gray: bool
-    """Whether the picture is its own luma, so that no matrix is applied."""
+    """Whether the picture is gray: its values are luma, no colour matrix is applied."""
 
     def compared(self, restored: Picture) -> Picture:
         """A restored picture in the channel that is compared."""
@@ -75,7 +75,7 @@ def open_picture(path: Path) -> Picture:
 def open_original(path: Path, protocol: Protocol) -> Picture:
     """The original picture in the channel that the protocol compares: [H, W] luma, or RGB [H, W, 3].
 
-    A gray file is its own luma (Classic5): its values are not taken through a matrix.
+    The values of a gray file (Classic5) are luma already: no colour matrix is applied.
     """
     from PIL import Image
 
@@ -87,7 +87,7 @@ def open_original(path: Path, protocol: Protocol) -> Picture:
 
 
 def in_channel(pixels: Picture, channel: Channel, *, gray: bool) -> Picture:
-    """A picture [H, W] or [H, W, 3] in the channel that is compared; ``gray`` keeps its own luma."""
+    """A picture [H, W] or [H, W, 3] in the channel that is compared; for ``gray`` values are luma already."""
     from PIL import Image
 
     if gray and channel != "rgb":
@@ -158,7 +158,7 @@ def score(truth: Picture, judged: Picture) -> dict[str, float]:
 
 
 def baseline(truth: Picture, decoded: Picture) -> tuple[float, float]:
-    """PSNR and PSNR-B in dB of the decoded JPEG, which gains are counted from."""
+    """PSNR and PSNR-B in dB of the decoded JPEG; gains are differences to them."""
     pairs = [(truth, decoded)] if truth.ndim == 2 else [(truth[..., c], decoded[..., c]) for c in range(3)]
     return metrics.psnr(truth, decoded, peak=255), _psnr_b(truth, decoded, pairs)["true"]
 

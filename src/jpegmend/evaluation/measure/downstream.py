@@ -24,7 +24,7 @@ class Task:
     judge: Callable[[Any, Picture], float]
     """Function from the reference and another version of the picture to a score, 0..1."""
     counts: Callable[[Any], bool] = bool
-    """Whether the findings of a clear picture can be scored: a picture without faces is left out."""
+    """Function from the reference to whether the picture counts: one without faces is left out."""
 
 
 TASKS: Mapping[str, Task] = {
@@ -58,14 +58,14 @@ def run(
     """Mean score of a task on decoded JPEGs and on what each method restores; ``pictures`` is how many were scored.
 
     Args:
-        task: what is done with them.
+        task: the downstream task.
         pictures: clear ones, uint8, as the protocol compares them.
-        methods: the models.
+        methods: the methods that restore.
         protocol: how pictures are damaged.
         case: at which quality.
 
     Raises:
-        InvalidOption: no picture has anything to be found.
+        InvalidOption: nothing is detected in any clear picture.
     """
     totals = {"JPEG": 0.0, **{method.name: 0.0 for method in methods}}
     used = 0

@@ -43,7 +43,7 @@ def commit() -> str:
 
 
 def reproducible(made: str) -> bool:
-    """Whether a commit, as ``commit`` writes it, holds the code that ran."""
+    """Whether the text of ``commit`` names a commit that contains the code that ran."""
     return not made.endswith("-dirty") and made not in ("", "unknown")
 
 

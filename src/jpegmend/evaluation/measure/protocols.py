@@ -18,11 +18,11 @@ ENCODER = "Pillow"
 AS_FOUND: Final = "as found"
 """Encoder and sampling of files that somebody else compressed."""
 GIVEN = "file"
-"""The text of the empty case."""
+"""The label of the empty case."""
 
 
 def encoder() -> str:
-    """The encoder that makes the JPEGs, with its version: the same quality is other bytes from other encoders."""
+    """Name and version of the encoder that makes the JPEGs; encoders write different files at the same quality."""
     import PIL
     from PIL import features
 
@@ -31,12 +31,12 @@ def encoder() -> str:
 
 
 def label(case: Case) -> str:
-    """The text of a case: ``10``, ``10+30`` for quality 10 and then 30, ``file`` for a given file."""
+    """The label of a case: ``10``, ``10+30`` for quality 10 and then 30, ``file`` for a given file."""
     return "+".join(map(str, case)) or GIVEN
 
 
 def parse_case(text: str | int) -> Case:
-    """The case that ``label`` writes; each quality 1 to 100.
+    """The inverse of ``label``; each quality 1 to 100.
 
     Raises:
         InvalidOption: not whole numbers of 1 to 100, joined by ``+``.
@@ -57,7 +57,7 @@ def parse_case(text: str | int) -> Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """A way to measure quality. Two results stand in one table only if ``comparable_with`` says so."""
+    """How quality is measured. Two results may stand in one table only if ``comparable_with`` says so."""
 
     name: str
     title: str
@@ -65,11 +65,11 @@ class Protocol:
     """The values that are compared: BT.601 luma of the studio range 16..235, of the full range, or all of RGB."""
     sampling: Literal["gray", "4:2:0", "4:4:4", "as found"]
     qualities: tuple[Case, ...]
-    """The cases measured when none are asked for."""
+    """The cases that are measured by default."""
     encoder: str = ENCODER
     """The program that makes the JPEGs; ``stamped`` adds its version."""
     scale: float = 1.0
-    """The original is scaled by this (Lanczos) first, and the scaled one is what the result is compared with."""
+    """Factor by which the original is scaled (Lanczos) first; results are compared with the scaled picture."""
     shift: tuple[int, int] = (0, 0)
     """Rows and columns cut off at the top left between two compressions, so that the grids do not align."""
     rounding: Literal["8-bit"] = "8-bit"
@@ -119,7 +119,7 @@ class Protocol:
 
 
 def check_comparable(protocols: Iterable[Protocol]) -> None:
-    """Refuse a table of unlike results.
+    """Check that results may stand in one table.
 
     Raises:
         NotComparable: two of the protocols differ in more than names, qualities or the projection.

@@ -1,4 +1,4 @@
-"""Results: a row for each picture, means over each set, and the files they are kept in."""
+"""Results of evaluations: a row for each picture, means over each set, and their files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Row:
 
     model: str
     weights: str
-    """First 12 digits of the sha256 of the weights; a row of other weights is never reused."""
+    """First 12 digits of the sha256 of the weights; rows of other weights are not reused."""
     consistent: bool
     data_set: str
     image: str
@@ -32,17 +32,17 @@ class Row:
     height: int
     jpeg_bytes: int
     seconds: float
-    """Of ``restore``, decoding included."""
+    """Time of ``restore``, decoding included."""
     jpeg_psnr: float
     """PSNR of the JPEG as libjpeg decodes it."""
     jpeg_psnr_b: float
     """PSNR-B of the same, by the variant ``true``."""
     scores: Mapping[str, float]
-    """By the names of ``METRICS``."""
+    """Scores by the names of ``METRICS``."""
 
     @property
     def key(self) -> tuple[str, str, bool, str, str, str]:
-        """The values that are equal in two rows of the same measurement."""
+        """The values that identify a measurement: rows with equal keys are the same one."""
         return (self.model, self.weights, self.consistent, self.data_set, self.image, self.quality)
 
     @property
@@ -111,7 +111,7 @@ class Mean:
     worse: float
     """Share of pictures whose PSNR fell below the JPEG's by more than 0.005 dB, 0..1."""
     seconds_per_megapixel: float
-    """Of ``restore``, decoding included: all seconds over all megapixels."""
+    """Time of ``restore``, decoding included: all seconds over all megapixels."""
 
     @property
     def label(self) -> str:
@@ -144,7 +144,7 @@ def _mean(model: str, consistent: bool, data_set: str, quality: str, rows: list[
 
 
 def difference(a: float, b: float) -> float:
-    """``a - b``, and 0 for two infinite scores: a picture that JPEG leaves exact is no gain and no loss."""
+    """``a - b``, and 0 for two infinite scores (both pictures equal the original)."""
     return 0.0 if a == b else a - b
 
 
@@ -161,7 +161,7 @@ class Result:
     """Name of the file it was read from."""
 
     def save(self, path: Path) -> None:
-        """Write as JSON; what is not finite becomes null."""
+        """Write as JSON; infinity and NaN become null."""
         found = {
             "protocol": self.protocol.to_json(),
             "environment": dict(self.environment),
@@ -193,7 +193,7 @@ class Result:
 
 
 def merge(results: Iterable[Result]) -> list[Mean]:
-    """The means of several results for one table; measured twice, the later one counts.
+    """The means of several results for one table; of two means of the same measurement the later one counts.
 
     Raises:
         NotComparable: their protocols differ.
@@ -213,12 +213,12 @@ def _finite(value: Any) -> Any:
 
 
 def _numbers(scores: Mapping[str, float | None]) -> dict[str, float]:
-    """Scores with null, which stood for infinite or undefined, as NaN."""
+    """Scores with null as NaN."""
     return {name: math.nan if value is None else value for name, value in scores.items()}
 
 
 def card_scores(path: Path, name: str) -> list[dict[str, Any]]:
-    """The scores that a card takes from a stored result: mean PSNR of the weights called ``name``, projection off.
+    """Mean PSNR of the weights called ``name`` in a stored result, projection off, for their card.
 
     Raises:
         MissingData: no result is stored there, or nothing of these weights in it.

@@ -1,7 +1,7 @@
 """Evaluate models: each picture of each set is compressed, restored by ``jpegmend.restore`` and scored.
 
-Work is spread over processes by picture and quality; finished rows are appended to ``images.csv`` at once, so that
-an interrupted evaluation goes on where it stopped.
+Pictures and qualities are divided among processes. Finished rows are appended to ``images.csv`` at once, so that an
+interrupted evaluation can be resumed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jpegmend.evaluation.measure.results import Result, Row, means, read_rows, w
 from jpegmend.evaluation.measure.sources import PairedSet, Source, sources
 
 Progress = Callable[[int, int], None]
-"""Called with the jobs done and the jobs in all."""
+"""Called with the number of jobs done and the number of all jobs."""
 
 ROWS, RESULT, PROTOCOL = "images.csv", "result.json", "protocol.json"
 
@@ -96,7 +96,7 @@ def evaluate(
         protocol: how to measure.
         out: a folder for the results; what is in it from an interrupted run of the same protocol is kept.
         qualities: the cases to measure instead of the protocol's own.
-        workers: processes; with more than one the seconds are those of a busy machine, and the result says so.
+        workers: number of processes; more than one slows each other down, so the result marks its seconds as such.
         threads: CPU threads of each restoration.
         progress: called after each picture.
 

@@ -13,12 +13,12 @@ from jpegmend.evaluation.measure.protocols import Case, Protocol, label
 from jpegmend.formats import SUFFIXES
 
 _NAMED = 5
-"""Files that a message names at most."""
+"""Greatest number of files that a message names."""
 
 
 @dataclass(frozen=True)
 class PairedSet:
-    """Originals and the files that somebody else made of them: two folders matched by stem, or two files."""
+    """Originals and the compressed files that others made of them: two folders matched by stem, or two files."""
 
     originals: Path
     compressed: Path
@@ -26,7 +26,7 @@ class PairedSet:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One picture at one quality: what is read, and how the trial is made of it."""
+    """One picture at one quality: its files, and how a trial is made of them."""
 
     data_set: str
     image: str
@@ -36,7 +36,7 @@ class Source:
     protocol: Protocol
     case: Case
     compressed: Path | None = None
-    """The file that somebody else compressed; None where the protocol compresses."""
+    """The given compressed file; None where the protocol compresses."""
 
     @property
     def quality(self) -> str:

@@ -25,7 +25,7 @@ class Line:
     model: str | None
     ours: Mean | None
     remark: str
-    """Why there is none of ours, or what to know of the printed one."""
+    """Why there is no result of ours, or a remark on the printed one."""
 
     def cell(self, metric: str) -> tuple[str, str, str]:
         """Printed, ours, and the difference or why there is none; for ``psnr``, ``ssim`` or ``psnr_b``."""
@@ -48,7 +48,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def lines(table: Table, results: Sequence[Result]) -> list[Line]:
-    """The rows of a table with ours beside them, by set and quality; models that the paper has not come last in each.
+    """The rows of a table with ours beside them, by set and quality; in each, models that the paper lacks come last.
 
     Results of protocols that cannot be compared with the table's are left out, but for those of pairs; within one
     protocol the last result of a model, set and quality counts. A row whose set has several stand-ins comes once for
@@ -119,7 +119,7 @@ def _with_encoder(wanted: Protocol, measured: Protocol) -> Protocol:
 
 
 def _absent(row: Published, model: str | None) -> str:
-    """Why there is none of ours beside a printed row."""
+    """Why there is no result of ours beside a printed row."""
     if model is None:
         return f"no network here is called {row.method}"
     if row.data_set in PAIRS and (model == "jpeg" or released(model)):

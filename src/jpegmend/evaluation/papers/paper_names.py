@@ -1,4 +1,4 @@
-"""The names of weights for what papers print: which network of the catalogue, or which recipe, a printed row is of."""
+"""The network of the catalogue, or the recipe, to which a printed row of a paper belongs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The printed scores of the five papers and of some later work, with doubts and the variants of their metrics.
+"""The printed scores of the five papers and of some later work, with remarks and the variants of their metrics.
 
-The scores lie in ``published.csv`` as they were printed, with a note where a row is doubtful. This file says, for
-each score, by which variant of the metric it was made, if that is known. "Known" means checked: the JPEG row of the
-table, or a re-run of the authors' weights, gives the printed figure. Only then is a difference to ours printed.
+``published.csv`` has the scores as they were printed, with a note where a row is doubtful. This module states the
+variant of the metric for each score where it is known: the variant with which the JPEG row of the table, or a run of
+the authors' weights, gives the printed figure. Only then is a difference to our score printed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SETS: Mapping[str, str] = {
     "BSD500-val": "bsds500-val",
     "BSDS500-test": "bsds500-test",
 }
-"""Names of the papers' test sets, and what ``measure.sources.set_name`` calls their folders."""
+"""The papers' test sets, with the names that ``measure.sources.set_name`` gives their folders."""
 
 PAIRS: Mapping[str, str] = {
     "Twitter": "114 pairs of pictures before and after Twitter, collected for AR-CNN: ask for them at the ARCNN "
@@ -102,7 +102,7 @@ class Published:
             return self.data_set in SETS and self.quality.isdigit()
         # QGCN's colour JPEG row is decoded with chroma repeated, not interpolated: 25.60 and 27.96 dB on LIVE1 at 10
         # and 20 where that gives 25.59 and 27.94, libjpeg's default 25.69 and 28.06. The restored pictures are
-        # compared alike, so only the JPEG row is another's.
+        # compared alike, so only the JPEG row differs.
         return self.data_set in SETS and self.method != "JPEG"
 
     def _ssim(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The tables and figures of the papers by name, and what has to be measured for them."""
+"""The tables and figures of the papers by name, with the models, sets and cases to measure for them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Table:
 
     @property
     def channel(self) -> str:
-        """Of its rows: RGB or Y."""
+        """The channel of its rows: RGB or Y."""
         return "RGB" if find_protocol(self.protocol).channel == "rgb" else "Y"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a paper with curves that no table prints; only ours can be shown."""
+    """A figure of a paper whose curves are not printed as numbers; only our results can be shown."""
 
     title: str
     paper: str
@@ -145,7 +145,7 @@ def printed(table: Table) -> list[Published]:
 def needed(wanted: Table | Figure) -> tuple[list[str], list[str], list[Case]]:
     """The models with weights (and jpeg), the names of sets, and the cases to measure for a table or figure.
 
-    Pairs are not among the sets: their files have to be asked for.
+    Sets of pairs are left out: their files must be requested from their authors.
     """
     if isinstance(wanted, Figure):
         return ["jpeg", *filter(released, wanted.models)], [], list(find_protocol(wanted.protocols[0]).qualities)
@@ -157,7 +157,7 @@ def needed(wanted: Table | Figure) -> tuple[list[str], list[str], list[Case]]:
 
 
 def measured_sets(data_set: str) -> tuple[str, ...]:
-    """The sets of ours whose results belong to a printed set."""
+    """The names of the measured sets that stand for a printed set."""
     if data_set in PAIRS:
         return (data_set,)
     return STAND_INS.get(data_set) or ((SETS[data_set],) if data_set in SETS else ())

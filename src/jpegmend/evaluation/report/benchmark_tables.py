@@ -1,4 +1,4 @@
-"""The JSON of benchmarks as Markdown tables. They are measured by ``benchmarks/`` and ``evaluation.benchmark``."""
+"""Markdown tables of the JSON that ``benchmarks/`` and ``evaluation.benchmark`` write."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jpegmend.evaluation.report.markdown import grid
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """The table of one benchmark: seconds a megapixel, how many times the reference's speed, peak memory.
+    """The table of one benchmark: seconds a megapixel, speed over that of the reference, peak memory.
 
     ``found`` is what ``benchmark`` in ``evaluation.benchmark.timing`` returns.
     """
@@ -31,7 +31,7 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def memory(found: Mapping[str, Any]) -> str:
-    """The table of ``benchmarks/memory.py``: peak memory against its bar."""
+    """The table of ``benchmarks/memory.py``: peak memory beside its limit."""
     header = ["model", "megapixels", "peak memory, MB", "bar, MB", "with the decoder's process, MB", "seconds"]
     rows = [
         [
@@ -80,7 +80,7 @@ def contrast(found: Mapping[str, Any]) -> str:
 
 
 def window(found: Mapping[str, Any]) -> str:
-    """The table of ``benchmarks/window.py``: PSNR by windows and of the whole picture."""
+    """The table of ``benchmarks/window.py``: PSNR in windows and on the whole picture."""
     header = [
         "model",
         "window",

@@ -30,7 +30,7 @@ from jpegmend.models.layers import unfold
 
 @dataclass(frozen=True)
 class CodeStatistics:
-    """One iteration r, a mean over pictures."""
+    """Statistics of one iteration r, means over pictures."""
 
     iteration: int
     change: float
@@ -38,7 +38,7 @@ class CodeStatistics:
     zeros: float
     """Share of the code's elements that are 0."""
     gain_db: float
-    """PSNR of the answer that W_R reads off U_r, above that of the decoded picture."""
+    """PSNR of the picture that W_R computes from U_r, minus that of the decoded picture."""
 
 
 def code_statistics(network: DCSC, pairs: Iterable[tuple[Tensor, Tensor]]) -> list[CodeStatistics]:
@@ -71,7 +71,7 @@ def _mean(rows: Sequence[CodeStatistics]) -> CodeStatistics:
 
 
 def as_markdown(rows: Sequence[CodeStatistics], shown: Sequence[int]) -> str:
-    """A table of the iterations in ``shown`` that there are."""
+    """A Markdown table of those iterations in ``shown`` that exist."""
     lines = ["| iteration | change of U | zeros | gain, dB |", "| ---: | ---: | ---: | ---: |"]
     for row in rows:
         if row.iteration in shown:

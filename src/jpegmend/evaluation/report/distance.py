@@ -1,4 +1,4 @@
-"""The distance of each gray network's PSNR to what its paper prints, and what was spent on its weights."""
+"""The difference of each gray network's PSNR to its paper's, and the cost of its training."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ PREFERRED: Mapping[tuple[str, str], str] = {
     ("dual", "1"): "table 1",
     ("later work", ""): "printed by FBCNN and SwinIR",
 }
-"""Paper and table of gray scores, with their names in text; the first one that prints a method is its reference."""
+"""Tables of gray scores with their names in text; the first that prints a method is its reference."""
 
 AIMS: Mapping[str, str] = {"mend-m": "FBCNN", "mend-l": "SwinIR"}
-"""Printed methods that networks without a paper are compared with; ``DnCNN`` where none is named."""
+"""Printed methods with which networks without a paper are compared; ``DnCNN`` for all others."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The printed rows that weights are compared with."""
+    """The printed rows with which weights are compared."""
 
     text: str
     rows: Mapping[tuple[str, str], Published]
-    """By set and quality."""
+    """Printed rows by set and quality."""
 
 
 def reference(card: Card) -> Reference:
-    """The printed gray rows of the network itself: of a method called as the weights or the beginning of their name.
+    """The printed gray rows for some weights: of the method whose name their name begins with.
 
-    ``dcsc-32`` is compared with DCSC, ``qgcn-gray-c`` with QGCN; weights of another name with their network's rows, and
-    a network without a paper with one that readers know.
+    ``dcsc-32`` is compared with DCSC, ``qgcn-gray-c`` with QGCN. For other names the rows of the network are taken, and
+    for a network without a paper those in :data:`AIMS`.
     """
     words = card.name.split("-")
     for name in [*("-".join(words[:count]) for count in range(len(words), 0, -1)), card.network]:
@@ -66,7 +66,7 @@ def _printed(name: str) -> Reference | None:
 
 
 def table(stored: Sequence[Result]) -> str:
-    """One line a network and set: ours and the difference to the printed PSNR at four qualities, and what is behind it.
+    """One line a network and set: our PSNR and the difference to the printed one at four qualities, and training cost.
 
     Networks without weights have one line that says so; networks for RGB alone have none.
     """
@@ -79,7 +79,7 @@ def table(stored: Sequence[Result]) -> str:
 def of_network(network: str, stored: Sequence[Result]) -> str:
     """The table of a network's page: a line for each released card and set.
 
-    PSNR at four qualities with the difference to the printed one, seconds a megapixel at the first, and what was spent.
+    PSNR at four qualities with the difference to the printed one, seconds a megapixel at the first, and training cost.
     """
     ours = measured("papers-gray", stored)
     header = ["model", "compared with", "set", *QUALITIES, "s a megapixel", "spent"]
@@ -115,7 +115,7 @@ def _lines(card: Card, ours: Mapping[tuple[str, str, str], Mean]) -> list[list[s
     if not card.released:
         return [[*empty, f"not trained; recipe: `{card.recipe}`"]]
     lines = [
-        [card.name, against.text, name, *cells, _spent(card)]
+        [card.name, against.text, name, *cells, _training_cost(card)]
         for name in SHOWN
         if any(cells := [_cell(ours.get((card.name, name.lower(), q)), against.rows.get((name, q))) for q in QUALITIES])
     ]
@@ -131,7 +131,7 @@ def _cell(mean: Mean | None, row: Published | None) -> str:
     return f"{number(score)} ({round(score - row.psnr, 2) + 0:+.2f})"
 
 
-def _spent(card: Card) -> str:
+def _training_cost(card: Card) -> str:
     """Multiply-adds, minutes, steps and machine of the training, from the card."""
     minutes, steps = card.trained.get("minutes"), card.trained.get("steps")
     spent = f"{minutes:.0f} minutes, {steps:,} steps on {card.trained.get('machine')}" if minutes and steps else ""

@@ -19,7 +19,7 @@ from jpegmend.evaluation.report import benchmark_tables, distance, markdown, net
 from jpegmend.weights import MODELS
 
 RESULTS = Path("docs/results")
-# Marks count on lines of their own; inside a sentence they are text about them.
+# Markers count only on lines of their own; inside a sentence they are text.
 _OPEN = re.compile(r"^<!-- table:[\w-]+ -->$", re.MULTILINE)
 _BLOCK = re.compile(r"(^<!-- table:(?P<name>[\w-]+) -->\n)(?P<body>.*?)(^<!-- /table -->$)", re.DOTALL | re.MULTILINE)
 
@@ -41,7 +41,7 @@ def benchmarks(paths: Iterable[Path]) -> list[Mapping[str, Any]]:
 
 
 def check_commits(paths: Iterable[Path]) -> None:
-    """Refuse results that were made by code that no commit holds.
+    """Check that every result was made by committed code.
 
     Raises:
         NotReproducible: the message names them, and what to do.
@@ -82,7 +82,7 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
     for result in stored:
         by_protocol.setdefault(result.protocol.name, []).append(result)
     for name, group in by_protocol.items():
-        # What matters at high qualities is the share of pictures that got worse, which only the long table has.
+        # At high qualities the share of pictures that got worse matters, which only the long table has.
         short = gains if not name.startswith("do-no-harm") else scores
         found[name] = lambda group=group, short=short: short(group)  # type: ignore[misc]
         found[f"{name}-scores"] = lambda group=group: markdown.scores_table(group)  # type: ignore[misc]
@@ -117,7 +117,7 @@ def fill(text: str, blocks: Mapping[str, Maker]) -> str:
     """The text with its blocks replaced; a block without a stored result stays as it is.
 
     Raises:
-        InvalidOption: a block is opened and not closed.
+        InvalidOption: a block has no end marker.
 
     >>> fill("<!-- table:speed -->\\nold\\n<!-- /table -->", {"speed": lambda: "new"})
     '<!-- table:speed -->\\nnew\\n<!-- /table -->'
@@ -165,7 +165,7 @@ def page(result: Result, folder: Path) -> str:
 
 
 def _pages(root: Path) -> list[Path]:
-    """README and the pages below ``docs`` that people write; those in ``docs/results`` are written here as a whole."""
+    """README and the pages below ``docs`` that are written by hand; those in ``docs/results`` are generated."""
     pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
     return [page for page in pages if page.exists() and page.parent != root / RESULTS]
 

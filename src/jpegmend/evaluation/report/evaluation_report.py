@@ -45,7 +45,7 @@ def write_report(
 
 
 def _drawings(result: Result, rows: Sequence[Row]) -> tuple[dict[str, str], str]:
-    """Plots by name, and a remark where there are none for want of matplotlib."""
+    """Plots by name; a remark instead if matplotlib is missing."""
     if set(result.models) <= {"jpeg"}:
         return {}, ""
     try:

@@ -13,7 +13,7 @@ NAMES = {"jpeg": "JPEG", "jpeg + projection": "JPEG"}
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> str:
-    """A Markdown table; columns from ``numbers`` on are aligned to the right, but for remarks.
+    """A Markdown table; columns from ``numbers`` on are aligned to the right, except remarks.
 
     >>> print(grid(["set", "dB"], [["LIVE1", "1.00"]], numbers=1))
     | set | dB |
@@ -25,7 +25,7 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int =
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A figure for a table: empty where there is none, "exact" for infinite dB."""
+    """A number as text for a table: empty for None, "exact" for infinite dB."""
     if value is None or math.isnan(value):
         return ""
     return "exact" if math.isinf(value) else f"{value:.{digits}f}"
@@ -60,7 +60,7 @@ def scores_table(results: Sequence[Result]) -> str:
 
 
 def gains_table(results: Sequence[Result]) -> str:
-    """PSNR in dB and in brackets the gain over the JPEG: a line for each set and model, a column for each quality.
+    """PSNR in dB with the gain over the JPEG in brackets: a line for each set and model, a column for each quality.
 
     Raises:
         NotComparable: the results are of different protocols.

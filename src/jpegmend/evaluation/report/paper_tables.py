@@ -1,4 +1,4 @@
-"""The papers' tables and figures as Markdown, ours beside the printed scores."""
+"""The papers' tables and figures as Markdown, our scores beside the printed ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def papers(stored: Sequence[Result]) -> dict[str, str]:
 
 
 def show(name: str, stored: Sequence[Result]) -> str:
-    """One table or figure of a paper as Markdown, with ours from the stored results.
+    """One table or figure of a paper as Markdown, with our scores from stored results.
 
     Raises:
         InvalidOption: no such table; the message lists them.
@@ -41,7 +41,7 @@ def show(name: str, stored: Sequence[Result]) -> str:
 
 
 def paper_table(table: Table, found: Sequence[Line], results: Sequence[Result]) -> str:
-    """A paper's table: printed score, ours and the difference for each metric, and remarks on each row."""
+    """A paper's table: printed score, our score and the difference for each metric, and remarks on each row."""
     metrics = [m for m in ("psnr", "ssim", "psnr_b") if any(getattr(line.row, m) is not None for line in found)]
     extra = [m for m in ("parameters", "seconds") if any(getattr(line.row, m) is not None for line in found)]
     titles = {"psnr": "PSNR", "ssim": "SSIM", "psnr_b": "PSNR-B", "parameters": "parameters, 1e5", "seconds": "seconds"}
@@ -70,7 +70,7 @@ def paper_table(table: Table, found: Sequence[Line], results: Sequence[Result]) 
 
 
 def _how_to_measure(sets: Collection[str]) -> list[str]:
-    """Sentences on sets of pairs, and on sets that others stand in for."""
+    """Sentences on sets of pairs, and on sets that are replaced by others."""
     pairs = [
         f"{name}: {how}; put originals and files into two folders of {name}/ and measure with "
         f"`jpegmend evaluate --pairs {name}/originals {name}/files`."
@@ -87,7 +87,7 @@ def _how_to_measure(sets: Collection[str]) -> list[str]:
 
 
 def figure_table(figure: Figure, results: Sequence[Result]) -> str:
-    """The curves of a paper's figure as a table for each protocol, ours alone, and the networks that are missing."""
+    """Our results for a paper's figure as one table a protocol, and the networks without results."""
     parts = [f"# {figure.title}", f"Printed in: {PAPERS[figure.paper]}, as curves only; the figures below are ours."]
     measured: set[str] = set()
     for protocol in figure.protocols:

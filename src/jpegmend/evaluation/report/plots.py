@@ -1,6 +1,6 @@
 """Plots of a report as SVG text: gain against quality, gain against cost, gain of each picture.
 
-matplotlib comes with the extra ``evaluation``; without pyplot it has no global state, so this is safe in threads.
+matplotlib comes with the extra ``evaluation``. pyplot is not used, so nothing is global and threads may draw.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from jpegmend.evaluation.measure.results import Row
 from jpegmend.evaluation.measure.sources import Source
 
 SIDE = 128
-"""Of a crop, in pixels of the picture."""
+"""Side of a crop in pixels of the picture."""
 GAP = 6
-"""White pixels between two crops."""
+"""Width of the white gap between two crops, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def chosen(rows: Sequence[Row], method: Method) -> list[tuple[str, Row]]:
 
 
 def strips(rows: Sequence[Row], method: Method, pictures: Sequence[Source]) -> list[Crop]:
-    """The crops for one method; its pictures are compressed and restored again."""
+    """The crops for one method; the pictures are compressed and restored again for them."""
     by_row = {(source.data_set, source.image, source.quality): source for source in pictures}
     found = []
     for title, row in chosen(rows, method):
@@ -57,7 +57,7 @@ def strip(truth: Picture, decoded: Picture, restored: Picture) -> bytes:
     """PNG of one crop of three pictures side by side, where restoring changed the most; each pixel drawn 2x2."""
     from PIL import Image
 
-    top, left = busiest(decoded, restored)
+    top, left = largest_change(decoded, restored)
     window = (slice(top, top + SIDE), slice(left, left + SIDE))
     parts = [np.atleast_3d(picture)[window] for picture in (truth, decoded, restored)]
     parts = [np.repeat(part, 3, axis=2) if part.shape[2] == 1 else part for part in parts]
@@ -68,7 +68,7 @@ def strip(truth: Picture, decoded: Picture, restored: Picture) -> bytes:
     return stream.getvalue()
 
 
-def busiest(decoded: Picture, restored: Picture) -> tuple[int, int]:
+def largest_change(decoded: Picture, restored: Picture) -> tuple[int, int]:
     """Top left corner of the window of SIDE where the two differ most, on a grid of half a window."""
     change = np.square(np.atleast_3d(restored).astype(np.float32) - np.atleast_3d(decoded)).sum(axis=2)
     height, width = change.shape

@@ -1,4 +1,4 @@
-"""Tables of networks that readers know: their printed scores, and the README's table with ours beside them."""
+"""Tables of well-known networks: their printed scores, and the README's table with ours beside them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jpegmend.weights import Card
 
 @dataclass(frozen=True)
 class Rival:
-    """A network that readers know, and its printed scores."""
+    """A well-known network, and its printed scores."""
 
     name: str
     paper: str
@@ -27,7 +27,7 @@ class Rival:
     method: str
     """Paper, table and method of its printed rows in ``published.csv``."""
     multiply_adds: float | None = None
-    """For each pixel, counted by us from its description; None where a card of ours has it."""
+    """Multiply-adds a pixel, counted by us from its description; None where a card of ours states them."""
 
     def rows(self) -> dict[tuple[str, str], Published]:
         """Its gray rows by set and quality."""
@@ -65,7 +65,7 @@ def readme(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) ->
 
     PSNR in dB at qualities 10, 20 and 40, multiply-adds a pixel, seconds a megapixel from the benchmark ``speed``.
     """
-    # The last by file name is the benchmark without a suffix, which has the reference too.
+    # By file name the last benchmark is the one without a suffix, which also timed the reference.
     timed = [found for found in reversed(benchmarks) if "speed" in found]
     network = weights.PACKAGED[weights.DEFAULT].network
     ours = [card for card in weights.PACKAGED.values() if card.network == network and card.released]
