@@ -17,6 +17,8 @@ READ = {
     "gif": (".gif",),
     "pnm": (".ppm", ".pgm", ".pnm"),
     "avif": (".avif",),
+    "heic": (".heic", ".heif"),
+    "jpeg xl": (".jxl",),
 }
 """Formats that are read, with their suffixes. Only the search of folders goes by suffix; a named file is recognised by
 its content."""
@@ -39,6 +41,8 @@ class OutputFormat:
     """Whether it holds an alpha channel."""
     lossy: bool = False
     """Whether it takes a quality, 1..100."""
+    profiles: bool = True
+    """Whether it holds an ICC profile; else pixels are converted to sRGB."""
 
 
 WRITTEN = {
@@ -46,6 +50,8 @@ WRITTEN = {
     "tiff": OutputFormat(suffixes=(".tif", ".tiff"), largest=2**31 - 1, deep=True),
     "webp": OutputFormat(suffixes=(".webp",), largest=16383, lossy=True),
     "jpeg": OutputFormat(suffixes=(".jpg", ".jpeg"), largest=65500, transparent=False, lossy=True),
+    "avif": OutputFormat(suffixes=(".avif",), largest=65535, lossy=True),
+    "jxl": OutputFormat(suffixes=(".jxl",), largest=2**30 - 1, lossy=True, profiles=False),
 }
 """Formats that are written, by name."""
 

@@ -50,7 +50,7 @@ def test_bash_completes_verbs_options_choices_and_files(folder: Path, capsys: py
     script.write_text(capsys.readouterr().out)
     assert complete(script, "jpegmend", "re") == ["restore", "release"]
     assert complete(script, "jpegmend", "restore", "--keep") == ["--keep-orientation"]
-    assert complete(script, "jpegmend", "restore", "--format", "") == ["png", "tiff", "webp", "jpeg"]
+    assert complete(script, "jpegmend", "restore", "--format", "") == ["png", "tiff", "webp", "jpeg", "avif", "jxl"]
     assert complete(script, "jpegmend", "restore", "a.j") == ["a.jpg"]
 
 

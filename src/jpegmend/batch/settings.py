@@ -26,7 +26,7 @@ class Output:
     bits: int | None = None
     """8 or 16; None for those of the input, where the format holds them."""
     quality: int = 95
-    """1..100, of JPEG and WebP."""
+    """1..100, of lossy formats."""
     compression: int | None = None
     """0..9, zlib's level for PNG; None is the fastest for photos."""
     strip: bool | str = False

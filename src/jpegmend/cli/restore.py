@@ -59,7 +59,7 @@ def _add_forms(group: Any) -> None:
         choices=(8, 16),
         help="of png and tiff, 16: the precision the network gives; without it those of the input",
     )
-    group.add_argument("--quality", type=whole(1, 100), default=95, metavar="Q", help="of a jpeg or webp: 1..100 (95)")
+    group.add_argument("--quality", type=whole(1, 100), default=95, metavar="Q", help="of lossy formats: 1..100 (95)")
     group.add_argument(
         "--compression",
         type=whole(0, 9),
@@ -174,7 +174,9 @@ def _work_off(items: list[Item], search: Search, settings: Settings, journals: J
 
 def _check(given: Namespace, place: Place, *, single: bool) -> None:
     from jpegmend.batch.find import STANDARD
+    from jpegmend.writing import check_encoder
 
+    check_encoder(place.format)
     if given.bits == 16 and not WRITTEN[place.format].deep:
         raise InvalidOption(f"--bits 16: {place.format} holds 8 bits; choose png or tiff")
     if place.file == STANDARD and getattr(sys.stdout, "name", "") == os.devnull:

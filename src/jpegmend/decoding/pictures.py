@@ -1,4 +1,4 @@
-"""Decoding of PNG, TIFF, WebP, AVIF, BMP, GIF and PNM by Pillow, with their 8 or 16 bits a sample, and their metadata.
+"""Decoding of every format other than JPEG by Pillow and its plugins, with 8 or 16 bits a sample, and metadata.
 
 It runs in the worker process and imports nothing of this package. ``to_samples`` also converts Pillow images that the
 caller has decoded.
@@ -9,7 +9,6 @@ another for the second. Decoding once with each gives all 16 bits.
 
 from __future__ import annotations
 
-import base64
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,7 +17,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from jpegmend.decoding import tiff_jpeg
+from jpegmend.decoding import plugins, tiff_jpeg
+from jpegmend.decoding.picture_metadata import ORIENTATION, read_metadata
 
 PILLOW_FORMATS = {
     "png": "PNG",
@@ -28,12 +28,11 @@ PILLOW_FORMATS = {
     "gif": "GIF",
     "pnm": "PPM",
     "avif": "AVIF",
+    "heic": "HEIF",
 }
 """Readable formats, with Pillow's names for them."""
 _BAND_BYTES = 1 << 22
-_PLANAR, _ORIENTATION = 284, 0x0112
-_LAYOUT = {*range(254, 267), 273, *range(277, 282), 284, 317, *range(320, 326), 330, 338, 339, 347, 529, 530, 531, 532}
-"""Tags of a TIFF that say how its samples are stored, which is no longer true of a result."""
+_PLANAR = 284
 _OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 """For each byte order in Pillow's unpacker names, the one that takes the other byte of each sample."""
 
@@ -62,6 +61,9 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
     """
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked right after the header is read
     warnings.simplefilter("ignore")
+    module = plugins.load(format)
+    if format == "jpeg xl":
+        return _decode_jxl(module, source, out, limit)
     # Opening a file in Pillow decodes nothing, but allocates the picture if it is a WebP.
     limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
     with Image.open(source, formats=[PILLOW_FORMATS[format]]) as image:
@@ -79,6 +81,20 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
         "arrays": found["arrays"],
         "facts": {**facts, **found["facts"], "pages": pages, "warnings": [*found["warnings"], *left_out]},
     }
+
+
+def _decode_jxl(module: Any, source: str, out: IO[bytes], limit: Callable[..., None]) -> dict[str, Any]:
+    """The picture of a JPEG XL file, or the bytes of the JPEG file that it holds, as ``facts["file"]`` says."""
+    width, height = plugins.jxl_size(source)
+    limit(pixels=width * height, width=width, height=height)
+    jpeg, image = plugins.decode_jxl(module, source)
+    if image is None:
+        out.write(jpeg)
+        return {"arrays": [["uint8", [len(jpeg)]]], "facts": {"file": "jpeg"}}
+    found = _decode_samples(image, source, out)
+    facts, left_out = read_metadata(image)
+    facts |= {"orientation": 1, "pages": 1, "tables": [], "warnings": [*found["warnings"], *left_out]}
+    return {"arrays": found["arrays"], "facts": facts}
 
 
 def _decode_levels(image: Any, source: str, out: IO[bytes]) -> dict[str, Any] | None:
@@ -109,7 +125,7 @@ def _decode_samples(image: Any, source: str, out: IO[bytes]) -> dict[str, Any]:
 
 def _tables_of(image: Any, source: str) -> list[list[int]]:
     """Quantisation tables of a TIFF page with JPEG data whose levels cannot be put together; [] for other pictures."""
-    upright = image.format == "TIFF" and image.tag_v2.get(_ORIENTATION, 1) == 1  # else Pillow turns the block grid
+    upright = image.format == "TIFF" and image.tag_v2.get(ORIENTATION, 1) == 1  # else Pillow turns the block grid
     if not upright or tiff_jpeg.colour_of(image) not in ("gray", "ycbcr"):
         return []
     try:
@@ -227,52 +243,3 @@ def _bands(image: Image.Image) -> Iterator[Any]:
 def _shape(image: Image.Image, channels: int) -> tuple[int, ...]:
     image.load()  # may apply the orientation
     return (image.height, image.width) if channels == 1 else (image.height, image.width, channels)
-
-
-def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
-    """Metadata of a Pillow image as JSON values (bytes in base64), and a message for each invalid item left out."""
-    readers: dict[str, Callable[[], Any]] = {
-        "icc": lambda: _text(image.info.get("icc_profile")),
-        "exif": lambda: _text(_exif(image)),
-        "xmp": lambda: _text(_xmp(image.info)),
-        "comment": lambda: _text(_bytes(image.info.get("comment"))),
-        "density": lambda: _density(image.info.get("dpi")),
-        "orientation": lambda: int(image.getexif().get(_ORIENTATION, 1)),
-    }
-    found: dict[str, Any] = {}
-    left_out = []
-    for name, read in readers.items():
-        try:
-            found[name] = read()
-        except Exception:  # Pillow raises struct.error, SyntaxError, ...; bad metadata must not stop decoding
-            found[name] = None
-            left_out.append(f"the {name} in the file makes no sense and is left out")
-    return found, left_out
-
-
-def _exif(image: Any) -> bytes | None:
-    """The EXIF block; of a TIFF, built from its tags."""
-    block = image.info.get("exif")
-    if block is None and len(found := image.getexif()):
-        for tag in _LAYOUT.intersection(found):
-            del found[tag]
-        block = found.tobytes() if len(found) else None
-    return block.removeprefix(b"Exif\0\0") if block else None
-
-
-def _xmp(info: dict[str, Any]) -> bytes | None:
-    text = info.get("XML:com.adobe.xmp")
-    return text.encode() if isinstance(text, str) else info.get("xmp")
-
-
-def _bytes(comment: Any) -> bytes | None:
-    return comment.encode() if isinstance(comment, str) else comment
-
-
-def _density(dpi: Any) -> list[int] | None:
-    found = [round(float(value)) for value in dpi] if dpi else []
-    return found if len(found) == 2 and min(found) > 0 else None
-
-
-def _text(value: bytes | None) -> str | None:
-    return base64.b64encode(value).decode() if value else None

@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend import decoding
+from jpegmend import decoding, jpeg
 from jpegmend.jpeg import Component, Metadata
 from jpegmend.jpeg.colour import name_sampling
 from jpegmend.jpeg.tables import nearest_quality
-from jpegmend.reading.opened import Opened, from_samples
+from jpegmend.reading.opened import Opened, from_jpeg, from_samples
 
 
 def open_plain(data: bytes, kind: str, limits: decoding.Limits, page: int) -> Opened:
     """Decode a file of any format other than JPEG; raises the errors of ``decoding.decode``."""
     decoded = decoding.decode(kind, (data,), limits, page=page)
     facts = decoded.facts
+    if "file" in facts:
+        note = "this JPEG XL file holds a JPEG file without loss, which is restored"
+        image = jpeg.read(decoded.arrays[0].tobytes(), max_pixels=limits.pixels, timeout=limits.timeout)
+        opened = from_jpeg(image)
+        return replace(opened, warnings=(note, *opened.warnings))
     warnings = tuple(facts["warnings"])
     if "levels" in facts:
         said = tuple(dict.fromkeys(line.strip() for line in decoded.log.splitlines() if line.strip()))
@@ -72,7 +77,7 @@ def _table(steps: list[int]) -> NDArray[np.uint16]:
 
 
 def read_metadata(facts: dict[str, Any]) -> Metadata:
-    """The metadata that ``decoding.pictures.read_metadata`` found."""
+    """The metadata that ``decoding.picture_metadata`` found."""
     icc, exif, xmp, comment = (
         base64.b64decode(facts[key]) if facts[key] else None for key in ("icc", "exif", "xmp", "comment")
     )

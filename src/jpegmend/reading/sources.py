@@ -142,7 +142,7 @@ def _file_behind(image: Any) -> bytes | None:
 
 
 def _from_image(image: Any, max_pixels: int) -> Opened:
-    from jpegmend.decoding import pictures
+    from jpegmend.decoding import picture_metadata, pictures
 
     _check_pixels(image.width, image.height, max_pixels)
     if not image.width or not image.height:
@@ -154,5 +154,5 @@ def _from_image(image: Any, max_pixels: int) -> Opened:
         raise UnsupportedJpeg(str(error)) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise NotAnImage(f"Pillow cannot decode this image: {error}") from error
-    facts, left_out = pictures.read_metadata(image)
+    facts, left_out = picture_metadata.read_metadata(image)
     return from_samples(values, read_metadata(facts), "pillow image", (*samples.warnings, *left_out))

@@ -113,18 +113,18 @@ class Restored:
         mark: bool = False,
         append: Sequence[Restored] = (),
     ) -> tuple[str, ...]:
-        """Write the picture as PNG, TIFF, WebP or JPEG, by suffix or ``format``.
+        """Write the picture as PNG, TIFF, WebP, JPEG, AVIF or JPEG XL (``jxl``), by suffix or ``format``.
 
         ``append`` are further pages of a TIFF; each is taken when it is written.
 
-        ``bits`` is 8 or 16; None: as many as the input had, and 8 in WebP and JPEG.
+        ``bits`` is 8 or 16; None: as many as the input had, and 8 in all but PNG and TIFF.
 
         Metadata is kept as far as the format can hold it; returns descriptions of the metadata that was not kept.
         ``strip`` drops ``notes`` (True: EXIF, XMP, comments and density; the ICC profile stays), the position ``gps``
         alone, or ``all``, after conversion to sRGB. ``srgb`` converts to sRGB and drops the profile. ``quality`` is for
-        JPEG and WebP, 1..100; ``compression`` for PNG, 0..9 (zlib's levels; None is the fastest for photos). ``mark``
-        states in the XMP that an algorithm altered the picture (IPTC DigitalSourceType ``algorithmicallyEnhanced``),
-        unless no network did.
+        JPEG, WebP, AVIF and JPEG XL, 1..100; ``compression`` for PNG, 0..9 (zlib's levels; None is the fastest for
+        photos). ``mark`` states in the XMP that an algorithm altered the picture (IPTC DigitalSourceType
+        ``algorithmicallyEnhanced``), unless no network did.
 
         Raises:
             OutputError: the file exists and not ``overwrite``, or it cannot be written to that place or format.

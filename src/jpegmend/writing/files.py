@@ -1,4 +1,4 @@
-"""Pixels and metadata written as PNG, TIFF, WebP or JPEG.
+"""Pixels and metadata written as PNG, TIFF, WebP, JPEG, AVIF or JPEG XL.
 
 Pixels are integers, 0..255 or 0..65535. Files are written atomically; an existing file is replaced only with
 ``overwrite``.
@@ -41,22 +41,24 @@ def write(
     mark: bool = False,
     pages: Sequence[Page] = (),
 ) -> tuple[str, ...]:
-    """Write pixels as PNG, TIFF, WebP or JPEG; returns descriptions of the metadata that the format cannot hold.
+    """Write pixels in a format of ``formats.WRITTEN``; returns descriptions of the metadata that it cannot hold.
 
     ``pixels``: uint8 or uint16, ``[H, W]`` gray, ``[H, W, 3]`` RGB or ``[H, W, 4]`` RGBA. ``target``: a path, or a
-    binary file that is only written to. ``format``: "png", "tiff", "webp" or "jpeg"; None goes by the suffix, and is
-    PNG for a file. ``bits``: 8 or 16 a sample; None for those of ``pixels`` where the format holds them.
-    ``strip``: one of ``stripping.STRIPS``; True is ``notes``, which keeps the ICC profile. ``srgb`` converts to sRGB by
-    the profile and drops it. ``quality``: 1..100, for JPEG (default 95, 4:4:4) and WebP (default 95;
-    100 is lossless). ``compression``: zlib's level for PNG, 0..9; None is the fastest for photos. ``mark`` states in
-    the XMP that an algorithm altered the picture (``marking.SOURCE_TYPE``). ``pages``: further pixels with their
-    metadata, as pages of a TIFF; each is taken when it is written.
+    binary file that is only written to. ``format``: its name; None goes by the suffix, and is PNG for a file.
+    ``bits``: 8 or 16 a sample; None for those of ``pixels`` where the format holds them. ``strip``: one of
+    ``stripping.STRIPS``; True is ``notes``, which keeps the ICC profile. ``srgb`` converts to sRGB by the profile and
+    drops it. ``quality``: 1..100, for JPEG and AVIF (4:4:4), WebP and JPEG XL (100 is lossless); default 95.
+    ``compression``: zlib's level for PNG, 0..9; None is the fastest for photos. ``mark`` states in the XMP that an
+    algorithm altered the picture (``marking.SOURCE_TYPE``). ``pages``: further pixels with their metadata, as pages of
+    a TIFF; each is taken when it is written.
 
     A file is written under a temporary name in the same folder and then renamed; a symbolic link is replaced, not
     followed. Raises ``OutputError`` (the file exists and not ``overwrite``; the format cannot hold this picture; the
-    system cannot write) and ``InvalidOption`` (bits, quality or compression out of range).
+    system cannot write), ``MissingExtra`` (no encoder of JPEG XL or AVIF is installed) and ``InvalidOption`` (bits,
+    quality or compression out of range).
     """
     name = find_format(None if hasattr(target, "write") else target, format)
+    lossy.check_encoder(name)
     _check_options(bits, quality, compression)
     deep = WRITTEN[name].deep
     depth = bits or (pixels.dtype.itemsize * 8 if deep else 8)
@@ -65,7 +67,7 @@ def write(
     def prepared() -> Iterator[Page]:
         for page, notes in itertools.chain([(pixels, metadata)], pages):
             _check_fit(name, page, depth)
-            shown, kept, lost = _prepare(page, notes, strip, srgb, mark)
+            shown, kept, lost = _prepare(page, notes, strip, srgb, mark, WRITTEN[name].profiles)
             left_out.extend(words for words in lost if words not in left_out)
             yield shown, kept
 
@@ -92,13 +94,16 @@ def write(
 
 
 def _prepare(
-    pixels: NDArray[Any], metadata: Metadata, strip: bool | str, srgb: bool, mark: bool
+    pixels: NDArray[Any], metadata: Metadata, strip: bool | str, srgb: bool, mark: bool, profiles: bool
 ) -> tuple[NDArray[Any], Metadata, tuple[str, ...]]:
     """Pixels and metadata as they are written, and descriptions of what is left out."""
     kept, left_out = stripping.strip(metadata, strip)
-    if srgb or strip == "all":
-        pixels, _, lost = stripping.to_srgb(pixels, metadata)
+    if srgb or strip == "all" or not profiles:
+        before = pixels if profiles else to_bits(pixels, 8)
+        pixels, _, lost = stripping.to_srgb(before, metadata)
         kept, left_out = replace(kept, icc=None), left_out + lost
+        if not (srgb or strip == "all" or pixels is before):
+            left_out += ("the ICC profile: colours are converted to sRGB, which this encoder assumes",)
     if kept.icc and not _profile_fits(kept.icc, pixels):
         kept = replace(kept, icc=None)
         left_out += ("the ICC profile, which is for another kind of colour than the output has",)
@@ -190,6 +195,14 @@ def _write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choi
     return lossy.write_webp(stream, to_bits(pixels, 8), metadata, choice.quality)
 
 
+def _write_avif(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
+    return lossy.write_avif(stream, to_bits(pixels, 8), metadata, choice.quality)
+
+
+def _write_jxl(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
+    return lossy.write_jxl(stream, to_bits(pixels, 8), metadata, choice.quality)
+
+
 def _write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
     return lossy.write_jpeg(stream, to_bits(pixels, 8), metadata, choice.quality)
 
@@ -210,5 +223,7 @@ _ENCODERS: dict[str, Callable[[BinaryIO, NDArray[Any], Metadata, _Choice], tuple
     "png": _write_png,
     "webp": _write_webp,
     "jpeg": _write_jpeg,
+    "avif": _write_avif,
+    "jxl": _write_jxl,
 }
 """Encoders of the formats other than TIFF: (stream, pixels, metadata, settings) to what is left out."""

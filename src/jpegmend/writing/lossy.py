@@ -1,16 +1,18 @@
-"""Encoding of WebP and JPEG by Pillow; pixels are uint8, 0..255."""
+"""Encoding of WebP, JPEG, AVIF and JPEG XL by Pillow and its plugins; pixels are uint8, 0..255."""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, features
 
-from jpegmend.jpeg import Metadata
+from jpegmend.errors import MissingExtra
+from jpegmend.jpeg import Metadata, set_orientation
 
 DEFAULT_QUALITY = 95
-"""Quality of JPEG and WebP output, 1..100; high, because a second compression should not undo the restoration."""
+"""Quality of lossy output, 1..100; high, because a second compression should not undo the restoration."""
 _SEGMENT = 65533
 """Greatest number of bytes in a JPEG segment (T.81, B.1.1.4)."""
 _EXIF_LEAD, _XMP_LEAD = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
@@ -58,6 +60,54 @@ def write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quali
         if options.pop("icc_profile", None):
             left_out.append("the ICC profile, which is for gray; WebP has none")
     image.save(stream, "WEBP", **options)
+    return (*left_out, *_left_out(metadata))
+
+
+def write_avif(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
+    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` as AVIF, 4:4:4; returns what is left out."""
+    blocks = (("icc_profile", metadata.icc), ("exif", metadata.exif), ("xmp", metadata.xmp))
+    options = {key: body for key, body in blocks if body}
+    Image.fromarray(pixels).save(stream, "AVIF", quality=quality, subsampling="4:4:4", **options)
+    return _left_out(metadata)
+
+
+def write_jxl(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
+    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` in sRGB as JPEG XL, lossless at quality 100; returns as above.
+
+    The plugin writes neither a colour profile nor an orientation other than upright.
+    """
+    import pillow_jxl
+
+    image = Image.fromarray(pixels)
+    make: Any = pillow_jxl.Encoder  # its type stub lists only two of the arguments
+    encoder = make(
+        mode=image.mode,
+        lossless=quality == 100,
+        quality=quality,
+        decoding_speed=0,
+        effort=7,
+        use_container=bool(metadata.exif or metadata.xmp),
+        use_original_profile=False,
+        num_threads=-1,
+    )
+    exif = set_orientation(metadata.exif, 1) if metadata.exif else None
+    boxes = {"exif": exif, "xmp": metadata.xmp, "jumb": None, "compress": False}
+    stream.write(encoder(image.tobytes(), image.width, image.height, jpeg_encode=False, **boxes))
+    turned = ("the orientation, which this encoder of JPEG XL cannot state",) if metadata.orientation != 1 else ()
+    return (*turned, *_left_out(metadata))
+
+
+def check_encoder(name: str) -> None:
+    """Raise ``MissingExtra`` if the encoder of an output format is not installed."""
+    if name == "avif" and not features.check("avif"):
+        raise MissingExtra("this Pillow was built without AVIF; its wheels have it from 11.3 on: pip install -U pillow")
+    if name == "jxl" and importlib.util.find_spec("pillow_jxl") is None:
+        raise MissingExtra("writing JPEG XL needs pillow-jxl-plugin: pip install 'jpegmend[formats]'")
+
+
+def _left_out(metadata: Metadata) -> tuple[str, ...]:
+    """Descriptions of the metadata that formats without comments and density cannot hold."""
+    left_out = []
     if metadata.extended_xmp:
         left_out.append("the extended part of its XMP")
     if metadata.comments:

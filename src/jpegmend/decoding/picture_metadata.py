@@ -1,0 +1,63 @@
+"""Metadata of pictures that Pillow has opened; nonsense in it costs that item alone, never the picture.
+
+It runs in the worker process and imports nothing of this package.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+ORIENTATION = 0x0112
+_LAYOUT = {*range(254, 267), 273, *range(277, 282), 284, 317, *range(320, 326), 330, 338, 339, 347, 529, 530, 531, 532}
+"""Tags of a TIFF that say how its samples are stored, which is no longer true of a result."""
+
+
+def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
+    """Metadata of a Pillow image as JSON values (bytes in base64), and a message for each invalid item left out."""
+    readers: dict[str, Callable[[], Any]] = {
+        "icc": lambda: _text(image.info.get("icc_profile")),
+        "exif": lambda: _text(_exif(image)),
+        "xmp": lambda: _text(_xmp(image.info)),
+        "comment": lambda: _text(_bytes(image.info.get("comment"))),
+        "density": lambda: _density(image.info.get("dpi")),
+        "orientation": lambda: int(image.getexif().get(ORIENTATION, 1)),
+    }
+    found: dict[str, Any] = {}
+    left_out = []
+    for name, read in readers.items():
+        try:
+            found[name] = read()
+        except Exception:  # Pillow raises struct.error, SyntaxError, ...; bad metadata must not stop decoding
+            found[name] = None
+            left_out.append(f"the {name} in the file makes no sense and is left out")
+    return found, left_out
+
+
+def _exif(image: Any) -> bytes | None:
+    """The EXIF block; of a TIFF, built from its tags."""
+    block = image.info.get("exif")
+    if block is None and len(found := image.getexif()):
+        for tag in _LAYOUT.intersection(found):
+            del found[tag]
+        block = found.tobytes() if len(found) else None
+    return block.removeprefix(b"Exif\0\0") if block else None
+
+
+def _xmp(info: dict[str, Any]) -> bytes | None:
+    text = info.get("XML:com.adobe.xmp")
+    return text.encode() if isinstance(text, str) else info.get("xmp")
+
+
+def _bytes(comment: Any) -> bytes | None:
+    return comment.encode() if isinstance(comment, str) else comment
+
+
+def _density(dpi: Any) -> list[int] | None:
+    found = [round(float(value)) for value in dpi] if dpi else []
+    return found if len(found) == 2 and min(found) > 0 else None
+
+
+def _text(value: bytes | None) -> str | None:
+    return base64.b64encode(value).decode() if value else None

@@ -1,0 +1,104 @@
+"""Optional decoders: HEIC by pillow-heif and JPEG XL by pillow-jxl-plugin (extra ``formats``), AVIF by Pillow itself.
+
+It runs in the worker process and imports nothing of this package.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from PIL import Image, features
+
+_MODULES = {"heic": "pillow_heif", "jpeg xl": "pillow_jxl"}
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+"""Width over height for the ratios 1..7 of a JPEG XL header (ISO/IEC 18181-1, SizeHeader)."""
+_HEADER = 1 << 16
+
+
+class MissingDecoder(Exception):
+    """No decoder for this format is installed; the message says what to install."""
+
+    reason = "unsupported"
+
+
+def load(format: str) -> Any:
+    """Register the decoder of a format with Pillow; returns its module, None for formats of Pillow itself."""
+    if format == "avif" and not features.check("avif"):
+        raise MissingDecoder("this Pillow was built without AVIF; its wheels have it from version 11.3 on")
+    name = _MODULES.get(format)
+    if name is None:
+        return None
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingDecoder(
+            f"a picture of the format {format}, which needs {name.replace('_', '-')}: pip install 'jpegmend[formats]'"
+        ) from error
+    if format == "heic":
+        module.register_heif_opener(thumbnails=False)
+        module.options.DECODE_THREADS = 1
+    return module
+
+
+def decode_jxl(module: Any, source: str) -> tuple[bytes, Image.Image | None]:
+    """A JPEG XL file as the JPEG file that it was made of without loss, or else as an image.
+
+    The codestream's own orientation is applied by the decoder; that of its EXIF is void (ISO/IEC 18181-2).
+    """
+    with open(source, "rb") as file:
+        is_jpeg, info, data, profile, boxes = module.Decoder(num_threads=0)(file.read())
+    if is_jpeg:
+        return bytes(data), None
+    image = Image.frombytes(info.mode, (info.width, info.height), bytes(data))
+    found = {bytes(box.box_type): bytes(box.data) for box in boxes}
+    if exif := found.get(b"Exif"):
+        image.info["exif"] = exif if exif[:4] in (b"II*\0", b"MM\0*") else exif[4:]  # a 4-byte offset leads
+    if xmp := found.get(b"xml "):
+        image.info["xmp"] = xmp
+    if profile:
+        image.info["icc_profile"] = bytes(profile)
+    return b"", image
+
+
+def jxl_size(source: str) -> tuple[int, int]:
+    """Width and height in the header of a JPEG XL file, (0, 0) if there is none; its decoder has no other limit."""
+    with open(source, "rb") as file:
+        start = _find_codestream(file.read(_HEADER))
+    if not start.startswith(b"\xff\x0a"):
+        return 0, 0
+    bits = int.from_bytes(start[2:16], "little")
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value, bits = bits & (1 << count) - 1, bits >> count
+        return value
+
+    small = take(1)
+
+    def length() -> int:
+        return 8 * (1 + take(5)) if small else 1 + take((9, 13, 18, 30)[take(2)])
+
+    height = length()
+    ratio = take(3)
+    if not ratio:
+        return length(), height
+    across, down = _RATIOS[ratio - 1]
+    return height * across // down, height
+
+
+def _find_codestream(data: bytes) -> bytes:
+    """The beginning of the codestream: in a container, that of its first box ``jxlc`` or ``jxlp``."""
+    if data.startswith(b"\xff\x0a"):
+        return data
+    at = 0
+    while at + 16 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        head = 16 if size == 1 else 8
+        if kind in (b"jxlc", b"jxlp"):
+            return data[at + head + (4 if kind == b"jxlp" else 0) :]
+        size = int.from_bytes(data[at + 8 : at + 16], "big") if size == 1 else size
+        if size < head:
+            break
+        at += size
+    return b""

@@ -1,0 +1,157 @@
+"""HEIC and JPEG XL by their plugins: pixels, metadata, sizes in headers, JPEG files inside, and their absence."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from tests.jpeg.conftest import draw_picture, encode_picture
+
+from jpegmend import decoding, restore
+from jpegmend.decoding import plugins
+from jpegmend.errors import InputError, MissingExtra, TooLarge, UnsupportedJpeg
+from jpegmend.jpeg import Metadata
+from jpegmend.reading import open_source
+from jpegmend.writing import write
+
+
+def save(format: str, pixels: np.ndarray, **options: object) -> bytes:
+    if format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    else:
+        pytest.importorskip("pillow_jxl")
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, format, **options)
+    return stream.getvalue()
+
+
+def exif(orientation: int) -> bytes:
+    block = Image.Exif()
+    block[0x0112], block[271] = orientation, "maker"
+    return block.tobytes()
+
+
+def test_heic_is_read_as_pillow_heif_reads_it_and_turned_once():
+    pixels = draw_picture(48, 80)
+    data = save("HEIF", pixels, quality=90, exif=exif(6), xmp=b"<x/>")
+    opened = open_source(data)
+    with Image.open(io.BytesIO(data)) as image:
+        assert np.array_equal(opened.values, np.asarray(image))
+    assert (opened.format, opened.height, opened.width) == ("heic", 80, 48)
+    assert opened.metadata.orientation == 1 and b"maker" in opened.metadata.exif and opened.metadata.xmp == b"<x/>"
+    assert np.abs(opened.values.astype(int) - np.rot90(pixels, -1)).mean() < 10
+
+
+@pytest.mark.parametrize("shape", [(40, 56, 3), (40, 56, 4), (40, 56)])
+def test_lossless_jpeg_xl_is_read_bit_by_bit(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    opened = open_source(save("JXL", pixels, lossless=True, exif=exif(1)))
+    assert np.array_equal(opened.values, pixels[..., :3] if len(shape) == 3 else pixels)
+    assert shape[2:] != (4,) or np.array_equal(opened.alpha, pixels[..., 3])
+    assert b"maker" in opened.metadata.exif and opened.format == "jpeg xl"
+
+
+def test_a_jpeg_file_inside_jpeg_xl_is_restored_as_the_jpeg_that_it_is():
+    module = pytest.importorskip("pillow_jxl")
+    jpeg = encode_picture(draw_picture(48, 80), quality=20)
+    encoder = module.Encoder(mode="RGB", lossless=True, use_container=True, num_threads=0)
+    opened = open_source(bytes(encoder(jpeg, 80, 48, jpeg_encode=True)))
+    plain = open_source(jpeg)
+    assert opened.quality == 20 and "holds a JPEG" in opened.warnings[0]
+    for ours, theirs in zip(opened.components, plain.components, strict=True):
+        assert np.array_equal(ours.levels, theirs.levels) and np.array_equal(ours.table, theirs.table)
+
+
+@settings(max_examples=12, deadline=None)
+@given(height=st.integers(1, 70), width=st.integers(1, 70), container=st.booleans())
+def test_the_size_in_a_jpeg_xl_header(tmp_path_factory, height, width, container):
+    data = save("JXL", np.zeros((height, width), np.uint8), use_container=container, effort=1)
+    file = tmp_path_factory.mktemp("jxl") / "x.jxl"
+    file.write_bytes(data)
+    assert plugins.jxl_size(str(file)) == (width, height)
+
+
+def test_the_size_is_checked_before_decoding():
+    data = save("JXL", np.zeros((300, 400), np.uint8), effort=1)
+    with pytest.raises(TooLarge, match="400x300"):
+        open_source(data, max_pixels=100_000)
+
+
+@pytest.mark.parametrize("data", [b"\xff\x0a" + bytes(40), b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40)])
+def test_broken_jpeg_xl_is_an_input_error(data):
+    pytest.importorskip("pillow_jxl")
+    with pytest.raises(InputError):
+        open_source(data)
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+
+
+@pytest.mark.parametrize(("data", "name"), [(HEIC, "pillow-heif"), (b"\xff\x0a" + bytes(40), "pillow-jxl")])
+def test_without_the_plugin_the_message_names_the_extra(data, name, monkeypatch, tmp_path):
+    for module in ("pillow_heif", "pillow_jxl"):
+        (tmp_path / f"{module}.py").write_text("raise ModuleNotFoundError('not installed')")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    decoding.close()
+    try:
+        with pytest.raises(UnsupportedJpeg, match=rf"{name}.*pip install 'jpegmend\[formats\]'"):
+            open_source(data)
+    finally:
+        decoding.close()
+
+
+@pytest.mark.parametrize("format", ["avif", "jxl"])
+@pytest.mark.parametrize("shape", [(40, 56, 3), (40, 56, 4), (40, 56)])
+def test_results_as_avif_and_jpeg_xl(format, shape):
+    if format == "jxl":
+        pytest.importorskip("pillow_jxl")
+    pixels = draw_picture(40, 56)
+    pixels = pixels[..., 0] if len(shape) == 2 else np.dstack([pixels, pixels[..., 1]])[..., : shape[2]]
+    stream = io.BytesIO()
+    write(pixels, Metadata(exif=exif(1)[6:], xmp=b"<x/>"), stream, format=format, quality=100)
+    opened = open_source(stream.getvalue())
+    found = opened.values if opened.values.ndim == 3 else opened.values[..., None]
+    wanted = pixels[..., :3] if pixels.ndim == 3 else pixels[..., None]
+    assert np.abs(found.astype(int) - wanted).max() <= (0 if format == "jxl" else 4)
+    assert opened.metadata.xmp == b"<x/>" and b"maker" in opened.metadata.exif
+
+
+def test_avif_keeps_the_profile_and_jpeg_xl_converts_to_srgb(draw_p3):
+    pixels, icc = draw_p3
+    stream = io.BytesIO()
+    assert write(pixels, Metadata(icc=icc), stream, format="avif") == ()
+    assert open_source(stream.getvalue()).metadata.icc == icc
+    pytest.importorskip("pillow_jxl")
+    shown, converted = io.BytesIO(), io.BytesIO()
+    (lost,) = write(pixels, Metadata(icc=icc), shown, format="jxl", quality=100)
+    assert "converted to sRGB" in lost
+    write(pixels, Metadata(icc=icc), converted, format="png", srgb=True)
+    assert np.array_equal(open_source(shown.getvalue()).values, open_source(converted.getvalue()).values)
+
+
+@pytest.fixture
+def draw_p3() -> tuple[np.ndarray, bytes]:
+    """A picture, and a profile that is not sRGB: Pillow makes no RGB one, so sRGB's red and green change places."""
+    from PIL import ImageCms
+
+    icc = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = icc.index(b"rXYZ"), icc.index(b"gXYZ")
+    icc[red], icc[green] = icc[green], icc[red]
+    return draw_picture(24, 24), bytes(icc)
+
+
+def test_without_an_encoder_nothing_is_begun(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match="formats"):
+        restore(draw_picture(16, 16), strength=0).save(io.BytesIO(), format="jxl")
+    done = subprocess.run(
+        [sys.executable, "-c", "import jpegmend.formats, sys; print('PIL' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"
