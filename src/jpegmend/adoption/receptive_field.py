@@ -18,7 +18,7 @@ from jpegmend.runtimes import Floats
 Run = Callable[[Floats], Floats]
 """A network on planes [C, H, W]: [C, s H, s W], s being 1 for restoration."""
 
-_LEAVES = 1500
+_DISCS = 1500
 """Discs in the drawing."""
 PLACES: tuple[tuple[float, float], ...] = tuple(product((0.35, 0.5, 0.65), (0.35, 0.5, 0.65)))
 """Where the answer is compared, as shares of height and width."""
@@ -29,7 +29,7 @@ def draw_leaves(side: int) -> NDArray[np.uint8]:
     """A drawing [side, side, 3] of overlapping discs of every size and colour (dead leaves)."""
     generator = np.random.default_rng(0)
     picture = np.full((side, side, 3), 127, np.uint8)
-    for _ in range(_LEAVES):
+    for _ in range(_DISCS):
         across, down, size, *colour = generator.random(6)
         # The number of discs falls with the third power of their size, as that of objects in photographs.
         radius = side / 2 / (1 + 40 * size**0.5)

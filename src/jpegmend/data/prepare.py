@@ -18,7 +18,7 @@ from jpegmend.formats import SUFFIXES
 from jpegmend.writing.atomic import write_bytes
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with the file's name, the bytes there are, and how many there will be where that is known."""
+"""Called with the file's name, the bytes received, and its size, or None if that is unknown."""
 
 _BLOCK = 1 << 20
 _TIMEOUT = 60.0
@@ -78,14 +78,14 @@ def download(archive: Archive, file: Path, *, progress: Progress = _silent) -> N
 
 
 def _fetch(url: str, partial: Path, progress: Callable[[int, int | None], None]) -> None:
-    """Download to ``partial``, from where it ends; ConnectionError where fewer bytes come than were promised."""
+    """Append the missing bytes to ``partial``; ConnectionError if fewer bytes arrive than the server stated."""
     there = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={there}-"} if there else {})
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and there:  # nothing lies behind what we have; the checksum will tell
+        if error.code == 416 and there:  # the server has no more bytes; the checksum decides
             return
         raise
     with response, partial.open("ab" if response.status == 206 else "wb") as stream:
@@ -131,7 +131,7 @@ def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _target(archive: Archive, name: str) -> PurePosixPath | None:
-    """Where a member goes, relative to the set; None for what is no wanted picture."""
+    """Path of a member relative to the set; None for members that are not wanted."""
     path = PurePosixPath(name)
     # Only the last part of a name is used, so that no archive can write outside the set's folder.
     if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
@@ -141,7 +141,7 @@ def _target(archive: Archive, name: str) -> PurePosixPath | None:
 
 
 def wrong_counts(known: PictureSet, folder: Path) -> list[str]:
-    """What is wrong with the number of pictures in a set's folders; empty where all are there."""
+    """Sentences on folders of a set with a wrong number of pictures; empty if it is complete."""
     if not known.counts:
         return [] if any(_pictures(folder)) else ["no pictures"]
     found = {part: sum(1 for _ in _pictures(folder / part)) for part in known.counts}

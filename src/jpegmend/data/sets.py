@@ -25,7 +25,7 @@ class Archive:
     urls: tuple[str, ...]
     """Sources, tried in order."""
     sha256: str | None = None
-    """None where no checksum is known to us; the file's own is noted beside it at the first download."""
+    """None if no checksum is known: that of the first download is then stored beside the file and checked later."""
     inside: Mapping[str, str]
     """Folder inside the archive to folder inside the set; ``""`` is the top."""
 

@@ -217,7 +217,7 @@ class Dual(nn.Module):
         for k in range(self.config.stages):
             scalars = self.scalars[k % len(self.scalars)]()
             u = self._deblock(x)  # eq. 8
-            g, slope = self._sharpen(gradient(x), scalars)  # eq. 9
+            g, slope = self._update_g(gradient(x), scalars)  # eq. 9
             x = solve(y, u, g, scalars["alpha"], scalars["beta"])  # eq. 10
             if collect:
                 for name, value in (("u", u), ("g", g), ("x", x), ("derivative", slope)):
@@ -230,7 +230,7 @@ class Dual(nn.Module):
             return checkpoint(self.deblocker, x, use_reentrant=False)  # type: ignore[no-any-return]
         return self.deblocker(x)  # type: ignore[no-any-return]
 
-    def _sharpen(self, grad_x: Tensor, scalars: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    def _update_g(self, grad_x: Tensor, scalars: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
         """J steps of eq. 9 from ``grad_x``; also the last derivative, None without f_s."""
         if self.classifier is None:
             return grad_x, None

@@ -148,8 +148,8 @@ class MDU(nn.Module):
     """T stages over one dictionary (fig. 1).
 
     Traces, in pixels and not folded: ``O`` the pictures ``O^(0)`` to ``O^(T)``, each ``[B, C, s H, s W]``; ``H`` the
-    artifacts ``H^(1)`` to ``H^(T)``, each ``[B, C, H, W]``, ``J = O + H``; ``H_by_dilation`` the last of them apart,
-    one per dilation; ``eta_1`` and ``eta_2`` the learned steps, one scalar a stage. Eq. 24 supervises all of ``O``
+    artifacts ``H^(1)`` to ``H^(T)``, each ``[B, C, H, W]``, ``J = O + H``; ``H_by_dilation`` the last of them
+    by dilation; ``eta_1`` and ``eta_2`` the learned steps, one scalar a stage. Eq. 24 supervises all of ``O``
     and ``H``.
     """
 

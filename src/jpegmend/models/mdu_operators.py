@@ -77,6 +77,6 @@ def down_adjoint(r: Tensor, scale: int, factor: int = 1) -> Tensor:
 
 
 def _pixels(x: Tensor, factor: int) -> Tensor:
-    """Whole cells unfolded to pixels."""
+    """Planes of a folded grid, unfolded to pixels."""
     height, width = x.shape[-2:]
     return unfold(x, factor, height * factor, width * factor)

@@ -73,7 +73,7 @@ def dct_kernels() -> Tensor:
 
 
 def convolution(width: int, kind: str) -> nn.Module:
-    """3x3, or its separable form."""
+    """A 3x3 convolution, or a depthwise and a 1x1 convolution."""
     if kind == "plain":
         return nn.Conv2d(width, width, 3, padding=1)
     return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, groups=width), nn.Conv2d(width, width, 1))
@@ -187,7 +187,7 @@ def _as_maps(tables: Tensor, file: Tensor, folded: Tensor) -> tuple[Tensor, Tens
     return cell.repeat(1, 1, H // 4, W // 4), file[:, :, None, None].expand(B, _FILE, H, W)
 
 
-class Apart(nn.Module):
+class SeparateNetworks(nn.Module):
     """Two U-Nets: one restores luma from luma, the other chroma from all planes."""
 
     def __init__(self, config: Config) -> None:
@@ -203,7 +203,7 @@ class Apart(nn.Module):
 
 def build(config: Config) -> nn.Module:
     """One U-Net, or two with ``chroma_widths``."""
-    return Apart(config) if config.chroma_widths else Mend(config)
+    return SeparateNetworks(config) if config.chroma_widths else Mend(config)
 
 
 def halo(config: Config) -> int:

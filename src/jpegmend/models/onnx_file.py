@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from jpegmend.writing.atomic import write_bytes
 
 _SMALL = 16
-"""Constants with fewer elements stay in float32: shapes, scales and axes."""
+"""Number of elements below which constants stay in float32: shapes, scales and axes."""
 
 
 def write(

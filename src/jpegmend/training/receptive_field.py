@@ -25,7 +25,7 @@ from jpegmend.training.planes import select_planes
 TOLERANCE = 2e-7
 """Largest change in 0..1 that a smaller halo may cause on the drawing: the last digits of float32. Photographs have
 been seen two hundred times worse (mend-s at quality 3), and tiles promise 1e-4."""
-_NEAR = 64
+_SMALL_HALO = 64
 """Halos up to this many pixels are not measured: little is saved by smaller ones."""
 _KINDS = (("gray", 3), ("gray", 40), ("gray", 90), ("420", 3), ("420", 12), ("420", 40), ("420", 90))
 """Sampling and quality of the files measured: the effective receptive field is largest at low quality, and some levels
@@ -40,7 +40,7 @@ def measured_halo(network: nn.Module, spec: Spec, config: Any) -> int:
     mode.
     """
     halo = spec.halo(config)
-    if halo <= _NEAR or spec.tiling != "exact":
+    if halo <= _SMALL_HALO or spec.tiling != "exact":
         return halo
     step = lcm(8, spec.multiple)
     shares = sorted({-(-halo * eighth // 8 // step) * step for eighth in range(1, 8)})
@@ -54,7 +54,7 @@ def measured_halo(network: nn.Module, spec: Spec, config: Any) -> int:
 
 
 def _run(network: nn.Module, seen: Observation) -> Run:
-    """The network on planes ``[C, H, W]`` with the tables and the sampling of ``seen``."""
+    """The network's output for planes ``[C, H, W]`` with the tables and the sampling of ``seen``."""
 
     @torch.inference_mode()
     def run(planes: Floats) -> Floats:

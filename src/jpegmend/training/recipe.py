@@ -215,7 +215,7 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recip
     """Read and check a recipe; ``overrides`` maps dotted keys to values.
 
     ``{"optimiser.rate": 1e-4, "phases.0.crop": 64, "phases.*.batch": 8}``; ``extends = "../dcsc.toml"`` in the file
-    takes over what that one says, tables key by key, lists as a whole; steps replace minutes, minutes steps. Raises
+    inherits that recipe, tables key by key, lists as a whole; steps replace minutes, minutes steps. Raises
     :class:`~jpegmend.errors.InvalidRecipe`, naming the key that is wrong.
     """
     return check_recipe(load(path, overrides or {}), str(path))
@@ -247,7 +247,7 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
 
 
 def _wrong_for_enlarging(recipe: Recipe) -> list[str]:
-    """What contradicts a network that enlarges: crops are reduced by its scale before they are compressed."""
+    """Settings that a super-resolution network does not allow: its crops are downscaled before the compression."""
     found = []
     for phase in recipe.phases:
         scale = models.find(recipe.network).scale(recipe.build_config(phase))

@@ -11,7 +11,7 @@ from jpegmend.errors import InvalidRecipe
 
 
 def load(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a recipe with what it extends beneath it and ``overrides`` (dotted key to value) above it."""
+    """The content of a recipe: the recipe it extends, its own keys over it, then ``overrides`` by dotted keys."""
     content = _read(path)
     for dotted, value in overrides.items():
         for place, key in _places(content, dotted):
@@ -21,7 +21,7 @@ def load(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The file's content, with what it extends beneath it."""
+    """The content of a file, merged over that of the recipe it extends."""
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -56,7 +56,7 @@ _WHOLE = ("losses", "sampling", "data")
 
 
 def _places(content: Any, dotted: str) -> list[tuple[Any, Any]]:
-    """Every container and key that a dotted name means; ``*`` is every element of a list."""
+    """Every container and key to which a dotted name refers; ``*`` is every element of a list."""
     *parents, last = dotted.split(".")
     places = [content]
     for parent in parents:

@@ -78,7 +78,7 @@ def release(
     spec = models.find(header["network"])
     config = _config(spec, header["config"])
     folder.mkdir(parents=True, exist_ok=True)
-    record = card_fields(name, spec, config) | _story(name, header, log, facts)
+    record = card_fields(name, spec, config) | _training_facts(name, header, log, facts)
     say("measuring the receptive field")
     record["halo"] = measured_halo(network, spec, config)
     say("writing the weights" + (", and as ONNX, and comparing both" if spec.exportable else ""))
@@ -110,7 +110,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
-def _story(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:
+def _training_facts(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:
     """Recipe, data, licence, training time and scores, as fields of the card."""
     earlier = header.get("earlier", {})
     trained = {
@@ -147,7 +147,7 @@ def validation_scores(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _write_files(
     base: Path, network: nn.Module, spec: Spec, config: Any, facts: dict[str, Any], traces: Sequence[str]
 ) -> dict[str, dict[str, str]]:
-    """Write the weights in every form there is, ``base`` with a suffix; file names and checksums by form."""
+    """Write the weights in every form the network has; returns file names and checksums by form."""
     weights = base.with_name(f"{base.name}.safetensors")
     files.save_weights(weights, spec, config, network.state_dict(), facts)
     written = {"safetensors": weights}

@@ -34,7 +34,7 @@ class Reports:
             self._board.close()
 
     def progress(self, share: float, loss: float, pixels_a_second: float, seconds_left: float) -> None:
-        """Move the bar: share of the budget, mean loss, speed, time left."""
+        """Update the progress bar: share of the budget, mean loss, speed, time left."""
         facts = f"loss {loss:.5f}, {pixels_a_second / 1e6:.2f} Mpixel/s{self._scores}, {seconds_left / 60:.0f} min left"
         self._bar.update(self._task, completed=share, facts=facts)
 

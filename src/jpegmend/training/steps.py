@@ -31,7 +31,7 @@ def step(run: Run) -> Tensor:
     """Update the weights once and return the loss; NaN if the loss or the gradient is not finite."""
     recipe, state = run.recipe, run.state
     part, course = recipe.part_at(run.share())
-    name = _enter(run, part)
+    name = _prepare_part(run, part)
     optimiser = state.optimisers[name]
     for group in optimiser.param_groups:
         group["lr"] = _rate(run, part, course) * group["factor"]
@@ -69,7 +69,7 @@ def _rate(run: Run, part: Phase | Stage, course: float) -> float:
     return rate_at(run.recipe.optimiser, course, rate=run.recipe.rate_of(part), warm=warm)
 
 
-def _enter(run: Run, part: Phase | Stage) -> str:
+def _prepare_part(run: Run, part: Phase | Stage) -> str:
     """Prepare the networks when another stage or phase begins; returns the name of the network it trains."""
     state, name = run.state, part.auxiliary if isinstance(part, Stage) else "network"
     if state.part is not part:

@@ -108,7 +108,7 @@ def _compressed(
 
 
 def _shown(planes: Tensor, kind: Planes, sampling: Sampling) -> Tensor:
-    """The values to compare: the first plane of gray pictures, RGB of others."""
+    """The values that are compared: the first plane of gray pictures, RGB of others."""
     if sampling == "gray":
         return planes[:, :1]
     return codec.ycbcr_to_rgb(planes * 255) / 255 if kind == "ycbcr" else planes
