@@ -7,6 +7,8 @@ JpegmendError
 │   ├── DamagedJpeg            nothing can be decoded, or with ``strict``: anything in the file is damaged
 │   └── TooLarge               the header states more pixels than allowed
 ├── OutputError                the result cannot be written to that place or in that format
+├── StorageError               an object store does not answer, or refuses access
+├── JobError                   there is no job of `jpegmend cluster`, or it differs from what is asked or installed
 ├── InvalidOption              an argument is outside its range (also a ``ValueError``)
 ├── ModelError
 │   ├── UnknownModel           no network has that name
@@ -71,6 +73,14 @@ class TooLarge(InputError):
 
 class OutputError(JpegmendError):
     """The result cannot be written to that place or in that format."""
+
+
+class StorageError(JpegmendError):
+    """An object store does not answer, or refuses access."""
+
+
+class JobError(JpegmendError):
+    """There is no job of ``jpegmend cluster`` at that place, or it differs from what is asked or installed."""
 
 
 class InvalidOption(JpegmendError, ValueError):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jpegmend.batch.comparison import Gain, compared_with, labels, measure, read_reference
 from jpegmend.batch.find import STANDARD
@@ -147,19 +147,18 @@ def _check_place(task: Task) -> None:
 
 
 def save_result(
-    restored: Restored, path: Path, output: Output, *, overwrite: bool, others: Sequence[Restored] = ()
+    restored: Restored, path: Path | BinaryIO, output: Output, *, overwrite: bool, others: Sequence[Restored] = ()
 ) -> tuple[str, ...]:
     """Write a result; returns descriptions of what the format does not hold.
 
-    ``path`` may be :data:`STANDARD`; ``others`` are the pages after the first.
+    ``path`` may be :data:`STANDARD`, or a binary file; ``others`` are the pages after the first.
     """
     import sys
 
-    standard = path == STANDARD
-    target: Any = sys.stdout.buffer if standard else path
+    target = sys.stdout.buffer if path == STANDARD else path
     not_kept = restored.save(
         target,
-        format=output.format or ("png" if standard else None),
+        format=output.format or (None if isinstance(target, Path) else "png"),
         bits=output.bits,
         overwrite=overwrite,
         strip=output.strip,
@@ -172,7 +171,7 @@ def save_result(
     return (*not_kept, *_lost_depth(restored, path, output))
 
 
-def _lost_depth(restored: Restored, path: Path, output: Output) -> tuple[str, ...]:
+def _lost_depth(restored: Restored, path: Path | BinaryIO, output: Output) -> tuple[str, ...]:
     from jpegmend.writing import find_format
 
     bits = restored.report.bits_read
@@ -180,7 +179,7 @@ def _lost_depth(restored: Restored, path: Path, output: Output) -> tuple[str, ..
         return ()
     if output.bits == 8:
         return (f"the {bits} bits a sample of the input; bits=16 keeps them in png and tiff",)
-    name = find_format(None if path == STANDARD else path, output.format)
+    name = find_format(path if isinstance(path, Path) and path != STANDARD else None, output.format)
     return () if WRITTEN[name].deep else (f"the {bits} bits a sample of the input; png and tiff hold them",)
 
 

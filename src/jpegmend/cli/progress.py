@@ -24,9 +24,9 @@ class Bar:
         self._drawn = 0.0
         self._visible = False
 
-    def add(self, *, megapixels: float = 0.0, failed: bool = False) -> None:
-        """Count a picture as done or failed."""
-        self._done += 1
+    def add(self, *, pictures: int = 1, megapixels: float = 0.0, failed: int = 0) -> None:
+        """Count pictures as done, or ``failed`` of them as failed."""
+        self._done += pictures
         self._failed += failed
         self._megapixels += megapixels
         if self._pictures > 1:

@@ -28,8 +28,15 @@ def add(parser: Parser) -> None:
     """The options of ``jpegmend restore``."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="files, folders, patterns; - is standard input")
     _add_places(parser.add_argument_group("files and results"))
-    _add_forms(parser.add_argument_group("form of the results"))
-    _add_restoration(parser.add_argument_group("restoration"))
+    forms = parser.add_argument_group("form of the results")
+    add_forms(forms)
+    forms.add_argument(
+        "--compare", action="store_true", help="also write NAME.compare.png beside the result: decoded and restored"
+    )
+    forms.add_argument(
+        "--reference", metavar="FILE", help="the original of a single picture: say the gain over the decoded file in dB"
+    )
+    add_restoration(parser.add_argument_group("restoration"))
     _add_limits(parser.add_argument_group("limits"))
     group = parser.add_argument_group("messages")
     group.add_argument("--json", action="store_true", help="one line of JSON a file")
@@ -51,7 +58,8 @@ def _add_places(group: Any) -> None:
     )
 
 
-def _add_forms(group: Any) -> None:
+def add_forms(group: Any) -> None:
+    """The options of the form of results."""
     group.add_argument("--format", choices=tuple(WRITTEN), help="by the suffix of -o, else png")
     group.add_argument(
         "--bits",
@@ -65,12 +73,6 @@ def _add_forms(group: Any) -> None:
         type=whole(0, 9),
         metavar="LEVEL",
         help="of a png: 0 none to 9 smallest; without it the fastest for photos",
-    )
-    group.add_argument(
-        "--compare", action="store_true", help="also write NAME.compare.png beside the result: decoded and restored"
-    )
-    group.add_argument(
-        "--reference", metavar="FILE", help="the original of a single picture: say the gain over the decoded file in dB"
     )
     group.add_argument(
         "--strip",
@@ -94,7 +96,8 @@ def _add_forms(group: Any) -> None:
     )
 
 
-def _add_restoration(group: Any) -> None:
+def add_restoration(group: Any) -> None:
+    """The options that change the pixels of results."""
     said = documented()
     group.add_argument("--model", metavar="NAME", help=said["model"])
     group.add_argument("--strength", type=real(0, 1), default=1.0, metavar="X", help=f"{said['strength']} (1)")
@@ -141,10 +144,9 @@ def run(given: Namespace) -> int:
     folder = given.output not in (None, "-") and (names.is_folder(given.output) or not PurePath(given.output).suffix)
     output = Path(given.output) if folder else None
     search = find.find_pictures(given.files, recursive=given.recursive, output=output)
-    default = "tiff" if given.pages == "all" else "png"
-    place = names.find_place(search.pictures, given.output, given.format, default)
+    place = names.find_place(search.pictures, given.output, given.format, default_format(given))
     _check(given, place, single=len(search.pictures) == 1 and search.pictures[0].named)
-    settings = read_settings(given, place)
+    settings = read_settings(given, place.format)
     with plan.open_journals(search.pictures, place, writing=not given.dry_run) as journals:
         items = plan.plan(search.pictures, place, template, settings, journals)
         return _work_off(items, search, settings, journals, given)
@@ -174,24 +176,35 @@ def _work_off(items: list[Item], search: Search, settings: Settings, journals: J
 
 def _check(given: Namespace, place: Place, *, single: bool) -> None:
     from jpegmend.batch.find import STANDARD
-    from jpegmend.writing import check_encoder
 
-    check_encoder(place.format)
-    if given.bits == 16 and not WRITTEN[place.format].deep:
-        raise InvalidOption(f"--bits 16: {place.format} holds 8 bits; choose png or tiff")
+    check_form(given, place.format)
     if place.file == STANDARD and getattr(sys.stdout, "name", "") == os.devnull:
         raise OutputError("standard output is closed; choose another -o")
     if given.compare and place.file == STANDARD:
         raise InvalidOption("--compare writes beside the result, and standard output has no place beside it")
     if given.reference and not single:
         raise InvalidOption("--reference is the original of a single file; `jpegmend evaluate --pairs` measures many")
-    if given.pages == "all" and place.format != "tiff":
-        raise InvalidOption(f"--pages all: {place.format} holds one page; choose tiff, or --pages N")
     if given.name and place.file is not None:
         raise InvalidOption(f"--name {given.name!r}: -o {place.file} names the result already; give one of both")
 
 
-def read_settings(given: Namespace, place: Place) -> Settings:
+def default_format(given: Namespace) -> str:
+    """The format of results where nothing names one."""
+    return "tiff" if given.pages == "all" else "png"
+
+
+def check_form(given: Namespace, format: str) -> None:
+    """Refuse a format without its encoder, and options that it has no room for."""
+    from jpegmend.writing import check_encoder
+
+    check_encoder(format)
+    if given.bits == 16 and not WRITTEN[format].deep:
+        raise InvalidOption(f"--bits 16: {format} holds 8 bits; choose png or tiff")
+    if given.pages == "all" and format != "tiff":
+        raise InvalidOption(f"--pages all: {format} holds one page; choose tiff, or --pages N")
+
+
+def read_settings(given: Namespace, format: str) -> Settings:
     """The options of the command line as those of a run."""
     from jpegmend.batch.settings import Output, Settings
     from jpegmend.restoration import Options
@@ -217,7 +230,7 @@ def read_settings(given: Namespace, place: Place) -> Settings:
         options["model"] = tell(given.model, quiet=given.quiet)
     Options(**options)  # refused before any work
     output = Output(
-        format=place.format,
+        format=format,
         bits=given.bits,
         quality=given.quality,
         compression=given.compression,

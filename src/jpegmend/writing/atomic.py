@@ -8,7 +8,7 @@ import glob
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,6 +65,14 @@ def remove_parts(target: Path) -> None:
     """Remove the temporary files that killed processes left beside a target; no process may be writing it."""
     for part in target.parent.glob(f".{glob.escape(target.name[:200])}.{'[0-9a-f]' * 12}.part"):
         part.unlink(missing_ok=True)
+
+
+def remove_all_parts(folder: Path, names: Collection[str]) -> None:
+    """:func:`remove_parts` for many files of one folder, which is read only once."""
+    shortened = {name[:200] for name in names}
+    for part in folder.glob(f".*.{'[0-9a-f]' * 12}.part"):
+        if part.name[1:].rsplit(".", 2)[0] in shortened:
+            part.unlink(missing_ok=True)
 
 
 def _give_name(part: Path, target: Path, overwrite: bool) -> None:

@@ -1,0 +1,143 @@
+"""What has become of a job: counts of its shards, failures by kind, and trying again what failed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from jpegmend.cluster.drive import each_batch, files_of_begun
+from jpegmend.cluster.job import MARKERS, Job, marker_key, number_of, pieces_of, results_key
+from jpegmend.cluster.storage import Storage
+from jpegmend.cluster.tables import DONE, SET_ASIDE, Result, read_results, write_results
+from jpegmend.cluster.work import merge
+
+_READERS = 32
+"""Files that are read at once."""
+
+
+@dataclass
+class Status:
+    """State of a job."""
+
+    shards: int
+    pictures: int
+    shards_done: int = 0
+    shards_begun: int = 0
+    done: int = 0
+    failed: int = 0
+    set_aside: int = 0
+    written: int = 0
+    """Bytes of results."""
+    megapixels: float = 0.0
+    seconds: float = 0.0
+    """Time of all pictures, summed over the workers."""
+    errors: dict[str, int] = field(default_factory=dict)
+    """Number of failed pictures by the error's class."""
+    examples: dict[str, str] = field(default_factory=dict)
+    """A picture and its message for each class."""
+    aside: list[str] = field(default_factory=list)
+    """Pictures that were set aside."""
+
+    @property
+    def left(self) -> int:
+        """Pictures without a result."""
+        return self.pictures - self.done - self.failed - self.set_aside
+
+
+def read_status(destination: Storage, job: Job) -> Status:
+    """Counts by the markers of shards and, of shards that are begun, by the results so far.
+
+    Raises:
+        StorageError: the storage does not answer, or refuses.
+    """
+    status = Status(job.shards, job.pictures)
+    errors: Counter[str] = Counter()
+    troubled = []
+    for shard, counts in _markers(destination):
+        status.shards_done += 1
+        for name in ("done", "failed", "set_aside", "written", "megapixels", "seconds"):
+            setattr(status, name, getattr(status, name) + counts[name])
+        if counts["failed"] or counts["set_aside"]:
+            troubled.append(shard)
+    for results in _results(destination, [[results_key(shard)] for shard in troubled]):
+        _add_failures(status, errors, results)
+    begun = files_of_begun(destination)
+    status.shards_begun = len(begun)
+    for results in _results(destination, begun.values()):
+        outcomes = [result.outcome for result in results]
+        status.done += outcomes.count(DONE)
+        status.set_aside += outcomes.count(SET_ASIDE)
+        status.failed += len(outcomes) - outcomes.count(DONE) - outcomes.count(SET_ASIDE)
+        status.written += sum(result.written or 0 for result in results)
+        status.megapixels += sum(result.megapixels or 0 for result in results)
+        status.seconds += sum(result.seconds or 0 for result in results)
+        _add_failures(status, errors, results)
+    status.errors = dict(errors.most_common())
+    return status
+
+
+def retry(destination: Storage, job: Job) -> int:
+    """Forget the results of pictures that failed or were set aside, so that the next run does them again.
+
+    Returns their number. Results of the others stay.
+
+    Raises:
+        StorageError: the storage does not answer, or refuses.
+    """
+    forgotten = 0
+    for shard, counts in list(_markers(destination)):
+        if counts["failed"] or counts["set_aside"]:
+            results = read_results(destination.read(results_key(shard)))
+            forgotten += _keep(destination, shard, results)
+            # The marker goes before the results, so that a shard with a marker always has results.
+            destination.delete([marker_key(shard)])
+            destination.delete([results_key(shard)])
+    for shard, keys in files_of_begun(destination).items():
+        results = list(merge(read_results(destination.read(key)) for key in keys).values())
+        if any(result.outcome != DONE for result in results):
+            forgotten += _keep(destination, shard, results)
+    return forgotten
+
+
+def _kept(shard: int) -> str:
+    return f"{pieces_of(shard)}kept.parquet"
+
+
+def _keep(destination: Storage, shard: int, results: list[Result]) -> int:
+    """Make the results that are done the only part of the shard; the number of the others."""
+    done = [result for result in results if result.outcome == DONE]
+    destination.write(_kept(shard), write_results(done))
+    others = [found.key for found in destination.list(pieces_of(shard)) if found.key != _kept(shard)]
+    for some in each_batch(others):
+        destination.delete(some)
+    return len(results) - len(done)
+
+
+def _add_failures(status: Status, errors: Counter[str], results: list[Result]) -> None:
+    for result in results:
+        if result.outcome == SET_ASIDE:
+            status.aside.append(result.key)
+        elif result.outcome != DONE:
+            name = result.error or "Error"
+            errors[name] += 1
+            status.examples.setdefault(name, f"{result.key}: {result.message}")
+
+
+def _markers(destination: Storage) -> Iterator[tuple[int, dict[str, float]]]:
+    keys = [found.key for found in destination.list(MARKERS)]
+    with ThreadPoolExecutor(_READERS) as threads:
+        for key, text in zip(keys, threads.map(destination.read, keys), strict=True):
+            yield number_of(key), json.loads(text)
+
+
+def _results(destination: Storage, files: Iterable[Sequence[str]]) -> Iterator[list[Result]]:
+    """The results of each group of files."""
+    with ThreadPoolExecutor(_READERS) as threads:
+
+        def read(keys: Sequence[str]) -> list[Result]:
+            return list(merge(read_results(destination.read(key)) for key in keys).values())
+
+        yield from threads.map(read, files)

@@ -1,0 +1,186 @@
+"""Folders and object stores (``s3://``, ``gs://``, ``az://``) by one interface; obstore does the work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jpegmend.errors import InputError, InvalidOption, MissingExtra, OutputError, StorageError
+from jpegmend.writing import atomic
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+SCHEMES = ("s3", "gs", "az")
+"""Object stores that an address may name; anything without ``://`` is a folder."""
+
+_TIMEOUTS: Any = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(minutes=2)}
+_RETRIES: Any = {"max_retries": 12, "retry_timeout": timedelta(minutes=3)}
+"""For answers 429, 500, 502, 503 and broken connections, with exponential backoff."""
+
+
+class Stored(NamedTuple):
+    """An object of a storage."""
+
+    key: str
+    size: int
+    """Bytes."""
+    etag: str
+    """The storage's mark of this version of the object."""
+
+
+class Storage:
+    """A folder or a prefix of a bucket.
+
+    Args:
+        address: ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX``, ``az://ACCOUNT/CONTAINER/PREFIX``, or a folder.
+            Credentials, region and endpoint are read from the environment, by the names that each provider uses.
+        create: whether a folder is made that does not exist.
+
+    Raises:
+        InvalidOption: an address of another kind.
+        InputError: the folder does not exist.
+        StorageError: the store cannot be opened.
+        MissingExtra: obstore is not installed.
+    """
+
+    def __init__(self, address: str, *, create: bool = False) -> None:
+        scheme, mark, _ = address.partition("://")
+        if mark and scheme not in SCHEMES:
+            known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+            raise InvalidOption(f"{address}: give a folder, or an address that begins with {known}")
+        self.folder = None if mark else Path(os.path.abspath(address))
+        """The folder; None for an object store."""
+        self.address = address.rstrip("/") if mark else str(self.folder)
+        if self.folder is not None and not create and not self.folder.is_dir():
+            raise InputError(f"{address}: there is no such folder")
+        self._store = _open(self.address, self.folder)
+
+    def read(self, key: str, *, etag: str = "") -> bytes:
+        """The bytes of an object.
+
+        Raises:
+            InputError: it does not exist, or has another etag than the given one.
+            StorageError: the storage does not answer, or refuses.
+        """
+        from obstore import exceptions
+
+        try:
+            found = self._store.get(key, options={"if_match": etag} if etag else None)
+            return bytes(found.bytes())
+        except FileNotFoundError as error:
+            raise InputError(f"{self.name(key)} does not exist") from error
+        except exceptions.PreconditionError as error:
+            raise InputError(f"{self.name(key)} has changed since the job was planned") from error
+        except (exceptions.BaseError, OSError) as error:
+            raise _storage_error(self.name(key), error) from error
+
+    def write(self, key: str, data: bytes) -> None:
+        """Write or replace an object; readers see the old one or the new one, never a part.
+
+        Raises:
+            StorageError: the storage does not answer, or refuses.
+        """
+        from obstore import exceptions
+
+        try:
+            if self.folder is None:
+                self._store.put(key, data)
+                return
+            target = self.folder / key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write_bytes(target, data)
+        except (exceptions.BaseError, OSError, OutputError) as error:
+            raise _storage_error(self.name(key), error) from error
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """The objects below a prefix, which ends at a ``/``.
+
+        Raises:
+            StorageError: the storage does not answer, or refuses.
+        """
+        from obstore import exceptions
+
+        try:
+            for chunk in self._store.list(prefix or None, chunk_size=1000):
+                for found in chunk:
+                    yield Stored(found["path"], found["size"], found["e_tag"] or "")
+        except FileNotFoundError:
+            return
+        except (exceptions.BaseError, OSError) as error:
+            raise _storage_error(self.name(prefix), error) from error
+
+    def find(self, key: str) -> Stored | None:
+        """Size and etag of an object; None if it does not exist.
+
+        Raises:
+            StorageError: the storage does not answer, or refuses.
+        """
+        from obstore import exceptions
+
+        try:
+            found = self._store.head(key)
+        except FileNotFoundError:
+            return None
+        except (exceptions.BaseError, OSError) as error:
+            raise _storage_error(self.name(key), error) from error
+        return Stored(key, found["size"], found["e_tag"] or "")
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; those that do not exist are passed over.
+
+        Raises:
+            StorageError: the storage does not answer, or refuses.
+        """
+        from obstore import exceptions
+
+        try:
+            if self.folder is None:
+                self._store.delete(list(keys))
+                return
+            for key in keys:
+                (self.folder / key).unlink(missing_ok=True)
+        except (exceptions.BaseError, OSError) as error:
+            raise _storage_error(self.name(keys[0]), error) from error
+
+    def remove_parts(self, keys: Sequence[str]) -> None:
+        """Remove temporary files that killed processes left beside these objects; object stores have none."""
+        if self.folder is None:
+            return
+        names: dict[Path, set[str]] = {}
+        for key in keys:
+            target = self.folder / key
+            names.setdefault(target.parent, set()).add(target.name)
+        for folder, targets in names.items():
+            atomic.remove_all_parts(folder, targets)
+
+    def name(self, key: str) -> str:
+        """Address of an object, for messages."""
+        return f"{self.address}/{key}" if key else self.address
+
+    def contains(self, other: Storage) -> bool:
+        """Whether ``other`` is this storage or lies below it."""
+        return f"{other.address}/".startswith(f"{self.address}/")
+
+
+def _open(address: str, folder: Path | None) -> ObjectStore:
+    try:
+        from obstore import exceptions
+        from obstore.store import LocalStore, from_url
+    except ImportError as error:
+        raise MissingExtra("this needs obstore and pyarrow; pip install 'jpegmend[cluster]'") from error
+    try:
+        if folder is not None:
+            return LocalStore(folder, mkdir=True)
+        return from_url(address, client_options=_TIMEOUTS, retry_config=_RETRIES)
+    except (exceptions.BaseError, OSError, ValueError) as error:
+        raise _storage_error(address, error) from error
+
+
+def _storage_error(name: str, error: Exception) -> StorageError:
+    """The first line of a store's error, which goes on with pages of detail."""
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    return StorageError(f"{name}: {said[0][:300]}")

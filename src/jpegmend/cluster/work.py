@@ -1,0 +1,219 @@
+"""Work of one worker: pictures of a part of a shard, and the closing of a shard whose parts are done."""
+
+from __future__ import annotations
+
+import functools
+import io
+import itertools
+import json
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from jpegmend import weights
+from jpegmend.batch.inputs import sha256
+from jpegmend.batch.work import OtherPages, failure, save_result
+from jpegmend.cluster import tables
+from jpegmend.cluster.job import marker_key, open_job, piece_key, pieces_of, results_key, shard_key
+from jpegmend.cluster.storage import Storage, Stored
+from jpegmend.cluster.tables import DONE, FAILED, SET_ASIDE, Result
+from jpegmend.cluster.tasks import CLOSE, PUT_ASIDE, Report, Task
+from jpegmend.errors import InputError, JobError, JpegmendError, TooLarge
+from jpegmend.restoration import restore
+from jpegmend.runtimes import open_runtime
+
+_AHEAD = 4
+"""Pictures that are read ahead, and results that are being written, while one is restored."""
+
+
+class Session:
+    """The job, its places and the loaded network of one worker.
+
+    Args:
+        destination: address of the results and of the job.
+        job_hash: hash of ``job.json`` as the driver has read it.
+        threads: CPU threads of the network.
+        memory: bytes this worker should stay under; None: no limit.
+
+    Raises:
+        JobError: the job at the destination is another one, or this installation would give other results.
+        MissingExtra, ModelError: the network cannot be loaded.
+    """
+
+    def __init__(self, destination: str, job_hash: str, threads: int, memory: int | None) -> None:
+        self._destination = Storage(destination)
+        self._job = open_job(self._destination)
+        if self._job.hash != job_hash:
+            raise JobError(f"{destination}: the job was planned again during the run; start the run again")
+        self._source = Storage(self._job.source)
+        self._options = {**self._job.options, "threads": threads, "memory": memory}
+        self._shard = functools.lru_cache(4)(self._read_shard)
+        settings = self._job.settings
+        if settings.options.get("strength") != 0:
+            runtime = settings.options.get("runtime", "auto")
+            open_runtime(weights.find(settings.card), runtime=runtime, threads=threads)
+
+    def do(self, task: Task) -> Report:
+        """Do a task.
+
+        Raises:
+            StorageError: a storage did not answer, or refused; nothing is known of the task's pictures.
+            JobError: the shard's listing is damaged or belongs to another job.
+        """
+        if task.kind == CLOSE:
+            return self._close(task.shard)
+        started = time.perf_counter()
+        rows = self._shard(task.shard)[task.start : task.stop]
+        if task.kind == PUT_ASIDE:
+            said = "ended its worker process each time it was tried"
+            results = [self._result(task, place, row, SET_ASIDE, message=said) for place, row in enumerate(rows)]
+        else:
+            results = list(self._restore(task, rows))
+        self._destination.write(piece_key(*task[:3]), tables.write_results(results))
+        counts = [result.outcome for result in results]
+        return Report(
+            done=counts.count(DONE),
+            failed=counts.count(FAILED),
+            set_aside=counts.count(SET_ASIDE),
+            read=sum(row.size for row in rows),
+            written=sum(result.written or 0 for result in results),
+            megapixels=sum(result.megapixels or 0 for result in results),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _read_shard(self, number: int) -> list[Stored]:
+        rows = tables.read_shard(self._destination.read(shard_key(number)), self._job.plan)
+        if len(rows) != self._job.shard_size(number):
+            raise JobError(f"{self._destination.name(shard_key(number))} has another number of rows than was planned")
+        return rows
+
+    def _restore(self, task: Task, rows: Sequence[Stored]) -> Iterator[Result]:
+        """Results in the order of the rows; a picture is restored while others are read and written."""
+        with ThreadPoolExecutor(2 * _AHEAD) as threads:
+            ahead = iter(rows)
+            reads = deque(threads.submit(self._read, row) for row in itertools.islice(ahead, _AHEAD))
+            writes: deque[Future[Result]] = deque()
+            try:
+                for place, row in enumerate(rows):
+                    data = reads.popleft().result()
+                    reads.extend(threads.submit(self._read, row) for row in itertools.islice(ahead, 1))
+                    result, picture = self._restore_one(task, place, row, data)
+                    writes.append(threads.submit(self._write, result, picture))
+                    if len(writes) > _AHEAD:
+                        yield writes.popleft().result()
+                for write in writes:
+                    yield write.result()
+            finally:
+                threads.shutdown(cancel_futures=True)
+
+    def _read(self, row: Stored) -> bytes | JpegmendError:
+        """The bytes of an input, or the error of this picture; an error of the storage is raised."""
+        limit = self._job.max_bytes
+        if row.size > limit:
+            return TooLarge(f"{row.size:,} bytes, more than {limit:,}; plan with a larger max_bytes to read it")
+        try:
+            return self._source.read(row.key, etag=row.etag)
+        except InputError as error:
+            return error
+
+    def _restore_one(
+        self, task: Task, place: int, row: Stored, data: bytes | JpegmendError
+    ) -> tuple[Result, bytes | None]:
+        """The result of a picture, and its bytes unless it failed."""
+        started = time.perf_counter()
+        buffer = io.BytesIO()
+        output = self._job.settings.output
+        try:
+            if isinstance(data, JpegmendError):
+                raise data
+            restored = restore(data, **self._options)
+            others = OtherPages(data, self._options, restored.report.pages if output.all_pages else 1)
+            save_result(restored, buffer, output, overwrite=False, others=others)
+        except Exception as error:  # an unexpected error in one picture must not stop the others
+            outcome = failure(error)
+            if outcome.fatal:
+                raise
+            failed = self._result(task, place, row, FAILED, error=outcome.error, message=outcome.message)
+            return failed._replace(seconds=time.perf_counter() - started), None
+        picture = buffer.getvalue()
+        done = self._result(task, place, row, DONE)._replace(
+            sha256=sha256(data),
+            output_sha256=sha256(picture),
+            written=len(picture),
+            megapixels=restored.width * restored.height / 1e6,
+            seconds=time.perf_counter() - started,
+        )
+        return done, picture
+
+    def _write(self, result: Result, picture: bytes | None) -> Result:
+        if picture is not None:
+            self._destination.write(result.output, picture)
+        return result
+
+    def _result(
+        self, task: Task, place: int, row: Stored, outcome: str, *, error: str | None = None, message: str | None = None
+    ) -> Result:
+        key = self._job.output_key(row.key)
+        return Result(task.start + place, row.key, key, outcome, error=error, message=message)
+
+    def _close(self, shard: int) -> Report:
+        """Write results, then the marker, then delete the parts; if pictures lack a result, only say so."""
+        files = [found.key for found in self._destination.list(pieces_of(shard))]
+        results = merge(tables.read_results(self._destination.read(key)) for key in files)
+        missing = gaps(set(results), self._job.shard_size(shard))
+        if missing and self._destination.find(marker_key(shard)):
+            return Report()  # another driver has closed it
+        if missing:
+            return Report(missing=tuple(missing))
+        rows = [results[row] for row in sorted(results)]
+        self._destination.remove_parts([row.output for row in rows])
+        self._destination.write(results_key(shard), tables.write_results(rows))
+        self._destination.write(marker_key(shard), json.dumps(count(rows) | {"job": self._job.hash}).encode())
+        self._destination.delete(files)
+        return Report()
+
+
+@functools.lru_cache(1)
+def open_session(destination: str, job_hash: str, threads: int, memory: int | None) -> Session:
+    """The session of this process; opened once."""
+    return Session(destination, job_hash, threads, memory)
+
+
+def merge(parts: Iterable[list[Result]]) -> dict[int, Result]:
+    """Results by row; of two for one picture, one that is done is taken."""
+    merged: dict[int, Result] = {}
+    for result in itertools.chain.from_iterable(parts):
+        if result.row not in merged or result.outcome == DONE:
+            merged[result.row] = result
+    return merged
+
+
+def gaps(covered: set[int], size: int) -> list[tuple[int, int]]:
+    """Ranges of 0 to ``size - 1`` that are not covered, each as start and stop.
+
+    >>> gaps({2, 3}, 6)
+    [(0, 2), (4, 6)]
+    """
+    found: list[tuple[int, int]] = []
+    for row in range(size):
+        if row in covered:
+            continue
+        if found and found[-1][1] == row:
+            found[-1] = (found[-1][0], row + 1)
+        else:
+            found.append((row, row + 1))
+    return found
+
+
+def count(rows: Sequence[Result]) -> dict[str, float]:
+    """Counts of a shard's results, for its marker."""
+    outcomes = [row.outcome for row in rows]
+    return {
+        "done": outcomes.count(DONE),
+        "failed": outcomes.count(FAILED),
+        "set_aside": outcomes.count(SET_ASIDE),
+        "written": sum(row.written or 0 for row in rows),
+        "megapixels": round(sum(row.megapixels or 0 for row in rows), 3),
+        "seconds": round(sum(row.seconds or 0 for row in rows), 3),
+    }

@@ -1,0 +1,142 @@
+"""Whole jobs by processes of this machine: results, failures, resuming."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from jpegmend import cli
+from jpegmend.cluster.job import marker_key, results_key
+
+from .conftest import jpeg, results
+
+DECODE = ("--strength", "0")
+
+
+def test_the_results_are_those_of_the_command(place: Path, cluster) -> None:
+    assert cli.run(["src", "-r", "-o", "alone", "-q"]) == 0
+    code, planned = cluster("plan", "src", "dst", "--shard", 4)
+    assert (code, planned["pictures"], planned["shards"]) == (0, 11, 3)
+    code, ran = cluster("run", "dst", "--jobs", 2)
+    assert (code, ran["done"], ran["shards"]) == (0, 11, 3)
+    assert results(place / "dst") == results(place / "alone")
+    assert len(results(place / "dst")) == 11
+
+
+def test_result_rows(place: Path, cluster) -> None:
+    (place / "src" / "a text.jpg").write_bytes(b"no picture")
+    cluster("plan", "src", "dst", "--shard", 100, *DECODE)
+    code, ran = cluster("run", "dst", "--jobs", 1)
+    assert (code, ran["done"], ran["failed"]) == (1, 11, 1)
+    rows = {row["key"]: row for row in parquet.read_table(place / "dst" / results_key(0)).to_pylist()}
+    assert len(rows) == 12
+    assert rows["a text.jpg"]["outcome"] == "failed"
+    assert rows["a text.jpg"]["error"] == "NotAnImage"
+    assert rows["below/9.jpeg"]["output"] == "below/9.jpeg.restored.png"
+    whole = place / "dst" / rows["below/9.jpeg"]["output"]
+    assert rows["below/9.jpeg"]["written"] == whole.stat().st_size
+    code, status = cluster("status", "dst")
+    assert (code, status["done"], status["failed"], status["left"]) == (1, 11, 1, 0)
+    assert status["errors"] == {"NotAnImage": 1}
+    assert status["examples"]["NotAnImage"].startswith("a text.jpg: ")
+    assert not list((place / "dst" / "jpegmend-job" / "pieces").rglob("*.parquet"))
+
+
+def test_a_picture_that_ends_its_process_three_times_is_set_aside(place: Path, cluster, poison) -> None:
+    (place / "src" / "5b.jpg").write_bytes(poison())
+    cluster("plan", "src", "dst", "--shard", 6, *DECODE)
+    code, ran = cluster("run", "dst", "--jobs", 2)
+    assert (code, ran["done"], ran["set_aside"], ran["failed"]) == (1, 11, 1, 0)
+    assert ran["lost"] == 3
+    code, status = cluster("status", "dst")
+    assert status["aside"] == ["5b.jpg"]
+    assert "5b.restored.png" not in results(place / "dst")
+
+
+def test_retry(place: Path, cluster) -> None:
+    cluster("plan", "src", "dst", "--shard", 4, *DECODE)
+    (place / "src" / "3.jpg").rename(place / "away.jpg")
+    (place / "src" / "4.jpg").write_bytes(jpeg(77))
+    code, ran = cluster("run", "dst", "--jobs", 1)
+    assert (code, ran["done"], ran["failed"]) == (1, 9, 2)
+    examples = cluster("status", "dst")[1]["examples"]
+    assert any("4.jpg has changed" in text or "3.jpg does not exist" in text for text in examples.values())
+    (place / "away.jpg").rename(place / "src" / "3.jpg")
+    before = {path: path.stat().st_mtime_ns for path in (place / "dst").glob("*.png")}
+    assert cluster("retry", "dst") == (0, {"again": 2})
+    code, status = cluster("status", "dst")
+    assert (status["done"], status["left"]) == (9, 2)
+    code, ran = cluster("run", "dst", "--jobs", 1)
+    assert (code, ran["done"], ran["failed"]) == (1, 1, 1)
+    assert len(results(place / "dst")) == 10
+    assert {path: path.stat().st_mtime_ns for path in before} == before, "results that were done are not made again"
+
+
+def test_some_shards_alone(place: Path, cluster) -> None:
+    cluster("plan", "src", "dst", "--shard", 2, *DECODE)
+    assert cluster("run", "dst", "--jobs", 1, "--shards", "1-2")[1]["done"] == 4
+    assert (place / "dst" / marker_key(1)).exists() and not (place / "dst" / marker_key(0)).exists()
+    assert cluster("run", "dst", "--jobs", 1, "--shards", "0")[1]["done"] == 2
+    assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 5
+    assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 0
+
+
+def test_a_part_that_vanished_is_done_again(place: Path, cluster) -> None:
+    cluster("plan", "src", "dst", "--shard", 11, *DECODE)
+    run = start()
+    wait_for_parts(place, 1, run)
+    run.kill()
+    run.wait()
+    for part in (place / "dst" / "jpegmend-job" / "pieces").rglob("*.parquet"):
+        part.unlink()
+    assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 11
+
+
+def start(jobs: int = 2) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "jpegmend", "cluster", "run", "dst", "--jobs", str(jobs), "-q"]
+    return subprocess.Popen(command, start_new_session=True, env={**os.environ, "TMPDIR": os.getcwd()})
+
+
+def parts(place: Path) -> int:
+    return sum(1 for path in (place / "dst" / "jpegmend-job").rglob("*.parquet") if path.parent.name != "shards")
+
+
+def wait_for_parts(place: Path, count: int, run: subprocess.Popen[bytes]) -> None:
+    ends = time.monotonic() + 60
+    while parts(place) < count and run.poll() is None and time.monotonic() < ends:
+        time.sleep(0.002)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of process groups")
+def test_the_driver_is_killed_and_goes_on(place: Path, cluster) -> None:
+    for seed in range(20, 120):
+        (place / "src" / f"{seed}.jpg").write_bytes(jpeg(seed))
+    cluster("plan", "src", "whole", "--shard", 1000, *DECODE)
+    cluster("run", "whole", "--jobs", 2)
+    expected = results(place / "whole")
+    assert len(expected) == 111
+    cluster("plan", "src", "dst", "--shard", 23, *DECODE)
+    rng = random.Random(0)
+    for kill in range(4):
+        before = len(results(place / "dst"))
+        run = start()
+        ends = time.monotonic() + 60
+        while len(results(place / "dst")) < before + rng.randint(1, 12) and time.monotonic() < ends:
+            time.sleep(0.002)
+        (os.killpg if kill % 2 else os.kill)(run.pid, signal.SIGKILL)
+        run.wait()
+        there = results(place / "dst")
+        assert {name: expected[name] for name in there} == there, "a result is whole or not there"
+    left = cluster("status", "dst")[1]["left"]
+    assert left, "all was done before the last kill: this proves nothing, take more pictures"
+    code, ran = cluster("run", "dst", "--jobs", 2)
+    assert (code, ran["done"]) == (0, left)
+    assert results(place / "dst") == expected
+    assert cluster("status", "dst")[1]["shards_done"] == 5
+    assert not list((place / "dst").glob("*.part"))
