@@ -53,7 +53,7 @@ def overlapping(drawing: Drawing) -> list[str]:
 
     figure = drawing.figure()
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()
     # Matplotlib keeps ticks outside of an axis and does not draw them.
     hidden = {
         label

@@ -105,6 +105,7 @@ def heat_maps(found: list[Movement]) -> Drawing:
         "block). Right: share that the network alone would have moved out of the cell, which contradicts the file.",
         alt="Heat maps of eight by eight frequencies: distance from the cell's centre, movement, and share outside.",
         draw=draw,
+        photographic=True,
     )
 
 

@@ -34,7 +34,7 @@ class Drawing:
     draw: Callable[[], Figure]
     """Draws with the settings of matplotlib that hold when it is called."""
     photographic: bool = False
-    """Whether it is mostly pixels: stored as WebP in the documentation, else as SVG."""
+    """Whether it is mostly pixels or numbers in cells: stored as WebP in the documentation, else as SVG."""
 
     def figure(self, theme: str = "light") -> Figure:
         """The figure of matplotlib: ``light``, ``dark`` or ``both``."""

@@ -21,7 +21,13 @@ from jpegmend.restoration.options import Options
 from jpegmend.weights import DEFAULT, Card
 from jpegmend.writing.atomic import check_target, write_bytes
 
-NETWORKS: Mapping[str, str] = {}
+NETWORKS: Mapping[str, str] = {
+    "dcsc": "jpegmend.explanation.dcsc",
+    "cqr": "jpegmend.explanation.cqr",
+    "qgcn": "jpegmend.explanation.qgcn",
+    "mdu": "jpegmend.explanation.mdu",
+    "dual": "jpegmend.explanation.dual",
+}
 """Module with the figures of each network by the network's name; it has a function ``drawings``."""
 REPORT = "report.html"
 """Name of the report in its folder."""
@@ -94,13 +100,14 @@ def explain(
     side: int = REGION,
     quality: int | None = None,
     threads: int | None = None,
+    name: str | None = None,
 ) -> Explanation:
     """Restore a picture and draw what the restoration changed, and what happens inside the network.
 
     ``source`` and ``model`` are those of :func:`jpegmend.restore`. ``reference`` is the clear original in the same
     size; with it there are error maps and PSNR. ``side`` is that of the square, in pixels, on which the inside of
     the network is shown: the one with the largest change. ``quality`` treats the picture as compressed at that
-    libjpeg quality.
+    libjpeg quality. ``name`` is that of the picture in the report; by default the file's.
     The inside of networks needs PyTorch; without it only the figures of every model are drawn, and ``notes`` says so.
 
     Raises:
@@ -110,7 +117,7 @@ def explain(
     """
     themes.check_matplotlib()
     options = Options(model=model, quality=quality, threads=threads)
-    subject = prepare(source, options, reference, side=side)
+    subject = prepare(source, options, reference, side=side, name=name)
     sections = [Section("What was changed", tuple([*general_drawings(subject), *coefficient_drawings(subject)]))]
     notes = list(_missing(subject))
     try:

@@ -195,6 +195,7 @@ def spectrum(subject: Subject) -> Drawing:
         "a pixel; blue in the right map is what the restoration took away, red what it added.",
         alt="Two maps: the power spectrum of the input, and how the restoration changed it.",
         draw=draw,
+        photographic=True,
     )
 
 

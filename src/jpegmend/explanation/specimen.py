@@ -5,6 +5,7 @@ The region is run as one piece, whatever the tiles of the model are. Shape lette
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,9 +66,13 @@ class Specimen:
         """The input with another first plane [H, W]."""
         return replace_planes(self.seen, planes)
 
+    def psnr(self, picture: Floats) -> float:
+        """PSNR in dB of a first plane [H, W] to the reference; NaN without one."""
+        return math.nan if self.clear is None else psnr(picture, self.clear)
+
     def score(self, picture: Floats) -> str:
         """``, 29.12 dB`` for a first plane [H, W]; nothing without a reference."""
-        return "" if self.clear is None else f", {psnr(picture, self.clear):.2f} dB"
+        return "" if self.clear is None else f", {self.psnr(picture):.2f} dB"
 
     @property
     def where(self) -> str:

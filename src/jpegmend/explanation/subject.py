@@ -18,9 +18,13 @@ from jpegmend import blocks, metrics, reading, weights
 from jpegmend.errors import InvalidOption
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration.options import Options
-from jpegmend.restoration.output_array import as_stored
+from jpegmend.restoration.output_array import OutputArray, as_stored
 from jpegmend.restoration.pipeline import restore
+from jpegmend.restoration.plan import Plan, make_plan
+from jpegmend.restoration.plane_groups import Group, make_groups
 from jpegmend.restoration.restored import Restored
+from jpegmend.restoration.tile_loop import TileLoop
+from jpegmend.restoration.tile_sizes import choose_tiles
 from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
 from jpegmend.weights import Card
@@ -41,7 +45,7 @@ class Subject:
     options: Options
     """Of the restoration, with which the network's input can be made again."""
     decoded: Restored
-    """The file as decoded."""
+    """The picture as decoded."""
     free: Restored
     """Restored without the projection."""
     final: Restored
@@ -129,8 +133,15 @@ def psnr(seen: Floats, clear: Floats) -> float:
     return metrics.psnr(np.clip(seen, 0, 1), clear, peak=1.0)
 
 
-def prepare(source: Source, options: Options, reference: Source | None = None, *, side: int = REGION) -> Subject:
-    """Restore a picture three times: not at all, without the projection, and as always.
+def prepare(
+    source: Source,
+    options: Options,
+    reference: Source | None = None,
+    *,
+    side: int = REGION,
+    name: str | None = None,
+) -> Subject:
+    """Restore a picture, and keep it as decoded, without the projection, and with it.
 
     Raises:
         InputError: the source or the reference cannot be read.
@@ -140,16 +151,18 @@ def prepare(source: Source, options: Options, reference: Source | None = None, *
     given: Any = source.read() if hasattr(source, "read") else source
     card = weights.find(options.model)
     options = replace(options, model=card, orientation="keep", keep_planes=True, strength=1.0)
-    final = _restore(given, options)
-    if not final.report.strength:
-        raise InvalidOption(f"nothing was restored, so there is nothing to explain: {'; '.join(final.report.warnings)}")
+    free = _restore(given, replace(options, consistent=False))
+    if not free.report.strength:
+        raise InvalidOption(f"nothing was restored, so there is nothing to explain: {'; '.join(free.report.warnings)}")
+    opened = reading.open_source(given, max_pixels=options.max_pixels)
+    final = _project(free, make_plan(opened, card, options), card)
     return Subject(
-        name=_name(source),
+        name=name or _name(source),
         card=card,
-        opened=reading.open_source(given, max_pixels=options.max_pixels),
+        opened=opened,
         options=options,
         decoded=_restore(given, replace(options, strength=0.0)),
-        free=_restore(given, replace(options, consistent=False)) if final.report.consistent else final,
+        free=free,
         final=final,
         reference=None if reference is None else _read_reference(reference, final, options),
         side=side,
@@ -158,6 +171,40 @@ def prepare(source: Source, options: Options, reference: Source | None = None, *
 
 def _restore(source: Source, options: Options) -> Restored:
     return restore(source, **{field.name: getattr(options, field.name) for field in fields(options)})
+
+
+@dataclass(frozen=True, eq=False)
+class _Projected:
+    """Planes that were restored before, projected region by region where that is on."""
+
+    planes: tuple[Floats, ...]
+    consistent: bool
+
+    def restore(self, group: Group, region: Window) -> Floats:
+        values = np.stack([self.planes[index][region.slices] for index in group.indices])
+        if self.consistent:
+            group.project(values, region)
+        return values
+
+
+def _project(free: Restored, plan: Plan, card: Card) -> Restored:
+    """What ``restore`` gives with the projection, from the planes that it gave without: the network runs once."""
+    assert free.planes is not None
+    groups = make_groups(plan.scene, card.planes, card.multiple)
+    channels = 1 if plan.scene.colour == "gray" else 3
+    output = OutputArray(plan.scene.height, plan.scene.width, channels, bits=16)
+    planes = tuple(np.empty_like(plane) for plane in free.planes)
+    loop = TileLoop(
+        scene=plan.scene,
+        groups=groups,
+        runner=_Projected(free.planes, plan.consistent),
+        convert=plan.convert,
+        output=output,
+        planes=planes,
+    )
+    loop.run(choose_tiles(plan.scene, groups, card))
+    report = replace(free.report, consistent=plan.consistent, consistent_why=plan.consistent_why)
+    return Restored(output.pixels, free.metadata, report, planes)
 
 
 def _name(source: Source) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,17 @@ from jpegmend.restoration.options import Progress
 from jpegmend.restoration.output_array import OutputArray
 from jpegmend.restoration.plane_groups import Group, make_groups
 from jpegmend.restoration.scene import CONTEXT, Scene, upsample
-from jpegmend.restoration.tile_runner import TileRunner
 from jpegmend.restoration.tile_sizes import choose_tiles
 from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
+
+
+class Restorer(Protocol):
+    """Gives the restored planes of any region of a group, as the tile runner does by a network."""
+
+    def restore(self, group: Group, region: Window) -> Floats:
+        """The planes [n, h, w] of a region, whose edges are multiples of the group's alignment."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,7 +33,7 @@ class TileLoop:
 
     scene: Scene
     groups: Sequence[Group]
-    runner: TileRunner | None
+    runner: Restorer | None
     """Runs the network; None where the picture is only decoded."""
     convert: Converter
     output: OutputArray

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,18 @@ def measure_ranking(
             scores[quality] = score(np.asarray(seen, np.float32) / np.float32(255))
         count += len(qualities)
         for difference in differences:
-            right[difference] += sum(scores[low + difference] > scores[low] for low in qualities)
+            right[difference] += count_right(scores, qualities, difference)
     if not count:
         raise InvalidOption("no picture to rank; give a folder with pictures")
     return {difference: found / count for difference, found in right.items()}
+
+
+def count_right(scores: Mapping[int, float], lows: Iterable[int], difference: int) -> int:
+    """Of the pairs of each quality in ``lows`` and that plus ``difference``: how many rank the better one higher.
+
+    ``scores`` are those of one picture by quality. Equal scores count as wrong.
+
+    >>> count_right({10: 0.1, 15: 0.3, 20: 0.3}, (10, 15), 5)
+    1
+    """
+    return sum(scores[low + difference] > scores[low] for low in lows)

@@ -1,0 +1,242 @@
+"""Figures of Dual: histograms (fig. 1), u, g and x by stage, the classifier (fig. 5, 6), the worth of f_s (fig. 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jpegmend.explanation import themes
+from jpegmend.explanation.drawing import Drawing
+from jpegmend.explanation.panels import Panel, Scale, charts, mosaic, signed, upward
+from jpegmend.explanation.specimen import Specimen, plane
+from jpegmend.models.dual import Dual, gradient, without_semantic
+from jpegmend.runtimes import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_CROP = 96
+"""Side in pixels of the crop with and without f_s."""
+
+
+def drawings(specimen: Specimen) -> Iterator[Drawing]:
+    """All figures of Dual, in the order of the paper; those of the classifier where the network has one."""
+    yield histograms(specimen)
+    yield stages(specimen)
+    if specimen.clear is not None:
+        yield scores(specimen)
+    if specimen.config["semantic"]:
+        yield derivative(specimen)
+        yield activations(specimen)
+        yield without_classifier(specimen)
+
+
+def _compared(specimen: Specimen) -> tuple[Floats, str]:
+    """The picture to compare the input with, and its name."""
+    if specimen.clear is not None:
+        return specimen.clear, "reference"
+    return plane(specimen.estimate.planes), "output"
+
+
+def _gradient(picture: Floats) -> Tensor:
+    return gradient(torch.from_numpy(np.ascontiguousarray(picture))[None, None])
+
+
+def histograms(specimen: Specimen) -> Drawing:
+    """Histograms of gray levels and of gradients, input beside reference."""
+    x, name = _compared(specimen)
+    pictures = {"y, the input": specimen.decoded, f"x, the {name}": x}
+    levels = np.arange(-0.5, 256)
+    slopes = np.arange(-60.5, 61)
+    output = plane(specimen.estimate.planes)
+    more = {"the output": output} if name == "reference" else {}
+
+    def draw() -> Figure:
+        figure, axes = charts(2, height=300)
+        for title, picture in (pictures | more).items():
+            counts, _ = np.histogram(255 * np.clip(picture, 0, 1), levels)
+            axes[0].plot(levels[:-1] + 0.5, 100 * counts / picture.size, label=title, linewidth=1)
+            g = 255 * _gradient(picture).numpy().ravel()
+            counts, _ = np.histogram(g, slopes)
+            axes[1].plot(slopes[:-1] + 0.5, 100 * counts / g.size, label=title, linewidth=1.2)
+        axes[0].set(title="gray levels", xlabel="gray level", ylabel="% of the pixels")
+        axes[1].set(title="gradients", xlabel="difference of neighbours, gray levels", ylabel="% of the differences")
+        axes[1].set_yscale("log")
+        axes[1].legend(loc="upper right")
+        return figure
+
+    return Drawing(
+        name="dual-histograms",
+        title="Histograms of picture and gradient (fig. 1)",
+        caption=f"Of {specimen.where}. The paper builds on the right chart: compression leaves more differences at "
+        "zero, fewer small ones, and peaks where block edges step by one quantised level; that is alike in all "
+        "pictures, while gray levels depend on the picture. The right axis is logarithmic.",
+        alt="Two charts: histograms of gray levels and of gradients for input and comparison.",
+        draw=draw,
+    )
+
+
+def stages(specimen: Specimen) -> Drawing:
+    """u, g and x of every stage."""
+    u, x = ([plane(part) for part in specimen.traces[name]] for name in ("u", "x"))
+    g = (
+        [_length(part) for part in specimen.traces["g"]]
+        if "g" in specimen.traces
+        else [_length(_gradient(p)) for p in x]
+    )
+    count = len(x)
+
+    def draw() -> Figure:
+        scale = upward(np.stack(g), "length, gray levels")
+        panels = []
+        for k in range(count):
+            panels += [
+                Panel(u[k], f"u, stage {k + 1}{specimen.score(u[k])}"),
+                Panel(g[k], f"|g|, stage {k + 1}", scale),
+                Panel(x[k], f"x, stage {k + 1}{specimen.score(x[k])}"),
+            ]
+        return mosaic(panels, 3)
+
+    return Drawing(
+        name="dual-stages",
+        title="u, g and x by stage",
+        caption=f"A row a stage, in {specimen.where}: u is the answer of the de-blocker (eq. 8), g the gradients "
+        "after the steps down the classifier's derivative (eq. 9), x the picture that fits both and the input (eq. "
+        "10).",
+        alt="Rows of three panels, one row a stage: de-blocked picture, gradients, and the picture that fits both.",
+        draw=draw,
+        photographic=True,
+    )
+
+
+def _length(g: Tensor) -> NDArray[Any]:
+    """Length of the gradient [H, W] of a tensor [1, 2, H, W], in gray levels."""
+    return np.asarray(255 * g[0].square().sum(0).sqrt().numpy())
+
+
+def scores(specimen: Specimen) -> Drawing:
+    """PSNR of u and x by stage."""
+    lines = {name: [specimen.psnr(plane(part)) for part in specimen.traces[name]] for name in ("u", "x")}
+    before = specimen.psnr(specimen.decoded)
+    scalars = [{name: float(value.detach()) for name, value in part().items()} for part in _network(specimen).scalars]
+
+    def draw() -> Figure:
+        figure, (axis,) = charts(1, height=270, width=620)
+        count = len(lines["x"])
+        axis.plot(range(1, count + 1), lines["u"], marker="s", label="u, the de-blocker")
+        axis.plot(range(count + 1), [before, *lines["x"]], marker="o", label="x")
+        axis.set_xticks(range(count + 1))
+        axis.set(xlabel="stage k", ylabel="PSNR, dB")
+        axis.legend()
+        return figure
+
+    words = ", ".join(f"{name} {value:.3g}" for name, value in scalars[0].items())
+    return Drawing(
+        name="dual-scores",
+        title="PSNR by stage",
+        caption=f"PSNR to the reference in {specimen.where}; stage 0 is the input. The learned scalars"
+        f"{' of the first stage' if len(scalars) > 1 else ''}: {words}.",
+        alt="Line chart of PSNR against the stage for u and x.",
+        draw=draw,
+    )
+
+
+def _network(specimen: Specimen) -> Dual:
+    assert isinstance(specimen.network, Dual)
+    return specimen.network
+
+
+def derivative(specimen: Specimen) -> Drawing:
+    """The classifier's derivative by stage, beside the gradient of the input."""
+    lengths = [_length(part) for part in specimen.traces["derivative"]]
+    start = _length(_gradient(specimen.decoded))
+
+    def draw() -> Figure:
+        words = "length, % of the largest"
+        panels = [Panel(start, "|grad x|, stage 0", upward(start, "gray levels"))]
+        for k, values in enumerate(lengths, 1):
+            top = float(np.quantile(values, 0.999)) or 1.0
+            panels.append(Panel(100 * values / top, f"|df/dg|, stage {k}", Scale(themes.STRENGTH, 0, 100, words)))
+        return mosaic(panels, min(3, len(panels)))
+
+    return Drawing(
+        name="dual-derivative",
+        title="Derivative of the classifier by stage (fig. 5)",
+        caption=f"Left: the gradient of the input in {specimen.where}. Then, for each stage, the length of the "
+        "derivative of the classifier's output with respect to g at the last inner step, normalised: where a change "
+        "of the gradients would make the picture look less compressed.",
+        alt="Maps: the gradient of the input, and the derivative of the classifier at each stage.",
+        draw=draw,
+        photographic=True,
+    )
+
+
+def activations(specimen: Specimen) -> Drawing:
+    """One feature map of the classifier's last convolution for input, output and reference."""
+    classifier = _network(specimen).classifier
+    assert classifier is not None
+    pictures = {"input": specimen.decoded, "output": plane(specimen.estimate.planes)}
+    if specimen.clear is not None:
+        pictures["reference"] = specimen.clear
+    with torch.no_grad():
+        found = {name: classifier.activations(_gradient(picture))[0].numpy() for name, picture in pictures.items()}
+        chances = {name: float(classifier(_gradient(picture))) for name, picture in pictures.items()}
+    last = list(found)[-1]
+    channel = int(np.abs(found["input"].mean((1, 2)) - found[last].mean((1, 2))).argmax())
+    maps = {name: values[channel] for name, values in found.items()}
+
+    def draw() -> Figure:
+        scale = upward(np.concatenate([values.ravel() for values in maps.values()]), "activation")
+        panels = [
+            Panel(values, f"{name}: {100 * chances[name]:.0f} % compressed", scale) for name, values in maps.items()
+        ]
+        return mosaic(panels, 3)
+
+    return Drawing(
+        name="dual-activations",
+        title="Activations of the classifier (fig. 6)",
+        caption=f"Feature map {channel} of the last convolution, that which differs most between input and {last}, in "
+        f"{specimen.where}, on one scale. The titles give the classifier's probability that a picture was compressed.",
+        alt="Maps of one feature of the classifier for each picture.",
+        draw=draw,
+        photographic=True,
+    )
+
+
+def without_classifier(specimen: Specimen) -> Drawing:
+    """The same weights with and without f_s."""
+    plain = without_semantic(_network(specimen))
+    with_it, without = plane(specimen.estimate.planes), plane(specimen.run(specimen.seen, plain).planes)
+    change = 255 * (with_it - without)
+    side = min(_CROP, *change.shape)
+    total = np.square(change)
+    places = [
+        (r, c) for r in range(0, change.shape[0] - side + 1, 16) for c in range(0, change.shape[1] - side + 1, 16)
+    ]
+    top, left = max(places, key=lambda at: float(total[at[0] : at[0] + side, at[1] : at[1] + side].sum()))
+    here = (slice(top, top + side), slice(left, left + side))
+    root = float(np.sqrt(total.mean()))
+
+    def draw() -> Figure:
+        panels = [
+            Panel(without[here], f"without f_s{specimen.score(without)}"),
+            Panel(with_it[here], f"with f_s{specimen.score(with_it)}"),
+            Panel(change[here], "what f_s changes", signed(change, "gray levels")),
+        ]
+        return mosaic(panels, 3, zoom=3)
+
+    return Drawing(
+        name="dual-semantic",
+        title="With and without f_s (fig. 7)",
+        caption=f"The {side} by {side} pixels in which the semantic prior changes most, at 300 %; without it g stays "
+        "the gradient of x, all other weights are the same. PSNR is of the whole region. The root mean square of "
+        f"the change is {root:.3f} gray levels, its maximum {float(np.abs(change).max()):.2f}.",
+        alt="Three crops: without the semantic prior, with it, and the difference.",
+        draw=draw,
+        photographic=True,
+    )

@@ -1,0 +1,175 @@
+"""The figures of each paper's network, on small untrained ones, and the numbers behind them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from tests.explanation.conftest import as_jpeg, clear_picture
+
+from jpegmend.explanation import cqr, dcsc, dual, mdu, qgcn
+from jpegmend.explanation.specimen import Specimen, make_specimen, plane
+from jpegmend.explanation.subject import prepare
+from jpegmend.models import NETWORKS, files
+from jpegmend.models.card_fields import card_fields
+from jpegmend.models.cqr import Ranker, RankerConfig
+from jpegmend.models.dual import Config as DualConfig
+from jpegmend.models.mdu import Config as MduConfig
+from jpegmend.restoration.options import Options
+from jpegmend.restoration.pipeline import restore
+from jpegmend.weights import Card, read_card
+
+CONFIGS = {
+    "dcsc": NETWORKS["dcsc"].small[1],
+    "qgcn": NETWORKS["qgcn"].small[1],
+    "mdu": MduConfig(stages=2, width=6, depth=1, fold=2),
+    "dual": DualConfig(stages=2, inner=1, features=8, units=1, reduced=4, classifier_features=4, semantic_size="unit"),
+    "cqr": NETWORKS["cqr"].small[0],
+}
+FIGURES = {
+    "dcsc": {"dcsc-features", "dcsc-codes", "dcsc-iterations", "dcsc-course", "dcsc-correction"},
+    "qgcn": {"qgcn-tables", "qgcn-global", "qgcn-gain"},
+    "mdu": {"mdu-layers", "mdu-stages", "mdu-scores", "mdu-steps", "mdu-dictionary"},
+    "dual": {
+        "dual-histograms",
+        "dual-stages",
+        "dual-scores",
+        "dual-derivative",
+        "dual-activations",
+        "dual-semantic",
+    },
+    "cqr": {"cqr-activations", "cqr-score"},
+}
+ALIKE = {"dcsc-features", "dcsc-iterations"}
+"""Laid out as ``dcsc-codes``: checking the words of one takes seconds."""
+DRAWINGS = {
+    "dcsc": dcsc.drawings,
+    "qgcn": qgcn.drawings,
+    "mdu": mdu.drawings,
+    "dual": dual.drawings,
+    "cqr": cqr.drawings,
+}
+
+
+def make_card(folder: Path, name: str) -> Card:
+    """An untrained network of that name with its card, and for CQR a ranker."""
+    torch.manual_seed(0)
+    spec, config = NETWORKS[name], CONFIGS[name]
+    network = spec.build(config)
+    files.save_weights(folder / f"{name}.safetensors", spec, config, network.state_dict(), {})
+    made = {"safetensors": f"{name}.safetensors"}
+    if name == "cqr":
+        ranker = RankerConfig(widths=(4, 4, 8, 8, 8))
+        made["ranker.safetensors"] = "ranker.safetensors"
+        files.write_tensors(folder / "ranker.safetensors", "ranker", ranker, Ranker(ranker).state_dict(), {})
+    entries = {
+        kind: {"file": file, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
+        for kind, file in made.items()
+    }
+    fields = {**card_fields(name, spec, config), "released": True, "files": entries}
+    (folder / f"{name}.json").write_text(json.dumps(fields))
+    return read_card(folder / f"{name}.json")
+
+
+@pytest.fixture(scope="module")
+def specimens(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Specimen]:
+    made: dict[str, Specimen] = {}
+
+    def find(name: str) -> Specimen:
+        if name not in made:
+            folder = tmp_path_factory.mktemp(name)
+            gray = clear_picture(96, 112).convert("L")
+            gray.save(folder / "clear.png")
+            card = make_card(folder, name)
+            made[name] = make_specimen(prepare(as_jpeg(gray), Options(model=card), folder / "clear.png"))
+        return made[name]
+
+    return find
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_and_their_words(name, specimens, check_words):
+    drawn = list(DRAWINGS[name](specimens(name)))
+    assert {drawing.name for drawing in drawn} == FIGURES[name]
+    assert not [words for drawing in drawn if drawing.name not in ALIKE for words in check_words(drawing)]
+
+
+# Not CQR: restore runs it in windows of 96 pixels, the figures on the whole region.
+@pytest.mark.parametrize("name", [name for name in FIGURES if name != "cqr"])
+def test_the_network_gives_what_restore_gives(name, specimens):
+    specimen = specimens(name)
+    restored = specimen.subject.luma(specimen.subject.free)
+    height, width = restored.shape
+    assert np.abs(plane(specimen.estimate.planes)[:height, :width] - restored).max() < 1e-4
+
+
+def test_the_last_code_decodes_to_the_output(specimens):
+    specimen = specimens("dcsc")
+    assert dcsc._scores(specimen)[-1] == pytest.approx(specimen.psnr(plane(specimen.estimate.planes)), abs=1e-6)
+
+
+def test_codes_on_block_edges_are_told_from_others():
+    edges, inside = np.zeros((32, 32)), np.zeros((32, 32))
+    edges[::8] = 1
+    inside[3::8, 3::8] = 1
+    both = np.ones((32, 32))
+    assert dcsc.grid_ratio(edges + 0.01, 8) > dcsc.grid_ratio(both, 8) > dcsc.grid_ratio(inside + 0.01, 8)
+
+
+def test_an_atom_is_what_one_coefficient_draws(specimens):
+    network = specimens("mdu").network
+    M = torch.zeros(1, 18, 5, 5)
+    M[0, 4, 2, 2] = 1
+    from jpegmend.models.layers import unfold
+
+    drawn = unfold(network.W(M).detach(), 2, 10, 10)[0, 0].numpy()
+    tile = mdu.atom_tile(network.W.W.detach()[:, 4], 2)
+    assert np.allclose(drawn[2:8, 2:8], tile, atol=1e-6)
+    assert np.abs(tile).max() > 0
+
+
+def test_its_own_vector_changes_nothing_and_another_does(specimens):
+    specimen = specimens("qgcn")
+    own = specimen.traces["global"][0]
+    assert np.array_equal(qgcn.with_vector(specimen, own), plane(specimen.estimate.planes))
+    assert not np.array_equal(qgcn.with_vector(specimen, own + 1), plane(specimen.estimate.planes))
+    assert specimen.network.branch is not None, "the network itself was changed"
+
+
+def test_gain_is_that_of_restore(specimens):
+    from jpegmend import metrics
+    from jpegmend.evaluation.measure.degrade_and_score import decode, encode
+
+    specimen = specimens("qgcn")
+    clear = np.rint(255 * specimen.clear).astype(np.uint8)
+    file = encode(clear, 10, "4:4:4")
+    restored = restore(file, model=specimen.subject.card, bits=8).to_array(8)
+    expected = metrics.psnr(restored, clear, peak=255) - metrics.psnr(decode(file), clear, peak=255)
+    assert qgcn.gains(specimen, specimen.subject.card, (10,)) == [pytest.approx(expected)]
+
+
+def test_accuracy_counts_pairs():
+    perfect = {quality: float(quality) for quality in cqr.QUALITIES}
+    assert set(cqr.accuracy(perfect).values()) == {1.0}
+    assert set(cqr.accuracy({quality: -score for quality, score in perfect.items()}).values()) == {0.0}
+
+
+def test_without_a_ranker_cqr_has_no_figures(specimens):
+    specimen = specimens("cqr")
+    card = dataclasses.replace(specimen.subject.card, files={})
+    bare = dataclasses.replace(specimen, subject=dataclasses.replace(specimen.subject, card=card))
+    assert list(cqr.drawings(bare)) == []
+
+
+def test_without_a_classifier_dual_has_no_figures_of_it(specimens):
+    specimen = dataclasses.replace(specimens("dual"), config={**specimens("dual").config, "semantic": False})
+    assert {drawing.name for drawing in dual.drawings(specimen)} == {"dual-histograms", "dual-stages", "dual-scores"}
