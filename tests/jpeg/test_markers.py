@@ -180,7 +180,7 @@ BROKEN = {
     "empty header": (b"\xff\xd8\xff\xd9", "no frame header"),
     "comments without end": (100_001 * segment(0xFE, b""), "100,000 marker segments"),
     "cut in the header": (None, "inside its"),
-    "step of zero": (segment(0xDB, bytes(65)), "step of zero"),
+    "steps of zero": (segment(0xDB, bytes(65)), "table of zeros"),
     "half a table": (segment(0xDB, b"\0" + b"\1" * 63), "cut short"),
     "stray marker": (b"\xff\x02\0\4\0\0", "ff02"),
     "restart interval": (segment(0xDD, b"\0"), "restart interval"),

@@ -29,12 +29,20 @@ INSET = 0.01
 _NOISE = 4e-6
 
 
-def project(plane: Floats, levels: NDArray[np.integer[Any]], table: NDArray[Any], *, inset: float = INSET) -> Floats:
+def project(
+    plane: Floats,
+    levels: NDArray[np.integer[Any]],
+    table: NDArray[Any],
+    *,
+    inset: float = INSET,
+    unknown_bits: NDArray[np.uint8] | None = None,
+) -> Floats:
     """Project a plane [8R, 8K], 0..1, onto the file's cells; the result is not clipped.
 
     levels [R, K, 8, 8] and table [8, 8] are the file's. Blocks that are consistent already are returned
     bit for bit. ``inset`` is a share of the step, from 0 (the whole cell) to 0.5 (only its centre: the result is the
-    decoded plane). For insets from 0.001 up, ``quantise`` of the result equals ``levels``.
+    decoded plane). For insets from 0.001 up, ``quantise`` of the result equals ``levels``. ``unknown_bits`` [8, 8]: low
+    bits of the levels that the file does not give, which widens their cells; 16 is a level that is not given at all.
 
     Raises:
         InvalidOption: shapes do not fit, or ``inset`` is outside 0..0.5.
@@ -43,7 +51,7 @@ def project(plane: Floats, levels: NDArray[np.integer[Any]], table: NDArray[Any]
     >>> float((plane[0, 0] * 255 - 128).round(2))  # 0.49 of a step of 16 below the middle, over 8
     -0.98
     """
-    return np.asarray(plane + _correction(plane, levels, table, inset), _kind(plane))
+    return np.asarray(plane + _correction(plane, levels, table, inset, unknown_bits), _kind(plane))
 
 
 def project_upsampled(
@@ -54,6 +62,7 @@ def project_upsampled(
     h: int,
     *,
     inset: float = INSET,
+    unknown_bits: NDArray[np.uint8] | None = None,
 ) -> Floats:
     """Project a full-size chroma plane [v*8R, h*8K], 0..1, so that its v by h box means lie in the file's cells.
 
@@ -64,14 +73,16 @@ def project_upsampled(
         InvalidOption: shapes or factors do not fit, or ``inset`` is outside 0..0.5.
     """
     small = down_box(plane, v, h)
-    return np.asarray(plane + up_box(_correction(small, levels, table, inset), v, h), _kind(plane))
+    return np.asarray(plane + up_box(_correction(small, levels, table, inset, unknown_bits), v, h), _kind(plane))
 
 
 def _kind(plane: Floats) -> type:
     return np.float64 if plane.dtype == np.float64 else np.float32
 
 
-def _correction(plane: Floats, levels: NDArray[Any], table: NDArray[Any], inset: float) -> Floats:
+def _correction(
+    plane: Floats, levels: NDArray[Any], table: NDArray[Any], inset: float, unknown_bits: NDArray[np.uint8] | None
+) -> Floats:
     """The smallest correction of a plane [8R, 8K], 0..1, that moves its coefficients into their cells."""
     if not 0 <= inset <= 0.5:
         raise InvalidOption(f"inset {inset}; it is a share of the quantisation step, from 0 to 0.5")
@@ -86,4 +97,20 @@ def _correction(plane: Floats, levels: NDArray[Any], table: NDArray[Any], inset:
     largest = np.abs(centre).max(axis=(-2, -1), keepdims=True)
     margin = np.maximum(inset * steps, _NOISE * largest) if inset else np.zeros_like(steps)
     reach = steps / 2 - np.minimum(margin, steps / 2)
-    return join_blocks(idct(np.clip(found, centre - reach, centre + reach) - found)) / found.dtype.type(PEAK)
+    low, high = centre - reach, centre + reach
+    if unknown_bits is not None:
+        below, above = _widen(levels, steps, unknown_bits)
+        low, high = low - below, high + above
+    return join_blocks(idct(np.clip(found, low, high) - found)) / found.dtype.type(PEAK)
+
+
+def _widen(levels: NDArray[Any], steps: Floats, bits: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """How far cells reach further down and up where that many low bits of the levels [R, K, 8, 8] are missing.
+
+    T.81 G.1.2: a progressive scan cuts the bits of a DC level by an arithmetic shift, and of the magnitude of an AC
+    level. A level without any scan can have every value.
+    """
+    more = np.where(bits < 16, (2.0**bits - 1) * steps, np.inf).astype(steps.dtype)
+    down, up = np.asarray(levels <= 0), np.asarray(levels >= 0)
+    down[..., 0, 0], up[..., 0, 0] = bits[0, 0] >= 16, True
+    return np.where(down, more, 0), np.where(up, more, 0)

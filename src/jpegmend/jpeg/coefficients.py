@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from jpegmend import decoding
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import DamagedJpeg
@@ -51,11 +53,12 @@ def read(data: bytes, *, max_pixels: int = MAX_PIXELS, timeout: float | None = N
                 vertical=frame.vertical,
                 horizontal=frame.horizontal,
                 table=frame.table,
-                levels=levels,
+                levels=levels if frame.zero is None else np.where(frame.zero, np.int16(0), levels),
                 rows=frame.rows,
                 columns=frame.columns,
+                unknown_bits=None if header.unknown_bits is None else header.unknown_bits[index],
             )
-            for frame, levels in zip(header.components, decoded.arrays, strict=True)
+            for index, (frame, levels) in enumerate(zip(header.components, decoded.arrays, strict=True))
         ),
         lost=estimate_loss(header, decoded.arrays) if broken else 0.0,
         warnings=(*header.warnings, *header.notes, *said),

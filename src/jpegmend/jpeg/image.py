@@ -28,8 +28,10 @@ class FrameComponent:
     slot: int
     """Which of the four quantisation table slots it uses, 0..3."""
     table: NDArray[np.uint16]
-    """Its quantisation table [8, 8], natural order, steps 1..65535: the one in its slot at the start of its first
-    scan."""
+    """Its quantisation table [8, 8], natural order, steps 1..65535 (255 in place of 0): the one in its slot at the
+    start of its first scan."""
+    zero: NDArray[np.bool_] | None
+    """Where the file's table has steps of zero [8, 8], whose levels mean nothing; None if there are none."""
     rows: int
     """True height in samples: ceil(height * vertical / largest vertical)."""
     columns: int
@@ -81,7 +83,8 @@ class Header:
     colour: Colour
     """Colour space, determined as libjpeg does: JFIF, then the Adobe transform, then the component ids."""
     adobe_inverted: bool
-    """Whether it is CMYK or YCCK with an Adobe marker: values are inverted, 255 is no ink."""
+    """Whether it is CMYK or YCCK, whose values are inverted, 255 is no ink: Adobe's programs write them so, and
+    browsers and Pillow take files without Adobe's marker, which lost it to some tool, alike."""
     tables: Mapping[int, NDArray[np.uint16]]
     """Quantisation tables by slot, [8, 8] natural order, as first defined before use."""
     metadata: Metadata
@@ -94,6 +97,8 @@ class Header:
     """Defects of the markers, one sentence each."""
     notes: tuple[str, ...] = field(default=())
     """What the file holds beside this picture, or what no scan gives, in words; no damage."""
+    unknown_bits: NDArray[np.uint8] | None = None
+    """Low bits of the levels of each component [C, 8, 8] that no whole scan gives, 16 for all; None: all are given."""
 
     @property
     def scans(self) -> int:
@@ -132,6 +137,8 @@ class Component:
     """True height in samples; ``block_rows * 8`` is at least that."""
     columns: int
     """True width in samples."""
+    unknown_bits: NDArray[np.uint8] | None = None
+    """Low bits of the levels [8, 8] that no whole scan gives, 16 for all; None: the file gives all."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,10 +18,10 @@ from jpegmend.jpeg import segments as seg
 from jpegmend.jpeg.applications import Applications
 from jpegmend.jpeg.colour import decide_colour, name_sampling
 from jpegmend.jpeg.image import Coding, FrameComponent, Header, Scan
-from jpegmend.jpeg.missing import missing_scans
+from jpegmend.jpeg.missing import note_missing, unknown_bits
 from jpegmend.jpeg.segments import Segment
 from jpegmend.jpeg.sniff import refuse_other_formats
-from jpegmend.jpeg.tables import ZIGZAG
+from jpegmend.jpeg.tables import ZIGZAG, replace_zeros
 
 _LARGEST_SIDE = 65_500  # libjpeg's JPEG_MAX_DIMENSION
 _DHT, _DAC, _DNL, _EXPAND = 0xC4, 0xCC, 0xDC, 0xDF
@@ -125,7 +125,7 @@ class _Reading:
         if segment.skipped:
             self.warnings.append(f"{segment.skipped} bytes before byte {segment.at} belong to nothing")
         if self.open_scan:
-            self.scans[-1] = _closed(self.scans[-1])
+            self.scans[-1] = replace(self.scans[-1], complete=True)
             self.open_scan = False
 
     def take(self, segment: Segment) -> None:
@@ -171,14 +171,20 @@ class _Reading:
                 _damaged("a quantisation table that is cut short or of an unknown kind")
             table = np.empty(64, np.uint16)
             table[ZIGZAG] = np.frombuffer(steps, ">u2" if wide else "u1")
-            if not table.all():
-                _damaged("a quantisation table with a step of zero")
-            table.setflags(write=False)
-            self.tables[slot] = table.reshape(8, 8)
+            self.tables[slot] = self._checked(table.reshape(8, 8))
             self.first_tables.setdefault(slot, self.tables[slot])
             if not self.scans:
                 self.first_tables[slot] = self.tables[slot]
             position += 1 + size
+
+    def _checked(self, table: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        if not table.any():
+            _damaged("a quantisation table of zeros")
+        if not table.all():
+            note = f"{(table == 0).sum()} steps of a quantisation table are zero: these frequencies are lost"
+            self.warnings += [note] if note not in self.warnings else []
+        table.setflags(write=False)
+        return table
 
     def _take_restart(self, body: bytes) -> None:
         if len(body) != 2:
@@ -225,6 +231,9 @@ class _Reading:
         if not self.complete:
             doubts.append("the file ends early: there is no end-of-image marker")
         metadata = notes.metadata()
+        if len(frame.parts) == 4 and notes.adobe_transform is None:
+            notes.notes.append("CMYK without Adobe's marker: ink is taken as inverted, as browsers and Pillow do")
+        unknown = unknown_bits(frame.coding, len(frame.parts), self.scans)
         return Header(
             width=frame.width,
             height=frame.height,
@@ -234,14 +243,15 @@ class _Reading:
             restart_interval=self.first_restart_interval,
             components=tuple(self._component(i) for i in range(len(frame.parts))),
             colour=colour,
-            adobe_inverted=len(frame.parts) == 4 and notes.adobe_transform is not None,
+            adobe_inverted=len(frame.parts) == 4,
             tables=dict(self.first_tables),
             metadata=metadata,
             scan_list=tuple(self.scans),
             sampling=name_sampling([(p[1], p[2]) for p in frame.parts]),
             complete=self.complete,
             warnings=(*self.warnings, *notes.warnings, *doubts),
-            notes=(*notes.notes, *missing_scans(frame.coding, len(frame.parts), self.scans)),
+            notes=(*notes.notes, *note_missing(unknown)),
+            unknown_bits=unknown,
         )
 
     def _component(self, index: int) -> FrameComponent:
@@ -250,12 +260,14 @@ class _Reading:
         widest, tallest = (max(p[i] for p in self.frame.parts) for i in (1, 2))
         # A component without a scan has only zeros, so any table is right.
         spare = self.tables.get(slot, next(iter(self.tables.values())))
+        table, zero = replace_zeros(self.used_tables.get(index, spare))
         return FrameComponent(
             identifier=identifier,
             vertical=vertical,
             horizontal=horizontal,
             slot=slot,
-            table=self.used_tables.get(index, spare),
+            table=table,
+            zero=zero if zero.any() else None,
             rows=-(-self.frame.height * vertical // tallest),
             columns=-(-self.frame.width * horizontal // widest),
         )
@@ -280,10 +292,6 @@ def _check_frame(frame: _Frame, max_pixels: int) -> None:
         raise UnsupportedJpeg(f"{len(frame.parts)} colour components; 1, 3 and 4 are read")
     if any(not (1 <= h <= 4 and 1 <= v <= 4 and slot <= 3) for _, h, v, slot in frame.parts):
         _damaged("sampling factors or table numbers outside what JPEG allows (1 to 4, 0 to 3)")
-
-
-def _closed(scan: Scan) -> Scan:
-    return replace(scan, complete=True)
 
 
 def _damaged(what: str) -> NoReturn:

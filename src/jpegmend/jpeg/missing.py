@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.jpeg.image import Header, Scan
+from jpegmend.jpeg.tables import ZIGZAG
 
 _BAND = 256
 
@@ -35,15 +36,26 @@ def estimate_loss(header: Header, levels: Sequence[NDArray[np.int16]]) -> float:
     return float(min(1.0, (lost + never) / total))
 
 
-def missing_scans(coding: str, components: int, scans: Sequence[Scan]) -> tuple[str, ...]:
-    """A note where the scans of a progressive file do not give every coefficient in full precision."""
+def unknown_bits(coding: str, components: int, scans: Sequence[Scan]) -> NDArray[np.uint8] | None:
+    """Low bits of the levels of each component [C, 8, 8] that no whole scan of a progressive file gives.
+
+    16 is a frequency without any scan. None: all levels are given in full.
+    """
     if coding != "progressive":
-        return ()
-    unknown = np.full((components, 64), 16)  # bits of each coefficient that no scan has given
+        return None
+    unknown = np.full((components, 64), 16, np.uint8)
     for scan in scans:
-        unknown[list(scan.components), scan.first : scan.last + 1] = scan.lowest_bit
-    share = float((unknown > 0).mean())
-    return (f"scans are missing: {share:.0%} of the frequencies are coarse or not there",) if share else ()
+        if scan.complete:
+            for index in scan.components:
+                unknown[index, ZIGZAG[scan.first : scan.last + 1]] = scan.lowest_bit
+    return unknown.reshape(components, 8, 8) if unknown.any() else None
+
+
+def note_missing(unknown: NDArray[np.uint8] | None) -> tuple[str, ...]:
+    """A note where the scans of a progressive file do not give every level in full precision."""
+    if unknown is None:
+        return ()
+    return (f"scans are missing: {(unknown > 0).mean():.0%} of the frequencies are coarse or not there",)
 
 
 def _filled_mcus(header: Header, levels: Sequence[NDArray[np.int16]], components: Sequence[int]) -> NDArray[np.bool_]:

@@ -96,6 +96,19 @@ def nearest_quality(table: NDArray[np.integer], chroma: bool = False) -> tuple[i
     return int(np.argmin(distance)) + 1, False
 
 
+LOST_STEP = 255
+"""Step given to a frequency of which nothing is known: the coarsest of a baseline table."""
+
+
+def replace_zeros(table: NDArray[np.uint16]) -> tuple[Table, NDArray[np.bool_]]:
+    """The table [8, 8] with ``LOST_STEP`` in place of steps of zero, and where they were.
+
+    libjpeg decodes such a frequency as zero, whatever its levels are.
+    """
+    zero = table == 0
+    return np.where(zero, np.uint16(LOST_STEP), table).astype(np.uint16), zero
+
+
 def _scaled(base: NDArray[np.integer], quality: int, largest: int) -> Table:
     if not 1 <= quality <= 100:
         raise InvalidOption(f"quality {quality}; JPEG qualities go from 1 to 100")

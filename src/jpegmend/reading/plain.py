@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from jpegmend import decoding, jpeg
 from jpegmend.jpeg import Component, Metadata
 from jpegmend.jpeg.colour import name_sampling
-from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.jpeg.tables import nearest_quality, replace_zeros
 from jpegmend.reading.opened import Opened, from_jpeg, from_samples
 
 
@@ -33,7 +33,11 @@ def open_plain(data: bytes, kind: str, limits: decoding.Limits, page: int) -> Op
         opened = from_samples(decoded.arrays[0], read_metadata(facts), kind, warnings)
         if tables := facts["tables"]:
             note = "the JPEG data of this TIFF is decoded to pixels: its strips or tiles do not fit its block grid"
-            opened = replace(opened, stated=tuple(map(_table, tables)), warnings=(*opened.warnings, note))
+            opened = replace(
+                opened,
+                stated=tuple(replace_zeros(_table(steps))[0] for steps in tables),
+                warnings=(*opened.warnings, note),
+            )
     return replace(opened, pages=facts["pages"])
 
 
@@ -46,12 +50,13 @@ def _from_levels(
             identifier=part["identifier"],
             vertical=part["vertical"],
             horizontal=part["horizontal"],
-            table=_table(part["table"]),
-            levels=levels,
+            table=table,
+            levels=np.where(zero, np.int16(0), levels) if zero.any() else levels,
             rows=part["size"][0],
             columns=part["size"][1],
         )
         for part, levels in zip(facts["components"], arrays, strict=True)
+        for table, zero in (replace_zeros(_table(part["table"])),)
     ]
     quality, exact = nearest_quality(parts[0].table)
     return Opened(

@@ -123,6 +123,8 @@ def _plan_file(opened: Opened, options: Options) -> Plan:
     if options.quality is not None:
         why = f"off: treated as quality {options.quality} instead of by its own tables"
         plan = replace(plan, estimated=True, consistent=False, consistent_why=why)
+    elif any(part.unknown_bits is not None for part in opened.components):
+        pass  # missing scans look like a stronger compression
     elif plan.guess and (conflict := guess.conflict(opened.quality, plan.guess, exact=opened.quality_exact)):
         plan = _plan_twice_compressed(plan, plan.guess, conflict, opened, options)
     if options.consistent is None:

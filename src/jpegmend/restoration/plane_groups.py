@@ -83,9 +83,11 @@ class Group:
             levels = plane.levels[cells.slices]
             here = part.inside(window)
             if v == h == 1:
-                values[here] = fidelity.project(values[here], levels, plane.table)
+                values[here] = fidelity.project(values[here], levels, plane.table, unknown_bits=plane.unknown_bits)
             else:
-                values[here] = fidelity.project_upsampled(values[here], levels, plane.table, v, h)
+                values[here] = fidelity.project_upsampled(
+                    values[here], levels, plane.table, v, h, unknown_bits=plane.unknown_bits
+                )
 
 
 def make_groups(scene: Scene, kind: PlaneKind, multiple: int) -> tuple[Group, ...]:

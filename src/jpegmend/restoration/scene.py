@@ -38,6 +38,8 @@ class Plane:
     """Quantisation steps [8, 8], in the units of the file."""
     levels: NDArray[np.int16] | None = None
     """Quantised DCT levels of the file [R, K, 8, 8]; None for pictures that are no JPEG file."""
+    unknown_bits: NDArray[np.uint8] | None = None
+    """Low bits [8, 8] of the levels that the file does not give (``Header.unknown_bits``); None: it gives all."""
     assumed: Floats | None = None
     """Table given to networks in place of ``table``: of the caller's ``quality``, or of an earlier compression."""
 
@@ -100,6 +102,7 @@ class JpegScene:
                 table=c.table.astype(np.float32),
                 levels=c.levels,
                 assumed=None if quality is None else _standard(quality, index, self.colour),
+                unknown_bits=c.unknown_bits,
             )
             for index, c in enumerate(image.components)
         )
