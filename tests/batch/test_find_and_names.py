@@ -98,7 +98,7 @@ def test_standard_input_goes_to_standard_output() -> None:
         (None, "a.png", "a.png.restored.png"),
         ("{stem}-{quality}{suffix}", "a.b.jpg", "a.b-10.png"),
         ("{model}/{name}{suffix}", "a.jpg", "net/a.jpg.png"),
-        ("{{{stem}}}", "a.jpg", "{a}"),
+        ("{{{stem}}}{suffix}", "a.jpg", "{a}.png"),
     ],
 )
 def test_templates(template: str, file: str, name: str) -> None:

@@ -20,7 +20,7 @@ def parser() -> Parser:
 
 def test_options_may_stand_between_files(parser: Parser) -> None:
     given = parser.read(["a.jpg", "--quality", "7", "b.jpg", "--", "--c.jpg"])
-    assert (given.files, given.quality) == (["a.jpg", "b.jpg", "--c.jpg"], 7)
+    assert (given.files, given.quality) == (["a.jpg", "b.jpg", "./--c.jpg"], 7)
 
 
 def test_several_values_in_a_row_or_one_by_one(parser: Parser) -> None:
@@ -38,6 +38,7 @@ def test_several_values_in_a_row_or_one_by_one(parser: Parser) -> None:
         (["x", "--quality", "1.5"], "whole number"),
         (["x", "--strength", "nan"], "from 0 to 1"),
         (["x", "--strength"], "--strength"),
+        (["--verison"], "did you mean --version"),
         ([], "files"),
     ],
 )

@@ -39,7 +39,8 @@ class Search:
 
     pictures: tuple[Found, ...]
     passed_over: Mapping[str, int]
-    """Number of files in folders that were skipped, by reason: ``hidden``, ``results``, or a suffix."""
+    """Number of files in folders that were skipped, by reason: ``hidden``, ``results``, a suffix, ...; and of
+    folders that could not be read."""
 
 
 def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None = None) -> Search:
@@ -73,10 +74,12 @@ def describe(passed_over: Mapping[str, int]) -> str:
 
 
 def _expand(name: str, recursive: bool, output: Path | None, passed: Counter[str]) -> Iterator[Found]:
+    if not name:
+        raise InvalidOption("an empty file name; a variable of the shell may be empty")
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):
         yield from _walk(path, recursive, output, passed)
-    elif name != "-" and not path.exists() and glob.has_magic(name):
+    elif name != "-" and not os.path.lexists(path) and glob.has_magic(name):
         for match in sorted(glob.glob(name, recursive=True)):
             if os.path.isfile(match):
                 yield Found(Path(match), Path(Path(match).name), named=False)
@@ -87,7 +90,11 @@ def _expand(name: str, recursive: bool, output: Path | None, passed: Counter[str
 
 def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[str]) -> Iterator[Found]:
     kept_out = output.resolve() if output and output.resolve() != folder.resolve() else None
-    for here, folders, files in os.walk(folder):
+
+    def count_unreadable(error: OSError) -> None:
+        passed["unreadable folders"] += 1
+
+    for here, folders, files in os.walk(folder, onerror=count_unreadable):
         passed["hidden"] += sum(name.startswith(".") for name in folders) if recursive else 0
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
         if kept_out is not None:
@@ -108,7 +115,7 @@ def _reason_against(path: Path) -> str:
     suffix = path.suffix.lower()
     if path.name.startswith("."):
         return "hidden"
-    if not path.is_file():
+    if not os.path.isfile(path):
         return "not files"
     if MARK in path.name:
         return "results"

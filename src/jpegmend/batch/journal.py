@@ -83,11 +83,14 @@ class Journal:
         return os.path.relpath(target, self.folder)
 
     def add(self, entry: Entry) -> None:
-        """Write one line and flush it to the system."""
+        """Write one line and flush it to the system; raises ``OutputError`` if it cannot be written."""
         facts = {key: value for key, value in asdict(entry).items() if value not in (None, "", False)}
         facts["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         assert self._stream is not None, "opened for reading only"
-        self._stream.write(json.dumps(facts).encode() + b"\n")
+        try:
+            self._stream.write(json.dumps(facts).encode() + b"\n")
+        except OSError as error:
+            raise OutputError(f"the journal {self.file} cannot be written: {error.strerror or error}") from error
         self._entries[entry.output] = entry
 
     def results(self) -> set[Path]:
@@ -121,7 +124,9 @@ def _open(file: Path) -> BinaryIO:
             stream.write(b"\n")
         return stream
     except OSError as error:
-        raise OutputError(f"{file} cannot be written: {error.strerror or error}") from error
+        raise OutputError(
+            f"the journal {file} cannot be written: {error.strerror or error}; -o names another folder for the results"
+        ) from error
 
 
 def _lock(stream: BinaryIO, folder: Path) -> None:

@@ -45,23 +45,23 @@ def find_place(pictures: Sequence[Found], output: str | None, format: str | None
             raise InvalidOption("-o -: standard output takes the result of a single file; give a folder")
         return Place(None, STANDARD, format or default)
     suffix = PurePath(output).suffix.lower()
-    if (
-        is_folder(output)
-        or not suffix
-        or (suffix not in WRITTEN_SUFFIXES and not all(picture.named for picture in pictures))
-    ):
+    if is_folder(output) or (suffix not in WRITTEN_SUFFIXES and not all(picture.named for picture in pictures)):
         return Place(Path(output), None, format or default)
     if several:
         raise InvalidOption(f"-o {output}: this names one file, for several; give a folder, ending in /")
     if format is None and suffix not in WRITTEN_SUFFIXES:
         known = ", ".join(WRITTEN_SUFFIXES)
-        raise InvalidOption(f"-o {output}: cannot write {suffix}; use {known}, or give --format")
+        raise InvalidOption(
+            f"-o {output}: cannot write {suffix or 'a file without suffix'}; use {known}, or give --format"
+        )
     return Place(None, Path(output), format or WRITTEN_SUFFIXES[suffix])
 
 
 def is_folder(output: str) -> bool:
-    """Whether an output is a folder: it ends in a separator or exists as a folder."""
-    return output.endswith(("/", os.sep)) or os.path.isdir(output)
+    """Whether an output is a folder: it ends in a separator, exists as one, or has no suffix and is no file yet."""
+    if output.endswith(("/", os.sep)) or os.path.isdir(output):
+        return True
+    return not PurePath(output).suffix and not os.path.lexists(output)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Template:
     ``photo.png.restored.png``, so that names do not depend on other files of the folder.
 
     Raises:
-        InvalidOption: an unknown field, an absolute path, or one that leaves the folder.
+        InvalidOption: an unknown field, no suffix, an absolute path, or one that leaves the folder.
     """
 
     text: str | None = None
@@ -90,9 +90,17 @@ class Template:
                 raise InvalidOption(f"--name {self.text!r}: no field {{{field}}}; there are {known}")
         if not any(field in ("stem", "name") for _, field, _, _ in parts):
             raise InvalidOption(f"--name {self.text!r}: all results would have one name; put {{stem}} in it")
+        if not self.text.endswith("{suffix}") and self.format is None:
+            known = ", ".join(WRITTEN_SUFFIXES)
+            raise InvalidOption(f"--name {self.text!r}: it must end in {{suffix}} or in one of {known}")
         place = PurePath(self.text)
         if place.is_absolute() or ".." in place.parts or self.text.endswith("/"):
             raise InvalidOption(f"--name {self.text!r}: give a name below the output folder; -o names the folder")
+
+    @property
+    def format(self) -> str | None:
+        """The format that a suffix at the template's end names."""
+        return WRITTEN_SUFFIXES.get(PurePath(self.text or "").suffix.lower())
 
     @property
     def needs_quality(self) -> bool:

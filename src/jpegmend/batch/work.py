@@ -12,7 +12,7 @@ from jpegmend.batch.comparison import Gain, compared_with, labels, measure, read
 from jpegmend.batch.find import STANDARD
 from jpegmend.batch.inputs import read_input, sha256, state_of
 from jpegmend.batch.settings import Output
-from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError
+from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError, OutputError
 from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
@@ -77,11 +77,17 @@ def failure(error: BaseException, seconds: float = 0.0) -> Outcome:
     """The outcome of a file that failed by an error."""
     return Outcome(
         error=type(error).__name__,
-        message=str(error) or type(error).__name__,
+        message=_in_words(error),
         fatal=isinstance(error, MissingExtra) or (isinstance(error, ModelError) and type(error) is not ModelError),
         refused_option=isinstance(error, InvalidOption),
         seconds=round(seconds, 3),
     )
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
@@ -140,7 +146,10 @@ def _check_place(task: Task) -> None:
         return
     from jpegmend.writing import check_target
 
-    task.target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        task.target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {task.target.parent} cannot be made: {error.strerror or error}") from error
     check_target(task.target, overwrite=task.overwrite)
     if task.output.compare:
         check_target(compared_with(task.target), overwrite=task.overwrite)

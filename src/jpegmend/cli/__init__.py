@@ -48,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         code = streams.BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in streams.FULL:
+            raise
+        sys.stderr.write(f"jpegmend: {error.filename or 'standard output'} cannot be written: {error.strerror}\n")
+        code = SOME_FAILED
     streams.silence()
     sys.exit(code)
 
@@ -61,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
     if not given or given[0] in ("--help", "-h") or given == ["help"]:
         sys.stdout.write(_overview())
         return DONE if given else WRONG_USAGE
-    if given == ["--version"]:
+    if "--version" in given:
         from jpegmend import __version__
 
         sys.stdout.write(f"jpegmend {__version__}\n")

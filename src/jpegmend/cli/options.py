@@ -39,6 +39,7 @@ _WORDS = (
     (re.compile(r"\b(?:give|allow) a longer timeout\b"), "give a longer --timeout"),
     (re.compile(r"give another name, or allow it to be overwritten"), "give another -o, or --overwrite"),
     (re.compile(r"^the memory allowed is"), "--memory is"),
+    (re.compile(r"^(timeout|memory) (?=[\d'])"), r"--\1 "),
     (re.compile(r"--pages selects another"), "--pages N selects another, --pages all takes all"),
     (re.compile(r"\bor name a format\b"), "or give --format"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import itertools
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -30,19 +31,36 @@ class Parser(argparse.ArgumentParser):
         Raises:
             InvalidOption: an unknown option (with the nearest known one), a missing or wrong value.
         """
+        words = self._without_dashes(words)
+        self._refuse_unknown(words)
         known, unknown = self.parse_known_intermixed_args(self._without_stray_values(words))
         if unknown:
             raise InvalidOption(f"{self._unknown(unknown[0])}; `{self.prog} --help` lists the options")
         return known
+
+    @staticmethod
+    def _without_dashes(words: Sequence[str]) -> list[str]:
+        """The words without ``--``: what follows are files, and one whose name begins with a dash gets ``./``."""
+        if "--" not in words:
+            return list(words)
+        place = list(words).index("--")
+        files = [f"./{word}" if word.startswith("-") and word != "-" else word for word in words[place + 1 :]]
+        return [*words[:place], *files]
+
+    def _refuse_unknown(self, words: Sequence[str]) -> None:
+        """Before argparse, which complains of missing files first."""
+        for word in words:
+            if word.startswith("--") and word.split("=")[0] not in self._option_string_actions:
+                raise InvalidOption(f"{self._unknown(word)}; `{self.prog} --help` lists the options")
 
     def _without_stray_values(self, words: Sequence[str]) -> list[str]:
         """The words with ``--strip FILE`` as ``--strip=CONST FILE``: only a choice is a value of such an option."""
         read, options = list(words), self._option_string_actions
         for place, (word, following) in enumerate(itertools.pairwise([*words, ""])):
             action = options.get(word)
-            if word == "--":
-                break
             if action and action.nargs == "?" and action.choices and following not in action.choices:
+                if not os.path.lexists(following) and (near := suggest(following, list(map(str, action.choices)), 0.6)):
+                    raise InvalidOption(f"{word} {following}: no such choice and no such file{near}")
                 read[place] = f"{word}={action.const}"
         return read
 
@@ -67,16 +85,17 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-"):
             return f"{word!r} is one argument too many"
         name = word.split("=")[0]
-        return f"no option {name}{suggest(name, self._option_string_actions)}"
+        file = f"; for the file of that name write ./{word}" if os.path.lexists(word) else ""
+        return f"no option {name}{suggest(name, [*self._option_string_actions, '--version'])}{file}"
 
 
-def suggest(word: str, known: Sequence[str] | dict[str, Any]) -> str:
+def suggest(word: str, known: Sequence[str] | dict[str, Any], least: float = 0.7) -> str:
     """``, did you mean X?`` where a known word is near, else nothing.
 
     >>> suggest("insepct", ["restore", "inspect"])
     ', did you mean inspect?'
     """
-    near = difflib.get_close_matches(word, list(known), 1, 0.7)
+    near = difflib.get_close_matches(word, list(known), 1, least)
     return f", did you mean {near[0]}?" if near else ""
 
 

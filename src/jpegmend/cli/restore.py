@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import BooleanOptionalAction, Namespace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
@@ -141,10 +141,15 @@ def run(given: Namespace) -> int:
     from jpegmend.batch import find, names, plan
 
     template = names.Template(given.name)
-    folder = given.output not in (None, "-") and (names.is_folder(given.output) or not PurePath(given.output).suffix)
+    if given.output == "":
+        raise InvalidOption("-o '': an empty name; a variable of the shell may be empty")
+    folder = given.output not in (None, "-") and names.is_folder(given.output)
     output = Path(given.output) if folder else None
     search = find.find_pictures(given.files, recursive=given.recursive, output=output)
-    place = names.find_place(search.pictures, given.output, given.format, default_format(given))
+    if template.format and given.format not in (None, template.format):
+        raise InvalidOption(f"--name {given.name!r} names a {template.format} file, --format {given.format}; give one")
+    default = template.format or default_format(given)
+    place = names.find_place(search.pictures, given.output, given.format, default)
     _check(given, place, single=len(search.pictures) == 1 and search.pictures[0].named)
     settings = read_settings(given, place.format)
     with plan.open_journals(search.pictures, place, writing=not given.dry_run) as journals:
@@ -208,7 +213,6 @@ def read_settings(given: Namespace, format: str) -> Settings:
     """The options of the command line as those of a run."""
     from jpegmend.batch.settings import Output, Settings
     from jpegmend.restoration import Options
-    from jpegmend.restoration.byte_sizes import parse_bytes
 
     options: dict[str, Any] = {
         "strength": given.strength,
@@ -216,7 +220,7 @@ def read_settings(given: Namespace, format: str) -> Settings:
         "bits": given.bits,
         "quality": given.assume_quality,
         "threads": given.threads,
-        "memory": None if given.memory is None else parse_bytes(given.memory),
+        "memory": None if given.memory is None else _bytes("--memory", given.memory),
         "runtime": given.runtime,
         "max_pixels": given.max_pixels,
         "timeout": given.timeout,
@@ -241,4 +245,16 @@ def read_settings(given: Namespace, format: str) -> Settings:
         compare=given.compare,
         reference=None if given.reference is None else Path(given.reference),
     )
-    return Settings(options=options, output=output, overwrite=given.overwrite, max_bytes=parse_bytes(given.max_bytes))
+    return Settings(
+        options=options, output=output, overwrite=given.overwrite, max_bytes=_bytes("--max-bytes", given.max_bytes)
+    )
+
+
+def _bytes(option: str, text: str) -> int:
+    """A size that an option states; its errors name the option."""
+    from jpegmend.restoration.byte_sizes import parse_bytes
+
+    try:
+        return parse_bytes(text)
+    except InvalidOption as error:
+        raise InvalidOption(str(error).replace("memory", option, 1)) from error

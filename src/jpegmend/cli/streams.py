@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -9,6 +10,8 @@ import sys
 from types import FrameType
 from typing import Any
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of a stream that cannot take more."""
 BROKEN_PIPE = 141
 """Exit code after a broken pipe: 128 + SIGPIPE, as shells report it."""
 

@@ -105,7 +105,7 @@ class Worker:
             timer.cancel()
             timer.join()
         if expired.is_set():
-            raise DamagedJpeg(_too_slow(f"{seconds:.0f} s"))
+            raise DamagedJpeg(_too_slow(f"{seconds:.3g} s"))
         if reply.endswith(b"\n"):
             return reply
         status = process.wait()

@@ -84,20 +84,25 @@ def read_bytes(source: Any, *, max_pixels: int = MAX_PIXELS) -> bytes:
         with open(source, "rb") as stream:
             return _read_stream(stream, source, max_pixels)
     except (OSError, ValueError) as error:
-        raise InputError(f"{source} cannot be read: {error}") from error
+        raise InputError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _read_stream(stream: Any, name: Any, max_pixels: int) -> bytes:
     most, data = decoding.largest_file(max_pixels), bytearray()
+    start = stream.tell() if hasattr(stream, "seekable") and stream.seekable() else 0
     while piece := stream.read(_CHUNK):
         if not isinstance(piece, bytes):
             kind = type(piece).__name__
             raise InputError(f"{name} gave {kind} instead of bytes; open the file in binary mode, 'rb'")
         data += piece
+        if start and len(data) == len(piece) and jpeg.sniff(bytes(data[:512])) == "unknown":
+            raise NotAnImage(f"{name} was read from byte {start:,} on, where no picture begins; call seek(0) first")
         if len(data) >= 512 and jpeg.sniff(bytes(data[:512])) == "unknown":
             break  # no picture: the caller raises NotAnImage
         if len(data) > most:
             raise TooLarge(f"{name} has more than {most:,} bytes, more than a picture of {max_pixels:,} pixels takes")
+    if start and not data:
+        raise NotAnImage(f"{name} is at its end, byte {start:,}; call seek(0) first")
     return bytes(data)
 
 

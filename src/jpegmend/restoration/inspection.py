@@ -75,6 +75,9 @@ class Inspection:
         """Plain values only, for JSON."""
         return asdict(self)
 
+    def __str__(self) -> str:
+        return self.as_text()
+
     def as_text(self) -> str:
         """Readable lines of text, without a newline at the end."""
         lines = [f"{self.width} x {self.height} pixels, {self.format}, {self.colour}"]

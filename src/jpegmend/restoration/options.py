@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -23,6 +24,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+_NUMBERS = ("bits", "threads", "memory", "page", "max_pixels", "timeout", "strength", "quality")
+"""Options that must be numbers or None; ``memory`` may be a text."""
 Check = tuple[bool, str]
 """Whether an option is in its range, and the error message if it is not."""
 
@@ -67,6 +70,10 @@ class SharedOptions:
         return parse_bytes(self.memory) if isinstance(self.memory, str) else self.memory
 
     def __post_init__(self) -> None:
+        for name in _NUMBERS:
+            value = getattr(self, name, None)
+            if not isinstance(value, (Real, type(None)) if name != "memory" else (Real, type(None), str)):
+                raise InvalidOption(f"{name} {value!r}; give a number")
         for holds, message in self._checks():
             if not holds:
                 raise InvalidOption(message)

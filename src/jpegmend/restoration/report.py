@@ -43,9 +43,10 @@ class Report:
     """Metadata of the input that the result keeps: of icc, exif, xmp, comments, density."""
     lost: float
     """Share of the picture's blocks that are missing from the file, 0..1."""
-    model: str
+    model: str | None
+    """Name of the network; None if no network was run."""
     licence: str
-    """Licence of the network's weights, as its card states it; empty if it states none."""
+    """Licence of the network's weights, as its card states it; empty if it states none, or no network was run."""
     runtime: str | None
     """``onnx cpu``, ``torch cuda``, ...; None if no network was run."""
     strength: float
@@ -109,8 +110,8 @@ def make_report(
         grid=(-scene.top % 8, -scene.left % 8),
         metadata=carried,
         lost=opened.lost,
-        model=card.name,
-        licence=card.licence,
+        model=card.name if runtime else None,
+        licence=card.licence if runtime else "",
         runtime=runtime,
         strength=plan.strength,
         consistent=plan.consistent,

@@ -25,7 +25,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidRecipe(f"{path}: {error}") from error
+        raise InvalidRecipe(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if "extends" not in content:
         return content
     below = (path.parent / content.pop("extends")).resolve()

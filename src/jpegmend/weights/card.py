@@ -144,7 +144,7 @@ def read_card(path: Path | str) -> Card:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise WeightsDamaged(f"no card can be read from {path}: {error}") from error
+        raise WeightsDamaged(f"no card can be read from {path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(found, dict):
         raise WeightsDamaged(f"{path}: a card is a JSON object, this is {type(found).__name__}")
     if unknown := found.keys() - _NAMES:

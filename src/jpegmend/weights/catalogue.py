@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import sys
@@ -108,16 +109,23 @@ def find(name: str | Path | Card) -> Card:
     """
     if isinstance(name, Card):
         return name
+    if not isinstance(name, str | Path):
+        raise UnknownModel(f"model {name!r}; give the name of a network, the path of a card, or a card")
     if is_file_of_others(name):
         return _find_file(Path(name))
     if isinstance(name, Path) or name.endswith(".json"):
         return read_card(name)
     if name not in MODELS:
         raise UnknownModel(
-            f"no model {name!r}; there are: {', '.join(MODELS) or 'none'}; or give the path of a card, NAME.json, or "
-            "of a network, NAME.onnx or NAME.safetensors"
+            f"no model {name!r}{_near(name)}; there are: {', '.join(MODELS) or 'none'}; or give the path of a card, "
+            "NAME.json, or of a network, NAME.onnx or NAME.safetensors"
         )
     return MODELS[name]
+
+
+def _near(name: str) -> str:
+    near = difflib.get_close_matches(name, list(MODELS), 1)
+    return f", did you mean {near[0]}?" if near else ""
 
 
 def _find_file(file: Path) -> Card:

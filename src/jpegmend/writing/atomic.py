@@ -19,10 +19,15 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 def check_target(target: Path, *, overwrite: bool) -> None:
     """Check before any work that ``target`` can be created; raises ``OutputError`` as ``open_target`` would."""
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise OutputError(f"{target}: the folder {target.parent} does not exist; make it first")
-    if target.is_dir():
+    if os.path.isdir(target):
         raise OutputError(f"{target} is a folder; give the name of a file in it")
+    longest = _longest_name(target.parent)
+    if longest and len(os.fsencode(target.name)) > longest:
+        raise OutputError(
+            f"{target}: the name has more than {longest} bytes, which this folder allows; give a shorter one"
+        )
     if not overwrite and os.path.lexists(target) and not _is_device(target):
         raise OutputError(f"{target} exists already; give another name, or allow it to be overwritten")
 
@@ -97,6 +102,14 @@ def _take_name(part: Path, target: Path) -> None:
     except FileExistsError:
         raise OutputError(f"{target} has appeared meanwhile and is left as it is; the result is not kept") from None
     os.replace(part, target)
+
+
+def _longest_name(folder: Path) -> int:
+    """Bytes that the system allows for a file name there; 0 if it does not say."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (OSError, ValueError, AttributeError):
+        return 0
 
 
 def _is_device(target: Path) -> bool:

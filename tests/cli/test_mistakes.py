@@ -1,0 +1,122 @@
+"""Mistakes of a new user: each is named in a line, with what to do, and costs no file."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jpegmend import cli
+
+from .conftest import as_jpeg, picture
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--verison"], 2, "did you mean --version"),
+        (["--overwite"], 2, "no option --overwite, did you mean --overwrite"),
+        (["a.jpg", "--strip", "gsp"], 2, "did you mean gps"),
+        (["a.jpg", "--model", "mends"], 1, "did you mean mend-s"),
+        (["a.jpg", "--format", "jpg"], 2, "did you mean jpeg"),
+        ([""], 2, "empty file name"),
+        (["a.jpg", "-o", ""], 2, "empty name"),
+        (["a.jpg", "--memory", "1X"], 2, "--memory '1X'"),
+        (["a.jpg", "--max-bytes", "much"], 2, "--max-bytes 'much'"),
+        (["a.jpg", "--timeout", "0"], 2, "--timeout 0"),
+        (["a.jpg", "--name", "{stem}"], 2, "must end in {suffix}"),
+        (["a.jpg", "--name", "{stem}.old.xyz"], 2, "must end in {suffix}"),
+        (["a.jpg", "--name", "{stem}.new.tif", "--format", "png"], 2, "give one"),
+        (["a.jpg", "-o", "a.jpg/", "-q"], 1, "a.jpg"),
+        (["a.jpg", "-o", "a.jpg/x.png", "-q"], 1, "the folder a.jpg cannot be made"),
+        (["empty"], 2, "no pictures there"),
+        (["gone.jpg"], 1, "gone.jpg: cannot be read: No such file"),
+        (["loop"], 1, "Too many levels of symbolic links"),
+        (["help", "nothing"], 2, "no verb 'nothing'"),
+        (["sub", "-o", "one.png"], 2, "one.png"),
+        (["train", "recipe.toml", "--data", "/nosuch"], 1, "recipe.toml"),
+    ],
+)
+def test_a_mistake_is_named(
+    folder: Path, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("empty").mkdir()
+    Path("loop").symlink_to("loop")
+    before = sorted(folder.rglob("*"))
+    assert cli.run(words) == code
+    told = capsys.readouterr().err
+    assert said in told and told.count("\n") == 1 and "Errno" not in told
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_name_that_begins_with_a_dash_follows_two_dashes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("-x.jpg").write_bytes(as_jpeg(picture()))
+    Path("--y.jpg").write_bytes(as_jpeg(picture()))
+    assert cli.run(["--y.jpg"]) == 2
+    assert "write ./--y.jpg" in capsys.readouterr().err
+    assert cli.run(["-q", "--strength", "0", "--", "-x.jpg", "--y.jpg"]) == 0
+    assert Path("-x.restored.png").exists() and Path("--y.restored.png").exists()
+
+
+def test_the_suffix_of_a_template_names_the_format(folder: Path) -> None:
+    assert cli.run([".", "-o", "out", "--name", "{stem}.new.webp", "-q", "--strength", "0"]) == 0
+    assert Path("out/a.new.webp").read_bytes()[8:12] == b"WEBP"
+
+
+def test_version_may_stand_anywhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["a.jpg", "--version"]) == 0
+    assert capsys.readouterr().out.startswith("jpegmend ")
+
+
+def test_a_name_at_the_systems_limit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long = "n" * 245 + ".jpg"
+    shutil.copy("a.jpg", long)
+    assert cli.run([long, "-q"]) == 1
+    assert "give a shorter one" in capsys.readouterr().err
+    assert cli.run([long, "-o", "short.png", "-q", "--strength", "0"]) == 0
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="drops root's right to ignore permissions by setpriv")
+def test_without_permission(folder: Path) -> None:
+    """A folder that cannot be written, a file and a folder that cannot be read."""
+
+    def say(*words: str) -> tuple[int, str]:
+        drop = "-dac_override,-dac_read_search"
+        command = ["setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}"] if os.getuid() == 0 else []
+        command += [sys.executable, "-m", "jpegmend", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stderr
+
+    Path("sub").chmod(0o555)
+    assert say("sub/b.jpg") == (1, "jpegmend: sub/b.jpg: sub/b.restored.png cannot be written: Permission denied\n")
+    code, said = say("sub")
+    assert code == 1 and "the journal sub/jpegmend-journal.jsonl cannot be written" in said and "-o" in said
+    code, said = say("a.jpg", "-o", "sub/new/a.png")
+    assert code == 1 and "the folder sub/new cannot be made: Permission denied" in said
+    Path("sub").chmod(0o000)
+    code, said = say("sub/b.jpg")
+    assert code == 1 and "cannot be read: Permission denied" in said
+    code, said = say(".", "-r", "-o", "out")
+    assert code == 0
+    code, said = say("sub")
+    assert code == 2 and "1 unreadable folder" in said
+    Path("sub").chmod(0o755)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_is_told_and_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["a.jpg", "-o", "/dev/full", "--format", "png"]) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    for words in (["a.jpg", "--overwrite"], ["models"]):
+        with open("/dev/full", "w") as full:
+            command = [sys.executable, "-m", "jpegmend", *words]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr == "jpegmend: standard output cannot be written: No space left on device\n"
+    Path("full").mkdir()
+    Path("full/jpegmend-journal.jsonl").symlink_to("/dev/full")
+    assert cli.run(["a.jpg", "-o", "full/"]) == 1
+    assert "the journal full/jpegmend-journal.jsonl cannot be written: No space" in capsys.readouterr().err
