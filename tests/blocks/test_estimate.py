@@ -87,5 +87,5 @@ def test_small_pictures_say_nothing() -> None:
 @pytest.mark.parametrize("quality", [1, 10, 50, 77, 98])
 def test_the_steps_are_those_of_libjpeg(quality: int) -> None:
     whole = Image.open(io.BytesIO(saved(quality))).quantization[0]
-    expected = [whole[8 * row + column] for row, column in estimation._FREQUENCIES]
-    assert [int(estimation._steps(base, np.array([quality]))[0]) for base in estimation._BASE] == expected
+    expected = [whole[8 * row + column] for row, column in estimation.FREQUENCIES]
+    assert [int(estimation.quality_steps(i, np.array([quality]))[0]) for i in range(len(estimation._BASE))] == expected

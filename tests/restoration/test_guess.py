@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jpegmend import restore
-from jpegmend.restoration import guess, overview
+from jpegmend import inspect, restore
+from jpegmend.restoration import overview
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,8 @@ def again(data, encode, shift, quality):
 @pytest.mark.parametrize("quality", [10, 40, 80])
 def test_once(quality, picture, identity, encode):
     report = restore(encode(picture, quality=quality), model=identity).report
-    assert report.estimated_quality == quality
+    assert report.estimated_quality is None
+    assert report.earlier_probability is None or report.earlier_probability < 0.1
     assert report.consistent
     assert not report.estimated
 
@@ -48,7 +49,15 @@ def test_twice(shift, picture, identity, encode):
     assert report.estimated
     assert not report.consistent
     assert "compressed twice" in report.consistent_why
+    assert report.earlier_probability > 0.9
     assert restore(data, model=identity, consistent=True).report.consistent
+    told = restore(data, model=identity, quality=30).report
+    assert (told.grid, told.consistent, told.estimated) == (report.grid, False, True)
+    unsearched = restore(data, model=identity, earlier=False).report
+    assert (unsearched.grid, unsearched.consistent, unsearched.estimated) == ((0, 0), True, False)
+    found = inspect(data)
+    assert (found.estimated_quality, found.grid) == (report.estimated_quality, report.grid)
+    assert found.conflict and found.earlier_probability == report.earlier_probability
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, 6)])
@@ -64,15 +73,6 @@ def test_clean_pictures_are_left_alone(picture, make_card):
     restored = restore(picture, model=make_card("gain", 0.5))
     assert np.array_equal(restored.to_array(8), picture)
     assert restored.report.estimated_quality is None
-
-
-def test_conflict_is_stricter_for_tables_of_libjpeg():
-    found = guess.Guess(70, (0, 0), 0.9)
-    assert guess.conflict(90, found)
-    assert guess.conflict(84, found) is None
-    assert guess.conflict(90, found, exact=False) is None
-    assert guess.conflict(None, found) is None
-    assert guess.conflict(90, None) is None
 
 
 @pytest.mark.parametrize("size", [(112, 112), (60, 200), (999, 1300)])

@@ -10,6 +10,7 @@ from PIL import Image
 
 import jpegmend
 from jpegmend import restore
+from jpegmend.blocks import Earlier
 from jpegmend.errors import DamagedJpeg, InvalidOption
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
 from jpegmend.restoration import guess, pipeline, tile_sizes
@@ -99,7 +100,7 @@ def test_consistent(consistent, data, make_card):
 
 def test_consistent_goes_by_the_files_own_grid(make_card, draw, encode, monkeypatch):
     """Also where an earlier compression had another grid: otherwise there would be no cells to project into."""
-    monkeypatch.setattr(guess, "estimate_compression", lambda *_: guess.Guess(20, (3, 6), 1.0))
+    monkeypatch.setattr(guess, "find_earlier_compression", lambda *_: Earlier(20, (3, 6), 1.0))
     data = encode(draw(64, 64), quality=95, mode="L")
     report = restore(data, model=make_card("gain", 0.5)).report
     assert (report.grid, report.estimated, report.consistent) == ((3, 6), True, False)
@@ -136,7 +137,7 @@ def test_windows_blend_over_their_overlap(make_card):
 @pytest.mark.parametrize("kind", ["jpeg", "array"])
 def test_memory_counts_the_picture_and_its_result(kind, make_card, draw, encode, monkeypatch):
     side, each = 640, 100.0
-    monkeypatch.setattr(guess, "estimate_compression", lambda *_: guess.Guess(30, (0, 0), 1.0))
+    monkeypatch.setattr(guess, "estimate_compression", lambda _: guess.Guess(30, (0, 0), 1.0))
     picture = draw(side, side)
     source = encode(picture, quality=30, subsampling=0) if kind == "jpeg" else picture.astype(np.uint16) * 257
     held = side * side * 3 * 2 * 2  # three levels or samples of two bytes a pixel, and as much for the result
@@ -168,9 +169,10 @@ def test_caution_is_judged_by_the_quality_that_is_told(make_card, draw, encode, 
     assert restore(data, model=card, quality=30).report.strength == 1
     assert restore(data, model=card, quality=60, strength=0.5).report.strength == pytest.approx(0.3)
     for offset in ((0, 0), (3, 6)):  # compressed twice: the earlier quality counts
-        monkeypatch.setattr(guess, "estimate_compression", lambda *_, where=offset: guess.Guess(20, where, 1.0))
+        monkeypatch.setattr(guess, "find_earlier_compression", lambda *_, where=offset: Earlier(20, where, 1.0))
         assert restore(data, model=card).report.strength == 1
         assert restore(data, model=card).report.estimated_quality == 20
+    monkeypatch.setattr(guess, "estimate_compression", lambda _: guess.Guess(20, (0, 0), 1.0))
     assert restore(draw(60, 60), model=card).report.strength == 1
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from jpegmend import restore
+from jpegmend.blocks import Earlier
 from jpegmend.errors import InputError, InvalidOption, NotAnImage, TooLarge, UnknownModel, UnsupportedJpeg
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
 from jpegmend.restoration import guess
@@ -17,7 +18,7 @@ from jpegmend.restoration import guess
 @pytest.fixture
 def found(monkeypatch):
     """Pixels are taken to be of quality 30, on the grid that begins at (0, 0)."""
-    monkeypatch.setattr(guess, "estimate_compression", lambda *_: guess.Guess(30, (0, 0), 1.0))
+    monkeypatch.setattr(guess, "estimate_compression", lambda _: guess.Guess(30, (0, 0), 1.0))
 
 
 def told(restored, plain):
@@ -154,7 +155,7 @@ def test_one_pixel(identity, make_card, encode):
 
 
 def test_no_trace_of_compression_no_change(make_card, monkeypatch, draw):
-    monkeypatch.setattr(guess, "estimate_compression", lambda *_: None)
+    monkeypatch.setattr(guess, "estimate_compression", lambda _: None)
     card = make_card("gain", 0.5)
     picture = draw(60, 60)
     restored = restore(picture, model=card)
@@ -167,7 +168,7 @@ def test_no_trace_of_compression_no_change(make_card, monkeypatch, draw):
 
 @pytest.mark.parametrize("offset", [(0, 0), (3, 6)])
 def test_compressed_twice(offset, make_card, monkeypatch, draw, encode):
-    monkeypatch.setattr(guess, "estimate_compression", lambda *_: guess.Guess(20, offset, 1.0))
+    monkeypatch.setattr(guess, "find_earlier_compression", lambda *_: Earlier(20, offset, 1.0))
     data = encode(draw(60, 60), quality=95, mode="L")
     restored = restore(data, model=make_card("teller"))
     shift = restored.to_array(16).astype(float) - restore(data, model=make_card("identity"), strength=0).to_array(16)

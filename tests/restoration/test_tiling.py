@@ -56,11 +56,20 @@ def test_a_halo_too_small_would_show(make_card, draw, encode):
 def test_tiled_pixels_on_a_shifted_grid(make_card, draw, monkeypatch):
     from jpegmend.restoration import guess
 
-    monkeypatch.setattr(guess, "estimate_compression", lambda *_: guess.Guess(30, (3, 5), 1.0))
+    monkeypatch.setattr(guess, "estimate_compression", lambda _: guess.Guess(30, (3, 5), 1.0))
     card, many = (make_card("blur", multiple=16, bytes_per_pixel=b) for b in (100.0, 20_000.0))
     whole, tiled = both(draw(203, 185), card, many)
     assert whole.report.grid == (3, 5)
     assert np.abs(whole.to_array(16).astype(int) - tiled.to_array(16)).max() <= 8
+
+
+def test_mirrored_passes_leave_no_seam(make_card, draw, encode):
+    data = encode(draw(203, 185), quality=20)
+    card, many = (make_card("blur", 12, 2, multiple=16, bytes_per_pixel=b) for b in (100.0, 20_000.0))
+    whole, tiled = (restore(data, model=each, thorough=4, keep_planes=True) for each in (card, many))
+    assert (whole.report.tiles, tiled.report.tiles > 3, tiled.report.passes) == (1, True, 4)
+    for one, other in zip(whole.planes, tiled.planes, strict=True):
+        assert np.abs(one - other).max() < 1e-4
 
 
 def test_windows_overlap_and_blend(make_card, draw, encode):

@@ -8,6 +8,7 @@ from jpegmend.blocks import fidelity
 from jpegmend.blocks.chroma import down_box, up_box, up_fancy
 from jpegmend.blocks.colour import GRAY_CHROMA, NEUTRAL, cmyk_to_rgb, rgb_to_ycbcr, studio_y, ycbcr_to_rgb, ycck_to_cmyk
 from jpegmend.blocks.dct import dct, idct, join_blocks, split_blocks
+from jpegmend.blocks.earlier import Earlier, find_earlier
 from jpegmend.blocks.estimate import Compression, estimate
 from jpegmend.blocks.quantisation import coefficients, decode, dequantise, quantise
 
@@ -15,6 +16,7 @@ __all__ = [
     "GRAY_CHROMA",
     "NEUTRAL",
     "Compression",
+    "Earlier",
     "split_blocks",
     "cmyk_to_rgb",
     "coefficients",
@@ -24,6 +26,7 @@ __all__ = [
     "down_box",
     "estimate",
     "fidelity",
+    "find_earlier",
     "idct",
     "quantise",
     "rgb_to_ycbcr",

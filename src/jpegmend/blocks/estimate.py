@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.blocks.dct import Floats, dct, split_blocks
+from jpegmend.blocks.step_likelihood import gains
 from jpegmend.errors import InvalidOption
 
 Array = NDArray[np.float64]
@@ -28,21 +29,17 @@ _BLOCKS, _FEW_BLOCKS = 1500, 500
 """Number of blocks used for the final estimate, and for choosing the grid."""
 _NOISE = (0.33, 0.55, 0.9, 1.5)
 """Standard deviations of the noise tried, 0..255 scale: that of 8-bit rounding is 0.29, a second compression adds."""
-_OUTLIERS = 0.03
-"""Share of coefficients that are no multiples of a step, because of clipped pixels or retouching."""
 _ENOUGH = 8
 """Number of coefficients above ``_CLEARLY`` that a frequency needs to be used."""
 _CLEARLY = 2.0
 """Least absolute value of a coefficient that counts, 0..255 scale."""
-_FLAT = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
-"""Shares of coefficients that are zero because the picture is flat there, tried for "no compression"."""
 _HALF_SURE, _AT_LEAST = 0.33, 40.0
 """Log-likelihood gain over "no compression" at which the confidence is one half: in nats per block, and the least total
 in nats. Compressed pictures have 1 to 10 per block; wrong estimates have been seen at 0.3."""
 
 # Low frequencies of the standard luma table (ITU-T T.81, K.1), those most often nonzero first.
 # fmt: off
-_FREQUENCIES = (
+FREQUENCIES = (
     (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0), (4, 0),
     (3, 1), (2, 2), (1, 3), (0, 4), (0, 5), (1, 4), (2, 3), (3, 2), (4, 1), (5, 0),
 )
@@ -115,22 +112,23 @@ def _judge(plane: Floats, offset: tuple[int, int], *, thorough: bool) -> tuple[f
     noise = _NOISE if thorough else _NOISE[1:2]
     total = np.zeros((len(noise), len(candidates)))
     counted = 0
-    for values, base in zip(coefficients.T, _BASE, strict=True):
+    for index, values in enumerate(coefficients.T):
         sizes = np.abs(values)
         # Distinct values, because equal coefficients in all blocks come from a drawn gradient, not from compression.
         if len(np.unique(np.round(sizes[sizes > _CLEARLY], 2))) < _ENOUGH:
             continue
         counted += 1
-        steps, place = np.unique(_steps(base, candidates), return_inverse=True)
-        total += _gains(sizes, steps, noise)[:, place]
+        steps, place = np.unique(quality_steps(index, candidates), return_inverse=True)
+        total += np.stack([gains(sizes, steps, sigma, _CLEARLY) for sigma in noise])[:, place]
     if counted < 2:
         return 0.0, None
     best = total.max(axis=0)
     return float(best.max()), int(candidates[best.argmax()])
 
 
-def _steps(base: int, qualities: NDArray[np.int_]) -> NDArray[np.int_]:
-    """libjpeg's quality scaling of one step of the standard table."""
+def quality_steps(index: int, qualities: NDArray[np.int_]) -> NDArray[np.int_]:
+    """libjpeg's luma steps of the frequency ``FREQUENCIES[index]`` at qualities 1..100."""
+    base = _BASE[index]
     scale = np.where(qualities < 50, 5000 // np.maximum(qualities, 1), 200 - 2 * qualities)
     steps: NDArray[np.int_] = np.clip((base * scale + 50) // 100, 1, 255)
     return steps
@@ -143,41 +141,5 @@ def _coefficients(plane: Floats, offset: tuple[int, int], most: int) -> Array:
     cut = split_blocks(plane[top : top + height, left : left + width]).reshape(-1, 8, 8)
     cut = cut[:: max(1, len(cut) // most)]
     transformed = dct(np.ascontiguousarray(cut, dtype=np.float32) * np.float32(255))
-    rows, columns = zip(*_FREQUENCIES, strict=True)
+    rows, columns = zip(*FREQUENCIES, strict=True)
     return transformed[:, rows, columns].astype(np.float64)
-
-
-def _gains(sizes: Array, steps: NDArray[np.int_], noise: tuple[float, ...]) -> Array:
-    """Log-likelihood ratio of steps ``[S]`` against no compression, summed over sizes ``[N]``: ``[noises, S]``."""
-    step = steps[:, None].astype(np.float64)
-    level = np.round(sizes / step)
-    zeros = (level == 0).mean(axis=1, keepdims=True)
-    scale = float(sizes[sizes > _CLEARLY].mean())
-    # Share of the exponential tail that the encoder rounded to this level, of all that did not become zero.
-    share = (1 - zeros) * np.exp(-(level - 1) * step / scale) * (1 - np.exp(-step / scale))
-    share = np.where(level == 0, 2 * zeros, share)
-    away = np.square(sizes - level * step)
-    outliers = _OUTLIERS * np.exp(-sizes / scale) / scale
-    gains = [
-        np.log((1 - _OUTLIERS) * share * _bell(away, sigma) + outliers).sum(axis=1) - _without(sizes, sigma)
-        for sigma in noise
-    ]
-    return np.stack(gains)
-
-
-def _without(sizes: Array, sigma: float) -> float:
-    """Log-likelihood of sizes ``[N]`` without compression: zeros of flat areas, else exponentially distributed."""
-    flat = 2 * _bell(np.square(sizes), sigma)
-    descending = np.sort(sizes)[::-1]
-    found = []
-    for share in _FLAT:
-        scale = max(float(descending[: max(1, round((1 - share) * len(sizes)))].mean()), sigma)
-        density = share * flat + (1 - share) * np.exp(-sizes / scale) / scale
-        # For a few bright dots on a flat area the density underflows to 0.
-        found.append(np.log(np.maximum(density, np.finfo(float).tiny)).sum())
-    return float(max(found))
-
-
-def _bell(squares: Array, sigma: float) -> Array:
-    """The normal density of numbers whose squares are given."""
-    return np.asarray(np.exp(-squares / (2 * sigma**2)) / (sigma * np.sqrt(2 * np.pi)))

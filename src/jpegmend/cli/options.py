@@ -15,6 +15,8 @@ OPTIONS = {
     "bits": "--bits",
     "orientation": "--keep-orientation",
     "quality": "--assume-quality",
+    "earlier": "--earlier",
+    "thorough": "--thorough",
     "runtime": "--runtime",
     "threads": "--threads",
     "memory": "--memory",

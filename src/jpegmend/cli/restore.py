@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jpegmend.batch.plan import Item, Journals
     from jpegmend.batch.settings import Settings
 
+PASSES = ("2", "4")
 STRIPS = ("notes", "gps", "all")
 
 
@@ -109,6 +110,8 @@ def add_restoration(group: Any) -> None:
         help="of files with several (TIFF, GIF): all into one TIFF, or page N; without it the first",
     )
     group.add_argument("--assume-quality", type=whole(1, 100), metavar="Q", help=said["quality"])
+    group.add_argument("--earlier", action=BooleanOptionalAction, default=True, help=f"{said['earlier']} (on)")
+    group.add_argument("--thorough", nargs="?", const="4", default="1", choices=PASSES, help=said["thorough"])
     group.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
     group.add_argument("--strict", action="store_true", help=said["strict"])
 
@@ -219,6 +222,8 @@ def read_settings(given: Namespace, format: str) -> Settings:
         "consistent": given.consistent,
         "bits": given.bits,
         "quality": given.assume_quality,
+        "earlier": given.earlier,
+        "thorough": int(given.thorough),
         "threads": given.threads,
         "memory": None if given.memory is None else _bytes("--memory", given.memory),
         "runtime": given.runtime,

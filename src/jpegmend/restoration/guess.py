@@ -1,4 +1,4 @@
-"""Quality, block grid and chroma sampling of an earlier compression, estimated from pixels."""
+"""Quality, block grid and chroma sampling of an earlier compression, estimated from pixels or from levels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegmend.blocks import Earlier, find_earlier
 from jpegmend.blocks.estimate import estimate
 from jpegmend.restoration.scene import PixelScene, Scene
 from jpegmend.restoration.tiles import Window
@@ -18,8 +19,8 @@ CONFIDENT = 0.5
 """Least confidence (0..1) at which an estimate is used."""
 DOUBLED = 0.88
 """Second difference of chroma inside pairs of samples over that between pairs, below which chroma was subsampled."""
-FAR_BELOW = 15
-"""Least difference between the quality of the file's table and that of its pixels for a double compression."""
+SURE = 0.9
+"""Least probability (0..1) at which an earlier compression of a JPEG file is undone."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,32 @@ def estimate_compression(scene: Scene) -> Guess | None:
     return Guess(int(quality), (int(offset[0]), int(offset[1])), float(confidence))
 
 
-def conflict(stated: int | None, found: Guess | None, *, exact: bool | None = True) -> str | None:
-    """A sentence for a file whose tables have a far higher quality than its pixels (compressed twice); else None.
+def find_earlier_compression(scene: Scene, quality: int | None) -> Earlier | None:
+    """The most likely earlier compression of a JPEG file of that ``quality``, from the middle of its first plane.
 
-    For tables that are not ``exact`` ones of libjpeg the estimate can be up to 20 too low: for them the difference
-    must be twice as large.
+    None for pictures without tables, and for colour spaces in which that plane is neither gray nor luma.
     """
-    far = FAR_BELOW if exact else 2 * FAR_BELOW
-    if stated is None or found is None or found.quality > stated - far:
+    plane = scene.planes[0]
+    if quality is None or plane.levels is None or scene.colour not in ("gray", "ycbcr"):
         return None
-    return f"the tables say quality {stated}, the pixels {found.quality}"
+    if plane.unknown_bits is not None:
+        return None  # missing scans look like a stronger compression
+    whole = Window(0, plane.rows // 8, 0, plane.columns // 8)
+    top, left = (max(0, length - SIDE // 8) // 2 for length in (whole.height, whole.width))
+    part = Window(top, top + SIDE // 8, left, left + SIDE // 8).clip(whole.height, whole.width)
+    return find_earlier(plane.levels[part.slices], plane.table, quality) if part.height and part.width else None
+
+
+def describe(found: Earlier) -> str:
+    """An earlier compression in words.
+
+    >>> describe(Earlier(20, (5, 2), 0.9871))
+    'first at about quality 20 on a grid shifted by 5 rows and 2 columns (probability 0.98)'
+    """
+    rows, columns = found.offset
+    where = f" on a grid shifted by {rows} rows and {columns} columns" if any(found.offset) else ""
+    # Never rounded up to 1.
+    return f"first at about quality {found.quality}{where} (probability {int(found.probability * 100) / 100:.2f})"
 
 
 def middle(height: int, width: int) -> Window:

@@ -62,7 +62,9 @@ class Inspection:
     grid: tuple[int, int] | None
     """Row and column of the picture where the 8x8 blocks of that compression begin."""
     conflict: str | None
-    """A sentence if tables and pixels disagree, because the file was compressed twice; else None."""
+    """The earlier compression in words, if the file was compressed twice; else None."""
+    earlier_probability: float | None
+    """The probability (0..1) of the most likely earlier compression; None if there is nothing to judge by."""
     metadata: dict[str, str]
     """A short description of each kind of metadata in the file."""
     lost: float
@@ -125,7 +127,9 @@ def inspect(
     """
     opened = open_source(source, max_pixels=max_pixels, strict=strict)
     scene = make_scene(opened)
-    found = guess.estimate_compression(scene)
+    earlier = guess.find_earlier_compression(scene, opened.quality)
+    sure = earlier is not None and earlier.probability >= guess.SURE
+    found = earlier if earlier is not None and sure else guess.estimate_compression(scene)
     return Inspection(
         format=opened.format,
         colour=opened.colour,
@@ -142,7 +146,8 @@ def inspect(
         components=tuple(_component(opened, index) for index in range(len(opened.components))),
         estimated_quality=found.quality if found else None,
         grid=found.offset if found else None,
-        conflict=guess.conflict(opened.quality, found, exact=opened.quality_exact),
+        conflict=guess.describe(earlier) if earlier is not None and sure else None,
+        earlier_probability=round(earlier.probability, 4) if earlier else None,
         metadata=_words(opened.metadata),
         warnings=opened.warnings,
         ranker_score=None if ranker is None else _score(scene, ranker),

@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption
 from jpegmend.restoration.byte_sizes import parse_bytes
-from jpegmend.runtimes import RUNTIMES
+from jpegmend.runtimes import FLIPS, RUNTIMES
 from jpegmend.weights import DEFAULT, Card
 
 Progress = Callable[[int, int], None]
@@ -106,6 +106,12 @@ class Options(SharedOptions):
     is a first-generation JPEG. True is possible only for JPEG files."""
     quality: int | None = None
     """1..100: treat the picture as compressed with libjpeg's tables of that quality, whatever the file says."""
+    earlier: bool = True
+    """Whether an earlier, stronger compression is searched for in a JPEG file and, where it is found, the picture
+    restored from that one: with its tables, on its block grid."""
+    thorough: int = 1
+    """1, 2 or 4: passes of the network, over the picture and its mirror images, of which the mean is taken. 2 and 4
+    take two and four times as long."""
     keep_planes: bool = False
     """Whether the restored float planes are kept in ``Restored.planes``; takes up to 12 bytes a pixel."""
     traces: Collection[str] = ()
@@ -116,6 +122,7 @@ class Options(SharedOptions):
             *super()._checks(),
             (0 <= self.strength <= 1, f"strength {self.strength}; it goes from 0 to 1"),
             (self.quality is None or 1 <= self.quality <= 100, f"quality {self.quality}; it goes from 1 to 100"),
+            (self.thorough in FLIPS, f"thorough {self.thorough}; allowed: {', '.join(map(str, FLIPS))}"),
             (
                 not isinstance(self.traces, str),
                 f"traces {self.traces!r}; give several names, such as ({self.traces!r},)",

@@ -23,7 +23,7 @@ from jpegmend.restoration.restored import Restored
 from jpegmend.restoration.tile_loop import TileLoop
 from jpegmend.restoration.tile_runner import TileRunner
 from jpegmend.restoration.tile_sizes import choose_tiles
-from jpegmend.runtimes import Floats, Runtime, open_runtime
+from jpegmend.runtimes import Floats, MeanOfFlips, Runtime, open_runtime
 from jpegmend.weights import Card
 
 
@@ -54,6 +54,8 @@ def restore(source: Source, options: Options) -> Restored:
         strict=options.strict,
         page=options.page or 1,
     )
+    if network is not None and options.thorough > 1:
+        network = MeanOfFlips(network, options.thorough)
     plan = make_plan(opened, card, options)
     return _Job(opened, plan, card, network if plan.strength > 0 else None, options).run(started)
 
@@ -98,6 +100,7 @@ class _Job:
             card=self.card,
             notes=self._window_notes(groups) if runner else (),
             runtime=self.network.name if self.network else None,
+            passes=self.options.thorough if self.network else 0,
             quality_by_network=self._quality_by_network(runner),
             tiles=len(tiles),
             seconds=time.perf_counter() - started,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jpegmend.blocks import Earlier
 from jpegmend.errors import InvalidOption
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.reading import Opened
@@ -29,13 +30,22 @@ class Plan:
     consistent: bool
     """Whether coefficients are projected into the file's quantisation cells."""
     consistent_why: str
-    guess: Guess | None
-    """Quality and block grid estimated from the pixels; None where no trace of compression was found."""
+    guess: Guess | None = None
+    """Quality and block grid estimated from the pixels of a picture without tables; None where no trace was found."""
+    earlier: Earlier | None = None
+    """The most likely earlier compression of a JPEG file, undone if it is probable enough; None if none was found."""
     estimated: bool = False
     """Whether the network's input has tables that are not the file's."""
     keeps_profile: bool = True
     """Whether the ICC profile still describes the result."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def estimated_quality(self) -> int | None:
+        """The quality of an earlier compression that is probable enough, or of a picture without tables."""
+        if self.earlier is not None and self.earlier.probability >= guess.SURE:
+            return self.earlier.quality
+        return self.guess.quality if self.guess else None
 
 
 def make_plan(opened: Opened, card: Card, options: Options) -> Plan:
@@ -114,40 +124,43 @@ def _plan_file(opened: Opened, options: Options) -> Plan:
         strength=options.strength,
         consistent=True,
         consistent_why="on: a first-generation JPEG",
-        guess=guess.estimate_compression(scene),
         keeps_profile=not note,
         warnings=(*opened.warnings, *([note] if note else [])),
     )
     if options.strength == 0:
         return replace(plan, consistent=False, consistent_why="off: the decoded picture itself was asked for")
+    if options.earlier:
+        plan = replace(plan, earlier=guess.find_earlier_compression(scene, opened.quality))
+    sure = plan.earlier is not None and plan.earlier.probability >= guess.SURE
     if options.quality is not None:
         why = f"off: treated as quality {options.quality} instead of by its own tables"
         plan = replace(plan, estimated=True, consistent=False, consistent_why=why)
-    elif any(part.unknown_bits is not None for part in opened.components):
-        pass  # missing scans look like a stronger compression
-    elif plan.guess and (conflict := guess.conflict(opened.quality, plan.guess, exact=opened.quality_exact)):
-        plan = _plan_twice_compressed(plan, plan.guess, conflict, opened, options)
+    if plan.earlier is not None and sure:
+        plan = _plan_twice_compressed(plan, plan.earlier, opened, options)
     if options.consistent is None:
         return plan
     asked = f"{'on' if options.consistent else 'off'}: as asked"
     return replace(plan, consistent=options.consistent, consistent_why=asked)
 
 
-def _plan_twice_compressed(plan: Plan, found: Guess, conflict: str, opened: Opened, options: Options) -> Plan:
-    """The plan for a file whose pixels show an earlier, stronger compression than its tables state."""
-    plan = replace(
-        plan,
-        estimated=True,
-        consistent=False,
-        consistent_why=f"off: compressed twice ({conflict})",
-        warnings=(*plan.warnings, f"compressed twice: {conflict}; treated as {found.quality}"),
-    )
+def _plan_twice_compressed(plan: Plan, found: Earlier, opened: Opened, options: Options) -> Plan:
+    """The plan for a file whose levels show an earlier, stronger compression than its tables state."""
+    quality = options.quality or found.quality
+    if options.quality is None:
+        why = guess.describe(found)
+        plan = replace(
+            plan,
+            estimated=True,
+            consistent=False,
+            consistent_why=f"off: compressed twice, {why}",
+            warnings=(*plan.warnings, f"compressed twice: {why}; treated as that"),
+        )
     if found.offset == (0, 0):
-        return replace(plan, scene=JpegScene(opened, quality=found.quality))
+        return replace(plan, scene=JpegScene(opened, quality=quality))
     if options.consistent:
         # With consistent=True the file's own grid is used, which the projection needs, not that of the earlier one.
-        return replace(plan, estimated=False)
-    scene = PixelScene(decode(plan.scene, plan.convert), found.quality, found.offset, plan.scene.sampling or (0, 0))
+        return replace(plan, estimated=options.quality is not None)
+    scene = PixelScene(decode(plan.scene, plan.convert), quality, found.offset, plan.scene.sampling or (0, 0))
     return replace(plan, scene=scene, convert=colour.choose(scene.colour))
 
 

@@ -32,7 +32,11 @@ class Report:
     quality_exact: bool | None
     """Whether the luma table is exactly that quality's."""
     estimated_quality: int | None
-    """The libjpeg quality estimated from the pixels; None if no trace of compression was found or none searched."""
+    """The libjpeg quality that was estimated: of an earlier compression of a JPEG file, or of a picture without tables.
+    None if none was found or none searched."""
+    earlier_probability: float | None
+    """The probability (0..1) of the most likely earlier compression of a JPEG file, whether it was used or not; None if
+    there is nothing to judge by or none was searched."""
     quality_by_network: float | None
     """The network's own estimate of the picture's libjpeg quality, 1..100; None for networks without one."""
     estimated: bool
@@ -49,6 +53,8 @@ class Report:
     """Licence of the network's weights, as its card states it; empty if it states none, or no network was run."""
     runtime: str | None
     """``onnx cpu``, ``torch cuda``, ...; None if no network was run."""
+    passes: int
+    """Passes of the network over each place: 1, or the 2 or 4 of ``thorough``; 0 if no network was run."""
     strength: float
     """The strength used; 0 if there was nothing to restore."""
     consistent: bool
@@ -84,6 +90,7 @@ def make_report(
     card: Card,
     notes: tuple[str, ...] = (),
     runtime: str | None,
+    passes: int,
     quality_by_network: float | None,
     tiles: int,
     seconds: float,
@@ -104,7 +111,8 @@ def make_report(
         sampling=opened.sampling,
         quality=opened.quality,
         quality_exact=opened.quality_exact,
-        estimated_quality=plan.guess.quality if plan.guess else None,
+        estimated_quality=plan.estimated_quality,
+        earlier_probability=round(plan.earlier.probability, 4) if plan.earlier else None,
         quality_by_network=None if quality_by_network is None else round(quality_by_network, 1),
         estimated=plan.estimated,
         grid=(-scene.top % 8, -scene.left % 8),
@@ -113,6 +121,7 @@ def make_report(
         model=card.name if runtime else None,
         licence=card.licence if runtime else "",
         runtime=runtime,
+        passes=passes,
         strength=plan.strength,
         consistent=plan.consistent,
         consistent_why=plan.consistent_why,

@@ -11,9 +11,21 @@ from pathlib import Path
 from jpegmend import weights
 from jpegmend.errors import InvalidOption
 from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, Runtime
+from jpegmend.runtimes.flips import FLIPS, MeanOfFlips
 from jpegmend.weights import Card
 
-__all__ = ["RUNTIMES", "Answer", "Floats", "PictureFacts", "Runtime", "close", "load", "open_runtime"]
+__all__ = [
+    "FLIPS",
+    "RUNTIMES",
+    "Answer",
+    "Floats",
+    "MeanOfFlips",
+    "PictureFacts",
+    "Runtime",
+    "close",
+    "load",
+    "open_runtime",
+]
 
 RUNTIMES = ("auto", "onnx", "torch")
 """Values of ``runtime``; ``auto`` is ``onnx`` if the card has an ONNX file, else ``torch``."""
