@@ -65,7 +65,7 @@ def _level_gains(counts: NDArray[np.int_], first: Array, second: float) -> Array
     likelihood = (1 - OUTLIERS) * likelihood + OUTLIERS * plain
     gained = (counts * np.log(np.where(within, likelihood, 1) / np.where(within, plain, 1))).sum(axis=1)
     # With steps nearly as small as the file's, nearly every level occurs, as without an earlier compression.
-    return np.where(ratio[:, 0] <= 1.2, np.minimum(gained, 0), gained)
+    return np.asarray(np.where(ratio[:, 0] <= 1.2, np.minimum(gained, 0), gained))
 
 
 def _falling(level: NDArray[np.int_], ratio: Array | np.float64) -> Array:
