@@ -33,6 +33,7 @@ from jpegmend.jpeg import read
 from jpegmend.restoration import guess
 
 FIRST, SECOND = (10, 20, 30), (50, 75, 90, 95)
+FITTED = (8, 10, 12, 15, 20, 25, 30, 35, 40)
 ONCE = (5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92, 95, 98)
 SAMPLINGS = {"gray": None, "4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 SURE = guess.SURE
@@ -120,35 +121,39 @@ def once_cases(paths: list[Path], count: int, scale: float) -> Iterator[Case]:
         yield Case(name, None, quality, (0, 0), sampling, encode(picture, quality, sampling))
 
 
-def twice_cases(paths: list[Path], each: int, scale: float = 1.0) -> Iterator[Case]:
+def twice_cases(paths: list[Path], each: int, firsts: tuple[int, ...] = FIRST) -> Iterator[Case]:
     """Files compressed twice: for each pair of qualities ``each`` pictures on the same grid, and as many shifted."""
     rng = random.Random(2)
-    for index, (first, second, moved) in enumerate(itertools.product(FIRST, SECOND, (False, True))):
+    for index, (first, second, moved) in enumerate(itertools.product(firsts, SECOND, (False, True))):
         for number in range(each):
             path = paths[(index * 7 + number) % len(paths)]
             shift = (0, 0)
             while moved and shift == (0, 0):
                 shift = (rng.randrange(8), rng.randrange(8))
             sampling = rng.choice(("gray", "4:2:0", "4:4:4"))
-            yield Case(
-                path.name, first, second, shift, sampling, twice(opened(path, scale), first, second, shift, sampling)
-            )
+            yield Case(path.name, first, second, shift, sampling, twice(opened(path), first, second, shift, sampling))
 
 
 def is_right(case: Case, quality: int, offset: tuple[int, int]) -> bool:
     """Whether the earlier compression was found: its grid, and its quality within 5."""
-    right = case.first is not None and abs(quality - case.first) <= 5
-    return right and offset == tuple(-part % 8 for part in case.shift)
+    return case.first is not None and abs(quality - case.first) <= 5 and same_grid(case, offset)
+
+
+def same_grid(case: Case, offset: tuple[int, int]) -> bool:
+    """Whether an offset is that of the first compression."""
+    return offset == tuple(-part % 8 for part in case.shift)
 
 
 def fit(paths: list[Path], count: int) -> None:
     """Print the constants of the logistic regression, and keep nothing."""
     seen: dict[str, list[tuple[tuple[float, ...], bool]]] = {"shifted": [], "aligned": []}
-    cases = itertools.chain(once_cases(paths, count, 1.0), twice_cases(paths, max(1, count // 24)))
+    cases = itertools.chain(once_cases(paths, count, 1.0), twice_cases(paths, max(1, count // 72), FITTED))
     for case in cases:
         luma = read(case.data).components[0]
         for kind, evidence in earlier.find_evidence(luma.levels, luma.table, case.second).items():
-            seen[kind].append((evidence.features, is_right(case, evidence.quality, evidence.offset)))
+            right = is_right(case, evidence.quality, evidence.offset)
+            if right or case.first is None or not same_grid(case, evidence.offset):
+                seen[kind].append((evidence.features, right))
     print({kind: tuple(round(float(x), 3) for x in regress(rows)) for kind, rows in seen.items()})
 
 

@@ -18,7 +18,7 @@ ROUNDING = 0.12
 """Variance of the rounding to 8-bit RGB and luma between two compressions, 0..255 scale."""
 APART = 8
 """Least difference between the quality of the file's table and that of an earlier compression."""
-TRIED = (*range(5, 25), *range(26, 99, 2))
+TRIED = (*range(5, 42), *range(42, 99, 2))
 """Qualities tried first; steps at half a quality are twice as large, so that low qualities are not left out."""
 _LARGEST_GAIN = 5.0
 """Gains beyond this, in nats, say no more."""

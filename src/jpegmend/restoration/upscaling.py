@@ -106,6 +106,7 @@ class _Job:
             orientation_applied=self._applied() != 1,
             card=self.card,
             runtime=self.network.name,
+            passes=1,
             quality_by_network=None,
             tiles=len(tiles),
             seconds=time.perf_counter() - started,
