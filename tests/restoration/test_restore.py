@@ -271,3 +271,12 @@ def test_chroma_that_was_subsampled_is_recognised(draw, encode, decode):
         # A row and a column less: the pairs begin elsewhere, as the blocks do.
         assert guess.guess_sampling(values[1:, 1:], (7, 7)) == expected
     assert guess.guess_sampling(draw(20, 20)[..., 0], (0, 0)) == (0, 0)
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_gray_picture_stored_as_colour_stays_gray(subsampling, make_card, draw, encode):
+    gray = np.repeat(draw(60, 60)[..., 1:2], 3, axis=2)
+    restored = restore(encode(gray, quality=50, subsampling=subsampling), model=make_card("gain", 0.9)).to_array(8)
+    assert (np.ptp(restored.astype(int), axis=2) <= 1).all()
+    coloured = restore(encode(draw(60, 60), quality=50), model=make_card("gain", 0.9), consistent=False).to_array(8)
+    assert np.ptp(coloured.astype(int), axis=2).max() > 10

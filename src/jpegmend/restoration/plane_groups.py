@@ -34,6 +34,7 @@ class Group:
         self.height = round_up(max(r * v for (r, _), (v, _) in zip(sizes, steps, strict=True)), self.align_rows)
         self.width = round_up(max(k * h for (_, k), (_, h) in zip(sizes, steps, strict=True)), self.align_columns)
         self.tables = self._pack_tables()
+        self._neutral = [place for place, index in enumerate(indices) if _is_neutral(scene, index)]
         self.sampling = (scene.sampling or (0, 0)) if self._together else (0, 0)
 
     def _step(self, plane: Plane) -> tuple[int, int]:
@@ -64,10 +65,18 @@ class Group:
         return packed
 
     def unpack(self, answer: Floats) -> Floats:
-        """The network's output [C, h, w] as planes [n, h, w]; gray from RGB is their mean."""
+        """The network's output [C, h, w] as planes [n, h, w]; gray from RGB is their mean.
+
+        Chroma planes without any nonzero level stay neutral: the file is of a gray picture, stored as colour.
+        """
         if self._together:
-            return answer if self._kind == "ycbcr" else np.asarray(blocks.rgb_to_ycbcr(answer), np.float32)
-        return answer.mean(0, keepdims=True) if self._kind == "rgb" else answer[:1]
+            planes = answer if self._kind == "ycbcr" else np.asarray(blocks.rgb_to_ycbcr(answer), np.float32)
+        else:
+            planes = answer.mean(0, keepdims=True) if self._kind == "rgb" else answer[:1]
+        if self._neutral:
+            planes = planes.copy()
+            planes[self._neutral] = blocks.NEUTRAL
+        return planes
 
     def project(self, planes: Floats, window: Window) -> None:
         """Project planes [n, h, w] of a window, aligned to blocks, onto the cells of the file; in place."""
@@ -88,6 +97,12 @@ class Group:
                 values[here] = fidelity.project_upsampled(
                     values[here], levels, plane.table, v, h, unknown_bits=plane.unknown_bits
                 )
+
+
+def _is_neutral(scene: Scene, index: int) -> bool:
+    """Whether a plane is the chroma of a gray picture that is stored as colour."""
+    levels = scene.planes[index].levels
+    return scene.colour == "ycbcr" and index > 0 and levels is not None and not levels.any()
 
 
 def make_groups(scene: Scene, kind: PlaneKind, multiple: int) -> tuple[Group, ...]:

@@ -103,6 +103,36 @@ def window(found: Mapping[str, Any]) -> str:
     return f"{grid(header, rows, numbers=1)}\n\n{_foot(found, remark, 'difference: whole minus windows')}"
 
 
+def earlier(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/earlier.py find``: share of the earlier compressions that were found."""
+    cases = [key.split() for key in found["earlier"]]
+    seconds, firsts = (list(dict.fromkeys(case[0].split("+")[place] for case in cases)) for place in (1, 0))
+    places = list(dict.fromkeys(place for _, place in cases))
+    rows = [
+        [first, where, *(f"{found['earlier'][f'{first}+{second} {where}'][0]:.0%}" for second in seconds)]
+        for first in firsts
+        for where in places
+    ]
+    once = found["once"]
+    remarks = (
+        f"precision {found['precision']:.1%} at a probability of {found['threshold']}",
+        f"{len(once['wrong'])} of {once['files']} files compressed once were taken for compressed twice",
+    )
+    header = ["first quality", "grid", *(f"second {second}" for second in seconds)]
+    return f"{grid(header, rows, numbers=2)}\n\n{_foot(found, *remarks)}"
+
+
+def earlier_restored(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/earlier.py restore``: PSNR of files compressed twice."""
+    rows = [
+        [case, *(f"{line[name]:.2f}" for name in ("decoded", "without", "found", "told"))]
+        for case, line in found["earlier-restored"].items()
+    ]
+    header = ["qualities", "decoded", "restored without the search", "restored", "restored with the truth told"]
+    remark = f"PSNR in dB of RGB, means over {found['pictures']} pictures, {found['model']}"
+    return f"{grid(header, rows, numbers=1)}\n\n{_foot(found, remark)}"
+
+
 def _foot(found: Mapping[str, Any], *remarks: str) -> str:
     where = found["environment"]
     return f"<sub>{'; '.join(remarks)}; {where['machine']}; commit {where['commit']}.</sub>"
@@ -115,5 +145,7 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "colour": colour,
     "contrast": contrast,
     "window": window,
+    "earlier": earlier,
+    "earlier-restored": earlier_restored,
 }
 """The functions that make a table of a benchmark, by the key of its figures."""
