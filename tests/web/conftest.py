@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -71,6 +74,26 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def client(running: Running) -> Iterator[httpx.Client]:
     with running.client() as made:
         yield made
+
+
+def by_command(folder: Path, *arguments: str) -> Path:
+    """The file that the command makes of ``edge.jpg``, with as many threads as the worker of these tests.
+
+    Sums of numpy's matrix products depend on the number of threads in the last bit of 16.
+    """
+    source = folder / "edge.jpg"
+    source.write_bytes((EXAMPLES / "edge.jpg").read_bytes())
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    command = [sys.executable, "-m", "jpegmend", str(source), "-q", *arguments]
+    subprocess.run(command, check=True, env={**os.environ, **one})
+    (made,) = folder.glob("edge.restored.*")
+    return made
+
+
+@pytest.fixture(scope="session")
+def command_png(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``edge.restored.png`` as the command makes it without options."""
+    return by_command(tmp_path_factory.mktemp("command"))
 
 
 @pytest.fixture(scope="session")

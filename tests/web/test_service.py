@@ -2,19 +2,22 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageStat
+from tests.web.conftest import by_command
 
 from jpegmend import errors
+from jpegmend.batch.settings import Output
+from jpegmend.web.jobs import Jobs
 from jpegmend.web.problems import CODES, code_of
+from jpegmend.web.query import Request
+from jpegmend.web.settings import Settings
 
 ASYNC = {"Prefer": "respond-async"}
 
@@ -49,32 +52,20 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, told["code"]
 
 
-@pytest.mark.parametrize(
-    ("options", "arguments"),
-    [
-        ({}, []),
-        (
-            {"format": "tiff", "bits": "16", "strength": "0.5"},
-            ["--format", "tiff", "--bits", "16", "--strength", "0.5"],
-        ),
-    ],
-    ids=["png", "tiff"],
-)
-def test_the_answer_is_the_file_of_the_command(
-    client: httpx.Client, photo: bytes, tmp_path: Path, options: dict[str, str], arguments: list[str]
-) -> None:
-    (tmp_path / "edge.jpg").write_bytes(photo)
-    # With as many threads as the worker: sums of numpy's matrix products depend on them in the last bit of 16.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "jpegmend", str(tmp_path / "edge.jpg"), "-q", *arguments]
-    subprocess.run(command, check=True, env=environment)
-    (made,) = tmp_path.glob("edge.restored.*")
-    answer = client.put("/v1/restore", params={"name": "edge.jpg", **options}, content=photo)
+def test_the_answer_is_the_file_of_the_command(client: httpx.Client, photo: bytes, command_png: Path) -> None:
+    answer = client.put("/v1/restore", params={"name": "edge.jpg"}, content=photo)
     assert answer.status_code == 200, answer.text
-    assert answer.content == made.read_bytes()
-    assert f'filename="{made.name}"' in answer.headers["content-disposition"]
-    assert answer.headers["content-type"] == f"image/{options.get('format', 'png')}"
+    assert answer.content == command_png.read_bytes()
+    assert f'filename="{command_png.name}"' in answer.headers["content-disposition"]
+    assert answer.headers["content-type"] == "image/png"
     assert json.loads(answer.headers["jpegmend-report"])["width"] == 320
+
+
+def test_options_are_those_of_the_command(client: httpx.Client, photo: bytes, tmp_path: Path) -> None:
+    options = {"format": "tiff", "bits": "16", "strength": "0.5", "consistent": "false", "strip": "notes"}
+    arguments = ["--format", "tiff", "--bits", "16", "--strength", "0.5", "--no-consistent", "--strip"]
+    answer = client.post("/v1/restore", params={"name": "edge.jpg", **options}, content=photo)
+    assert answer.content == by_command(tmp_path, *arguments).read_bytes()
 
 
 def test_nothing_is_kept_after_an_answer(client: httpx.Client, running: Any, photo: bytes) -> None:
@@ -109,6 +100,47 @@ def test_a_job_tells_its_events_and_keeps_its_files(client: httpx.Client, runnin
     assert client.delete(f"/v1/jobs/{done['id']}").status_code == 204
     assert not (running.folder / done["id"]).exists()
     assert problem(client.get(f"/v1/jobs/{done['id']}")) == (404, "no-such-job")
+
+
+def test_what_the_browser_shows_keeps_the_colour_profile(client: httpx.Client) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    buffer = io.BytesIO()
+    Image.effect_noise((48, 48), 60).convert("RGB").save(buffer, "JPEG", quality=20, icc_profile=profile)
+    done = job(client, buffer.getvalue(), compare="true")
+    for name in ("result", "decoded"):
+        with Image.open(io.BytesIO(client.get("/" + done["links"][name]).content)) as image:
+            assert image.info["icc_profile"] == profile
+
+
+def test_a_client_that_leaves_ends_its_job(client: httpx.Client, running: Any, photo: bytes) -> None:
+    before, folders = running.service.jobs.ended.get("cancelled", 0), set(running.folder.iterdir())
+    started = [client.post("/v1/restore", content=photo, headers=ASYNC).json()["id"] for _ in range(3)]
+    with pytest.raises(httpx.ReadTimeout):
+        client.post("/v1/restore", content=photo, timeout=0.05)
+    for name in started:
+        events(client, name)
+        client.delete(f"/v1/jobs/{name}")
+    end = time.monotonic() + 60
+    while set(running.folder.iterdir()) != folders:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert running.service.jobs.ended["cancelled"] == before + 1
+
+
+def test_results_are_kept_for_a_time_and_up_to_a_size(tmp_path: Path) -> None:
+    jobs = Jobs(Settings(folder=tmp_path, keep_seconds=100, keep_bytes=1000), None)  # type: ignore[arg-type]
+    made = [jobs.open(Request(options={"model": "mend-s"}, output=Output()), kept=True) for _ in range(4)]
+    now = time.monotonic()
+    for each, age in zip(made, (200, 50, 40, 30), strict=True):
+        each.state, each.bytes, each.used = "done", 500, now - age
+    made[3].state = "running"
+    jobs.expire()
+    assert [each.folder.exists() for each in made] == [False, True, True, True]  # 1,500 bytes, 500 of them running
+    made[3].state = "done"
+    jobs.expire()
+    assert [each.folder.exists() for each in made] == [False, False, True, True]
+    jobs.close()
+    assert not made[3].folder.exists()
 
 
 def test_a_result_in_other_formats_is_that_of_the_command(client: httpx.Client, photo: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from argparse import Namespace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from jpegmend.cli import DONE
 from jpegmend.cli.parser import Parser, real, whole
+from jpegmend.cli.streams import Terminated
 from jpegmend.errors import extra_needed
 
 
@@ -70,7 +72,9 @@ def run(given: Namespace) -> int:
         keep_seconds=given.keep * 60,
         keep_bytes=parse_bytes(given.keep_bytes),
     )
-    serve(settings, open_page=not given.no_open)
+    # Uvicorn raises the signal that stopped it once more; to be stopped is how a service ends well.
+    with contextlib.suppress(KeyboardInterrupt, Terminated):
+        serve(settings, open_page=not given.no_open)
     return DONE
 
 

@@ -51,6 +51,10 @@ RESTORATION: Mapping[str, Parameter] = {
         schema={"type": "integer", "enum": [8, 16]},
         text="Bits a sample of PNG and TIFF; without it those of the input.",
     ),
+    "page": Parameter(
+        schema={"type": "integer", "minimum": 1, "maximum": 9999},
+        text="The picture of a file with several (TIFF, GIF), from 1; without it the first.",
+    ),
     "keep-orientation": _flag("Leave the EXIF orientation to the viewer; else it is applied."),
     "strict": _flag("A damaged file is an error; else what can be decoded is restored."),
 }
@@ -68,6 +72,7 @@ FORM: Mapping[str, Parameter] = {
         text="Drop `notes` (EXIF, XMP, density, comments), `gps` (the position alone) or `all`.",
     ),
     "srgb": _flag("Convert to sRGB by the file's colour profile, and drop it."),
+    "mark": _flag("State in the XMP that an algorithm altered the picture."),
 }
 """Options that decide how the result is written."""
 
@@ -112,6 +117,7 @@ def read_restoration(query: QueryParams, default_model: str) -> Request:
         "consistent": values.flag("consistent", None),
         "bits": bits,
         "quality": values.number("assume-quality", int, 1, 100, None),
+        "page": values.number("page", int, 1, 9999, None),
         "orientation": "keep" if values.flag("keep-orientation") else "apply",
         "strict": values.flag("strict"),
     }
@@ -143,6 +149,7 @@ def _read_form(values: _Values, bits: int | None) -> Output:
         compression=values.number("compression", int, 0, 9, None),
         strip=values.choice("strip", str, tuple(STRIPS)) or False,
         srgb=bool(values.flag("srgb")),
+        mark=bool(values.flag("mark")),
     )
 
 

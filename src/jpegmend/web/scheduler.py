@@ -80,7 +80,7 @@ class Scheduler:
         self.restarts = 0
         """Number of worker processes that ended unasked."""
         self.ready = False
-        """Whether the default network is loaded in every worker."""
+        """Whether the default network is loaded in a worker."""
         self.stopping = False
         """Whether new calls are refused."""
 

@@ -64,7 +64,10 @@ def serve(settings: Settings, *, open_page: bool = True) -> None:
     """
     logging.basicConfig(level=logging.WARNING, format="jpegmend: %(message)s")
     with contextlib.closing(_bind(settings)) as listening:
-        Server(settings, lambda port: _announce(settings, port, open_page)).run(sockets=[listening])
+        server = Server(settings, lambda port: _announce(settings, port, open_page))
+        server.run(sockets=[listening])
+        if not server.started:
+            raise InvalidOption("the service could not start; the lines above say why")
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -51,9 +51,9 @@ def result_name(output: Output) -> str:
     """Name of the file of a result; it differs wherever the bytes may.
 
     >>> result_name(Output(format="webp", quality=80))
-    'result-80-None-None-False-False.webp'
+    'result-80-None-None-False-False-False.webp'
     """
-    facts = (output.quality, output.bits, output.compression, output.strip, output.srgb)
+    facts = (output.quality, output.bits, output.compression, output.strip, output.srgb, output.mark)
     return "result-" + "-".join(map(str, facts)) + WRITTEN[output.format or "png"].suffixes[0]
 
 

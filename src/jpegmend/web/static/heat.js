@@ -7,7 +7,7 @@ const TO = [98, 28, 84];
 /** A table of 8 rows of 8 steps, low frequencies first. */
 export function heatMap(name, table) {
   const cell = (step) => {
-    const share = Math.log2(Math.max(1, step)) / 8;
+    const share = Math.sqrt(Math.max(0, step - 1) / 254);
     const colour = FROM.map((from, index) => Math.round(from + (TO[index] - from) * Math.min(1, share)));
     const element = make("td", {}, String(step));
     element.style.backgroundColor = `rgb(${colour.join(" ")})`;

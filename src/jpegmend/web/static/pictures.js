@@ -93,6 +93,7 @@ export class Picture {
 
   /** Ask once what the file says. */
   async inspect() {
+    if (this.state === "failed") return;
     this.asked ??= queue.run(() => api.inspect(this.file), true);
     const facts = await this.asked.catch(() => null);
     if (facts && !this.facts) this.#set({ facts });

@@ -1,0 +1,44 @@
+"""Calls for workers that take as long, and as much memory, as a test wants."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from jpegmend.batch import news
+
+
+def tell_for(seconds: float) -> str:
+    """Tell news every 20 ms."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        news.tell("still here")
+        time.sleep(0.02)
+    return "done"
+
+
+def sleep(seconds: float) -> str:
+    """Never tell anything."""
+    time.sleep(seconds)
+    return "slept"
+
+
+def die(marks: str, times: int) -> str:
+    """Be killed the first so many times."""
+    mark = Path(marks)
+    seen = len(mark.read_text()) if mark.exists() else 0
+    if seen < times:
+        mark.write_text("x" * (seen + 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "alive"
+
+
+def hold(count: int, seconds: float) -> int:
+    """Hold so many bytes."""
+    held = bytearray(os.urandom(1)) * count
+    time.sleep(seconds)
+    return len(held)
+
+
+def nothing() -> None:
+    """Return at once."""

@@ -1,0 +1,168 @@
+"""Requests that are refused before any work, and the headers of every answer."""
+
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jpegmend.errors import InvalidOption
+from jpegmend.web.guard import HEADERS, Guard
+from jpegmend.web.problems import Problem
+from jpegmend.web.settings import Settings
+from jpegmend.web.spool import Spool
+
+TOKEN = "a-token-for-tests-only"
+
+
+def scope(path: str = "/v1/models", method: str = "GET", **headers: str) -> dict[str, Any]:
+    given = {"host": "127.0.0.1:8017", "authorization": f"Bearer {TOKEN}", **headers}
+    encoded = [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()]
+    return {"type": "http", "method": method, "path": path, "headers": encoded, "server": ("127.0.0.1", 8017)}
+
+
+def refused(request: dict[str, Any], **settings: Any) -> str:
+    """The code by which a request is refused; empty if it is not."""
+    guard = Guard(None, Settings(**{"token": TOKEN, **settings}))  # type: ignore[arg-type]
+    try:
+        guard._check(request)
+    except Problem as problem:
+        return problem.code
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, ""),
+        ({"host": "localhost:8017"}, ""),
+        ({"host": "[::1]:8017"}, ""),
+        ({"host": "evil.example"}, "wrong-host"),
+        ({"host": "127.0.0.1.evil.example:8017"}, "wrong-host"),
+        ({"host": "192.168.1.4:8017"}, "wrong-host"),
+        ({"host": ""}, "wrong-host"),
+        ({"host": "[::1"}, "wrong-host"),
+        ({"origin": "http://127.0.0.1:8017"}, ""),
+        ({"origin": "http://127.0.0.1:9000"}, "cross-site"),
+        ({"origin": "null"}, "cross-site"),
+        ({"origin": "http://evil.example"}, "cross-site"),
+        ({"sec_fetch_site": "same-origin"}, ""),
+        ({"sec_fetch_site": "none"}, ""),
+        ({"sec_fetch_site": "same-site"}, "cross-site"),
+        ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}, "cross-site"),
+        ({"authorization": ""}, "unauthorized"),
+        ({"authorization": "Bearer x"}, "unauthorized"),
+        ({"authorization": f"Basic {TOKEN}"}, "unauthorized"),
+        ({"authorization": "", "cookie": f"jpegmend-8017={TOKEN}"}, ""),
+        ({"authorization": "", "cookie": f"jpegmend-9000={TOKEN}"}, "unauthorized"),
+    ],
+)
+def test_host_origin_and_token(headers: dict[str, str], code: str) -> None:
+    assert refused(scope(**headers)) == code
+
+
+def test_what_needs_no_token() -> None:
+    for path in ("/healthz", "/readyz", "/openapi.json", "/docs", "/static/main.js"):
+        assert refused(scope(path, authorization="")) == ""
+    for path in ("/metrics", "/v1/restore", "/v1/jobs/x/result", "//healthz", "/healthz/"):
+        assert refused(scope(path, authorization="")) == "unauthorized"
+    assert refused(scope(authorization=""), token=None) == ""
+
+
+def test_a_link_on_another_site_may_lead_to_the_page_only() -> None:
+    visit = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
+    assert refused(scope("/", **visit)) == ""
+    assert refused(scope("/", "POST", **visit)) == "cross-site"
+    assert refused(scope("/", sec_fetch_site="cross-site", sec_fetch_mode="no-cors")) == "cross-site"
+
+
+def test_a_service_in_a_network_takes_addresses_and_its_names() -> None:
+    network = {"host": "0.0.0.0", "hosts": ("photos.example",)}
+    assert refused(scope(host="192.168.1.4:8017"), **network) == ""
+    assert refused(scope(host="photos.example"), **network) == ""
+    assert refused(scope(host="rebound.example"), **network) == "wrong-host"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"host": "0.0.0.0", "token": None}, {"token": "short"}, {"token": "spaces in this secret"}, {"port": 70000}],
+)
+def test_settings_that_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOption):
+        Settings(**settings)
+
+
+def test_every_answer_has_the_headers(client: httpx.Client) -> None:
+    for answer in (
+        client.get("/"),
+        client.get("/static/main.js"),
+        client.get("/nowhere"),
+        client.get("/v1/models", headers={"Authorization": ""}),
+        client.get("/v1/models", headers={"Origin": "null"}),
+    ):
+        assert {name: answer.headers.get(name) for name in HEADERS} == dict(HEADERS)
+        assert "access-control-allow-origin" not in answer.headers
+        assert "server" not in answer.headers
+    policy = HEADERS["Content-Security-Policy"]
+    assert "unsafe" not in policy and "*" not in policy
+
+
+def test_the_token_of_the_address_becomes_a_cookie(running: Any) -> None:
+    with httpx.Client(base_url=running.address, trust_env=False) as browser:
+        assert browser.get("/").status_code == 401
+        assert browser.get("/?token=wrong").status_code == 401
+        answer = browser.get("/", params={"token": TOKEN})
+        assert (answer.status_code, answer.headers["location"]) == (303, "./")
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameSite=strict" in cookie
+        assert browser.get("/").status_code == 200
+        assert browser.get("/v1/models").status_code == 200
+
+
+def test_a_large_body_that_is_refused_gets_its_answer(running: Any) -> None:
+    with httpx.Client(base_url=running.address, trust_env=False) as stranger:
+        answer = stranger.post("/v1/restore", content=bytes(20_000_000))
+    assert answer.status_code == 401
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(running: Any) -> None:
+    before = set(running.folder.iterdir())
+    head = (
+        f"POST /v1/restore HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 1000\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", running.port)) as client:
+        client.sendall(head.encode() + b"\xff\xd8\xff")
+        end = time.monotonic() + 10
+        while set(running.folder.iterdir()) == before and time.monotonic() < end:
+            time.sleep(0.02)
+        assert set(running.folder.iterdir()) != before
+    while set(running.folder.iterdir()) != before:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+class TestSpool:
+    def test_it_is_emptied_at_start_of_jobs_alone(self, tmp_path: Path) -> None:
+        first = Spool(tmp_path / "jobs")
+        name, folder = first.make()
+        (folder / "input").write_bytes(b"x")
+        (first.folder / "notes.txt").write_text("mine")
+        first._lock.close()  # as if it had been killed
+        second = Spool(tmp_path / "jobs")
+        assert not folder.exists()
+        assert (second.folder / "notes.txt").exists()
+        assert len(name) == 22 and second.make()[0] != name
+        assert (second.folder.stat().st_mode & 0o777) == 0o700
+        second.close()
+
+    def test_folders_of_others_are_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "holiday.jpg").write_bytes(b"x")
+        with pytest.raises(InvalidOption, match="holds other files"):
+            Spool(tmp_path)
+        taken = Spool(tmp_path / "jobs")
+        with pytest.raises(InvalidOption, match="in use"):
+            Spool(tmp_path / "jobs")
+        taken.close()
+        assert (tmp_path / "holiday.jpg").exists()
