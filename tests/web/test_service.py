@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 import zipfile
 from pathlib import Path
@@ -14,7 +15,9 @@ from tests.web.conftest import by_command
 
 from jpegmend import errors
 from jpegmend.batch.settings import Output
+from jpegmend.formats import SUFFIXES, WRITTEN
 from jpegmend.web.jobs import Jobs
+from jpegmend.web.pages import STATIC
 from jpegmend.web.problems import CODES, code_of
 from jpegmend.web.query import Request
 from jpegmend.web.settings import Settings
@@ -133,10 +136,10 @@ def test_results_are_kept_for_a_time_and_up_to_a_size(tmp_path: Path) -> None:
     now = time.monotonic()
     for each, age in zip(made, (200, 50, 40, 30), strict=True):
         each.state, each.bytes, each.used = "done", 500, now - age
-    made[3].state = "running"
+    made[3].state, made[3].bytes = "running", 0
     jobs.expire()
-    assert [each.folder.exists() for each in made] == [False, True, True, True]  # 1,500 bytes, 500 of them running
-    made[3].state = "done"
+    assert [each.folder.exists() for each in made] == [False, True, True, True]
+    made[3].state, made[3].bytes = "done", 500
     jobs.expire()
     assert [each.folder.exists() for each in made] == [False, False, True, True]
     jobs.close()
@@ -178,7 +181,7 @@ def test_an_archive_has_every_result_once_and_says_what_is_missing(client: httpx
         (b"", (400, "empty-body")),
         (b"words", (415, "not-an-image")),
         (b"\xff\xd8\xff\xd9", (422, "damaged-jpeg")),
-        (b"\x00\x00\x00\x0cJXL \x0d\x0a\x87\x0a" + bytes(40), (415, "unsupported-jpeg")),
+        (b"\x00\x00\x00\x0cjP  \x0d\x0a\x87\x0a" + bytes(40), (415, "unsupported-jpeg")),
         (bytes(1_000_001), (413, "body-too-large")),
     ],
 )
@@ -247,6 +250,13 @@ def test_what_a_supervisor_asks(client: httpx.Client) -> None:
     assert 'jpegmend_http_requests_total{method="GET",route="/healthz",status="200"}' in text
     assert "jpegmend_queue_waiting 0.0" in text
     assert [model["name"] for model in client.get("/v1/models").json()["models"] if model["default"]] == ["mend-s"]
+
+
+def test_the_page_knows_the_formats() -> None:
+    (names,) = re.findall(r'const SUFFIXES = "([a-z ]+)"', (STATIC / "sources.js").read_text())
+    assert {f".{name}" for name in names.split()} == set(SUFFIXES)
+    offered = re.findall(r'<option value="([a-z]+)(?:-16)?">', (STATIC / "index.html").read_text())
+    assert set(offered) - {"gps", "notes", "all", "true", "false"} == set(WRITTEN) - {"jxl"}  # its package is optional
 
 
 def test_other_addresses_and_methods(client: httpx.Client) -> None:

@@ -18,7 +18,7 @@ from jpegmend.web.query import Request
 from jpegmend.web.scheduler import Scheduler, Task
 from jpegmend.web.settings import Settings
 
-MEDIA_TYPES = {"png": "image/png", "tiff": "image/tiff", "webp": "image/webp", "jpeg": "image/jpeg"}
+MEDIA_TYPES = {name: f"image/{name}" for name in WRITTEN}
 """Media types of the output formats."""
 
 

@@ -59,10 +59,13 @@ _OF_CLASSES: Mapping[type[errors.JpegmendError], tuple[int, str]] = {
     errors.UnknownModel: (400, "No network has that name"),
     errors.WeightsMissing: (409, "The weights of that network are not released"),
     errors.WeightsDamaged: (500, "The weights of that network are damaged"),
+    errors.ModelRefused: (500, "That model file is not opened"),
     errors.NotExportable: (500, "That network cannot be run in this form"),
     errors.MissingExtra: (501, "That network needs a package that is not installed here"),
     errors.InvalidRecipe: (500, "A training recipe is invalid"),
     errors.MissingData: (500, "A data set is missing"),
+    errors.StorageError: (500, "An object store does not answer"),
+    errors.JobError: (500, "A job of the cluster is not as asked for"),
     errors.NotComparable: (500, "Results cannot be compared"),
     errors.NotReproducible: (500, "A result cannot be reproduced"),
 }
@@ -100,7 +103,7 @@ CODES: Mapping[str, tuple[int, str]] = {
 }
 """HTTP status and title of every code."""
 
-_PRIVATE = ("weights-damaged", "model-error", "not-exportable", "jpegmend-error")
+_PRIVATE = ("weights-damaged", "model-error", "model-refused", "not-exportable", "jpegmend-error", "storage-error")
 """Codes of errors whose text may name files of this machine; it goes to the log only."""
 
 _WORDS = (

@@ -70,8 +70,8 @@ class Scheduler:
         self._waiting: deque[Task] = deque()
         self._reserved = 0
         self._something = asyncio.Event()
-        self._folder = TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
-        self._workers = [Worker(share.threads, self._folder.name) for _ in range(share.jobs)]
+        self._folder: TemporaryDirectory[str] | None = None
+        self._workers: list[Worker] = []
         self._threads = ThreadPoolExecutor(share.jobs, thread_name_prefix="jpegmend-web")
         self._runners: list[asyncio.Task[None]] = []
         self._background: set[asyncio.Task[None]] = set()
@@ -101,6 +101,8 @@ class Scheduler:
 
     def start(self, prepare: Callable[[int], tuple[Any, ...]]) -> None:
         """Start the workers; each makes the call ``prepare`` first."""
+        self._folder = TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
+        self._workers = [Worker(self._share.threads, self._folder.name) for _ in range(self._share.jobs)]
         self._runners = [asyncio.create_task(self._run(worker, prepare)) for worker in self._workers]
 
     @contextlib.contextmanager
@@ -129,7 +131,7 @@ class Scheduler:
     def expected_wait(self) -> int:
         """Seconds until a place in the queue is likely to be free, from the duration of recent calls; at least 1."""
         mean = sum(self._recent) / len(self._recent) if self._recent else 1.0
-        return max(1, round(mean / len(self._workers)))
+        return max(1, round(mean / self._share.jobs))
 
     def submit(self, task: Task, *, first: bool = False) -> None:
         """Put a call at the end of the queue, or with ``first`` before the others (short calls)."""
@@ -173,7 +175,8 @@ class Scheduler:
         for worker in self._workers:
             worker.stop()
         self._threads.shutdown(wait=True)
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     async def _run(self, worker: Worker, prepare: Callable[[int], tuple[Any, ...]]) -> None:
         """Do one call after the other."""

@@ -81,7 +81,7 @@ def _bind(settings: Settings) -> socket.socket:
     except OSError as error:
         listening.close()
         why = error.strerror or error
-        raise InvalidOption(f"port={settings.port} of {settings.host}: {why}; give another port, or 0") from error
+        raise InvalidOption(f"port {settings.port} of {settings.host}: {why}; give another port, or 0") from error
     return listening
 
 

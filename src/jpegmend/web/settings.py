@@ -60,8 +60,7 @@ class Settings:
             (0 <= self.port <= 65535, f"port {self.port}; it goes from 0 to 65535"),
             (
                 self.token is not None or self.loopback,
-                f"host={self.host} is reached from other machines; give token= with a secret of at least "
-                f"{_LEAST_TOKEN} characters",
+                f"{self.host} is reached from other machines; give a token of at least {_LEAST_TOKEN} characters",
             ),
             (
                 self.token is None or len(self.token) >= _LEAST_TOKEN,

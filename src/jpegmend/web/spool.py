@@ -32,10 +32,12 @@ class Spool:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             mark = folder / _MARK
             if not mark.exists() and any(folder.iterdir()):
-                raise InvalidOption(f"folder={folder} holds other files, and it is emptied at start; give an empty one")
+                raise InvalidOption(
+                    f"the folder {folder} holds other files, and it is emptied at start; give an empty one"
+                )
             self._lock = _lock(mark)
         except OSError as error:
-            raise InvalidOption(f"folder={folder} cannot be used: {error.strerror or error}") from error
+            raise InvalidOption(f"the folder {folder} cannot be used: {error.strerror or error}") from error
         self.empty()
 
     def empty(self) -> None:
@@ -79,5 +81,5 @@ def _lock(mark: Path) -> IO[bytes]:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         stream.close()
-        raise InvalidOption(f"folder={mark.parent} is in use by another service; give another folder") from None
+        raise InvalidOption(f"the folder {mark.parent} is in use by another service; give another folder") from None
     return stream

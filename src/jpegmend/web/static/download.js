@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { byId, make, toggle } from "./dom.js";
 
-const LOSSY = ["webp", "jpeg"];
+const LOSSY = ["webp", "jpeg", "avif"];
 
 /** The form of a result that is chosen, as the service reads it, and the bits it needs of the restoration. */
 function chosen() {

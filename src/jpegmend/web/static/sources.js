@@ -1,9 +1,10 @@
 // Where pictures come from: dropped, pasted, chosen files and folders.
 
-const SUFFIX = /\.(jpe?g|jpe|jfif|png|webp|bmp|tiff?|gif|ppm|pgm|pnm|avif)$/i;
+const SUFFIXES = "jpg jpeg jpe jfif png webp bmp tif tiff gif ppm pgm pnm avif heic heif jxl".split(" ");
 
 /** Whether a file found in a folder is a picture to restore. */
-const isPicture = (file) => !file.name.startsWith(".") && SUFFIX.test(file.name) && !file.name.includes(".restored.");
+const isPicture = ({ name }) =>
+  !name.startsWith(".") && !name.includes(".restored.") && SUFFIXES.includes(name.split(".").at(-1).toLowerCase());
 
 /** Listen to every source; `add` gets arrays of files. */
 export function listen(add, { files, folder, buttons }) {
