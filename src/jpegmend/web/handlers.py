@@ -89,16 +89,13 @@ def disposition(name: str) -> str:
 
 
 async def job(request: Request) -> Response:
-    """``GET /v1/jobs/{id}``: the state of a job."""
+    """``GET /v1/jobs/{id}``: the state of a job; ``DELETE``: end its work and remove its files."""
     jobs = service_of(request).jobs
-    return JSONResponse(jobs.describe(jobs.find(request.path_params["id"])))
-
-
-async def delete(request: Request) -> Response:
-    """``DELETE /v1/jobs/{id}``: end a job's work and remove its files."""
-    jobs = service_of(request).jobs
-    jobs.remove(jobs.find(request.path_params["id"]))
-    return Response(status_code=204)
+    found = jobs.find(request.path_params["id"])
+    if request.method == "DELETE":
+        jobs.remove(found)
+        return Response(status_code=204)
+    return JSONResponse(jobs.describe(found))
 
 
 async def result(request: Request) -> Response:
