@@ -38,6 +38,7 @@ OPTIONAL_PACKAGES = {
     "pydantic": "pydantic",
     "pytorch_optimizer": "pytorch-optimizer",
     "safetensors": "safetensors",
+    "scipy": "scipy",
     "skimage": "scikit-image",
     "starlette": "starlette",
     "tensorboard": "tensorboard",

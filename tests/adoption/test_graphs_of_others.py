@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from tests.adoption import graphs
 
 import jpegmend
 from jpegmend import weights
 from jpegmend.adoption import Given, adopt, measured_card
 from jpegmend.errors import InvalidOption, ModelRefused, UnknownModel, WeightsDamaged
-
-
-@pytest.fixture(scope="session")
-def photo() -> bytes:
-    rows, columns = np.mgrid[:96, :120]
-    field = np.stack([np.sin(rows / (9 + c)) * np.cos(columns / (13 - c)) for c in range(3)], -1)
-    picture = np.clip(128 + 60 * field + np.random.default_rng(0).normal(0, 5, (96, 120, 1)), 0, 255)
-    stream = io.BytesIO()
-    Image.fromarray(picture.astype(np.uint8)).save(stream, "JPEG", quality=30)
-    return stream.getvalue()
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -13,7 +13,7 @@ from tests.adoption import graphs
 
 from jpegmend.errors import ModelError, ModelRefused, WeightsDamaged
 from jpegmend.runtimes.onnx import open_session
-from jpegmend.weights import onnx_guard
+from jpegmend.weights import onnx_guard, protobuf
 
 
 @pytest.fixture
@@ -162,15 +162,15 @@ def test_numbers_are_read_as_protobuf_writes_them(value: int, more: bytes) -> No
     data = message.SerializeToString()
     if not value:
         return
-    (field,) = onnx_guard.fields(data, 0, len(data))
+    (field,) = protobuf.fields(data, 0, len(data))
     assert (field.number, field.value) == (1, value)
-    assert onnx_guard.varint(data[1:] + more, 0, len(data) + len(more) - 1) == (value, len(data) - 1)
+    assert protobuf.varint(data[1:] + more, 0, len(data) + len(more) - 1) == (value, len(data) - 1)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=5), st.lists(st.floats(width=32), max_size=5))
 def test_fields_are_those_that_protobuf_wrote(texts: list[bytes], floats: list[float]) -> None:
     message = onnx.AttributeProto(strings=texts, floats=floats, f=1.5)
     data = message.SerializeToString()
-    found = list(onnx_guard.fields(data, 0, len(data)))
+    found = list(protobuf.fields(data, 0, len(data)))
     assert [data[field.start : field.stop] for field in found if field.number == 9] == texts
     assert {field.number for field in found} <= {2, 7, 9}

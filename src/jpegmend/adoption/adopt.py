@@ -11,18 +11,27 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jpegmend.adoption import difference
 from jpegmend.adoption.interface import find_interface, graph_run
 from jpegmend.adoption.tiling import WINDOW, Tiles, measure_bytes, measure_tiles, windows
 from jpegmend.errors import InvalidOption, ModelRefused
+from jpegmend.restoration.tiles import round_up
+from jpegmend.runtimes import Floats, PictureFacts
 from jpegmend.runtimes.cache import LastUsed
 from jpegmend.runtimes.contract import available_threads
-from jpegmend.weights import Card, read_card
+from jpegmend.runtimes.foreign import from_network, to_network
+from jpegmend.weights import Card, Foreign, read_card
 from jpegmend.weights.catalogue import OPENED, PACKAGED, checksum, refuse_pickles, user_folder
 from jpegmend.writing.atomic import write_bytes
 
 Say = Callable[[str], None]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_QUALITY = 40.0
+"""Quality that is told to a network which can be told it, while its receptive field is measured."""
+_SIDE = 128
+"""Side in pixels of the picture whose cost is counted."""
 _MEASURED: LastUsed[Card] = LastUsed(16)
 
 
@@ -48,11 +57,10 @@ def measured_card(file: Path, given: Given | None = None, say: Say = lambda step
     refuse_pickles(file)
     if file.suffix.lower() not in OPENED:
         raise ModelRefused(f"{file.name} is no file of a network; {' and '.join(OPENED)} are opened")
-    if file.suffix.lower() != ".onnx":
-        raise ModelRefused(f"{file.name} holds weights alone; give the ONNX file of the network, or a card beside it")
     given = given or Given()
     key = (file.resolve(), checksum(file), given)
-    return _MEASURED.get(key, lambda: _measure_graph(file, given, say))
+    measure = _measure_graph if file.suffix.lower() == ".onnx" else _measure_state
+    return _MEASURED.get(key, lambda: measure(file, given, say))
 
 
 def _measure_graph(file: Path, given: Given, say: Say) -> Card:
@@ -74,6 +82,59 @@ def _measure_graph(file: Path, given: Given, say: Say) -> Card:
     title = session.get_modelmeta().graph_name or "a network of others"
     facts = {"network": "onnx", "title": f"ONNX graph {title}"[:120], "foreign": foreign}
     return _card(file, "onnx", found.channels, tiles, held, facts)
+
+
+def _measure_state(file: Path, given: Given, say: Say) -> Card:
+    """The card of a state dict: spandrel knows channels and multiple, and its networks take 0..1."""
+    from jpegmend.runtimes.spandrel_network import import_spandrel, load_network, network_call, predicts_quality
+
+    import_spandrel()
+    from jpegmend.models import cost
+
+    _refuse_our_own(file)
+    say("recognising its architecture")
+    network = load_network(file)
+    foreign = Foreign(runner="spandrel")
+    call, blind = network_call(network, "cpu", available_threads()), predicts_quality(network)
+    # With a stated quality such a network does not look at the whole picture.
+    facts = PictureFacts(quality=_QUALITY if blind else None)
+
+    def run(planes: Floats) -> Floats:
+        return from_network(call(to_network(planes, foreign), facts)[0], foreign)
+
+    channels = network.input_channels
+    multiple = given.multiple or lcm(1, network.size_requirements.multiple_of)
+    side = round_up(_SIDE, multiple)
+    found = cost.count_run(lambda: run(np.full((channels, side, side), 0.5, np.float32)), side * side)
+    say("measuring its receptive field")
+    tiles = measure_tiles(run, channels, multiple, window=given.window)
+    return _card(
+        file,
+        "safetensors",
+        channels,
+        tiles,
+        found.peak_bytes,
+        {
+            "network": network.architecture.id,
+            "title": f"{network.architecture.name} {' '.join(network.tags)}".strip(),
+            "parameters": sum(parameter.numel() for parameter in network.model.parameters()),
+            "foreign": replace(foreign, difference=tiles.difference),
+            **({"inputs": ("planes", "quality"), "quality_from": "middle"} if blind else {}),
+        },
+    )
+
+
+def _refuse_our_own(file: Path) -> None:
+    """Refuse weights that jpegmend wrote, which have a card."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "np") as tensors:
+            own = str((tensors.metadata() or {}).get("format", "")).startswith("jpegmend")
+    except (SafetensorError, OSError):
+        return  # the loader says what is wrong
+    if own:
+        raise ModelRefused(f"{file.name} holds weights of jpegmend's own; give the card beside it, NAME.json")
 
 
 def _card(file: Path, kind: str, channels: int, tiles: Tiles, held: float, facts: dict[str, Any]) -> Card:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import lcm
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from jpegmend.adoption.receptive_field import Run, as_planes, change, compress, decode, draw_leaves
 from jpegmend.restoration.tiles import round_up
+from jpegmend.runtimes import Floats
 from jpegmend.weights.card import Tiling
 
 TOLERANCE = 2e-6
@@ -19,13 +19,15 @@ HALF_TOLERANCE = 2e-3
 """The same for networks that compute in float16, whose last digit is 5e-4."""
 HALOS = (8, 16, 24, 32, 48, 64, 96, 128)
 """Halos that are tried, in pixels."""
-GRIDS = (1, 16, 64, 7)
+GRIDS = (1, 16, 7)
 """Multiples that tiles begin at, tried where a network has a grid inside, such as attention in windows of 7."""
 WINDOW = 512
 """Side of the window where tiles cannot be exact, in pixels."""
 WINDOW_HALO = 32
 _QUALITIES = (10, 60)
-_FEW = ((0.35, 0.65), (0.5, 0.5), (0.65, 0.35))
+"""Of the left and the right half of the drawing: fields are largest at low quality, and some layers respond at high
+quality only."""
+_MIDDLE, _FEW = ((0.5, 0.5),), ((0.5, 0.25), (0.5, 0.5), (0.5, 0.75))
 _DEFAULT_BYTES = 2048.0
 
 
@@ -41,7 +43,14 @@ class Tiles:
     """Largest difference to the untiled result, white being 1; None: not measured yet."""
 
 
-def measure_tiles(run: Run, channels: int, multiple: int, *, half: bool = False, window: int = WINDOW) -> Tiles:
+def measure_tiles(
+    run: Run,
+    channels: int,
+    multiple: int,
+    *,
+    half: bool = False,
+    window: int = WINDOW,
+) -> Tiles:
     """The smallest halo of :data:`HALOS` at which tiles are exact on a compressed drawing, else windows."""
     for grid in GRIDS:
         whole_grid = lcm(multiple, grid)
@@ -63,23 +72,24 @@ def windows(multiple: int, window: int) -> Tiles:
 def _exact(run: Run, channels: int, multiple: int, tolerance: float) -> Tiles | None:
     """Exact tiles that begin at multiples of ``multiple``; None where no halo is enough."""
     step = lcm(8, multiple)
-    halos = sorted({round_up(halo, step) for halo in HALOS})
-    side = 2 * halos[-1] + 2 * step
-    clean, needed, worst = draw_leaves(side), 0, 0.0
-    for quality in _QUALITIES:
-        seen = as_planes(decode(compress(clean, quality)), channels)
-        whole = run(seen)
-        # The largest first: most networks that depend on the whole picture are known after one run.
-        if change(run, seen, whole, halos[-1], step, _FEW[1:2]) > tolerance:
-            return None
-        for halo in (halo for halo in halos if halo >= needed):
-            worst = change(run, seen, whole, halo, step, _FEW)
-            if worst <= tolerance:
-                needed = halo
-                break
-        else:
-            return None
-    return Tiles(tiling="exact", halo=needed, multiple=multiple, difference=worst)
+    halos = sorted({round_up(halo, step) for halo in HALOS if halo == HALOS[0] or round_up(halo, step) <= HALOS[-1]})
+    seen = _drawing(2 * halos[-1] + 2 * step, channels)
+    whole = run(seen)
+    # The largest first: a network that depends on the whole picture is known after one run.
+    if change(run, seen, whole, halos[-1], step, _MIDDLE) > tolerance:
+        return None
+    for halo in halos:
+        worst = change(run, seen, whole, halo, step, _FEW)
+        if worst <= tolerance:
+            return Tiles(tiling="exact", halo=halo, multiple=multiple, difference=worst)
+    return None
+
+
+def _drawing(side: int, channels: int) -> Floats:
+    """The drawing [channels, side, side], its halves compressed with :data:`_QUALITIES`."""
+    low, high = (as_planes(decode(compress(draw_leaves(side), quality)), channels) for quality in _QUALITIES)
+    low[:, :, side // 2 :] = high[:, :, side // 2 :]
+    return low
 
 
 def measure_bytes(run: Run, channels: int, sides: tuple[int, int]) -> float:
@@ -101,6 +111,3 @@ def _kilobytes(status: Path, name: str) -> int:
         if line.startswith(name):
             return int(line.split()[1])
     raise ValueError(name)
-
-
-Say = Callable[[str], None]

@@ -5,8 +5,14 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jpegmend.cli.parser import Parser, whole
+
+if TYPE_CHECKING:
+    from jpegmend.weights import Card
+
+SOURCES = ("dcsc-tf", "dncnn-mat", "arcnn-mat", "qcn")
 
 
 def add(parser: Parser) -> None:
@@ -18,6 +24,13 @@ def add(parser: Parser) -> None:
         default="",
         metavar="TEXT",
         help="of the weights, such as CC-BY-NC-4.0; a non-commercial one is told at each use",
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        choices=SOURCES,
+        help="the file is that of a network's authors: DCSC's TensorFlow .index, DnCNN's or AR-CNN's .mat, QCN's "
+        "state dict as .safetensors",
     )
     parser.add_argument("--notes", default="", metavar="TEXT", help="what a reader of its card should know")
     parser.add_argument(
@@ -38,6 +51,8 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """Find out how a network of others is called and tiled, and keep it under a name."""
+    if given.source:
+        return _convert(given)
     from jpegmend.adoption import Given, adopt, describe
 
     card = adopt(
@@ -50,9 +65,30 @@ def run(given: Namespace) -> int:
         say=_say,
     )
     sys.stdout.write(f"{card.name}: {describe(card)}\n")
+    _tell(card)
+    return 0
+
+
+def _convert(given: Namespace) -> int:
+    from jpegmend.conversion import convert
+
+    card = convert(
+        given.file,
+        given.source,
+        given.name,
+        licence=given.licence,
+        notes=given.notes,
+        overwrite=given.overwrite,
+        say=_say,
+    )
+    sys.stdout.write(f"{card.name}: {card.title}, {card.parameters / 1e6:.2f} M parameters, halo {card.halo}\n")
+    _tell(card)
+    return 0
+
+
+def _tell(card: Card) -> None:
     sys.stdout.write(f"card: {card.folder / card.name}.json\n")
     sys.stdout.write(f"use it: jpegmend photo.jpg --model {card.name}\n")
-    return 0
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ Counted while the network runs on PyTorch's fake tensors (without data), which t
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,14 @@ def count(spec: Spec, config: Any) -> Cost:
     small, large = (_run(spec, config, side) for side in _SIDES)
     pixels = _SIDES[1] ** 2 - _SIDES[0] ** 2
     return Cost((large.flops - small.flops) / 2 / pixels, (large.most - small.most) / pixels)
+
+
+def count_run(run: Callable[[], Any], pixels: int) -> Cost:
+    """The cost of one run of any PyTorch code on a picture of so many pixels, over its pixels."""
+    counter = _Counter()
+    with counter:
+        run()
+    return Cost(counter.flops / 2 / pixels, counter.most / pixels)
 
 
 def _run(spec: Spec, config: Any, side: int) -> _Counter:

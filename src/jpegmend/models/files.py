@@ -34,15 +34,31 @@ def build(spec: Spec, config: Mapping[str, Any]) -> nn.Module:
         raise WeightsDamaged(f"config of {spec.name}: {error}; written by another version?") from error
 
 
-def save_weights(path: Path, spec: Spec, config: Any, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+def save_weights(
+    path: Path,
+    spec: Spec,
+    config: Any,
+    tensors: Mapping[str, Tensor],
+    facts: Mapping[str, Any],
+    *,
+    half: bool = True,
+) -> None:
     """Write ``tensors`` in half precision, with config and ``facts`` (recipe, data, licence) as header.
 
-    The same weights and facts give the same bytes.
+    The same weights and facts give the same bytes. Without ``half`` tensors keep their precision.
     """
-    write_tensors(path, spec.name, config, tensors, facts)
+    write_tensors(path, spec.name, config, tensors, facts, half=half)
 
 
-def write_tensors(path: Path, name: str, config: Any, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+def write_tensors(
+    path: Path,
+    name: str,
+    config: Any,
+    tensors: Mapping[str, Tensor],
+    facts: Mapping[str, Any],
+    *,
+    half: bool = True,
+) -> None:
     """As :func:`save_weights`, for a network that may not be in ``NETWORKS`` (an auxiliary one)."""
     header = {
         "format": FORMAT,
@@ -50,11 +66,11 @@ def write_tensors(path: Path, name: str, config: Any, tensors: Mapping[str, Tens
         "config": json.dumps(dataclasses.asdict(config)),
         **{key: json.dumps(value) for key, value in facts.items()},
     }
-    halved = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
+    stored = {
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous().cpu()
         for name, tensor in tensors.items()
     }
-    write_bytes(path, _in_order(save(halved, header)))
+    write_bytes(path, _in_order(save(stored, header)))
 
 
 def _in_order(data: bytes) -> bytes:
@@ -146,8 +162,12 @@ def example(spec: Spec, config: Any, height: int = 64, width: int = 64, batch: i
     )
 
 
-def export_onnx(path: Path, network: nn.Module, spec: Spec, config: Any, traces: Sequence[str] = ()) -> None:
+def export_onnx(
+    path: Path, network: nn.Module, spec: Spec, config: Any, traces: Sequence[str] = (), *, half: bool = True
+) -> None:
     """Write the network as ONNX, height and width free, weights in half precision and arithmetic in float32.
+
+    Without ``half`` weights are stored in float32.
 
     Its outputs are the planes, the quality if the network estimates one, and the named ``traces``. Traces cost time in
     every run of the graph, requested or not.
@@ -162,4 +182,4 @@ def export_onnx(path: Path, network: nn.Module, spec: Spec, config: Any, traces:
     seen = example(spec, config, 96, 128)
     outputs = _output_names(network.eval(), seen, tuple(traces))
     tensors = tuple(getattr(seen, name) for name in spec.inputs)
-    onnx_file.write(path, _ForExport(network, spec.inputs, tuple(traces)), tensors, spec.inputs, outputs)
+    onnx_file.write(path, _ForExport(network, spec.inputs, tuple(traces)), tensors, spec.inputs, outputs, half=half)

@@ -20,9 +20,18 @@ _SMALL = 16
 
 
 def write(
-    path: Path, network: nn.Module, tensors: tuple[Tensor, ...], inputs: Sequence[str], outputs: Sequence[str]
+    path: Path,
+    network: nn.Module,
+    tensors: tuple[Tensor, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    half: bool = True,
 ) -> None:
-    """Export ``network(*tensors)`` with these names of inputs and outputs; H and W of the planes are free."""
+    """Export ``network(*tensors)`` with these names of inputs and outputs; H and W of the planes are free.
+
+    With ``half`` weights are stored in half precision.
+    """
     import onnx
 
     free = tuple({2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO} if name == "planes" else {} for name in inputs)
@@ -36,7 +45,9 @@ def write(
             dynamo=True,
             verbose=False,
         )
-    model = halve_constants(program.model_proto)  # type: ignore[union-attr]
+    model = program.model_proto  # type: ignore[union-attr]
+    if half:
+        model = halve_constants(model)
     forget_origins(model)
     onnx.checker.check_model(model)
     write_bytes(path, model.SerializeToString())

@@ -17,6 +17,7 @@ from torch.nn import functional
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
 from jpegmend.models.layers import check_counts, check_fold, convolution, fold, folded_radius, unfold
+from jpegmend.models.qcn_published import PublishedQCN
 
 OVERVIEW = 112
 """Side in pixels of the input of the global branch."""
@@ -55,12 +56,17 @@ class Config:
     folded pixels."""
     skip: bool = False
     """Whether the output is added to the decoded picture; the paper has no such skip."""
+    published: bool = False
+    """Whether QCN has the layers of the authors' published program and weights (``qcn_published``); needs
+    ``whole=False``."""
 
     def __post_init__(self) -> None:
         check_counts(width=self.width, hidden=self.hidden, vector=self.vector, stages=len(self.global_widths))
         check_fold(self.fold)
         if self.channels not in (1, 3):
             raise InvalidOption(f"channels={self.channels}; QGCN restores 1 plane or 3")
+        if self.published and (self.whole or not self.tables):
+            raise InvalidOption("published=True is QCN, which has tables and no global branch; give whole=False")
         if self.blocks < 2 or self.blocks % 2:
             raise InvalidOption(f"blocks={self.blocks}; two equal groups need an even number, 2 or more")
 
@@ -144,6 +150,9 @@ class QGCN(nn.Module):
         maps = min(config.channels, 2) if config.tables else 0
         C = config.width
         cell = config.fold**2
+        if config.published:
+            self.published = PublishedQCN(config.channels + maps, config.channels, C, config.blocks, config.scale)
+            return
         if cell == 1:
             self.down = nn.Conv2d(config.channels + maps, C, 4, stride=2, padding=1)
         else:
@@ -174,6 +183,8 @@ class QGCN(nn.Module):
         if self.config.tables:
             maps = quantisation_maps(seen.tables, Y.shape[-2], Y.shape[-1])
             Y_Q = torch.cat([Y, maps.to(Y.dtype)], 1)  # eq. 5
+        if self.config.published:
+            return Estimate(self.published(Y_Q)[..., :height, :width])
         # First and last layer in float32 also where autocast is on: bfloat16 has steps of half a gray level.
         with torch.autocast(Y.device.type, enabled=False):
             x = self.down(fold(Y_Q, self.config.fold))
@@ -202,6 +213,8 @@ def halo(config: Config) -> int:
 
     On a folded grid all of them, without spread, count cells.
     """
+    if config.published:
+        return 2 * (2 * config.blocks + 2) + 5
     if config.fold == 1:
         return 2 * (2 * config.blocks + 2) + 3
     return folded_radius(2 * config.blocks + 3, config.fold)
@@ -224,6 +237,7 @@ SPEC = Spec(
         Config(blocks=2, width=8, global_widths=(4, 8), hidden=16, vector=8, channels=1),
         Config(blocks=2, width=8, global_widths=(4, 8), hidden=16, vector=8, fold=2, skip=True),
         Config(blocks=2, width=8, whole=False),
+        Config(blocks=2, width=8, whole=False, published=True),
         Config(blocks=2, width=8, whole=False, tables=False),
     ),
 )

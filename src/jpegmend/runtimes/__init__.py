@@ -51,6 +51,10 @@ def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = Non
         from jpegmend.runtimes.onnx import open_onnx
 
         return open_onnx(card, threads)
+    if card.foreign is not None:
+        from jpegmend.runtimes.spandrel_network import open_spandrel
+
+        return open_spandrel(card, threads)
     from jpegmend.runtimes.torch import open_torch
 
     return open_torch(card, threads)
@@ -72,3 +76,5 @@ def close() -> None:
         onnx.close_sessions()
     if torch := sys.modules.get("jpegmend.runtimes.torch"):
         torch.close_networks()
+    if spandrel := sys.modules.get("jpegmend.runtimes.spandrel_network"):
+        spandrel.close_networks()

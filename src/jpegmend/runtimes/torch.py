@@ -43,7 +43,7 @@ class TorchRuntime:
         named = batch_inputs(planes, tables, facts)
         seen = Observation(**{name: torch.from_numpy(value).to(self._device) for name, value in named.items()})
         try:
-            with torch.no_grad(), _threads(self._threads):
+            with torch.no_grad(), limit_threads(self._threads):
                 estimate = self._network(seen, collect=bool(traces))
                 quality = None if estimate.quality is None else float(estimate.quality[0])
                 restored = _to_numpy(estimate.planes)
@@ -63,7 +63,7 @@ def _to_numpy(tensor: Any) -> Floats:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def limit_threads(count: int) -> Iterator[None]:
     """Set PyTorch's number of threads, which holds for the whole process, and restore it afterwards."""
     import torch
 
@@ -73,6 +73,13 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def pick_device() -> str:
+    """The device that PyTorch runs on: ``cuda``, ``mps``, or ``cpu`` where neither is available."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def open_torch(card: Card, threads: int | None) -> TorchRuntime:
@@ -85,10 +92,9 @@ def open_torch(card: Card, threads: int | None) -> TorchRuntime:
     """
     with extra_needed("runtime 'torch'", "torch"):
         import safetensors
-        import torch
     del safetensors
     file = weights.path(card, "safetensors")
-    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = pick_device()
     key = (file, file.stat().st_mtime_ns, card.network, device)
     network = _NETWORKS.get(key, lambda: _load(file, card.network, device))
     return TorchRuntime(card, network, device, threads or available_threads())

@@ -1,16 +1,13 @@
 """Check of an ONNX file before ONNX Runtime opens it: no external data, no custom operators, no loops, no giants.
 
-ONNX Runtime has no option for this, and the package ``onnx`` is not in the plain install, so this file reads the
-protobuf wire format (https://protobuf.dev/programming-guides/encoding/) of the messages that matter, by the field
-numbers of onnx.proto. Large fields (the tensors) are skipped without being copied.
+ONNX Runtime has no option for this, and the package ``onnx`` is not in the plain install, so the messages that matter
+are read here, by the field numbers of onnx.proto. Large fields (the tensors) are skipped without being copied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 from jpegmend.errors import ModelRefused, WeightsDamaged
+from jpegmend.weights.protobuf import fields
 
 MAX_BYTES = 2**30
 """Largest model file that is opened, in bytes; FBCNN's, the largest of the usual ones, has 0.3 GB."""
@@ -32,53 +29,6 @@ _INSIDE = {
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "tensor": {},
 }
-
-
-class Field(NamedTuple):
-    """One field of a protobuf message: a number, or the place of its bytes."""
-
-    number: int
-    value: int
-    """The value of a whole number; 0 for bytes."""
-    start: int
-    stop: int
-    """Where the bytes lie; both 0 for numbers."""
-
-
-def fields(data: memoryview | bytes, start: int, stop: int) -> Iterator[Field]:
-    """The fields of the message in ``data[start:stop]``; raises ``ValueError`` where they are no protobuf."""
-    while start < stop:
-        key, start = varint(data, start, stop)
-        number, kind = key >> 3, key & 7
-        if number == 0:
-            raise ValueError("a field of number 0")
-        if kind == 0:
-            value, start = varint(data, start, stop)
-            yield Field(number, value, 0, 0)
-            continue
-        if kind == 2:
-            length, start = varint(data, start, stop)
-        elif kind in (1, 5):
-            length = 8 if kind == 1 else 4
-        else:
-            raise ValueError(f"wire type {kind}")
-        if length > stop - start:
-            raise ValueError("a field that is longer than its message")
-        yield Field(number, 0, start, start + length)
-        start += length
-
-
-def varint(data: memoryview | bytes, start: int, stop: int) -> tuple[int, int]:
-    """A number of up to 64 bits, 7 a byte, and where it ends."""
-    value = 0
-    for place in range(10):
-        if start + place >= stop:
-            raise ValueError("a number that is cut off")
-        byte = data[start + place]
-        value |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:
-            return value & (2**64 - 1), start + place + 1
-    raise ValueError("a number of more than 64 bits")
 
 
 def check(data: memoryview | bytes, name: str) -> None:

@@ -1,0 +1,94 @@
+"""Writes weights of the authors as a network of the user's catalogue: safetensors, ONNX, card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jpegmend.adoption.adopt import check_name
+from jpegmend.conversion import layouts
+from jpegmend.errors import ModelRefused, extra_needed
+from jpegmend.weights import Card, read_card
+from jpegmend.weights.catalogue import user_folder
+from jpegmend.writing.atomic import write_bytes
+
+SOURCES: Mapping[str, Callable[[Path], layouts.Layout]] = {
+    "dcsc-tf": layouts.dcsc_tf,
+    "dncnn-mat": layouts.dncnn_mat,
+    "arcnn-mat": layouts.arcnn_mat,
+    "qcn": layouts.qcn,
+}
+"""Readers of the authors' files by the name of the layout."""
+
+
+def convert(
+    file: Path,
+    source: str,
+    name: str,
+    *,
+    licence: str = "",
+    notes: str = "",
+    overwrite: bool = False,
+    folder: Path | None = None,
+    say: Callable[[str], None] = lambda step: None,
+) -> Card:
+    """Put weights of the authors into the user's catalogue, as those of the network in ``jpegmend.models``.
+
+    Args:
+        file: the authors' file; of a TensorFlow checkpoint the ``.index``.
+        source: a key of :data:`SOURCES`.
+        name, licence, notes, overwrite, folder, say: as for ``jpegmend.adoption.adopt``.
+
+    Raises:
+        MissingExtra: PyTorch, or scipy for MATLAB files, is not installed.
+        InvalidOption: a name that cannot be used, or is taken.
+        ModelRefused, WeightsDamaged: a file of another layout, or a broken one.
+    """
+    with extra_needed("conversion", "torch"):
+        import torch
+
+        from jpegmend import models
+        from jpegmend.models import files
+        from jpegmend.models.card_fields import card_fields
+        from jpegmend.training.receptive_field import measured_halo
+    folder = folder or user_folder()
+    check_name(name, folder, overwrite=overwrite)
+    say("reading the authors' file")
+    layout = SOURCES[source](file)
+    spec = models.find(layout.network)
+    config = spec.config(**layout.config)
+    network = spec.build(config).eval()
+    try:
+        network.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in layout.tensors.items()})
+    except RuntimeError as error:
+        raise ModelRefused(f"{file.name} does not fit {spec.title}: {error}") from error
+    record = card_fields(name, spec, config) | {"licence": licence, "notes": notes, "released": True}
+    say("measuring the receptive field")
+    record["halo"] = measured_halo(network, spec, config)
+    say("writing the weights, and as ONNX")
+    folder.mkdir(parents=True, exist_ok=True)
+    weights, graph = (folder / f"{name}.{kind}" for kind in ("safetensors", "onnx"))
+    # In float32, as the authors' file has them.
+    files.save_weights(weights, spec, config, network.state_dict(), {"licence": licence}, half=False)
+    files.export_onnx(graph, network, spec, config, half=False)
+    record |= _inputs(graph, record)
+    record["files"] = {path.suffix[1:]: {"file": path.name, "sha256": _sha256(path)} for path in (weights, graph)}
+    card = folder / f"{name}.json"
+    write_bytes(card, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    return read_card(card)
+
+
+def _inputs(graph: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """The inputs that the graph reads; without an overview its tiles are exact."""
+    from jpegmend.runtimes.onnx import open_session
+
+    read = [entry.name for entry in open_session(graph, 1).get_inputs()]
+    exact = record["tiling"] == "global" and "overview" not in read
+    return {"inputs": read, "tiling": "exact" if exact else record["tiling"]}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
