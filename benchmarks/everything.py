@@ -1,4 +1,4 @@
-"""Every table and figure of the documentation, made anew by one command. Hours on two cores; ``--only`` picks parts.
+"""One command that measures every table and figure of the documentation; hours on two cores, ``--only`` picks parts.
 
     python benchmarks/everything.py --data SETS --model mend-s [--only gray colour speed ...]
     python benchmarks/everything.py --data SETS --model dcsc-32 --only gray --sets Classic5 LIVE1 --suffix dcsc-32

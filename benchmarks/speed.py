@@ -1,4 +1,4 @@
-"""Speed and memory of API and command by image size, model, runtime and threads, as ratios to a fixed stack of layers.
+"""Speed and memory of API and command by image size, model, runtime and threads, as ratios to a reference network.
 
 python benchmarks/speed.py --model mend-s jpeg --size 512 1024 2048 --threads 1 2 --out docs/results/speed.json
 """

@@ -1,4 +1,4 @@
-"""Networks of a few numbers, written as ONNX with their cards: they prove what arrives where."""
+"""Tiny networks with known results, written as ONNX with their cards."""
 
 from __future__ import annotations
 

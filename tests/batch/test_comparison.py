@@ -1,4 +1,4 @@
-"""The comparison of a run: its name, its labels, its gain over a reference."""
+"""Comparison picture of a result: file name, labels, gain over a reference."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which files are meant, and what their results are called."""
+"""Search of input files, and names of results."""
 
 from pathlib import Path, PurePath
 

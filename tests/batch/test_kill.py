@@ -1,4 +1,4 @@
-"""Runs that are killed at any moment: no half file, nothing lost, the same results in the end."""
+"""Runs that are killed at random moments: no incomplete file, and the same results after resuming."""
 
 import os
 import random

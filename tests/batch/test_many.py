@@ -1,4 +1,4 @@
-"""Many pictures from Python: by processes, or one after another with one network."""
+"""``restore_many`` and ``Restorer``: many pictures by processes, or one after another."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a second run does with each picture."""
+"""Plan of a second run: which pictures are skipped, restored again or refused."""
 
 import contextlib
 import os

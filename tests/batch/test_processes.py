@@ -1,4 +1,4 @@
-"""Worker processes: order, errors, processes that die, nothing left behind."""
+"""Worker processes: order, errors, processes that die, removal of temporary files."""
 
 import os
 import signal

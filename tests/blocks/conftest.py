@@ -1,4 +1,4 @@
-"""Pictures for the planes: photographs that scikit-image ships, and one that is drawn."""
+"""Test pictures: photographs that scikit-image ships, and a drawing."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Quality and grid read off pixels, on files that Pillow wrote."""
+"""Estimate of quality and block grid from pixels, on files that Pillow wrote."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""The promise of the quantisation cell: after a projection, quantising gives the file's own levels."""
+"""Projection into quantisation cells: quantising the result gives the file's levels."""
 
 import io
 

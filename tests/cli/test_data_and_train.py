@@ -1,4 +1,4 @@
-"""The doors to data and training; the work behind them is tested in their rooms."""
+"""The verbs ``data`` and ``train``; what they call is tested in tests/data and tests/training."""
 
 import numpy as np
 import pytest

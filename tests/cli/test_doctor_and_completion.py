@@ -1,4 +1,4 @@
-"""The self-test, and what the shell completes."""
+"""The verbs ``doctor`` and ``completion``."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Each option of ``jpegmend restore`` changes what it says: none can be ignored without a test that fails."""
+"""Each option of ``jpegmend restore`` has its effect: a test fails for each that is ignored."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Words of a command line to values: suggestions, lists, what is refused."""
+"""Parsing of the command line: suggestions, lists, errors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The command on real files: what is written, what is said, which exit code."""
+"""``jpegmend restore`` on real files: results, messages, exit codes."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is said of a whole run: one line a picture, one for progress, one at the end, each failure once."""
+"""Messages of a run: one line a picture, progress, a summary, each failure once."""
 
 import io
 import json

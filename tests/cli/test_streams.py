@@ -1,4 +1,4 @@
-"""Closed and broken streams, names that cannot be printed, signals, pipes: no traceback, nothing left behind."""
+"""Closed and broken streams, file names that cannot be printed, signals: no traceback, no temporary files."""
 
 import os
 import signal

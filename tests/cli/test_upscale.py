@@ -1,4 +1,4 @@
-"""``jpegmend upscale``: a file beside the input or where -o says, never over the input, and what is told."""
+"""``jpegmend upscale``: path of the result, protection of the input, messages."""
 
 from __future__ import annotations
 

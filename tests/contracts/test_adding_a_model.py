@@ -1,4 +1,4 @@
-"""docs/adding-a-model.md is true: a network outside the package is trained, released and restores a file."""
+"""The example of docs/adding-a-model.md: a network outside the package is trained, released and restores a file."""
 
 import dataclasses
 import json

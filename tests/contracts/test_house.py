@@ -1,4 +1,4 @@
-"""The house's own rules: which room may import which, what is public, what stays light, how large things grow."""
+"""Rules for the source code: direction of imports, public names, import cost, size of files and functions."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""One test over every network: what the pipeline relies on, whatever the paper."""
+"""Contract tests of every network: the properties on which the pipeline relies."""
 
 import dataclasses
 import json

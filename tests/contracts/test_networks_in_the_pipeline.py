@@ -1,4 +1,4 @@
-"""Every network restores a real file through the pipeline everybody uses, tiled and whole."""
+"""Every network restores a real file by ``restore``, tiled and whole."""
 
 import hashlib
 import io

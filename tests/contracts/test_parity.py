@@ -1,4 +1,4 @@
-"""What training shows a network is what the pipeline shows it: planes, tables and sampling of the same file."""
+"""Training and the pipeline give a network the same input for the same file: planes, tables and sampling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What README promises: its code runs, its commands exist, its links lead somewhere."""
+"""README and docs: code runs, commands and options exist, links have targets."""
 
 import os
 import re

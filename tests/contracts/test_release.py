@@ -1,4 +1,4 @@
-"""scripts/release-check and scripts/lowest-versions: what they refuse, and that pyproject.toml suits them."""
+"""scripts/release-check and scripts/lowest-versions: what they refuse, and that pyproject.toml passes."""
 
 import sys
 from importlib.machinery import SourceFileLoader

@@ -1,4 +1,4 @@
-"""Pictures that the tests make themselves."""
+"""Generated test pictures."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What may happen to a crop, by share."""
+"""Degradation of crops: shares of samplings, tables, double compression and uploads."""
 
 import random
 

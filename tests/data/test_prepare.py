@@ -1,4 +1,4 @@
-"""Getting sets from a server on this machine that breaks off, lies and disappears."""
+"""Download of data sets from a local server that disconnects, sends wrong data or is missing."""
 
 import hashlib
 import io

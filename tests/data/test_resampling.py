@@ -1,4 +1,4 @@
-"""Reduced pictures: Pillow's bicubic interpolation, files of the smaller size, the truth of the larger."""
+"""Training data of super-resolution: Pillow's bicubic interpolation, files of the smaller size, truth of the larger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers are kept, stopped, replaced and shared, and their limits hold."""
+"""Decoding workers: reuse, end, replacement, sharing, and their limits."""
 
 import os
 import signal

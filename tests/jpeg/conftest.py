@@ -1,4 +1,4 @@
-"""Pictures, files and their encoding, shared by the tests of this room."""
+"""Fixtures: pictures, files and encoders."""
 
 from __future__ import annotations
 

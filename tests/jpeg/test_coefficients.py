@@ -1,4 +1,4 @@
-"""Levels against other programs: jpeglib for the numbers, Pillow for what they mean."""
+"""Decoded levels compared with jpeglib, and their pixels with Pillow."""
 
 import io
 import warnings

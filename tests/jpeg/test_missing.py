@@ -1,4 +1,4 @@
-"""Files cut short or broken in the middle: what is there is given, what is not is counted."""
+"""Truncated and damaged files: what can be decoded is returned, missing blocks are counted."""
 
 import numpy as np
 import pytest

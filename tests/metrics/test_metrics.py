@@ -1,4 +1,4 @@
-"""Metrics against scikit-image, against sums written out by hand, and at their ends."""
+"""Metrics compared with scikit-image and with sums written by hand, and their limits."""
 
 import io
 import math

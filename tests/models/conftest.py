@@ -1,4 +1,4 @@
-"""What the tests of single networks share."""
+"""Fixtures for the tests of single networks."""
 
 from __future__ import annotations
 

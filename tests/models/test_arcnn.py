@@ -1,4 +1,4 @@
-"""AR-CNN: the layer list of its paper."""
+"""AR-CNN: the layers of its paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CQR: a ranker that learns to tell qualities, and a de-blocker whose ablation costs no parameter."""
+"""CQR: a ranker that learns to order qualities, and a de-blocker whose ablation has as many parameters."""
 
 import io
 from pathlib import Path

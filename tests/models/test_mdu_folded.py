@@ -1,4 +1,4 @@
-"""MDU on a folded grid: the plain network on the pixels of cells, exact tiles, losses at full resolution."""
+"""MDU on a folded grid: equal to the plain network on folded pixels, exact tiles, losses at full resolution."""
 
 from __future__ import annotations
 

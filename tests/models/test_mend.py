@@ -1,4 +1,4 @@
-"""mend: starts as the identity, listens to the tables, and sees no further than its halo."""
+"""mend: initially the identity, depends on the tables, receptive field within its halo."""
 
 from dataclasses import replace
 from typing import Any

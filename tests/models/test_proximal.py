@@ -1,4 +1,4 @@
-"""Proximal operators of MDU: soft thresholds and piecewise linear functions are what they say; sizes are near."""
+"""Proximal operators of MDU: soft threshold, piecewise linear function, equal sizes of the networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QGCN: it listens to the tables and to the whole picture, and a tile that is told of the whole agrees with it."""
+"""QGCN: depends on the tables and the whole picture; a tile with the overview agrees with the whole picture."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""RNAN: the attention of its paper, the size of its paper, and the same answer in less memory."""
+"""RNAN: attention and parameter count of its paper, and equal results with gradient checkpointing."""
 
 from pathlib import Path
 

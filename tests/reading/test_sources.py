@@ -1,4 +1,4 @@
-"""Pictures as they are opened: every bit of their samples, their metadata, and what is refused."""
+"""Opening of pictures: all bits of their samples, metadata, and what is refused."""
 
 import io
 import struct

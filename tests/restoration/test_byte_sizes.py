@@ -1,4 +1,4 @@
-"""Sizes as people write them."""
+"""Parsing of memory sizes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""After restoring, the file's own levels come back from the planes."""
+"""Quantising the restored planes gives the file's levels."""
 
 import io
 

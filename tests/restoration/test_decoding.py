@@ -1,4 +1,4 @@
-"""Strength 0 is the decoded JPEG: the truth is Pillow's."""
+"""Strength 0 gives the decoded JPEG, compared with Pillow."""
 
 import io
 

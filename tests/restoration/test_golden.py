@@ -1,4 +1,4 @@
-"""Every released network answers as it did when it was released: pictures kept beside this file.
+"""Every released network gives the output stored at its release, in golden/.
 
 ``python tests/restoration/test_golden.py NAME...`` makes them anew, for weights that changed on purpose.
 """

@@ -1,4 +1,4 @@
-"""What pixels say of their compression decides what is done, on real encodings."""
+"""Quality and grid estimated from pixels, and the plan that follows, on real encodings."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""inspect: what Pillow wrote is what is said."""
+"""inspect: the facts of files that Pillow wrote."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Every option of ``restore`` and ``save`` changes what it says it changes."""
+"""Every option of ``restore`` and ``save`` has its effect."""
 
 import inspect
 import io

@@ -1,4 +1,4 @@
-"""Every released network that promises exact tiles keeps the promise with the halo of its card."""
+"""Every released network with exact tiles gives the same result tiled, with the halo of its card."""
 
 import io
 from dataclasses import replace

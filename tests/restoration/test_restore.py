@@ -1,4 +1,4 @@
-"""What arrives at the network, and what comes out of ``restore``: arrays, depth, alpha, orientation, options."""
+"""Input of the network and results of ``restore``: arrays, depth, alpha, orientation, options."""
 
 import dataclasses
 import io

@@ -1,4 +1,4 @@
-"""What ``Restored`` hands out: arrays, Pillow images, files."""
+"""Results of ``Restored``: arrays, Pillow images, files."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Tiled equals untiled, and tiles are cut as they should be."""
+"""Tiled results equal untiled ones; division into tiles."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Enlarging: what arrives where, tiled equals untiled, colour and orientation in place, and what is refused."""
+"""Enlargement: position of pixels, tiles, colour, orientation, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tiny networks, for the runtimes."""
+"""Fixtures: tiny networks for the runtimes."""
 
 import importlib.util
 from pathlib import Path

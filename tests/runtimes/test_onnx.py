@@ -1,4 +1,4 @@
-"""ONNX Runtime: the same answer as arithmetic, and errors that name the network."""
+"""ONNX Runtime: results compared with numpy, and errors that name the network."""
 
 import os
 import subprocess

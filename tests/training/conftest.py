@@ -1,4 +1,4 @@
-"""A small picture, and a network small enough to train in a blink."""
+"""Fixtures: a small picture, and a network that trains in milliseconds."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Auxiliary networks: what pairs the ranker is trained on."""
+"""Auxiliary networks: the pairs on which the ranker is trained."""
 
 import random
 

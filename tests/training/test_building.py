@@ -1,4 +1,4 @@
-"""Auxiliary networks: frozen beside and inside the main one, saved with it, begun from what was saved."""
+"""Auxiliary networks: frozen beside and inside the main network, saved with it, and loaded again."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Settings of training on a CPU: freed memory is kept, denormals are 0, and all is undone at the end."""
+"""CPU settings of training: freed memory is kept, denormals are 0, and both are restored at the end."""
 
 import os
 import platform

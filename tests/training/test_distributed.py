@@ -1,4 +1,4 @@
-"""Two processes and gloo: the same course as one process that adds up two batches."""
+"""Two processes (gloo) compute the same steps as one process that accumulates two batches."""
 
 import json
 import os

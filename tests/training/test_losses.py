@@ -1,4 +1,4 @@
-"""Every loss against a value worked out by hand, or by scikit-image."""
+"""Every loss compared with a value computed by hand or by scikit-image."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Optimisers: which parameters Muon moves, and how far."""
+"""Optimisers: the parameters that Muon updates, and the size of the updates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phases with a course of the rate or a config of their own: what is taken over, and resuming across the change."""
+"""Phases with their own learning rate schedule or config: what is kept, and resuming across the change."""
 
 import os
 import signal

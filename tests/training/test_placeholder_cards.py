@@ -1,4 +1,4 @@
-"""Cards of networks without weights: what they state, and that released ones are left alone."""
+"""Cards of networks without weights: their fields, and that released cards stay unchanged."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""CQR's ranker from a run to a score: released with the network, loaded by its name, measured, asked by ``inspect``."""
+"""Release of CQR's ranker with its network, its loading, its accuracy, and its score in ``inspect``."""
 
 import json
 

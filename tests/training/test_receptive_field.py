@@ -1,4 +1,4 @@
-"""The measured context of a trained network: never less than what it really uses."""
+"""The measured receptive field of a trained network is never smaller than the true one."""
 
 from dataclasses import replace
 

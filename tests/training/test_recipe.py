@@ -1,4 +1,4 @@
-"""Every recipe of the repository is valid, and two steps of every family run."""
+"""Every recipe of the repository is valid, and two steps of every network run."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One step: every setting of a recipe has the effect it names."""
+"""One training step: every setting of a recipe has its effect."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Cards: what is in them is checked, what is not known is refused."""
+"""Cards: their fields are checked, unknown ones are refused."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The catalogue, and the checksums of what is released."""
+"""The catalogue, and the checksums of released weights."""
 
 import hashlib
 import json

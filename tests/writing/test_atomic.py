@@ -1,4 +1,4 @@
-"""Where a result lands: nothing is lost, whatever happens on the way."""
+"""Atomic writing: existing files survive every failure."""
 
 import errno
 import io

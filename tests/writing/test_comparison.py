@@ -1,4 +1,4 @@
-"""The picture of before and after."""
+"""The comparison picture."""
 
 import numpy as np
 import pytest

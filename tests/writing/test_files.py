@@ -1,4 +1,4 @@
-"""Files that are written, read back by Pillow and tifffile."""
+"""Written files, read back by Pillow and tifffile."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""What is left out on request, read back by Pillow; colours by Little CMS."""
+"""Removal of metadata, read back by Pillow; conversion of colours compared with Little CMS."""
 
 import colorsys
 import io

@@ -182,17 +182,17 @@ class Recipe(_Part):
         share = (share - end) / (1 - end)
         ends = list(accumulate(phase.share for phase in self.phases))
         index = next((i for i, end in enumerate(ends) if share < end - 1e-9), len(ends) - 1)
-        first, past = self._course_of(index)
+        first, past = self._schedule_phases(index)
         before = sum(phase.share for phase in self.phases[:first])
         length = sum(phase.share for phase in self.phases[first:past])
         return self.phases[index], (share - before) / length
 
     def rate_of(self, phase: Phase) -> float:
         """The initial learning rate of the schedule of this phase."""
-        first, _ = self._course_of(self.phases.index(phase))
+        first, _ = self._schedule_phases(self.phases.index(phase))
         return self.phases[first].rate or self.optimiser.rate
 
-    def _course_of(self, index: int) -> tuple[int, int]:
+    def _schedule_phases(self, index: int) -> tuple[int, int]:
         """First (inclusive) and last (exclusive) phase of the schedule that contains the given phase."""
         starts = [0, *(i for i, phase in enumerate(self.phases) if i and phase.rate), len(self.phases)]
         return max(i for i in starts if i <= index), min(i for i in starts if i > index)

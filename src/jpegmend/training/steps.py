@@ -30,11 +30,11 @@ from jpegmend.training.schedule import rate_at
 def step(run: Run) -> Tensor:
     """Update the weights once and return the loss; NaN if the loss or the gradient is not finite."""
     recipe, state = run.recipe, run.state
-    part, course = recipe.part_at(run.share())
+    part, position = recipe.part_at(run.share())
     name = _prepare_part(run, part)
     optimiser = state.optimisers[name]
     for group in optimiser.param_groups:
-        group["lr"] = _rate(run, part, course) * group["factor"]
+        group["lr"] = _rate(run, part, position) * group["factor"]
     optimiser.zero_grad(set_to_none=True)
     total = torch.zeros((), device=run.settings.device)
     for turn in range(recipe.accumulate):
@@ -62,11 +62,11 @@ def _margin(run: Run, part: Phase | Stage) -> int:
     return MARGIN if run.recipe.degradation.phase == "any" and isinstance(part, Phase) else 0
 
 
-def _rate(run: Run, part: Phase | Stage, course: float) -> float:
+def _rate(run: Run, part: Phase | Stage, position: float) -> float:
     if isinstance(part, Stage):
         return part.rate
     warm = run.state.earlier_steps > 0
-    return rate_at(run.recipe.optimiser, course, rate=run.recipe.rate_of(part), warm=warm)
+    return rate_at(run.recipe.optimiser, position, rate=run.recipe.rate_of(part), warm=warm)
 
 
 def _prepare_part(run: Run, part: Phase | Stage) -> str:

@@ -1,4 +1,4 @@
-"""Code statistics against a DCSC whose iterations are known: S = 1/2, so that codes go towards twice their start."""
+"""Code statistics for a DCSC with known iterations: S = 1/2, so that codes approach twice their initial value."""
 
 import math
 

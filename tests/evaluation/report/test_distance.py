@@ -1,4 +1,4 @@
-"""The distance of our networks to their papers."""
+"""Table of the difference between our networks and their papers."""
 
 import pytest
 from tests.evaluation.made_up import mean, result

@@ -1,4 +1,4 @@
-"""Networks that readers know, and the README's table."""
+"""Printed scores of well-known networks, and the README's table."""
 
 from tests.evaluation.made_up import mean, result
 
