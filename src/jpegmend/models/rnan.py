@@ -79,7 +79,7 @@ SPEC = Spec(
     tiling="window",
     window=96,
     small=(
-        Config(width=8, blocks=3),
-        Config(width=8, blocks=2, channels=3),
+        Config(width=8, blocks=2, trunk=1, tail=1),
+        Config(width=8, blocks=3, channels=3),
     ),
 )
