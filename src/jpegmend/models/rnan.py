@@ -80,6 +80,6 @@ SPEC = Spec(
     window=96,
     small=(
         Config(width=8, blocks=2, trunk=1, tail=1),
-        Config(width=8, blocks=3, channels=3),
+        Config(width=8, blocks=3, trunk=1, tail=1, channels=3),
     ),
 )
