@@ -28,6 +28,7 @@ def test_every_benchmark_is_tried_here():
     assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {
         *COMMANDS,
         "batch",
+        "cluster_simulation",
         "everything",
         "mixed",
         "window",
