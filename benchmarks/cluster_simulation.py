@@ -82,16 +82,18 @@ class SimulatedCrew:
     def give(self, worker: int, task: Task) -> None:
         """Decide how the task will end, and when."""
         started, takes = self.clock, self._takes(worker, task)
-        ends, failed = self._with_outages(started, takes)
+        waits, before = self._outage(started, takes)
+        failed = waits > PATIENCE
+        ends = started + (before + PATIENCE if failed else takes + waits)
         dies = self._death(worker, task, started, ends)
         if self.rng.random() < HANGS:
             self._hung.add(worker)
         elif dies is not None:
             at, node = dies
-            self.spent.wasted += at - started
+            self.spent.wasted += min(at - started, before) + max(0.0, at - started - before - waits)
             self._lose(worker, at, node=node)
         elif failed:
-            self.spent.wasted += ends - started
+            self.spent.wasted += before
             self._add(ends, Failed(worker, "503 Slow Down"))
         else:
             self._finish(worker, task, ends, takes)
@@ -123,16 +125,14 @@ class SimulatedCrew:
         # Pictures are read and written while others are restored, but for the first and the last.
         return work + self._latency(READ) + 2 * self._latency(WRITE)
 
-    def _with_outages(self, started: float, takes: float) -> tuple[float, bool]:
-        """When the task ends, and whether by an outage that is longer than a request is repeated."""
+    def _outage(self, started: float, takes: float) -> tuple[float, float]:
+        """How long a task waits for the storage, and after how many seconds of work."""
         number, since = divmod(started, OUTAGE_EVERY)
-        lasts = OUTAGES[int(number) % len(OUTAGES)]
-        left = lasts - since if since < lasts else 0.0
-        if not left and since + takes > OUTAGE_EVERY:
-            left = OUTAGES[int(number + 1) % len(OUTAGES)]
-        if left > PATIENCE:
-            return started + PATIENCE + min(takes, OUTAGE_EVERY - since), True
-        return started + takes + left, False
+        if left := max(0.0, OUTAGES[int(number) % len(OUTAGES)] - since):
+            return left, 0.0
+        if since + takes > OUTAGE_EVERY:
+            return OUTAGES[int(number + 1) % len(OUTAGES)], OUTAGE_EVERY - since
+        return 0.0, takes
 
     def _death(self, worker: int, task: Task, started: float, ends: float) -> tuple[float, bool] | None:
         """When the worker ends before the task does, and whether with its machine."""

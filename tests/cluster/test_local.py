@@ -89,7 +89,7 @@ def test_some_shards_alone(place: Path, cluster) -> None:
 
 def test_a_part_that_vanished_is_done_again(place: Path, cluster) -> None:
     cluster("plan", "src", "dst", "--shard", 11, *DECODE)
-    run = start()
+    run = start(jobs=1)
     wait_for_parts(place, 1, run)
     run.kill()
     run.wait()
@@ -115,15 +115,15 @@ def wait_for_parts(place: Path, count: int, run: subprocess.Popen[bytes]) -> Non
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of process groups")
 def test_the_driver_is_killed_and_goes_on(place: Path, cluster) -> None:
-    for seed in range(20, 120):
+    for seed in range(20, 80):
         (place / "src" / f"{seed}.jpg").write_bytes(jpeg(seed))
     cluster("plan", "src", "whole", "--shard", 1000, *DECODE)
-    cluster("run", "whole", "--jobs", 2)
+    cluster("run", "whole", "--jobs", 1)
     expected = results(place / "whole")
-    assert len(expected) == 111
-    cluster("plan", "src", "dst", "--shard", 23, *DECODE)
+    assert len(expected) == 71
+    cluster("plan", "src", "dst", "--shard", 15, *DECODE)
     rng = random.Random(0)
-    for kill in range(4):
+    for kill in range(3):
         before = len(results(place / "dst"))
         run = start()
         ends = time.monotonic() + 60
@@ -135,7 +135,7 @@ def test_the_driver_is_killed_and_goes_on(place: Path, cluster) -> None:
         assert {name: expected[name] for name in there} == there, "a result is whole or not there"
     left = cluster("status", "dst")[1]["left"]
     assert left, "all was done before the last kill: this proves nothing, take more pictures"
-    code, ran = cluster("run", "dst", "--jobs", 2)
+    code, ran = cluster("run", "dst", "--jobs", 1)
     assert (code, ran["done"]) == (0, left)
     assert results(place / "dst") == expected
     assert cluster("status", "dst")[1]["shards_done"] == 5

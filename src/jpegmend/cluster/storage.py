@@ -18,8 +18,12 @@ SCHEMES = ("s3", "gs", "az")
 """Object stores that an address may name; anything without ``://`` is a folder."""
 
 _TIMEOUTS: Any = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(minutes=2)}
-_RETRIES: Any = {"max_retries": 12, "retry_timeout": timedelta(minutes=3)}
-"""For answers 429, 500, 502, 503 and broken connections, with exponential backoff."""
+_RETRIES: Any = {
+    "max_retries": 60,
+    "retry_timeout": timedelta(minutes=3),
+    "backoff": {"init_backoff": timedelta(milliseconds=300), "max_backoff": timedelta(seconds=15), "base": 3},
+}
+"""For answers 429 and 5xx, and broken connections. By its defaults obstore gives up after 10 tries, within seconds."""
 
 
 class Stored(NamedTuple):
@@ -175,9 +179,17 @@ def _open(address: str, folder: Path | None) -> ObjectStore:
     try:
         if folder is not None:
             return LocalStore(folder, mkdir=True)
-        return from_url(address, client_options=_TIMEOUTS, retry_config=_RETRIES)
+        return from_url(address, client_options=_client_options(), retry_config=_RETRIES)
     except (exceptions.BaseError, OSError, ValueError) as error:
         raise _storage_error(address, error) from error
+
+
+def _client_options() -> Any:
+    # obstore reads this variable itself only where no other options of the client are given.
+    plain = any(
+        os.environ.get(f"{name}_ALLOW_HTTP", "").lower() in ("1", "true") for name in ("AWS", "AZURE", "GOOGLE")
+    )
+    return {**_TIMEOUTS, "allow_http": plain}
 
 
 def _storage_error(name: str, error: Exception) -> StorageError:

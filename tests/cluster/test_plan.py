@@ -1,0 +1,150 @@
+"""Planning: which pictures a job has, what it refuses, and what belongs together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from jpegmend.cluster import tables
+from jpegmend.cluster.job import JOB, open_job, shard_key
+from jpegmend.cluster.storage import Storage, Stored
+from jpegmend.cluster.work import Session
+from jpegmend.errors import InputError, InvalidOption, JobError
+
+from .conftest import jpeg
+
+
+def listed(destination: Path) -> list[str]:
+    return [key for shard in sorted((destination / "jpegmend-job" / "shards").glob("*")) for key in keys(shard)]
+
+
+def keys(shard: Path) -> list[str]:
+    return parquet.read_table(shard).column("key").to_pylist()
+
+
+def test_the_listing_is_that_of_the_command(place: Path, cluster) -> None:
+    (place / "src" / "notes.txt").write_text("no picture")
+    (place / "src" / ".hidden.jpg").write_bytes(jpeg(1))
+    (place / "src" / "old.restored.png").write_bytes(b"a result")
+    (place / "src" / "odd name %20 é.jpg").write_bytes(jpeg(2))
+    (place / "src" / "two\nlines.jpg").write_bytes(jpeg(3))
+    code, planned = cluster("plan", "src", "dst", "--shard", 5)
+    assert (code, planned["pictures"], planned["shards"], planned["new"]) == (0, 12, 3, True)
+    assert planned["passed_over"] == {".txt": 1, "hidden": 1, "results": 1, "with names that cannot be stored": 1}
+    assert "odd name %20 é.jpg" in listed(place / "dst") and "below/9.jpeg" in listed(place / "dst")
+    assert [len(keys(shard)) for shard in sorted((place / "dst/jpegmend-job/shards").glob("*"))] == [5, 5, 2]
+    job = json.loads((place / "dst" / JOB).read_text())
+    assert job["pictures"] == 12
+    assert job["size"] == sum((place / "src" / key).stat().st_size for key in listed(place / "dst"))
+
+
+def test_a_second_plan_changes_nothing_or_is_refused(place: Path, cluster) -> None:
+    first = cluster("plan", "src", "dst")[1]
+    (place / "src" / "later.jpg").write_bytes(jpeg(50))
+    second = cluster("plan", "src", "dst")[1]
+    assert (second["new"], second["job"], second["pictures"]) == (False, first["job"], 11)
+    code, said = cluster("plan", "src", "dst", "--strength", "0.5")
+    assert code == 1 and "another job is planned there (options differ)" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("plan", "nowhere", "dst"), 1, "nowhere: there is no such folder"),
+        (("plan", "src"), 2, "cluster plan takes SRC and DST"),
+        (("plan", "empty", "dst"), 2, "empty: no pictures there"),
+        (("plan", "src", "full"), 2, "full holds files already; give an empty place, or --overwrite"),
+        (("plan", "src", "src", "--overwrite", "--name", "{stem}{suffix}"), 2, "results could replace inputs"),
+        (("plan", "src", "dst", "--name", "{quality}-{stem}"), 2, "the listing does not know {quality}"),
+        (("plan", "src", "dst", "--bits", "16", "--format", "webp"), 2, "webp holds 8 bits"),
+        (("plan", "ftp://host/x", "dst"), 2, "give a folder, or an address that begins with s3://, gs://, az://"),
+        (("run", "dst"), 1, "there is no such folder"),
+        (("run", "full"), 1, "no job is planned there; first `jpegmend cluster plan SRC"),
+        (("run", "full", "--strength", "0"), 2, "--strength is an option of cluster plan, not of cluster run"),
+        (("status", "full", "--jobs", "2"), 2, "--jobs is an option of cluster run, not of cluster status"),
+    ],
+)
+def test_what_is_refused(place: Path, cluster, words, code: int, said: str) -> None:
+    (place / "empty").mkdir()
+    (place / "full").mkdir()
+    (place / "full" / "mine.txt").write_text("mine")
+    found = cluster(*words)
+    assert found[0] == code and said in found[1]
+
+
+def test_two_inputs_never_have_one_result(place: Path, cluster) -> None:
+    (place / "src" / "3.JPG").write_bytes(jpeg(33))
+    code, said = cluster("plan", "src", "dst")
+    assert code == 2 and "would have one result, 3.restored.png; give --name '{name}.restored{suffix}'" in said
+    assert not (place / "dst" / JOB).exists()
+    assert cluster("plan", "src", "dst", "--name", "{name}.restored{suffix}")[0] == 0
+
+
+def test_shards_that_do_not_exist_are_refused(place: Path, cluster) -> None:
+    cluster("plan", "src", "dst", "--shard", 5)
+    for wrong in ("3", "0-3", "2-1", "x"):
+        code, said = cluster("run", "dst", "--shards", wrong)
+        assert code == 2 and "give one number or FIRST-LAST, from 0 to 2" in said
+
+
+@pytest.mark.parametrize("field", ["version", "weights", "fingerprint"])
+def test_a_job_of_another_installation_is_refused(place: Path, cluster, field: str) -> None:
+    cluster("plan", "src", "dst")
+    facts = json.loads((place / "dst" / JOB).read_text())
+    (place / "dst" / JOB).write_text(json.dumps({**facts, field: "other"}))
+    code, said = cluster("run", "dst")
+    assert code == 1 and f"was planned with {field} other, this installation has" in said
+
+
+def test_a_worker_refuses_another_job_than_the_drivers(place: Path, cluster) -> None:
+    cluster("plan", "src", "dst", "--strength", "0")
+    job = open_job(Storage("dst"))
+    Session("dst", job.hash, 1, None)
+    with pytest.raises(JobError, match="planned again during the run"):
+        Session("dst", "0" * 16, 1, None)
+
+
+def test_listings_of_other_jobs_and_damaged_ones_are_refused(place: Path, cluster) -> None:
+    rows = [Stored("a.jpg", 3, "x"), Stored("b.jpg", 4, "y")]
+    data = tables.write_shard(rows, "one")
+    assert tables.read_shard(data, "one") == rows
+    with pytest.raises(JobError, match="not the one that was planned"):
+        tables.read_shard(data, "two")
+    with pytest.raises(JobError, match="damaged"):
+        tables.read_shard(data[:40], "one")
+    cluster("plan", "src", "dst", "--strength", "0")
+    cluster("plan", "src", "other", "--strength", "0")
+    (place / "dst" / shard_key(0)).write_bytes((place / "other" / shard_key(0)).read_bytes())
+    code, said = cluster("run", "dst", "--jobs", 1)
+    assert code == 1 and "not the one that was planned" in said
+
+
+def test_a_storage_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        Storage(str(tmp_path / "none"))
+    with pytest.raises(InvalidOption):
+        Storage("http://host/x")
+    storage = Storage(str(tmp_path / "new"), create=True)
+    storage.write("a/b c.txt", b"one")
+    storage.write("a/b c.txt", b"two")
+    (entry,) = storage.list()
+    assert (entry.key, entry.size) == ("a/b c.txt", 3)
+    assert storage.read("a/b c.txt", etag=entry.etag) == b"two"
+    with pytest.raises(InputError, match="has changed since"):
+        storage.read("a/b c.txt", etag="other")
+    with pytest.raises(InputError, match="does not exist"):
+        storage.read("a/c.txt")
+    assert storage.find("a/c.txt") is None
+    storage.delete(["a/b c.txt", "a/c.txt"])
+    assert list(storage.list()) == []
+
+
+def test_parts_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    for name in (".a.png.0123456789ab.part", ".b.png.0123456789ab.part", "a.png"):
+        (tmp_path / name).write_bytes(b"")
+    storage.remove_parts(["a.png"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.png.0123456789ab.part", "a.png"]
