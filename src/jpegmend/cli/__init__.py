@@ -15,7 +15,7 @@ from pathlib import Path
 VERBS: Mapping[str, tuple[str, str]] = {
     "restore": ("jpegmend.cli.restore", "remove compression artifacts (the verb may be left out)"),
     "upscale": ("jpegmend.cli.upscale", "enlarge a picture by a super-resolution network"),
-    "cluster": ("jpegmend.cli.cluster", "millions of pictures, also in object stores: plan, run, status, retry"),
+    "cluster": ("jpegmend.cli.cluster", "millions of pictures by many processes or machines: plan, run, status, retry"),
     "inspect": ("jpegmend.cli.inspect", "say what a file is: coding, sampling, tables, quality, metadata"),
     "explain": (
         "jpegmend.cli.explain",

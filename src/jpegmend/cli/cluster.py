@@ -1,7 +1,8 @@
-"""``jpegmend cluster``: many pictures by the processes of one machine, from folders or object stores."""
+"""``jpegmend cluster``: many pictures by the processes of one machine, or by the machines of a Ray cluster."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -43,6 +44,12 @@ def add(parser: Parser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     planning = _add_plan(parser)
     group = parser.add_argument_group("run")
+    group.add_argument(
+        "--address",
+        default="local",
+        metavar="WHERE",
+        help="local: processes of this machine; auto, or HOST:PORT: the Ray cluster there (local)",
+    )
     group.add_argument("--shards", metavar="FIRST-LAST", help="only these, such as 0-99; without it all")
     group.add_argument("--jobs", type=whole(1), metavar="N", help="workers; without it one for each CPU or GPU")
     group.add_argument("--threads", type=whole(1), default=1, metavar="N", help="CPU threads of each worker (1)")
@@ -74,7 +81,7 @@ def _add_plan(parser: Parser) -> Any:
 
 
 def run(given: Namespace) -> int:
-    """Restore many pictures by many processes: plan, run, status, retry."""
+    """Restore many pictures by many processes or machines: plan, run, status, retry."""
     if len(given.places) != (2 if given.action == "plan" else 1):
         raise InvalidOption(f"cluster {given.action} takes {'SRC and DST' if given.action == 'plan' else 'DST'}")
     for action, options in given.only.items():
@@ -144,7 +151,8 @@ def _run(given: Namespace) -> int:
     show = _Show(scheduler, shown=not (given.quiet or given.json))
     try:
         if not scheduler.over:
-            with _crew(given, job, destination) as crew:
+            # Ray prints warnings of its own to standard output.
+            with contextlib.redirect_stdout(sys.stderr), _crew(given, job, destination) as crew:
                 run_off(scheduler, crew, show.tell)
     finally:
         show.finish(given, destination)
@@ -159,6 +167,10 @@ def _crew(given: Namespace, job: Job, destination: Storage) -> Any:
 
     memory = None if given.memory is None else parse_bytes(given.memory)
     settings = (destination.address, job.hash, given.threads, memory)
+    if given.address != "local":
+        from jpegmend.cluster.on_ray import RayCrew
+
+        return RayCrew(given.address, given.jobs, settings, gpu=job.options.get("runtime") == "torch")
     from jpegmend.cluster.local import LocalCrew
 
     jobs = (
@@ -190,8 +202,10 @@ class _Show:
             self._seen = now
 
     def finish(self, given: Namespace, destination: Storage) -> None:
-        """Say what the run came to."""
+        """Say what the run came to, unless an error ended it before the first picture."""
         self._bar.close()
+        if not (self._scheduler.over or self._scheduler.totals.pictures):
+            return
         totals, seconds = self._scheduler.totals, time.monotonic() - self._started
         facts = {**asdict(totals), "seconds": round(seconds, 3), "given_up": self._scheduler.given_up}
         for shard, message in self._scheduler.given_up.items():
@@ -199,13 +213,16 @@ class _Show:
         if given.json:
             _write(json.dumps(facts))
         elif not given.quiet:
-            troubles = [f"{totals.failed} failed"] if totals.failed else []
-            troubles += [f"{totals.set_aside} set aside"] if totals.set_aside else []
-            troubles += [f"{totals.lost} tasks begun again after a worker was lost"] if totals.lost else []
-            _write(
-                f"{totals.done} done{''.join(f', {trouble}' for trouble in troubles)}; {totals.megapixels:.1f} MP in "
-                f"{seconds:.1f} s; more by: jpegmend cluster status {destination.address}"
-            )
+            _write(f"{self._summary(seconds)}; more by: jpegmend cluster status {destination.address}")
+
+    def _summary(self, seconds: float) -> str:
+        if not self._scheduler.pictures:
+            return "nothing is left to do"
+        totals = self._scheduler.totals
+        troubles = [f", {totals.failed} failed"] if totals.failed else []
+        troubles += [f", {totals.set_aside} set aside"] if totals.set_aside else []
+        troubles += [f", {totals.lost} tasks begun again after a worker was lost"] if totals.lost else []
+        return f"{totals.done} done{''.join(troubles)}; {totals.megapixels:.1f} MP in {seconds:.1f} s"
 
 
 def _status(given: Namespace) -> int:

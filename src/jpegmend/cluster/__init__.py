@@ -1,1 +1,1 @@
-"""Jobs of many pictures in folders and object stores: a frozen listing, a scheduler, workers."""
+"""Jobs of many pictures on many machines: a frozen listing, a scheduler, workers of this machine or of Ray."""

@@ -1,0 +1,209 @@
+"""Workers of a job as actors of a Ray cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from jpegmend.cluster.local import Settings
+from jpegmend.cluster.tasks import Event, Failed, Finished, Joined, Lost, Refused, Report, Task
+from jpegmend.cluster.work import Session
+from jpegmend.errors import JobError, MissingExtra, StorageError
+
+_GROW = 30.0
+"""Seconds between two looks at the size of the cluster."""
+_PAUSE = 5.0
+"""Seconds before an actor that could not open its session tries again."""
+_ASK = 1.0
+"""Seconds before an actor that is being started again is asked once more."""
+_STARTS = 60
+"""Times that it may try, one after the other."""
+
+
+class Actor:
+    """One worker: a session, opened by the first call, which therefore is part of no scheduled task.
+
+    Errors are returned, not raised: Ray would wrap them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session: Session | None = None
+
+    def hello(self) -> str | Exception:
+        """Open the session; the id of the machine."""
+        import ray
+
+        try:
+            self._session = self._session or Session(*self._settings)
+        except Exception as error:
+            return error
+        return str(ray.get_runtime_context().get_node_id())
+
+    def do(self, task: Task) -> Report | Exception:
+        """Do a task."""
+        try:
+            if self._session is None:
+                raise StorageError("the actor was started again")
+            return self._session.do(task)
+        except Exception as error:
+            return error
+
+
+class _Call(NamedTuple):
+    """A call of an actor that is not answered yet."""
+
+    worker: int
+    hello: bool
+
+
+class RayCrew:
+    """Actors of a Ray cluster; a context manager. Implements :class:`~jpegmend.cluster.tasks.Crew`.
+
+    Pictures never pass through Ray: actors get the numbers of a task and return counts. Ray starts an actor again
+    that has ended (``max_restarts`` -1), on another machine if need be. Its task is not repeated by Ray
+    (``max_task_retries`` 0), but by the scheduler, which counts how often a picture ends its actor.
+
+    Args:
+        address: ``auto``, or host and port of the cluster.
+        workers: number of actors; None: as many as the cluster has CPUs for, or GPUs, also when it grows.
+        settings: arguments of each one's session. They are small, so that they travel with the call and not through
+            the object store, where they would be lost with a machine.
+        gpu: whether each actor takes one GPU, if the cluster has any.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+        JobError: no cluster answers there.
+    """
+
+    def __init__(self, address: str, workers: int | None, settings: Settings, *, gpu: bool = False) -> None:
+        self._ray = _connect(address)
+        total = self._ray.cluster_resources()
+        self._unit = "GPU" if gpu and total.get("GPU") else "CPU"
+        self._each = 1 if self._unit == "GPU" else settings[2]
+        self._settings = settings
+        self._fixed = workers
+        self._actors: list[Any] = []
+        self._nodes: dict[int, str] = {}
+        self._starts: dict[int, int] = {}
+        self._calls: dict[Any, _Call] = {}
+        self._later: list[tuple[float, int]] = []
+        self._looked = self.now()
+        self._grow(workers or max(1, int(total.get(self._unit, 1) // self._each)))
+
+    def now(self) -> float:
+        """Seconds of a clock that only advances."""
+        return time.monotonic()
+
+    def give(self, worker: int, task: Task) -> None:
+        """Start a task."""
+        self._calls[self._actors[worker].do.remote(task)] = _Call(worker, False)
+
+    def wait(self, until: float) -> list[Event]:
+        """The next events; an empty list if there are none until that time."""
+        self._look_around()
+        if not self._calls:
+            time.sleep(max(0.0, min(1.0, until - self.now())))
+            return []
+        calls = list(self._calls)
+        timeout = max(0.0, min(until, self.now() + _ASK) - self.now())
+        ready, _ = self._ray.wait(calls, num_returns=1, timeout=timeout, fetch_local=False)
+        if ready:
+            ready, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0, fetch_local=False)
+        events = [self._event(ref) for ref in ready]
+        return [event for event in events if event is not None]
+
+    def stop(self, worker: int) -> None:
+        """End an actor that does not answer; Ray starts it again."""
+        self._ray.kill(self._actors[worker], no_restart=False)
+
+    def close(self) -> None:
+        """End all actors, and the connection."""
+        for actor in self._actors:
+            self._ray.kill(actor)
+        self._ray.shutdown()
+
+    def __enter__(self) -> RayCrew:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _grow(self, count: int) -> None:
+        remote = self._ray.remote(Actor)
+        resources = {"num_gpus": 1} if self._unit == "GPU" else {}
+        memory = self._settings[3]
+        options = remote.options(
+            num_cpus=self._settings[2],
+            memory=memory,
+            max_restarts=-1,
+            max_task_retries=0,
+            **resources,
+        )
+        for worker in range(len(self._actors), count):
+            self._actors.append(options.remote(self._settings))
+            self._hello(worker)
+
+    def _hello(self, worker: int) -> None:
+        self._calls[self._actors[worker].hello.remote()] = _Call(worker, True)
+
+    def _look_around(self) -> None:
+        """Greet actors whose pause is over, and start more if the cluster has grown."""
+        now = self.now()
+        for when, worker in list(self._later):
+            if when <= now:
+                self._later.remove((when, worker))
+                self._hello(worker)
+        if self._fixed is None and now - self._looked > _GROW:
+            self._looked = now
+            self._grow(int(self._ray.cluster_resources().get(self._unit, 0) // self._each))
+
+    def _event(self, ref: Any) -> Event | None:
+        worker, hello = self._calls.pop(ref)
+        try:
+            answer = self._ray.get(ref)
+        except self._ray.exceptions.RayError as error:
+            # An actor that Ray is starting again refuses calls, so it is asked until it answers.
+            self._later.append((self.now() + _ASK, worker))
+            return None if hello else Lost(worker, self._node_is_gone(worker, error), str(error))
+        if hello:
+            return self._joined(worker, answer)
+        if isinstance(answer, Report):
+            return Finished(worker, answer)
+        return Failed(worker, str(answer)) if isinstance(answer, StorageError) else Refused(worker, answer)
+
+    def _joined(self, worker: int, answer: str | Exception) -> Event | None:
+        if isinstance(answer, str):
+            self._nodes[worker], self._starts[worker] = answer, 0
+            return Joined(worker)
+        self._starts[worker] = self._starts.get(worker, 0) + 1
+        if not isinstance(answer, StorageError) or self._starts[worker] >= _STARTS:
+            return Refused(worker, answer)
+        self._later.append((self.now() + _PAUSE, worker))
+        return None
+
+    def _node_is_gone(self, worker: int, error: Exception) -> bool:
+        """Whether an actor was lost with its machine, as far as Ray knows by now."""
+        if isinstance(error, self._ray.exceptions.ActorUnavailableError):
+            return True  # not known yet: the end of a process is known at once
+        alive: Sequence[str] = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
+        return self._nodes.get(worker) not in alive
+
+
+def _connect(address: str) -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtra("--address auto needs Ray; pip install 'jpegmend[cluster]', or --address local") from error
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="error", ignore_reinit_error=True)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise JobError(
+            f"--address {address}: no Ray cluster answers there ({str(error).splitlines()[0]}); start one with "
+            "`ray start --head`, or use --address local"
+        ) from error
+    return ray
