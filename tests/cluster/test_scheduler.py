@@ -179,6 +179,22 @@ def test_a_late_task_is_given_to_a_second_worker_and_the_first_to_finish_counts(
     assert (scheduler.totals.done, scheduler.totals.repeated) == (16, 8)
 
 
+def test_deaths_count_that_are_told_late() -> None:
+    """The end of a worker is known only after its late task was given to a second one, which ends by it too."""
+    scheduler = Scheduler([0], lambda shard: 16)
+    scheduler.handle(Joined(0), 0)
+    scheduler.handle(Joined(1), 0)
+    given = dict(scheduler.assign(0))
+    scheduler.handle(Finished(0, Report(done=8)), 8)
+    assert scheduler.assign(3000) == [(0, given[1])]
+    scheduler.handle(Lost(1, False, "killed"), 3001)
+    scheduler.handle(Joined(1), 3002)
+    assert scheduler.assign(9000) == [], "not given to a third worker while the second is at it"
+    scheduler.handle(Lost(0, False, "killed"), 9001)
+    ((worker, task),) = scheduler.assign(9001)
+    assert (worker, task.pictures) == (1, 1), "two deaths: one picture at a time"
+
+
 def test_hung_workers_are_named() -> None:
     scheduler = Scheduler([0], lambda shard: 8)
     scheduler.handle(Joined(0), 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -18,6 +17,8 @@ _PAUSE = 5.0
 """Seconds before an actor that could not open its session tries again."""
 _ASK = 1.0
 """Seconds before an actor that is being started again is asked once more."""
+_HEALTH = 30.0
+"""Seconds after which Ray has noticed that a machine is gone."""
 _STARTS = 60
 """Times that it may try, one after the other."""
 
@@ -87,6 +88,8 @@ class RayCrew:
         self._fixed = workers
         self._actors: list[Any] = []
         self._nodes: dict[int, str] = {}
+        self._back: dict[int, str] = {}
+        self._gone: dict[int, tuple[float, str]] = {}
         self._starts: dict[int, int] = {}
         self._calls: dict[Any, _Call] = {}
         self._later: list[tuple[float, int]] = []
@@ -104,16 +107,26 @@ class RayCrew:
     def wait(self, until: float) -> list[Event]:
         """The next events; an empty list if there are none until that time."""
         self._look_around()
-        if not self._calls:
-            time.sleep(max(0.0, min(1.0, until - self.now())))
-            return []
-        calls = list(self._calls)
         timeout = max(0.0, min(until, self.now() + _ASK) - self.now())
+        ready = self._ready(timeout)
+        events = [event for ref in ready if (event := self._event(ref)) is not None]
+        events += self._lost()
+        # An actor joins after its loss has been told.
+        for worker in [worker for worker in self._back if worker not in self._gone]:
+            self._nodes[worker] = self._back.pop(worker)
+            events.append(Joined(worker))
+        return events
+
+    def _ready(self, timeout: float) -> list[Any]:
+        """The calls that are answered, after at most so many seconds."""
+        calls = list(self._calls)
+        if not calls:
+            time.sleep(timeout)
+            return []
         ready, _ = self._ray.wait(calls, num_returns=1, timeout=timeout, fetch_local=False)
         if ready:
             ready, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0, fetch_local=False)
-        events = [self._event(ref) for ref in ready]
-        return [event for event in events if event is not None]
+        return list(ready)
 
     def stop(self, worker: int) -> None:
         """End an actor that does not answer; Ray starts it again."""
@@ -169,29 +182,42 @@ class RayCrew:
         except self._ray.exceptions.RayError as error:
             # An actor that Ray is starting again refuses calls, so it is asked until it answers.
             self._later.append((self.now() + _ASK, worker))
-            return None if hello else Lost(worker, self._node_is_gone(worker, error), str(error))
+            if not hello:
+                self._gone[worker] = (self.now(), str(error))
+            return None
         if hello:
             return self._joined(worker, answer)
         if isinstance(answer, Report):
             return Finished(worker, answer)
         return Failed(worker, str(answer)) if isinstance(answer, StorageError) else Refused(worker, answer)
 
+    def _lost(self) -> list[Event]:
+        """The actors that are known by now to have ended, alone or with their machine.
+
+        Ray's error does not say which. Once it has started the actor again, or after the machine's health checks, it
+        knows.
+        """
+        if not self._gone:
+            return []
+        alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+        events: list[Event] = []
+        for worker, (since, message) in list(self._gone.items()):
+            node_is_gone = self._nodes[worker] not in alive
+            if node_is_gone or worker in self._back or self.now() - since > _HEALTH:
+                del self._gone[worker]
+                events.append(Lost(worker, node_is_gone, message))
+        return events
+
     def _joined(self, worker: int, answer: str | Exception) -> Event | None:
+        """Take note that an actor is ready; a problem of its session is an event, or it tries again."""
         if isinstance(answer, str):
-            self._nodes[worker], self._starts[worker] = answer, 0
-            return Joined(worker)
+            self._back[worker], self._starts[worker] = answer, 0
+            return None
         self._starts[worker] = self._starts.get(worker, 0) + 1
         if not isinstance(answer, StorageError) or self._starts[worker] >= _STARTS:
             return Refused(worker, answer)
         self._later.append((self.now() + _PAUSE, worker))
         return None
-
-    def _node_is_gone(self, worker: int, error: Exception) -> bool:
-        """Whether an actor was lost with its machine, as far as Ray knows by now."""
-        if isinstance(error, self._ray.exceptions.ActorUnavailableError):
-            return True  # not known yet: the end of a process is known at once
-        alive: Sequence[str] = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
-        return self._nodes.get(worker) not in alive
 
 
 def _connect(address: str) -> Any:

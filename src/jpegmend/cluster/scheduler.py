@@ -163,7 +163,9 @@ class Scheduler:
         late = [
             (now - run.since - run.expected, run.unit)
             for run in self._running.values()
+            # One that has ended a worker is not given to two: each would be taken for the other's second try.
             if len(run.unit.runners) == 1
+            and not run.unit.lost
             and run.unit.task in self._units
             and now - run.since > self._limits.late_factor * run.expected + self._limits.shortest
         ]
