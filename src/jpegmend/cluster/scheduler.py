@@ -163,16 +163,17 @@ class Scheduler:
         late = [
             (now - run.since - run.expected, run.unit)
             for run in self._running.values()
-            # One that has ended a worker is not given to two: each would be taken for the other's second try.
             if len(run.unit.runners) == 1
-            and not run.unit.lost
+            and not run.unit.doubled
             and run.unit.task in self._units
             and now - run.since > self._limits.late_factor * run.expected + self._limits.shortest
         ]
         if not late:
             self._none_late_until = now + 1
             return None
-        return max(late, key=lambda pair: pair[0])[1]
+        latest = max(late, key=lambda pair: pair[0])[1]
+        latest.doubled = True
+        return latest
 
     def _end(self, worker: int, now: float) -> Unit | None:
         """The task that a worker was doing; None if it had none, or if another worker has finished it."""
