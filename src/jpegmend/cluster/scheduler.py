@@ -120,8 +120,10 @@ class Scheduler:
         return min(ready, later) if ready > now else later
 
     def _next(self, worker: int, now: float) -> Unit | None:
-        if self._again and self._again[0][0] <= now:
-            return heapq.heappop(self._again)[2]
+        while self._again and self._again[0][0] <= now:
+            unit = heapq.heappop(self._again)[2]
+            if self._units.get(unit.task) is unit:
+                return unit
         if not self._ranges and self._unopened:
             shard = self._unopened.popleft()
             self._waiting -= self._size(shard)
@@ -164,16 +166,13 @@ class Scheduler:
             (now - run.since - run.expected, run.unit)
             for run in self._running.values()
             if len(run.unit.runners) == 1
-            and not run.unit.doubled
             and run.unit.task in self._units
             and now - run.since > self._limits.late_factor * run.expected + self._limits.shortest
         ]
         if not late:
             self._none_late_until = now + 1
             return None
-        latest = max(late, key=lambda pair: pair[0])[1]
-        latest.doubled = True
-        return latest
+        return max(late, key=lambda pair: pair[0])[1]
 
     def _end(self, worker: int, now: float) -> Unit | None:
         """The task that a worker was doing; None if it had none, or if another worker has finished it."""
@@ -235,7 +234,8 @@ class Scheduler:
             return
         unit.lost += 1
         unit.died += not node
-        if not unit.runners:
+        # The end of a worker may be told late, so a second one that seems to be at it says nothing after two deaths.
+        if not unit.runners or unit.died >= 2 or unit.lost >= 3:
             del self._units[unit.task]
             for part in parts(unit, self._limits):
                 self._add(part, ready=now)

@@ -20,9 +20,6 @@ class Unit:
     """Workers that ended during it, machines included."""
     failed: int = 0
     """Times that a storage did not answer."""
-    doubled: bool = False
-    """Whether a second worker has got it. There is no third one: the end of a worker is told late, and a task that ends
-    every worker would otherwise always have one that seems to be at it."""
     runners: set[int] = field(default_factory=set)
     """Workers that are doing it."""
 
@@ -64,7 +61,6 @@ class Totals:
 def parts(unit: Unit, limits: Limits) -> list[Unit]:
     """What is done instead of a task that was lost with its worker."""
     task = unit.task
-    unit.doubled = False
     if task.kind != RESTORE:
         return [unit]
     if task.pictures == 1:
