@@ -93,7 +93,9 @@ def test_a_picture_that_ends_its_actor_three_times_is_set_aside(ray_cluster: Any
     Storage(f"{bucket}/src").write("5b.jpg", jpeg(99, comment=POISON))
     cluster("plan", f"{bucket}/src", f"{bucket}/dst", "--shard", 6, *DECODE)
     code, ran = cluster("run", f"{bucket}/dst", "--address", ray_cluster.address, "--jobs", 2)
-    assert (code, ran["done"], ran["set_aside"], ran["lost"]) == (1, 11, 1, 3)
+    assert (code, ran["done"], ran["set_aside"]) == (1, 11, 1)
+    # Three deaths; more where Ray tells one so late that a second worker is given the task meanwhile.
+    assert 3 <= ran["lost"] <= 6
     assert cluster("status", f"{bucket}/dst")[1]["aside"] == ["5b.jpg"]
 
 
