@@ -173,3 +173,11 @@ def test_without_a_ranker_cqr_has_no_figures(specimens):
 def test_without_a_classifier_dual_has_no_figures_of_it(specimens):
     specimen = dataclasses.replace(specimens("dual"), config={**specimens("dual").config, "semantic": False})
     assert {drawing.name for drawing in dual.drawings(specimen)} == {"dual-histograms", "dual-stages", "dual-scores"}
+
+
+def test_weights_that_are_older_than_a_hyper_parameter_have_its_default(specimens, monkeypatch):
+    subject = specimens("dcsc").subject
+    network, facts = files.load_weights(subject.card.folder / "dcsc.safetensors")
+    older = {key: value for key, value in facts["config"].items() if key != "last"}
+    monkeypatch.setattr(files, "load_weights", lambda path: (network, {**facts, "config": older}))
+    assert make_specimen(subject).config["last"] == 1.0

@@ -17,6 +17,7 @@ from jpegmend.explanation.explanation import Explanation, explain
 from jpegmend.writing.atomic import write_bytes
 
 QUALITY = 10
+NAME = "astronaut at quality 10"
 _AREA = (slice(0, 256), slice(96, 352))
 """Rows and columns of the photograph that is shown."""
 _COMMAND = "python -m jpegmend.explanation.documents docs/explain"
@@ -72,9 +73,7 @@ def main(words: Sequence[str] | None = None) -> None:
     released = [name for name, card in weights.MODELS.items() if card.released and card.scale == 1]
     clear, compressed = photograph()
     for name in given.model or released:
-        page = write_page(
-            explain(compressed, model=name, reference=clear, name="astronaut at quality 10"), given.folder
-        )
+        page = write_page(explain(compressed, model=name, reference=clear, threads=1, name=NAME), given.folder)
         sys.stdout.write(f"wrote {page}\n")
         sys.stdout.flush()
 

@@ -5,6 +5,7 @@ The region is run as one piece, whatever the tiles of the model are. Shape lette
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from jpegmend import weights
+from jpegmend import models, weights
 from jpegmend.explanation.subject import Subject, psnr
 from jpegmend.models import files
 from jpegmend.models.contract import Estimate, Observation
@@ -34,7 +35,8 @@ class Specimen:
 
     subject: Subject
     network: nn.Module
-    config: Any
+    config: Mapping[str, Any]
+    """Hyper-parameters by name."""
     window: Window
     """The region on the grid of the planes."""
     seen: Observation
@@ -107,11 +109,17 @@ def make_specimen(subject: Subject) -> Specimen:
     return Specimen(
         subject=subject,
         network=network,
-        config=facts["config"],
+        config=_whole_config(facts),
         window=window,
         seen=_observe(group, window, plan, subject),
         clear=_clear(subject, window, plan),
     )
+
+
+def _whole_config(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters by name, those that the weights are older than with their default."""
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in facts["config"].items()}
+    return dataclasses.asdict(models.find(facts["network"]).config(**given))
 
 
 def _observe(group: Group, window: Window, plan: Plan, subject: Subject) -> Observation:

@@ -1,0 +1,194 @@
+"""Plots of all networks: quality against cost, ours as measured and others as printed, and the courses of training.
+
+``benchmarks/gallery.py`` puts them into the documentation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jpegmend import weights
+from jpegmend.evaluation.measure.results import Result
+from jpegmend.evaluation.papers import published
+from jpegmend.evaluation.report.rivals import RIVALS
+from jpegmend.explanation import themes
+from jpegmend.explanation.drawing import Drawing
+from jpegmend.explanation.panels import charts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DATA_SET, QUALITY = "LIVE1", "10"
+PROTOCOL = "papers-gray"
+PRINTED = (
+    ("AR-CNN", "mdu", "I", "ARCNN", "arcnn"),
+    ("DnCNN-3", "mdu", "I", "DnCNN", "dncnn"),
+    ("DCSC", "dcsc", "errata, 64-filter model", "DCSC", "dcsc-64"),
+    ("CQR", "cqr", "2", "CQR", "cqr"),
+    ("RNAN", "dual", "1", "RNAN", "rnan"),
+    ("QGCN", "qgcn", "III", "QGCN", "qgcn-gray"),
+    ("MDU", "mdu", "I", "MDU", "mdu"),
+    ("Dual", "dual", "1", "Dual", "dual"),
+)
+"""Label, paper, table and method of printed scores, and the card whose multiply-adds are those of that network."""
+_PLACES = ((7, 0), (-7, 0), (0, 10), (0, -10), (7, 9), (7, -9), (-7, 9), (-7, -9), (0, 21), (0, -21))
+"""Places of a name beside its dot that are tried in turn, in points."""
+
+Point = tuple[str, float, float]
+"""Name, cost and PSNR of a dot."""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One network: PSNR in dB, multiply-adds a pixel, and where it was measured seconds a megapixel."""
+
+    name: str
+    psnr: float
+    multiply_adds: float
+    seconds: float | None = None
+
+
+def measured(stored: Sequence[Result]) -> list[Dot]:
+    """The released networks as measured: gray, projection off; measured twice, the later file counts."""
+    found = {}
+    for result in stored:
+        for mean in result.means if result.protocol.name == PROTOCOL else ():
+            card = weights.MODELS.get(mean.model)
+            if card and (mean.data_set, mean.quality, mean.consistent) == (DATA_SET, QUALITY, False):
+                found[mean.model] = Dot(mean.model, mean.scores["psnr"], card.multiply_adds, mean.seconds_per_megapixel)
+    return sorted(found.values(), key=lambda dot: dot.psnr)
+
+
+def printed() -> list[Dot]:
+    """Networks of others with their printed scores, and the multiply-adds of the size that was printed."""
+    found = []
+    for label, paper, table, method, card in PRINTED:
+        rows = published.select(paper, (table,))
+        score = next((row.psnr for row in rows if _is(row, method)), None)
+        if score is not None:
+            found.append(Dot(label, score, weights.MODELS[card].multiply_adds))
+    for rival in RIVALS:
+        row = rival.rows().get((DATA_SET, QUALITY))
+        if rival.multiply_adds and row and row.psnr is not None:
+            found.append(Dot(rival.name, row.psnr, rival.multiply_adds))
+    return found
+
+
+def _is(row: published.Published, method: str) -> bool:
+    return (row.method, row.data_set, row.quality, row.channel) == (method, DATA_SET, QUALITY, "Y")
+
+
+def frontier(ours: Sequence[Dot], others: Sequence[Dot]) -> Drawing:
+    """PSNR against seconds a megapixel, and against multiply-adds a pixel."""
+
+    timed: list[Point] = [(dot.name, dot.seconds, dot.psnr) for dot in ours if dot.seconds]
+    counted: list[list[Point]] = [[(d.name, d.multiply_adds / 1e3, d.psnr) for d in dots] for dots in (ours, others)]
+
+    def draw() -> Figure:
+        figure, axes = charts(2, height=420)
+        _scatter(axes[0], timed, 0, "o", "ours, measured")
+        _scatter(axes[1], counted[0], 0, "o", "ours, measured")
+        _scatter(axes[1], counted[1], 1, "D", "others, as printed")
+        axes[0].set(xlabel="seconds a megapixel, one gray plane", ylabel=f"PSNR on {DATA_SET} at quality {QUALITY}, dB")
+        axes[1].set(xlabel="thousand multiply-adds a pixel")
+        axes[1].legend(loc="lower right")
+        for axis, points in zip(axes, (timed, [*counted[0], *counted[1]]), strict=True):
+            axis.set_xscale("log")
+            axis.xaxis.set_minor_formatter("")  # over less than a decade matplotlib would name every minor tick
+            axis.margins(x=0.2, y=0.12)
+            _write_names(figure, axis, points)
+        return figure
+
+    return Drawing(
+        name="frontier",
+        title="Quality against cost",
+        caption=f"PSNR on {DATA_SET} at quality {QUALITY} by the papers' gray protocol, projection off. Left: our "
+        "released networks, seconds as `jpegmend evaluate` measured them on a machine that other work shared. "
+        "Right: ours as measured and the papers' networks as printed, with the multiply-adds of the printed sizes "
+        "(counted from our code of each network, those of FBCNN and SwinIR from their descriptions). Further up and "
+        "to the left is better.",
+        alt="Two scatter plots: PSNR against seconds a megapixel, and against multiply-adds a pixel.",
+        draw=draw,
+    )
+
+
+def _scatter(axis: Axes, points: Sequence[Point], number: int, mark: str, label: str) -> None:
+    axis.plot(
+        [cost for _, cost, _ in points],
+        [score for *_, score in points],
+        linestyle="none",
+        marker=mark,
+        markersize=6,
+        color=themes.SERIES[number],
+        label=label,
+    )
+
+
+def _write_names(figure: Figure, axis: Axes, points: Sequence[Point]) -> None:
+    """Names beside their dots, each at the first place where it covers neither a dot nor another name."""
+    from matplotlib.transforms import Bbox
+
+    figure.draw_without_rendering()
+    dots = axis.transData.transform([(cost, score) for _, cost, score in points])
+    taken = [Bbox.from_extents(x - 5, y - 5, x + 5, y + 5) for x, y in dots]
+    for name, cost, score in points:
+        for right, up in _PLACES:
+            text = axis.annotate(
+                name,
+                (cost, score),
+                xytext=(right, up),
+                textcoords="offset points",
+                ha="left" if right > 0 else "right" if right < 0 else "center",
+                va="center",
+                fontsize=8,
+                in_layout=False,
+            )
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken) or (right, up) == _PLACES[-1]:
+                taken.append(box)
+                break
+            text.remove()
+
+
+def learning_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
+    """Gain in validation against minutes, a line a run."""
+
+    def draw() -> Figure:
+        figure, axes = charts(2, height=360)
+        for axis, key in zip(axes, ("gain_10", "gain_40"), strict=True):
+            for number, (name, log) in enumerate(logs.items()):
+                points = [(line["minutes"], line[key]) for line in log if key in line]
+                style = "-" if number < len(themes.SERIES) else "--"
+                axis.plot(
+                    *zip(*points, strict=True), style, color=themes.SERIES[number % len(themes.SERIES)], label=name
+                )
+            axis.set(
+                xlabel="minutes of training", ylabel=f"gain at quality {key[5:]}, dB", xscale="log", ylim=(0, 1.55)
+            )
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+        return figure
+
+    return Drawing(
+        name="learning-curves",
+        title="Learning curves",
+        caption="Gain over the JPEG on the validation pictures of training (twelve of BSDS500 val, gray), at "
+        "quality 10 and 40, against the minutes of the last run of each network. Machines and batches differ, so "
+        "that the lines show how each run went and are no race; a line that begins high goes on from earlier "
+        "weights.",
+        alt="Two line charts of gain against minutes of training, one line for each network.",
+        draw=draw,
+    )
+
+
+def read_logs(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """The logs of training in a folder by the name of their run, those that hold a gain."""
+    logs = {
+        path.stem: [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        for path in sorted(folder.glob("*.jsonl"))
+    }
+    return {name: log for name, log in logs.items() if any("gain_10" in line for line in log)}
