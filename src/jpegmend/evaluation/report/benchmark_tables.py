@@ -115,6 +115,7 @@ def earlier(found: Mapping[str, Any]) -> str:
     ]
     once = found["once"]
     remarks = (
+        f"share found of {min(number for _, number in found['earlier'].values())} files or more in each case",
         f"precision {found['precision']:.1%} at a probability of {found['threshold']}",
         f"{len(once['wrong'])} of {once['files']} files compressed once were taken for compressed twice",
     )
