@@ -31,7 +31,8 @@ class Restorer:
         self._open = True
         if self.options.strength > 0:
             card = weights.find(self.options.model)
-            self._runtime = open_runtime(card, runtime=self.options.runtime, threads=self.options.threads)
+            asked = self.options
+            self._runtime = open_runtime(card, runtime=asked.runtime, threads=asked.threads, provider=asked.provider)
 
     def restore(self, source: Any, *, progress: Callable[[int, int], None] | None = None) -> Restored:
         """Restore a picture; see ``jpegmend.restore``.

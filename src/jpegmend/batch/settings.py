@@ -13,7 +13,7 @@ from typing import Any
 from jpegmend import weights
 from jpegmend.weights import Card
 
-_WITHOUT_EFFECT = ("threads", "memory", "timeout", "max_pixels", "runtime")
+_WITHOUT_EFFECT = ("threads", "memory", "timeout", "max_pixels", "runtime", "provider")
 """Options that do not change the result."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.networks_of_others import tell
-from jpegmend.cli.options import MAX_PIXELS, RUNTIMES, documented
+from jpegmend.cli.options import MAX_PIXELS, PROVIDERS, RUNTIMES, documented
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
@@ -113,6 +113,7 @@ def add_restoration(group: Any) -> None:
     group.add_argument("--earlier", action=BooleanOptionalAction, default=True, help=f"{said['earlier']} (on)")
     group.add_argument("--thorough", nargs="?", const="4", default="1", choices=PASSES, help=said["thorough"])
     group.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
+    group.add_argument("--provider", choices=PROVIDERS, default="auto", help=f"{said['provider']} (auto)")
     group.add_argument("--strict", action="store_true", help=said["strict"])
 
 
@@ -227,6 +228,7 @@ def read_settings(given: Namespace, format: str) -> Settings:
         "threads": given.threads,
         "memory": None if given.memory is None else _bytes("--memory", given.memory),
         "runtime": given.runtime,
+        "provider": given.provider,
         "max_pixels": given.max_pixels,
         "timeout": given.timeout,
         "strict": given.strict,

@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption
 from jpegmend.restoration.byte_sizes import parse_bytes
-from jpegmend.runtimes import FLIPS, RUNTIMES
+from jpegmend.runtimes import FLIPS, PROVIDERS, RUNTIMES
 from jpegmend.weights import DEFAULT, Card
 
 Progress = Callable[[int, int], None]
@@ -48,6 +48,9 @@ class SharedOptions:
     """``apply``: the EXIF orientation is applied to the pixels and its tag set to 1; ``keep``: both stay."""
     runtime: str = "auto"
     """``onnx`` (ONNX Runtime), ``torch`` (PyTorch), or ``auto``: ONNX Runtime where the network has such a file."""
+    provider: str = "auto"
+    """``cpu``, ``cuda``, ``directml``, ``coreml`` or ``openvino``, of those that are installed; ``auto``: the CPU,
+    unless another is measured to be faster on the first tile."""
     threads: int | None = None
     """CPU threads of the network; None for all this process may use."""
     memory: int | str | None = None
@@ -82,6 +85,10 @@ class SharedOptions:
         return (
             (self.bits in (None, 8, 16), f"{self.bits} bits; allowed: 8, 16"),
             (self.orientation in ("apply", "keep"), f"orientation {self.orientation!r}; allowed: apply, keep"),
+            (
+                self.provider in ("auto", *PROVIDERS),
+                f"provider {self.provider!r}; allowed: auto, {', '.join(PROVIDERS)}",
+            ),
             (self.runtime in RUNTIMES, f"runtime {self.runtime!r}; allowed: {', '.join(RUNTIMES)}"),
             (self.threads is None or self.threads >= 1, f"{self.threads} threads; at least 1, or None for all"),
             (self.memory_bytes is None or self.memory_bytes > 0, f"memory {self.memory}; give bytes above 0"),

@@ -46,7 +46,7 @@ def restore(source: Source, options: Options) -> Restored:
     card = weights.find(options.model)
     if card.scale != 1:
         raise InvalidOption(f"{card.name!r} enlarges by {card.scale}; use upscale, or a model that restores")
-    network = open_runtime(card, runtime=options.runtime, threads=options.threads) if options.strength > 0 else None
+    network = _open(card, options) if options.strength > 0 else None
     opened = reading.open_source(
         source,
         max_pixels=options.max_pixels,
@@ -58,6 +58,10 @@ def restore(source: Source, options: Options) -> Restored:
         network = MeanOfFlips(network, options.thorough)
     plan = make_plan(opened, card, options)
     return _Job(opened, plan, card, network if plan.strength > 0 else None, options).run(started)
+
+
+def _open(card: Card, options: Options) -> Runtime:
+    return open_runtime(card, runtime=options.runtime, threads=options.threads, provider=options.provider)
 
 
 @dataclass(frozen=True, eq=False)

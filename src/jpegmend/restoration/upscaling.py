@@ -62,7 +62,7 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
     card = weights.find(options.model)
     if card.scale == 1:
         raise InvalidOption(f"{card.name!r} keeps the size; use restore, or a model that enlarges such as {MODEL!r}")
-    network = open_runtime(card, runtime=options.runtime, threads=options.threads)
+    network = open_runtime(card, runtime=options.runtime, threads=options.threads, provider=options.provider)
     opened = reading.open_source(source, max_pixels=options.max_pixels, timeout=options.timeout, strict=options.strict)
     if opened.height * opened.width * card.scale**2 > options.max_pixels:
         raise TooLarge(

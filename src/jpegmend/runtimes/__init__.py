@@ -12,6 +12,7 @@ from jpegmend import weights
 from jpegmend.errors import InvalidOption
 from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, Runtime
 from jpegmend.runtimes.flips import FLIPS, MeanOfFlips
+from jpegmend.runtimes.providers import PROVIDERS, choose_device, choose_onnx
 from jpegmend.weights import Card
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Answer",
     "Floats",
     "MeanOfFlips",
+    "PROVIDERS",
     "PictureFacts",
     "Runtime",
     "close",
@@ -31,18 +33,20 @@ RUNTIMES = ("auto", "onnx", "torch")
 """Values of ``runtime``; ``auto`` is ``onnx`` if the card has an ONNX file, else ``torch``."""
 
 
-def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = None) -> Runtime:
+def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = None, provider: str = "auto") -> Runtime:
     """Load the network of a card. The four most recently used of each runtime stay loaded; ``close`` drops them.
 
     ``threads`` None means every CPU this process may use.
 
     Raises:
-        InvalidOption: an unknown runtime, or fewer than one thread.
+        InvalidOption: an unknown runtime or provider, one that is not installed, or fewer than one thread.
         WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``.
         MissingExtra: ``torch`` is asked for and not installed.
     """
     if runtime not in RUNTIMES:
         raise InvalidOption(f"runtime {runtime!r}; allowed: {', '.join(RUNTIMES)}")
+    if provider not in ("auto", *PROVIDERS):
+        raise InvalidOption(f"provider {provider!r}; allowed: auto, {', '.join(PROVIDERS)}")
     if threads is not None and threads < 1:
         raise InvalidOption(f"{threads} threads; at least 1, or None for all")
     if runtime == "auto":
@@ -50,14 +54,18 @@ def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = Non
     if runtime == "onnx":
         from jpegmend.runtimes.onnx import open_onnx
 
-        return open_onnx(card, threads)
+        return choose_onnx(provider, lambda name: open_onnx(card, threads, name), _key(card, threads))
     if card.foreign is not None:
         from jpegmend.runtimes.spandrel_network import open_spandrel
 
-        return open_spandrel(card, threads)
+        return open_spandrel(card, threads, choose_device(provider))
     from jpegmend.runtimes.torch import open_torch
 
-    return open_torch(card, threads)
+    return open_torch(card, threads, choose_device(provider))
+
+
+def _key(card: Card, threads: int | None) -> tuple[str, str, int | None]:
+    return card.name, str(dict(card.files.get("onnx", {})).get("sha256")), threads
 
 
 def load(model: str | Path | Card = weights.DEFAULT, *, runtime: str = "auto", threads: int | None = None) -> Runtime:

@@ -22,6 +22,7 @@ from jpegmend.runtimes.contract import (
     check_answer,
 )
 from jpegmend.runtimes.foreign import ForeignRuntime, graph_call
+from jpegmend.runtimes.providers import PROVIDERS
 from jpegmend.weights import Card, onnx_guard
 
 PLANES, QUALITY, TRACE = "restored", "estimated_quality", "trace_"
@@ -34,9 +35,8 @@ _SESSIONS: LastUsed[Any] = LastUsed(4)
 class OnnxRuntime:
     """A session of ONNX Runtime as a :class:`~jpegmend.runtimes.contract.Runtime`."""
 
-    name = "onnx cpu"
-
-    def __init__(self, card: Card, session: Any) -> None:
+    def __init__(self, card: Card, session: Any, provider: str = "cpu") -> None:
+        self.name = f"onnx {provider}"
         self._card = card
         self._session = session
         offered = tuple(entry.name for entry in session.get_inputs())
@@ -98,8 +98,8 @@ def _collect(found: dict[str, Any]) -> dict[str, tuple[Floats, ...]]:
     return traces
 
 
-def open_onnx(card: Card, threads: int | None) -> Runtime:
-    """The session of a card, cached by file and number of threads.
+def open_onnx(card: Card, threads: int | None, provider: str = "cpu") -> Runtime:
+    """The session of a card, cached by file, number of threads and provider (a key of ``PROVIDERS``).
 
     Raises:
         WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``; or the network cannot be run by ONNX Runtime.
@@ -108,11 +108,11 @@ def open_onnx(card: Card, threads: int | None) -> Runtime:
     if not card.exportable and "onnx" not in card.files:
         raise WeightsMissing(f"{card.name!r} cannot be run by ONNX Runtime; use runtime='torch'")
     file, threads = weights.path(card, "onnx"), threads or available_threads()
-    key = (file, file.stat().st_mtime_ns, threads)
-    session = _SESSIONS.get(key, lambda: open_session(file, threads))
+    key = (file, file.stat().st_mtime_ns, threads, provider)
+    session = _SESSIONS.get(key, lambda: open_session(file, threads, provider))
     if card.foreign is not None:
-        return ForeignRuntime(card, OnnxRuntime.name, graph_call(session, card.foreign))
-    return OnnxRuntime(card, session)
+        return ForeignRuntime(card, f"onnx {provider}", graph_call(session, card.foreign))
+    return OnnxRuntime(card, session, provider)
 
 
 def close_sessions() -> None:
@@ -132,11 +132,12 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def open_session(file: Path, threads: int) -> Any:
+def open_session(file: Path, threads: int, provider: str = "cpu") -> Any:
     """A new session of ONNX Runtime over a file; WeightsDamaged where it cannot be opened.
 
     Raises:
         ModelRefused: see ``jpegmend.weights.onnx_guard``.
+        ModelError: the provider could not be started, for lack of its libraries or its device.
     """
     onnx_guard.check_size(file.stat().st_size, file.name)
     data = file.read_bytes()
@@ -148,10 +149,15 @@ def open_session(file: Path, threads: int) -> Any:
     # Measured on mend-s, 896x896: the arena with blocks as large as asked for takes 190 MB and is a tenth faster than
     # none, which takes 290 MB; a memory pattern for each shape of tile would take 90 MB more and save no time.
     options.enable_mem_pattern = False
-    provider = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
+    cpu = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
+    providers: list[Any] = [cpu] if provider == "cpu" else [PROVIDERS[provider], cpu]
     options.log_severity_level = 3
     try:
         # The bytes that were checked, not the file, which could have changed since.
-        return onnxruntime.InferenceSession(data, options, providers=[provider])
+        session = onnxruntime.InferenceSession(data, options, providers=providers)
     except Exception as error:
         raise WeightsDamaged(f"{file.name} is no network that ONNX Runtime can open: {error}") from error
+    # ONNX Runtime goes on with the CPU, without an error, where a provider cannot be started.
+    if PROVIDERS[provider] not in session.get_providers():
+        raise ModelError(f"provider {provider!r} could not be started: its device or its libraries are missing")
+    return session

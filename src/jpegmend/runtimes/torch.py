@@ -82,8 +82,8 @@ def pick_device() -> str:
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def open_torch(card: Card, threads: int | None) -> TorchRuntime:
-    """The network of a card with its weights, cached by file; on CUDA or MPS if available.
+def open_torch(card: Card, threads: int | None, device: str | None = None) -> TorchRuntime:
+    """The network of a card with its weights, cached by file; on ``device``, else on CUDA or MPS if available.
 
     Raises:
         MissingExtra: PyTorch or safetensors is not installed.
@@ -94,7 +94,7 @@ def open_torch(card: Card, threads: int | None) -> TorchRuntime:
         import safetensors
     del safetensors
     file = weights.path(card, "safetensors")
-    device = pick_device()
+    device = device or pick_device()
     key = (file, file.stat().st_mtime_ns, card.network, device)
     network = _NETWORKS.get(key, lambda: _load(file, card.network, device))
     return TorchRuntime(card, network, device, threads or available_threads())

@@ -1,0 +1,85 @@
+"""ONNX Runtime's providers, by a made-up list of them: none but the CPU's is on every machine."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from jpegmend import runtimes
+from jpegmend.errors import InvalidOption, ModelError
+from jpegmend.runtimes import Answer, PictureFacts, open_runtime, providers
+from jpegmend.runtimes import onnx as onnx_runtime
+
+PLANES, ONES = np.full((3, 8, 8), 0.5, np.float32), np.ones((3, 8, 8), np.float32)
+
+
+class Made:
+    """A runtime that takes so long and answers so much more."""
+
+    def __init__(self, name: str, seconds: float, more: float = 0.0) -> None:
+        self.name, self.seconds, self.more, self.runs = name, seconds, more, 0
+
+    def __call__(self, planes, tables, facts, *, traces=()) -> Answer:
+        self.runs += 1
+        time.sleep(self.seconds)
+        if np.isnan(self.more):
+            raise ModelError("this one fails")
+        return Answer(planes + self.more)
+
+
+def chosen(monkeypatch: pytest.MonkeyPatch, made: dict[str, Made], offered: tuple[str, ...]):
+    monkeypatch.setattr(providers, "installed", lambda: offered)
+    return providers.choose_onnx("auto", made.__getitem__)
+
+
+def test_a_faster_provider_is_taken_after_the_first_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"cpu": Made("onnx cpu", 0.2), "cuda": Made("onnx cuda", 0.0), "coreml": Made("onnx coreml", 0.1)}
+    run = chosen(monkeypatch, made, ("cpu", "cuda", "coreml"))
+    assert run.name == "onnx cpu"
+    for _ in range(3):
+        assert np.array_equal(run(PLANES, ONES, PictureFacts()).planes, PLANES)
+    assert run.name == "onnx cuda"
+    assert (made["cpu"].runs, made["cuda"].runs, made["coreml"].runs) == (1, 4, 2)
+
+
+@pytest.mark.parametrize("other", [Made("onnx cuda", 0.2), Made("onnx cuda", 0, 0.01), Made("onnx cuda", 0, np.nan)])
+def test_slow_wrong_and_failing_providers_are_not(monkeypatch: pytest.MonkeyPatch, other: Made) -> None:
+    run = chosen(monkeypatch, {"cpu": Made("onnx cpu", 0.05), "cuda": other}, ("cpu", "cuda"))
+    assert np.array_equal(run(PLANES, ONES, PictureFacts()).planes, PLANES)
+    assert run.name == "onnx cpu"
+
+
+def test_the_cpu_alone_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = Made("onnx cpu", 0)
+    assert chosen(monkeypatch, {"cpu": cpu}, ("cpu",)) is cpu
+
+
+def test_providers_by_name(networks, tmp_path) -> None:
+    card = networks.identity(tmp_path)
+    assert open_runtime(card, provider="cpu").name == "onnx cpu"
+    with pytest.raises(InvalidOption, match="allowed: auto, cpu"):
+        open_runtime(card, provider="tpu")
+    missing = next(name for name in ("directml", "coreml", "cuda") if name not in providers.installed())
+    with pytest.raises(InvalidOption, match="installed ONNX Runtime has"):
+        open_runtime(card, provider=missing)
+    with pytest.raises(InvalidOption, match="ONNX Runtime's"):
+        providers.choose_device("directml")
+
+
+def test_a_provider_that_falls_back_is_an_error(networks, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime itself warns, and goes on with the CPU."""
+
+    class Session:
+        def __init__(self, *given, providers) -> None:
+            assert providers[0] == "CUDAExecutionProvider"
+
+        def get_providers(self) -> list[str]:
+            return ["CPUExecutionProvider"]
+
+    real = onnx_runtime.import_onnxruntime()
+    monkeypatch.setattr(real, "InferenceSession", Session)
+    runtimes.close()
+    with pytest.raises(ModelError, match="could not be started"):
+        onnx_runtime.open_onnx(networks.identity(tmp_path), 1, "cuda")
