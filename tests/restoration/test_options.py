@@ -39,9 +39,9 @@ def test_runtime_and_threads_arrive(data, identity, monkeypatch):
         return jpegmend.runtimes.open_runtime(card, **options)
 
     monkeypatch.setattr(pipeline, "open_runtime", open_and_note)
-    restore(data, model=identity, threads=1, runtime="onnx")
+    restore(data, model=identity, threads=1, runtime="onnx", provider="cpu")
     restore(data, model=identity, strength=0)
-    assert asked == [("identity", {"runtime": "onnx", "threads": 1})]
+    assert asked == [("identity", {"runtime": "onnx", "threads": 1, "provider": "cpu"})]
 
 
 @pytest.mark.parametrize("bits", [8, 16])
