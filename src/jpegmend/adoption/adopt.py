@@ -207,7 +207,7 @@ def check_name(name: str, folder: Path, *, overwrite: bool) -> None:
     if name in PACKAGED:
         raise InvalidOption(f"name {name!r} is that of a network of jpegmend; choose another")
     if (folder / f"{name}.json").exists() and not overwrite:
-        raise InvalidOption(f"name {name!r} is taken in {folder}; choose another, or allow it to be overwritten")
+        raise InvalidOption(f"name {name!r} is taken in {folder}; choose another, or replace it with overwrite=True")
 
 
 def describe(card: Card) -> str:
