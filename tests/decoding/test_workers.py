@@ -75,7 +75,7 @@ def test_a_worker_that_hangs_is_stopped(stored, monkeypatch, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits are set where /proc tells sizes")
 def test_limits_on_memory_and_processor_time(draw, encode, monkeypatch):
-    data = claim(encode(draw(64, 64), mode="L"), 16000, 16000, padding=60_000)
+    data = claim(encode(draw(64, 64), mode="L"), 16000, 16000, padding=400_000)
     with monkeypatch.context() as patch:
         patch.setattr(limits, "_BYTES_PER_LEVEL", 0.1)
         patch.setattr(limits, "_SLACK", 30 << 20)

@@ -22,6 +22,9 @@ _BYTES_PER_LEVEL = 1.1 * (2 + 4)
 """Bytes of memory per DCT coefficient: libjpeg's int16 array, the library's int32 copy, and 10 % reserve."""
 _BYTES_PER_PIXEL = 20.0
 """Bytes of memory per pixel. Measured needs: 1 (gray) to 10 (16-bit RGBA), WebP 16."""
+_SPARSE_PIXELS, _PIXELS_PER_BYTE = 64_000_000, 1000
+"""A picture of more pixels than the first must hold a byte for this many of them: an empty page of one bit a pixel
+takes one for 8,000, a page with text one for 500."""
 _SECONDS, _SECONDS_PER_MEBI = 5.0, 0.2
 _SECONDS_PER_PIXEL = 0.5e-6
 """Ten times the measured time of the slowest format (lossless WebP) on a desktop core of 2020."""
@@ -33,6 +36,8 @@ class Limits:
 
     pixels: int
     """Greatest n allowed."""
+    plausible: int
+    """Greatest n that a file of this size can hold."""
     memory: float
     """Bytes of memory that the worker may allocate in addition to those it uses already, for n = 0."""
     memory_per_pixel: float = 0.0
@@ -64,6 +69,7 @@ def jpeg_limits(
     seconds = _SECONDS + coefficients / 1e6 * (0.05 + 0.005 * min(scans, 30)) + _SECONDS_PER_MEBI * size / MEBI
     return Limits(
         pixels=max_pixels,
+        plausible=max_pixels,  # the JPEG room has a closer limit
         memory=_BYTES_PER_LEVEL * coefficients + 4 * size + _SLACK,
         machine=machine_limit(),
         seconds=timeout or seconds,
@@ -75,6 +81,7 @@ def picture_limits(size: int, *, max_pixels: int = MAX_PIXELS, timeout: float | 
     """Limits for a PNG, TIFF, WebP, BMP, GIF or PNM of ``size`` bytes; the worker reads the number of pixels."""
     return Limits(
         pixels=max_pixels,
+        plausible=max(_SPARSE_PIXELS, _PIXELS_PER_BYTE * size),
         memory=4 * size + _SLACK,
         memory_per_pixel=_BYTES_PER_PIXEL,
         machine=machine_limit(),

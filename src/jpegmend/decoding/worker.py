@@ -130,6 +130,12 @@ class Limiter:
                 "raise max_pixels if the file can be trusted",
                 "pixels",
             )
+        if pixels > limits["plausible"]:
+            raise LimitError(
+                f"the header claims {width}x{height} = {pixels:,} pixels, of which a file of its size can hold "
+                f"{limits['plausible']:,} at most",
+                "pixels",
+            )
         memory = limits["memory"] + limits["memory_per_pixel"] * pixels
         if limits["machine"] and memory > limits["machine"]:
             raise LimitError(

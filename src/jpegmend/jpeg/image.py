@@ -97,6 +97,8 @@ class Header:
     """Defects of the markers, one sentence each."""
     notes: tuple[str, ...] = field(default=())
     """What the file holds beside this picture, or what no scan gives, in words; no damage."""
+    frame_at: int = 0
+    """Offset of the frame header's marker."""
     unknown_bits: NDArray[np.uint8] | None = None
     """Low bits of the levels of each component [C, 8, 8] that no whole scan gives, 16 for all; None: all are given."""
 

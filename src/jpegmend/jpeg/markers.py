@@ -1,7 +1,6 @@
 """Parser of JPEG headers in Python, run before the C decoder.
 
-It allocates no memory by sizes stated in the file, and takes time linear in the length of the file.
-Section numbers are of ITU T.81.
+It allocates no memory by sizes stated in the file, and takes linear time. Section numbers are of ITU T.81.
 """
 
 from __future__ import annotations
@@ -120,6 +119,7 @@ class _Reading:
     warnings: list[str] = field(default_factory=list)
     complete: bool = False
     open_scan: bool = False
+    frame_at: int = 0
 
     def note_skipped(self, segment: Segment) -> None:
         if segment.skipped:
@@ -138,6 +138,7 @@ class _Reading:
             )
         if code in _FRAMES:
             self._take_frame(code, segment.body)
+            self.frame_at = segment.at
         elif code == seg.DQT:
             self._take_tables(segment.body)
         elif code == seg.DRI:
@@ -252,6 +253,7 @@ class _Reading:
             warnings=(*self.warnings, *notes.warnings, *doubts),
             notes=(*notes.notes, *note_missing(unknown)),
             unknown_bits=unknown,
+            frame_at=self.frame_at,
         )
 
     def _component(self, index: int) -> FrameComponent:

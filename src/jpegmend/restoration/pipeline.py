@@ -134,6 +134,7 @@ class _Job:
             overview=Overviews(self.plan.scene) if "overview" in self.card.inputs else None,
             quality=self.options.quality,
             traces=self.options.traces,
+            skips_empty=self.opened.lost > 0,
             reported=first,
             merged=MergedAnswer(first.height, first.width, lcm(8, self.card.multiple)),
         )

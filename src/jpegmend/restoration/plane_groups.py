@@ -54,6 +54,17 @@ class Group:
             return self._scene.read_together(window)
         return self._scene.read(self.indices[0], window)[None]
 
+    def is_empty(self, window: Window) -> bool:
+        """Whether no level of a window, aligned to blocks, differs from zero; False for planes without levels."""
+        for plane in self._planes:
+            if plane.levels is None:
+                return False
+            v, h = self._step(plane)
+            part = slice(window.top // (8 * v), -(-window.bottom // (8 * v)))
+            if plane.levels[part, window.left // (8 * h) : -(-window.right // (8 * h))].any():
+                return False
+        return True
+
     def pack(self, seen: Floats) -> Floats:
         """Planes [n, h, w] as the network's input [C, h, w]."""
         if self._together:

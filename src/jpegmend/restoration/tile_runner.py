@@ -28,6 +28,8 @@ class TileRunner:
     """Weight of the network's output, above 0 and up to 1; the rest is the decoded picture."""
     consistent: bool
     """Whether the answer is projected into the file's quantisation cells."""
+    skips_empty: bool = False
+    """Whether regions without any level are left as they are: for files of which a part is missing."""
     overview: Callable[[Group], Floats] | None = None
     """Makes the overview of a group; None for networks without that input."""
     quality: float | None = None
@@ -47,6 +49,10 @@ class TileRunner:
 
     def restore(self, group: Group, region: Window) -> Floats:
         """Restore the planes [n, h, w] of a region, whose edges are multiples of the group's alignment."""
+        if self.skips_empty and group.is_empty(
+            region.grow(round_up(self.card.halo, 8)).clip(group.height, group.width)
+        ):
+            return group.read(region)
         if self.card.tiling == "window":
             decoded, answer = group.read(region), self._blend(group, region)
         else:
