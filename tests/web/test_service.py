@@ -262,4 +262,7 @@ def test_the_page_knows_the_formats() -> None:
 def test_other_addresses_and_methods(client: httpx.Client) -> None:
     assert problem(client.get("/v2")) == (404, "not-found")
     assert problem(client.get("/v1/restore")) == (405, "method-not-allowed")
+    wrong = client.post("/v1/jobs/x")
+    assert problem(wrong) == (405, "method-not-allowed")
+    assert {"GET", "DELETE"} <= set(wrong.headers["allow"].split(", "))
     assert problem(client.get("/static/../app.py")) == (404, "not-found")
