@@ -139,10 +139,11 @@ def test_a_warm_start_may_take_only_what_fits(pictures, tmp_path):
         start(other, warm_start=weights, partly=True)
 
 
-def test_a_minutes_budget_ends(pictures, tmp_path):
+def test_a_minutes_budget_ends_and_a_short_one_is_said(pictures, tmp_path, capsys):
     state = loop.train(tiny(steps=None, minutes=0.005), settings(tmp_path, pictures))
     assert state.step > 0
     assert state.seconds >= 0.3
+    assert "too few to learn much" in " ".join("".join(capsys.readouterr()).split())
 
 
 def test_what_cannot_be_resumed_or_recomputed_is_said(pictures, tmp_path):

@@ -134,7 +134,7 @@ def to_srgb(pixels: NDArray[Any], metadata: Metadata) -> tuple[NDArray[Any], Met
     if _changes_nothing(transform, mode):
         return pixels, bare, ()
     colours = to_bits(pixels if pixels.ndim == 2 else pixels[..., :3], 8)
-    shown = to_bits(_convert(colours, transform, mode), pixels.itemsize * 8)
+    shown = to_bits(_convert(colours, transform), pixels.itemsize * 8)
     if pixels.ndim == 2:
         shown = shown[..., 1]
     elif pixels.shape[2] == 4:
@@ -143,10 +143,10 @@ def to_srgb(pixels: NDArray[Any], metadata: Metadata) -> tuple[NDArray[Any], Met
     return np.ascontiguousarray(shown), bare, lost
 
 
-def _convert(colours: NDArray[Any], transform: Any, mode: str) -> NDArray[Any]:
+def _convert(colours: NDArray[Any], transform: Any) -> NDArray[Any]:
     from PIL import Image, ImageCms
 
-    return np.asarray(ImageCms.applyTransform(Image.fromarray(np.ascontiguousarray(colours), mode), transform))
+    return np.asarray(ImageCms.applyTransform(Image.fromarray(np.ascontiguousarray(colours)), transform))
 
 
 def _changes_nothing(transform: Any, mode: str) -> bool:
@@ -154,6 +154,6 @@ def _changes_nothing(transform: Any, mode: str) -> bool:
     levels = np.linspace(0, 255, 17).astype(np.uint8)
     if mode == "L":
         colours = levels[None, :]
-        return bool(np.abs(_convert(colours, transform, mode).astype(int) - colours[..., None]).max() <= 1)
+        return bool(np.abs(_convert(colours, transform).astype(int) - colours[..., None]).max() <= 1)
     colours = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(1, -1, 3)
-    return bool(np.abs(_convert(colours, transform, mode).astype(int) - colours).max() <= 1)
+    return bool(np.abs(_convert(colours, transform).astype(int) - colours).max() <= 1)
