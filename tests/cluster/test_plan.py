@@ -58,7 +58,7 @@ def test_a_second_plan_changes_nothing_or_is_refused(place: Path, cluster) -> No
         (("plan", "empty", "dst"), 2, "empty: no pictures there"),
         (("plan", "src", "full"), 2, "full holds files already; give an empty place, or --overwrite"),
         (("plan", "src", "src", "--overwrite", "--name", "{stem}{suffix}"), 2, "results could replace inputs"),
-        (("plan", "src", "dst", "--name", "{quality}-{stem}"), 2, "the listing does not know {quality}"),
+        (("plan", "src", "dst", "--name", "{quality}-{stem}{suffix}"), 2, "the listing does not know {quality}"),
         (("plan", "src", "dst", "--bits", "16", "--format", "webp"), 2, "webp holds 8 bits"),
         (("plan", "ftp://host/x", "dst"), 2, "give a folder, or an address that begins with s3://, gs://, az://"),
         (("run", "dst"), 1, "there is no such folder"),
