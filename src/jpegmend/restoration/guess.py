@@ -19,7 +19,7 @@ CONFIDENT = 0.5
 """Least confidence (0..1) at which an estimate is used."""
 DOUBLED = 0.88
 """Second difference of chroma inside pairs of samples over that between pairs, below which chroma was subsampled."""
-SURE = 0.9
+SURE = 0.95
 """Least probability (0..1) at which an earlier compression of a JPEG file is undone."""
 
 
