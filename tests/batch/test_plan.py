@@ -131,7 +131,7 @@ def test_results_beside_their_inputs_are_no_inputs_of_the_next_run(one: Path) ->
 
 
 def test_two_results_of_one_name_and_results_in_place_of_inputs(scans: Path) -> None:
-    with planned(name="x{suffix}-{stem}") as (items, _):
+    with planned(name="x-{stem}{suffix}") as (items, _):
         assert not any(item.problem for item in items)
     (scans / "b.jpg").write_bytes((scans / "a.jpg").read_bytes())
     with planned() as (items, _):

@@ -67,8 +67,8 @@ def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None 
 def describe(passed_over: Mapping[str, int]) -> str:
     """Counts of skipped files as text.
 
-    >>> describe({"hidden": 2, ".heic": 1})
-    '2 hidden, 1 .heic'
+    >>> describe({"hidden": 2, ".jp2": 1})
+    '2 hidden, 1 .jp2'
     """
     return ", ".join(f"{count} {reason}" for reason, count in passed_over.items())
 

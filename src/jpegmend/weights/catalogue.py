@@ -66,9 +66,13 @@ class Catalogue(Mapping[str, Card]):
 
     def _files(self) -> dict[str, Path]:
         """The files of the cards by name."""
-        more = sorted(self._more().glob("*.json")) if self._more else []
-        own = sorted(self._folder.glob("*.json"))
+        more = sorted(self._more().glob("*.json"), key=_name) if self._more else []
+        own = sorted(self._folder.glob("*.json"), key=_name)
         return {file.stem: file for file in (*own, *more, *own)}
+
+
+def _name(card: Path) -> str:
+    return card.stem  # a file's suffix would put cqr-c before cqr
 
 
 def user_folder() -> Path:
