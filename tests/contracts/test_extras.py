@@ -17,7 +17,9 @@ PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text
 def test_every_optional_package_has_its_module() -> None:
     extras = PROJECT["optional-dependencies"]
     wanted = {
-        re.split(r"[^\w-]", line)[0] for extra in ("torch", "evaluation", "training", "web") for line in extras[extra]
+        re.split(r"[^\w-]", line)[0]
+        for extra in ("torch", "evaluation", "training", "web", "matlab")
+        for line in extras[extra]
     }
     assert set(OPTIONAL_PACKAGES.values()) == wanted - {"jpegmend"}
     for module in OPTIONAL_PACKAGES:

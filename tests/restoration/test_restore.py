@@ -10,7 +10,16 @@ from PIL import Image, ImageFilter
 
 from jpegmend import restore
 from jpegmend.blocks import Earlier
-from jpegmend.errors import InputError, InvalidOption, NotAnImage, TooLarge, UnknownModel, UnsupportedJpeg
+from jpegmend.errors import (
+    DamagedJpeg,
+    InputError,
+    InvalidOption,
+    MissingExtra,
+    NotAnImage,
+    TooLarge,
+    UnknownModel,
+    UnsupportedJpeg,
+)
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
 from jpegmend.restoration import guess
 
@@ -212,7 +221,7 @@ def test_sources(identity, draw, encode, tmp_path):
     [
         (b"", NotAnImage),
         (b"plain text, nothing else", NotAnImage),
-        (b"\0\0\0\x0cJXL \r\n\x87\n", UnsupportedJpeg),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", (MissingExtra, DamagedJpeg)),
         (b"\x89PNG\r\n\x1a\nbroken", InputError),
         ("/no/such/file.jpg", InputError),
         (io.StringIO("text"), InputError),

@@ -151,7 +151,9 @@ def _lock(stream: BinaryIO, folder: Path) -> None:
 
 
 def read(file: Path) -> dict[str, Entry]:
-    """The last entry of each result in a journal; empty where there is no file."""
+    """The last entry of each result in a journal; empty where there is no file, or a device, which may have no end."""
+    if not file.is_file():
+        return {}
     try:
         with file.open("rb") as stream:
             return {entry.output: entry for entry in _parse(stream)}
