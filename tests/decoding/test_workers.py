@@ -67,7 +67,7 @@ def test_a_worker_that_hangs_is_stopped(stored, monkeypatch, tmp_path):
     script.write_text("import time\ntime.sleep(600)")
     monkeypatch.setattr(process, "_WORKER", script)
     decoding.close()
-    with pytest.raises(errors.DamagedJpeg, match="stopped after 0 s"):
+    with pytest.raises(errors.DamagedJpeg, match=r"stopped after 0(\.\d)? s"):
         jpeg.read(stored["huffman"], timeout=0.3)
     monkeypatch.undo()
     assert jpeg.read(stored["huffman"]).lost == 0  # by a worker of the right kind again

@@ -24,6 +24,9 @@ def run(name, *words, cwd=ROOT):
     return done.stdout
 
 
+LONG = ("earlier", "gallery", "service")
+
+
 def test_every_benchmark_is_tried_here():
     assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {
         *COMMANDS,
@@ -32,7 +35,13 @@ def test_every_benchmark_is_tried_here():
         "everything",
         "mixed",
         "window",
+        *LONG,
     }
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_benchmark_that_takes_minutes_starts_and_states_its_options(name):
+    assert "options:" in run(name, "--help")
 
 
 def test_one_command_makes_documentation(tmp_path, picture_set):
