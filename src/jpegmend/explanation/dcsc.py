@@ -141,7 +141,7 @@ def moments_of(last: int, count: int = _MOMENTS) -> list[int]:
     """Iterations to show: 0, the last, and between them at growing distances.
 
     >>> moments_of(40)
-    [0, 1, 2, 5, 14, 40]
+    [0, 1, 3, 6, 16, 40]
     """
     if last < count:
         return list(range(last + 1))

@@ -80,8 +80,8 @@ def _file(path: Path, job: Job, output: Output) -> FileResponse:
 def disposition(name: str) -> str:
     """``Content-Disposition`` for a download of this name (RFC 6266), with a plain name for old clients.
 
-    >>> disposition('a"b.png')
-    "attachment; filename=\\"a_b.png\\"; filename*=UTF-8''a%22b.png"
+    >>> print(disposition('a"b.png'))
+    attachment; filename="a_b.png"; filename*=UTF-8''a%22b.png
     """
     name = "".join(letter for letter in name if letter.isprintable())
     plain = "".join(letter if letter.isascii() and letter not in '"\\%' else "_" for letter in name)
