@@ -70,6 +70,11 @@ def test_version_may_stand_anywhere(folder: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.startswith("jpegmend ")
 
 
+def test_version_after_two_dashes_is_the_name_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--", "--version"]) == 1
+    assert "--version: cannot be read" in capsys.readouterr().err
+
+
 def test_a_name_at_the_systems_limit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     long = "n" * 245 + ".jpg"
     shutil.copy("a.jpg", long)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 
 VERBS: Mapping[str, tuple[str, str]] = {
@@ -66,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     if not given or given[0] in ("--help", "-h") or given == ["help"]:
         sys.stdout.write(_overview())
         return DONE if given else WRONG_USAGE
-    if "--version" in given:
+    if "--version" in takewhile(lambda word: word != "--", given):
         from jpegmend import __version__
 
         sys.stdout.write(f"jpegmend {__version__}\n")
