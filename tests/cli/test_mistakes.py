@@ -25,6 +25,7 @@ from .conftest import as_jpeg, picture
         (["a.jpg", "-o", ""], 2, "empty name"),
         (["a.jpg", "--memory", "1X"], 2, "--memory '1X'"),
         (["a.jpg", "--max-bytes", "much"], 2, "--max-bytes 'much'"),
+        (["inspect", "a.jpg", "--max-bytes", "much"], 2, "--max-bytes 'much'"),
         (["a.jpg", "--timeout", "0"], 2, "--timeout 0"),
         (["a.jpg", "--name", "{stem}"], 2, "must end in {suffix}"),
         (["a.jpg", "--name", "{stem}.old.xyz"], 2, "must end in {suffix}"),

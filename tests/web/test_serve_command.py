@@ -53,6 +53,7 @@ def test_a_stopped_service_finishes_what_runs(tmp_path: Path, photo: bytes) -> N
         (["--host", "0.0.0.0"], "0.0.0.0 is reached from other machines; give a token"),
         (["--token", "short"], "a token of 5 characters"),
         (["--folder", "."], "holds other files, and it is emptied at start"),
+        (["--keep-bytes", "5x"], "--keep-bytes '5x'"),
         (["--port", "BUSY"], "give another port, or 0"),
     ],
 )

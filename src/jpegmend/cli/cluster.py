@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.options import MAX_PIXELS, documented, translate
+from jpegmend.cli.options import MAX_PIXELS, documented, parse_size, translate
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.cli.restore import add_forms, add_restoration, check_form, default_format, read_settings
 from jpegmend.errors import InvalidOption
@@ -121,6 +121,7 @@ def _portable(settings: Settings) -> Settings:
 
 def _tell_plan(given: Namespace, job: Job, destination: Storage, *, new: bool) -> None:
     from jpegmend.batch.find import describe
+    from jpegmend.cli.show import size_in_words
 
     if given.json:
         facts = {"pictures": job.pictures, "bytes": job.size, "shards": job.shards, "new": new}
@@ -129,7 +130,7 @@ def _tell_plan(given: Namespace, job: Job, destination: Storage, *, new: bool) -
         passed = f"; passed over: {describe(job.passed_over)}" if job.passed_over else ""
         before = "" if new else "planned before: "
         _write(
-            f"{before}{job.pictures:,} pictures, {_bytes(job.size)}, in {job.shards:,} shards{passed}\n"
+            f"{before}{job.pictures:,} pictures, {size_in_words(job.size)}, in {job.shards:,} shards{passed}\n"
             f"go on with: jpegmend cluster run {destination.address}"
         )
 
@@ -162,10 +163,9 @@ def _run(given: Namespace) -> int:
 
 def _crew(given: Namespace, job: Job, destination: Storage) -> Any:
     from jpegmend.batch.share import share_out
-    from jpegmend.restoration.byte_sizes import parse_bytes
     from jpegmend.runtimes.contract import available_threads
 
-    memory = None if given.memory is None else parse_bytes(given.memory)
+    memory = None if given.memory is None else parse_size("--memory", given.memory)
     settings = (destination.address, job.hash, given.threads, memory)
     if given.address != "local":
         from jpegmend.cluster.on_ray import RayCrew
@@ -240,12 +240,14 @@ def _status(given: Namespace) -> int:
 
 
 def _status_lines(status: Status) -> list[str]:
+    from jpegmend.cli.show import size_in_words
+
     begun = f", {status.shards_begun:,} begun" if status.shards_begun else ""
     lines = [
         f"{status.done:,} of {status.pictures:,} pictures done, {status.failed:,} failed, "
         f"{status.set_aside:,} set aside, {status.left:,} left; {status.shards_done:,} of {status.shards:,} shards "
         f"done{begun}",
-        f"{status.megapixels:,.1f} MP, {_bytes(status.written)} of results",
+        f"{status.megapixels:,.1f} MP, {size_in_words(status.written)} of results",
     ]
     if status.megapixels:
         lines[-1] += f", {status.seconds / status.megapixels:.2f} s a megapixel on one worker"
@@ -273,15 +275,3 @@ def _retry(given: Namespace) -> int:
 
 def _write(text: str) -> None:
     sys.stdout.write(f"{text}\n")
-
-
-def _bytes(count: int) -> str:
-    """A size for people.
-
-    >>> _bytes(1_234_000_000)
-    '1.2 GB'
-    """
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count / 1e3:.0f} kB"

@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.options import MAX_PIXELS, translate
+from jpegmend.cli.options import MAX_PIXELS, parse_size, translate
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.errors import JpegmendError
 
@@ -36,10 +36,9 @@ def run(given: Namespace) -> int:
     """Print facts of files: size, coding, sampling, tables, quality by table and by pixels, metadata."""
     from jpegmend.batch.find import find_pictures
     from jpegmend.batch.inputs import read_input
-    from jpegmend.restoration.byte_sizes import parse_bytes
     from jpegmend.restoration.inspection import inspect
 
-    code, most = DONE, parse_bytes(given.max_bytes)
+    code, most = DONE, parse_size("--max-bytes", given.max_bytes)
     for picture in find_pictures(given.files, recursive=given.recursive).pictures:
         source = picture.path
         try:

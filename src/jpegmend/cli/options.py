@@ -8,6 +8,8 @@ import itertools
 import re
 from pathlib import Path
 
+from jpegmend.errors import InvalidOption
+
 OPTIONS = {
     "model": "--model",
     "strength": "--strength",
@@ -83,6 +85,20 @@ def translate(message: str) -> str:
     for words, said in _WORDS:
         message = words.sub(said, message)
     return message
+
+
+def parse_size(option: str, text: str) -> int:
+    """The number of bytes that an option states, such as ``2G``.
+
+    Raises:
+        InvalidOption: no size; the message names the option.
+    """
+    from jpegmend.restoration.byte_sizes import parse_bytes
+
+    try:
+        return parse_bytes(text)
+    except InvalidOption as error:
+        raise InvalidOption(str(error).replace("memory", option, 1)) from error
 
 
 def _option(given: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.networks_of_others import tell
-from jpegmend.cli.options import MAX_PIXELS, PROVIDERS, RUNTIMES, documented
+from jpegmend.cli.options import MAX_PIXELS, PROVIDERS, RUNTIMES, documented, parse_size
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
@@ -226,7 +226,7 @@ def read_settings(given: Namespace, format: str) -> Settings:
         "earlier": given.earlier,
         "thorough": int(given.thorough),
         "threads": given.threads,
-        "memory": None if given.memory is None else _bytes("--memory", given.memory),
+        "memory": None if given.memory is None else parse_size("--memory", given.memory),
         "runtime": given.runtime,
         "provider": given.provider,
         "max_pixels": given.max_pixels,
@@ -253,15 +253,5 @@ def read_settings(given: Namespace, format: str) -> Settings:
         reference=None if given.reference is None else Path(given.reference),
     )
     return Settings(
-        options=options, output=output, overwrite=given.overwrite, max_bytes=_bytes("--max-bytes", given.max_bytes)
+        options=options, output=output, overwrite=given.overwrite, max_bytes=parse_size("--max-bytes", given.max_bytes)
     )
-
-
-def _bytes(option: str, text: str) -> int:
-    """A size that an option states; its errors name the option."""
-    from jpegmend.restoration.byte_sizes import parse_bytes
-
-    try:
-        return parse_bytes(text)
-    except InvalidOption as error:
-        raise InvalidOption(str(error).replace("memory", option, 1)) from error

@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from jpegmend.cli import DONE
+from jpegmend.cli.options import parse_size
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.cli.streams import Terminated
 from jpegmend.errors import extra_needed
@@ -48,13 +49,11 @@ def _add_limits(group: object) -> None:
 
 def run(given: Namespace) -> int:
     """Serve a web page and an HTTP interface on this machine."""
-    from jpegmend.restoration.byte_sizes import parse_bytes
-
     with extra_needed("the service", "web"):
         from jpegmend.web.server import serve
         from jpegmend.web.settings import Settings, default_folder
 
-    memory = None if given.memory is None else parse_bytes(given.memory)
+    memory = None if given.memory is None else parse_size("--memory", given.memory)
     settings = Settings(
         host=given.host,
         port=given.port,
@@ -66,11 +65,11 @@ def run(given: Namespace) -> int:
         memory=memory,
         most_memory=memory or 4_000_000_000,
         max_pixels=given.max_pixels,
-        max_bytes=parse_bytes(given.max_bytes),
+        max_bytes=parse_size("--max-bytes", given.max_bytes),
         seconds=given.timeout,
         queue=given.queue,
         keep_seconds=given.keep * 60,
-        keep_bytes=parse_bytes(given.keep_bytes),
+        keep_bytes=parse_size("--keep-bytes", given.keep_bytes),
     )
     # Uvicorn raises the signal that stopped it once more; to be stopped is how a service ends well.
     with contextlib.suppress(KeyboardInterrupt, Terminated):

@@ -86,7 +86,7 @@ class Show:
         counts = ", ".join(f"{self._counts[name]} {name}" for name in ("done", "skipped", "failed"))
         parts = [f"{counts} in {_duration(time.monotonic() - self._started)}"]
         if self._written:
-            parts.append(f"{_size(self._read)} read, {_size(self._written)} written")
+            parts.append(f"{size_in_words(self._read)} read, {size_in_words(self._written)} written")
         if passed_over:
             parts.append(f"passed over: {describe(passed_over)}")
         if journals:
@@ -179,7 +179,13 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02} min"
 
 
-def _size(count: int) -> str:
-    if count < 1e6:
-        return f"{count / 1e3:.0f} kB"
-    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"
+def size_in_words(count: int) -> str:
+    """A number of bytes in the unit that suits it.
+
+    >>> size_in_words(1_234_000_000), size_in_words(5_300)
+    ('1.23 GB', '5 kB')
+    """
+    for unit, size, digits in (("TB", 1e12, 2), ("GB", 1e9, 2), ("MB", 1e6, 1)):
+        if count >= size:
+            return f"{count / size:.{digits}f} {unit}"
+    return f"{count / 1e3:.0f} kB"
