@@ -142,6 +142,24 @@ def test_a_storage_is_a_folder(tmp_path: Path) -> None:
     assert list(storage.list()) == []
 
 
+def test_objects_that_do_not_exist_are_passed_over(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    storage.folder = None  # obstore itself deletes then, and like GCS and Azure it tells what is missing in a folder
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_bytes(b"")
+    storage.delete(["none.txt", "a.txt", "other.txt", "b.txt"])
+    assert list(tmp_path.iterdir()) == []
+    storage.delete([])
+
+
+def test_a_worker_loads_the_network_of_the_plan(place: Path, cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr("jpegmend.cluster.work.open_runtime", lambda card, **how: asked.append((card.name, how)))
+    cluster("plan", "src", "dst", "--provider", "cpu", "--runtime", "onnx")
+    Session("dst", open_job(Storage("dst")).hash, 1, None)
+    assert asked == [("mend-s", {"runtime": "onnx", "provider": "cpu", "threads": 1})]
+
+
 def test_parts_of_killed_processes_are_removed(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     for name in (".a.png.0123456789ab.part", ".b.png.0123456789ab.part", "a.png"):

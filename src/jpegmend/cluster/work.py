@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from jpegmend import weights
 from jpegmend.batch.inputs import sha256
 from jpegmend.batch.work import OtherPages, failure, save_result
 from jpegmend.cluster import tables
@@ -51,8 +50,8 @@ class Session:
         self._shard = functools.lru_cache(4)(self._read_shard)
         settings = self._job.settings
         if settings.options.get("strength") != 0:
-            runtime = settings.options.get("runtime", "auto")
-            open_runtime(weights.find(settings.card), runtime=runtime, threads=threads)
+            asked = {name: settings.options.get(name, "auto") for name in ("runtime", "provider")}
+            open_runtime(settings.card, threads=threads, **asked)
 
     def do(self, task: Task) -> Report:
         """Do a task.
