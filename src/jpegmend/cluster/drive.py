@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from jpegmend.cluster.job import MARKERS, PIECES, Job, number_of
@@ -89,9 +89,3 @@ def parse_shards(text: str, count: int) -> range:
     if not found or found[-1] >= count or found[0] < 0:
         raise ValueError(text)
     return found
-
-
-def each_batch(keys: Sequence[str], size: int = 1000) -> Iterator[Sequence[str]]:
-    """Parts of a list of keys."""
-    for start in range(0, len(keys), size):
-        yield keys[start : start + size]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from jpegmend.cluster.drive import each_batch, files_of_begun
+from jpegmend.cluster.drive import files_of_begun
 from jpegmend.cluster.job import MARKERS, Job, marker_key, number_of, pieces_of, results_key
 from jpegmend.cluster.storage import Storage
 from jpegmend.cluster.tables import DONE, SET_ASIDE, Result, read_results, write_results
@@ -111,8 +111,7 @@ def _keep(destination: Storage, shard: int, results: list[Result]) -> int:
     done = [result for result in results if result.outcome == DONE]
     destination.write(_kept(shard), write_results(done))
     others = [found.key for found in destination.list(pieces_of(shard)) if found.key != _kept(shard)]
-    for some in each_batch(others):
-        destination.delete(some)
+    destination.delete(others)
     return len(results) - len(done)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -143,12 +144,20 @@ class Storage:
 
         try:
             if self.folder is None:
-                self._store.delete(list(keys))
+                self._delete_objects(list(keys))
                 return
             for key in keys:
                 (self.folder / key).unlink(missing_ok=True)
         except (exceptions.BaseError, OSError) as error:
             raise _storage_error(self.name(keys[0]), error) from error
+
+    def _delete_objects(self, keys: list[str]) -> None:
+        try:
+            self._store.delete(keys)
+        except FileNotFoundError:  # GCS and Azure, unlike S3, tell that an object does not exist
+            for key in keys:
+                with contextlib.suppress(FileNotFoundError):
+                    self._store.delete(key)
 
     def remove_parts(self, keys: Sequence[str]) -> None:
         """Remove temporary files that killed processes left beside these objects; object stores have none."""
