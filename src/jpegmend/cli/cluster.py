@@ -190,7 +190,6 @@ class _Show:
         self._started = time.monotonic()
         self._bar = Bar(scheduler.pictures, shown=shown)
         self._seen = (0, 0, 0.0)
-        self._lost: list[str] = []
 
     def tell(self, events: Sequence[Any]) -> None:
         """Draw the line anew."""

@@ -15,8 +15,6 @@ from jpegmend.cluster.work import gaps, merge
 
 _READERS = 16
 """Files that are read at once."""
-_LOOK = 10.0
-"""Seconds between two searches for workers that hang."""
 
 
 def make_scheduler(destination: Storage, job: Job, shards: Collection[int] | None = None) -> Scheduler:
@@ -65,7 +63,7 @@ def run_off(scheduler: Scheduler, crew: Crew, tell: Callable[[Sequence[Event]], 
     looked = -math.inf
     while not scheduler.over:
         now = crew.now()
-        if now - looked >= _LOOK:
+        if now - looked >= scheduler.limits.look:
             looked = now
             for worker in scheduler.overdue(now):
                 crew.stop(worker)

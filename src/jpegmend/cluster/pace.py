@@ -36,7 +36,7 @@ class Limits:
     """How often hung and late workers are looked for."""
 
     def pause(self, failed: int) -> float:
-        """Seconds to wait after a task has failed so many times; 20 minutes in all."""
+        """Seconds to wait after a task has failed so many times; 15 minutes in all."""
         return float(min(300, 5 * 2 ** (failed - 1)))
 
 

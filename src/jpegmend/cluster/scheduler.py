@@ -39,8 +39,9 @@ class Scheduler:
         self.totals = Totals()
         self.given_up: dict[int, str] = {}
         """Shards with pictures for which a storage never answered, and the last message."""
-        self._limits = limits or Limits()
-        self._pace = Pace(self._limits)
+        self.limits = limits or Limits()
+        """Times and counts by which it schedules."""
+        self._pace = Pace(self.limits)
         self._size = size
         begun = begun or {}
         self._unopened = deque(shard for shard in shards if shard not in begun)
@@ -106,7 +107,7 @@ class Scheduler:
 
     def overdue(self, now: float) -> list[int]:
         """Workers that have been at one task for so long that they are taken for hung."""
-        limits = self._limits
+        limits = self.limits
         return [
             worker
             for worker, run in self._running.items()
@@ -116,7 +117,7 @@ class Scheduler:
     def next_time(self, now: float) -> float:
         """When to call :meth:`assign` again, if no event comes before."""
         ready = self._again[0][0] if self._again else math.inf
-        later = now + self._limits.look
+        later = now + self.limits.look
         return min(ready, later) if ready > now else later
 
     def _next(self, worker: int, now: float) -> Unit | None:
@@ -167,7 +168,7 @@ class Scheduler:
             for run in self._running.values()
             if len(run.unit.runners) == 1
             and run.unit.task in self._units
-            and now - run.since > self._limits.late_factor * run.expected + self._limits.shortest
+            and now - run.since > self.limits.late_factor * run.expected + self.limits.shortest
         ]
         if not late:
             self._none_late_until = now + 1
@@ -217,11 +218,11 @@ class Scheduler:
         if unit is None or unit.runners:
             return
         unit.failed += 1
-        if unit.failed >= self._limits.attempts:
+        if unit.failed >= self.limits.attempts:
             del self._units[unit.task]
             self.given_up[unit.task.shard] = message
         else:
-            self._add(unit, now + self._limits.pause(unit.failed))
+            self._add(unit, now + self.limits.pause(unit.failed))
 
     def _lose(self, worker: int, node: bool, now: float) -> None:
         self._idle.pop(worker, None)
@@ -237,5 +238,5 @@ class Scheduler:
         # The end of a worker may be told late, so a second one that seems to be at it says nothing after two deaths.
         if not unit.runners or unit.died >= 2 or unit.lost >= 3:
             del self._units[unit.task]
-            for part in parts(unit, self._limits):
+            for part in parts(unit, self.limits):
                 self._add(part, ready=now)
