@@ -137,8 +137,11 @@ def test_results_are_kept_for_a_time_and_up_to_a_size(tmp_path: Path) -> None:
     for each, age in zip(made, (200, 50, 40, 30), strict=True):
         each.state, each.bytes, each.used = "done", 500, now - age
     made[3].state, made[3].bytes = "running", 0
+    waited_for = jobs.open(Request(options={"model": "mend-s"}, output=Output()), kept=False)
+    waited_for.state, waited_for.bytes, waited_for.used = "done", 500, now - 200
     jobs.expire()
     assert [each.folder.exists() for each in made] == [False, True, True, True]
+    assert waited_for.folder.exists()  # its answer is not sent yet
     made[3].state, made[3].bytes = "done", 500
     jobs.expire()
     assert [each.folder.exists() for each in made] == [False, False, True, True]

@@ -137,7 +137,7 @@ class Jobs:
     @property
     def bytes(self) -> int:
         """Bytes of all kept files."""
-        return sum(job.bytes for job in self._jobs.values())
+        return sum(job.bytes for job in self._jobs.values() if job.kept)
 
     def open(self, request: Request, *, kept: bool) -> Job:
         """A new job with an empty folder for its input; its work begins with :meth:`begin`."""
@@ -225,8 +225,11 @@ class Jobs:
             await news.wait()
 
     def expire(self) -> None:
-        """Remove what was kept for its time, and the oldest above the limit of bytes."""
-        ended = sorted((job for job in self._jobs.values() if job.ended), key=lambda job: job.used)
+        """Remove what was kept for its time, and the oldest above the limit of bytes.
+
+        Jobs that are not kept are left to the request that waits for them.
+        """
+        ended = sorted((job for job in self._jobs.values() if job.ended and job.kept), key=lambda job: job.used)
         oldest = time.monotonic() - self._settings.keep_seconds
         total = self.bytes
         for job in ended:
