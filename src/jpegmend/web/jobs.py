@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -148,18 +148,18 @@ class Jobs:
 
     def begin(self, job: Job) -> None:
         """Put its work into the queue."""
-        order = work.Order(
-            folder=job.folder,
-            options=job.request.options,
-            output=job.request.output,
-            max_bytes=self._settings.max_bytes,
-            compare=job.request.compare and job.kept,
-            keep=job.kept,
-        )
+        settings = self._settings
+        limits = {"memory": settings.memory, "max_pixels": settings.max_pixels}
 
         def call(threads: int) -> tuple[Any, ...]:
-            options = {**order.options, "threads": threads, "memory": self._settings.memory}
-            return work.restore_picture, _with_options(order, options, self._settings.max_pixels)
+            return work.restore_picture, work.Order(
+                folder=job.folder,
+                options={**job.request.options, **limits, "threads": threads},
+                output=job.request.output,
+                max_bytes=settings.max_bytes,
+                compare=job.request.compare and job.kept,
+                keep=job.kept,
+            )
 
         job.task = Task(call=call, on_start=lambda: self._started(job), on_news=lambda value: _tiles(job, value))
         job.task.answer.add_done_callback(lambda answer: self._ended(job, answer))
@@ -267,7 +267,3 @@ def _tiles(job: Job, progress: tuple[int, int]) -> None:
     if not job.ended:
         job.progress = progress
         job.publish("progress")
-
-
-def _with_options(order: work.Order, options: dict[str, Any], max_pixels: int) -> work.Order:
-    return replace(order, options={**options, "max_pixels": max_pixels})
