@@ -5,6 +5,7 @@ import json
 import re
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from tests.web.conftest import by_command
 from jpegmend import errors
 from jpegmend.batch.settings import Output
 from jpegmend.formats import SUFFIXES, WRITTEN
+from jpegmend.web import models
 from jpegmend.web.jobs import Jobs
 from jpegmend.web.pages import STATIC
 from jpegmend.web.problems import CODES, code_of
 from jpegmend.web.query import Request
 from jpegmend.web.settings import Settings
+from jpegmend.web.work import DECODED, result_name
+from jpegmend.weights import MODELS, Foreign
 
 ASYNC = {"Prefer": "respond-async"}
 
@@ -253,6 +257,39 @@ def test_what_a_supervisor_asks(client: httpx.Client) -> None:
     assert 'jpegmend_http_requests_total{method="GET",route="/healthz",status="200"}' in text
     assert "jpegmend_queue_waiting 0.0" in text
     assert [model["name"] for model in client.get("/v1/models").json()["models"] if model["default"]] == ["mend-s"]
+
+
+def test_a_full_queue(client: httpx.Client, running: Any) -> None:
+    with contextlib.ExitStack() as stack:
+        while not running.service.scheduler.full:
+            stack.enter_context(running.service.scheduler.place())
+        # Results of jobs stay within reach: a supervisor sends nothing to a service that is not ready.
+        assert client.get("/readyz").status_code == 200
+        for path in ("/v1/restore", "/v1/inspect"):
+            # The body is read, so that the client reads the answer in place of a broken connection.
+            assert problem(client.post(path, content=bytes(20_000_000))) == (429, "queue-full")
+
+
+def test_networks_that_cannot_run_here(
+    client: httpx.Client, photo: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JPEGMEND_MODELS", str(tmp_path))
+    (tmp_path / "damaged.json").write_text("{")
+    other = replace(MODELS["mend-s"], name="other", files={"safetensors": {"file": "other", "sha256": "0"}})
+    monkeypatch.setattr("jpegmend.web.models.find_spec", lambda name: None if name == "spandrel" else name)
+    assert models._runs(other)
+    assert not models._runs(replace(other, foreign=Foreign(runner="spandrel")))
+    for cached in (models._cards, models.available):
+        cached.cache_clear()
+    try:
+        listed = [model["name"] for model in client.get("/v1/models").json()["models"]]
+        assert "mend-s" in listed and "damaged" not in listed
+        assert client.post("/v1/inspect", content=photo).status_code == 200
+        answer = client.post("/v1/restore", params={"model": "damaged"}, content=photo)
+        assert problem(answer) == (400, "unknown-model")
+    finally:
+        for cached in (models._cards, models.available):
+            cached.cache_clear()
 
 
 def test_the_page_knows_the_formats() -> None:

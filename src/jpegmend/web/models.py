@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from jpegmend.errors import WeightsDamaged
 from jpegmend.weights import DEFAULT, MODELS, Card
 
 
 @functools.cache
+def _cards() -> Mapping[str, Card]:
+    """Cards of all networks that restore, without those that cannot be read."""
+    cards: dict[str, Card] = {}
+    for name in MODELS:
+        with contextlib.suppress(WeightsDamaged):
+            if MODELS[name].scale == 1:
+                cards[name] = MODELS[name]
+    return cards
+
+
 def names() -> tuple[str, ...]:
     """Names of all networks that restore."""
-    return tuple(name for name, card in MODELS.items() if card.scale == 1)
+    return tuple(_cards())
 
 
 @functools.cache
 def available() -> tuple[str, ...]:
-    """Names of those that can run here: released, with an ONNX file or with PyTorch installed."""
-    return tuple(name for name in names() if _runs(MODELS[name]))
+    """Names of those that can run here: released, with an ONNX file or with the package installed that runs them."""
+    return tuple(name for name, card in _cards().items() if _runs(card))
 
 
 def _runs(card: Card) -> bool:
-    return card.released and ("onnx" in card.files or find_spec("torch") is not None)
+    package = "torch" if card.foreign is None else "spandrel"
+    return card.released and ("onnx" in card.files or find_spec(package) is not None)
 
 
 def describe() -> list[dict[str, Any]]:
@@ -40,5 +54,5 @@ def describe() -> list[dict[str, Any]]:
             "licence": card.licence,
             "data": list(card.data),
         }
-        for name, card in ((name, MODELS[name]) for name in names())
+        for name, card in _cards().items()
     ]
