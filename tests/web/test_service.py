@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import tifffile
 from PIL import Image, ImageChops, ImageCms, ImageStat
 from tests.web.conftest import by_command
 
@@ -160,6 +161,26 @@ def test_a_result_in_other_formats_is_that_of_the_command(client: httpx.Client, 
         again = client.get(f"/v1/jobs/{done['id']}/result", params=form)
         assert again.content == whole.content
         assert again.headers["content-disposition"] == whole.headers["content-disposition"]
+
+
+def test_a_result_has_the_form_of_its_job_unless_another_is_asked_for(client: httpx.Client, photo: bytes) -> None:
+    done = job(client, photo, name="a.jpg", format="tiff", bits="16", mark="true")
+    place, one = f"/v1/jobs/{done['id']}/result", {"job": done["id"]}
+    own = client.get(place).content
+    with zipfile.ZipFile(io.BytesIO(client.get("/v1/archive", params=one).content)) as archive:
+        assert archive.namelist() == ["a.restored.tif"]
+        assert archive.read("a.restored.tif") == own
+    for form, start, marked in (
+        ({"format": "tiff"}, own[:4], False),
+        ({"format": "webp", "mark": "true"}, b"RIFF", True),  # holds 8 bits
+    ):
+        result = client.get(place, params=form)
+        assert result.status_code == 200, result.text
+        assert result.content.startswith(start) and (b"algorithmicallyEnhanced" in result.content) is marked
+        with zipfile.ZipFile(io.BytesIO(client.get("/v1/archive", params={**one, **form}).content)) as archive:
+            assert archive.read(f"a.restored{WRITTEN[form['format']].suffixes[0]}") == result.content
+    assert tifffile.imread(io.BytesIO(client.get(place, params={"format": "tiff"}).content)).dtype == "uint16"
+    assert problem(client.get("/v1/archive", params={**one, "format": "gif"})) == (400, "invalid-option")
 
 
 def test_an_archive_has_every_result_once_and_says_what_is_missing(client: httpx.Client, photo: bytes) -> None:

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path, PurePath
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -31,20 +32,20 @@ async def archive(request: Request) -> Response:
     if not 1 <= len(ids) <= _MOST:
         raise Problem("invalid-option", f"{len(ids)} jobs; name 1 to {_MOST}, each by job=ID")
     jobs = [service.jobs.find(each) for each in dict.fromkeys(ids)]
-    form = query.read_form(request.query_params, None, ignored=("job",))
+    asked = QueryParams([each for each in request.query_params.multi_items() if each[0] != "job"])
+    forms = [query.form_for(asked, job.request.output) for job in jobs]
     headers = {"Content-Disposition": disposition("restored.zip")}
-    return StreamingResponse(_stream(service, jobs, form), media_type="application/zip", headers=headers)
+    return StreamingResponse(_stream(service, jobs, forms), media_type="application/zip", headers=headers)
 
 
-async def _stream(service: Service, jobs: list[Job], form: Output) -> AsyncIterator[bytes]:
+async def _stream(service: Service, jobs: list[Job], forms: list[Output]) -> AsyncIterator[bytes]:
     """The bytes of the archive; a result that cannot be had is told in a text file of the archive."""
     sink = _Sink()
     names: set[str] = set()
     failed: list[str] = []
     # Pictures are compressed already, so they are stored.
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as made:
-        for job in jobs:
-            output = query.with_bits(form, job.request.output.bits)
+        for job, output in zip(jobs, forms, strict=True):
             try:
                 path = await service.jobs.write(job, output)
             except Problem as problem:
@@ -65,17 +66,17 @@ def _add(made: zipfile.ZipFile, path: Path, name: str, sink: _Sink) -> Iterator[
 
 
 def unused(name: str, names: set[str]) -> str:
-    """The name, with a number where it is taken; it is added to ``names``.
+    """The name, with a number where it is taken; it is added, in lower case, to ``names``.
 
     >>> taken = {"a.png"}
     >>> unused("a.png", taken), unused("a.png", taken)
     ('a (2).png', 'a (3).png')
     """
-    number, candidate = 1, name
-    while candidate.lower() in {taken.lower() for taken in names}:
+    number, candidate, path = 1, name, PurePath(name)
+    while candidate.lower() in names:
         number += 1
-        candidate = f"{PurePath(name).stem} ({number}){PurePath(name).suffix}"
-    names.add(candidate)
+        candidate = f"{path.stem} ({number}){path.suffix}"
+    names.add(candidate.lower())
     return candidate
 
 

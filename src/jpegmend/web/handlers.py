@@ -102,9 +102,7 @@ async def result(request: Request) -> Response:
     """``GET /v1/jobs/{id}/result``: the restored picture, in the form asked for or that of the job."""
     jobs = service_of(request).jobs
     found = jobs.find(request.path_params["id"])
-    output = found.request.output
-    if request.query_params:
-        output = query.read_form(request.query_params, output.bits)
+    output = query.form_for(request.query_params, found.request.output)
     return _file(await jobs.write(found, output), found, output)
 
 

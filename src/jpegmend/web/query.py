@@ -128,8 +128,10 @@ def read_restoration(query: QueryParams, default_model: str) -> Request:
     )
 
 
-def read_form(query: QueryParams, bits: int | None, ignored: tuple[str, ...] = ()) -> Output:
-    """The options of a request for a result in another format.
+def form_for(query: QueryParams, own: Output) -> Output:
+    """The form in which a job's result is asked for: without options its own, else theirs with the job's bits.
+
+    Formats of 8 bits are written with 8.
 
     Raises:
         Problem: as :func:`read_restoration`.
@@ -206,8 +208,3 @@ class _Values:
 def check_none(query: QueryParams) -> None:
     """Raise ``Problem`` for a query where none is read."""
     _Values(query, {})
-
-
-def with_bits(output: Output, bits: int | None) -> Output:
-    """A form with the bits of a job, where its format holds them."""
-    return replace(output, bits=bits if WRITTEN[output.format or "png"].deep else None)
