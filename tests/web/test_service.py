@@ -1,7 +1,10 @@
 """The HTTP interface on a real socket: results, jobs, events, errors."""
 
+import contextlib
+import errno
 import io
 import json
+import os
 import re
 import time
 import zipfile
@@ -13,15 +16,16 @@ import httpx
 import pytest
 import tifffile
 from PIL import Image, ImageChops, ImageCms, ImageStat
-from tests.web.conftest import by_command
+from tests.web.conftest import EXAMPLES, by_command
 
+import jpegmend
 from jpegmend import errors
 from jpegmend.batch.settings import Output
 from jpegmend.formats import SUFFIXES, WRITTEN
 from jpegmend.web import models
 from jpegmend.web.jobs import Jobs
 from jpegmend.web.pages import STATIC
-from jpegmend.web.problems import CODES, code_of
+from jpegmend.web.problems import CODES, code_of, from_error
 from jpegmend.web.query import Request
 from jpegmend.web.settings import Settings
 from jpegmend.web.work import DECODED, result_name
@@ -256,6 +260,26 @@ def test_messages_use_the_words_of_the_service(client: httpx.Client, photo: byte
     assert answer.json()["detail"].startswith("consistent=true needs a JPEG file")
 
 
+@pytest.mark.parametrize("name", [result_name(Output()), DECODED])
+def test_messages_name_no_path(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    restored = jpegmend.restore(EXAMPLES / "edge.jpg", strength=0)
+    folder = tmp_path / "user's files"
+
+    def told() -> str | None:
+        with pytest.raises(errors.OutputError, match="user's files") as caught:
+            restored.save(folder / name)
+        return from_error(caught.value).detail
+
+    assert told() == "the job was removed"
+    folder.mkdir()
+
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert told() == "the result cannot be written: " + os.strerror(errno.ENOSPC)
+
+
 def test_every_error_class_has_a_code() -> None:
     mine = (each for each in vars(errors).values() if isinstance(each, type))
     classes = [each for each in mine if issubclass(each, errors.JpegmendError)]
@@ -265,8 +289,6 @@ def test_every_error_class_has_a_code() -> None:
 
 
 def test_what_a_file_says_is_that_of_inspect(client: httpx.Client, photo: bytes) -> None:
-    import jpegmend
-
     assert client.post("/v1/inspect", content=photo).json() == json.loads(json.dumps(jpegmend.inspect(photo).as_dict()))
     assert problem(client.post("/v1/inspect", params={"model": "mend-s"}, content=photo)) == (400, "invalid-option")
 

@@ -107,6 +107,8 @@ _PRIVATE = ("weights-damaged", "model-error", "model-refused", "not-exportable",
 """Codes of errors whose text may name files of this machine; it goes to the log only."""
 
 _WORDS = (
+    (re.compile(r"^.*[/\\](?:result-\S*|decoded\.png) (?=cannot be written)"), "the result "),
+    (re.compile(r"^.*[/\\](?:result-\S*|decoded\.png): the folder .* does not exist.*$"), "the job was removed"),
     (re.compile(r"\bquality="), "assume-quality="),
     (re.compile(r"\b([a-z_]+)=(True|False)\b"), lambda found: f"{found[1]}={found[2].lower()}"),
     (re.compile(r"\bthe memory allowed is\b"), "the memory allowed by this service is"),
