@@ -40,5 +40,15 @@ def hold(count: int, seconds: float) -> int:
     return len(held)
 
 
+def restore_slowly(order: object) -> None:
+    """In place of a restoration."""
+    time.sleep(60)
+
+
+def inspect_slowly(path: Path, max_bytes: int, max_pixels: int) -> None:
+    """In place of an inspection."""
+    time.sleep(60)
+
+
 def nothing() -> None:
     """Return at once."""

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.web.conftest import serving
 
 from jpegmend import cli
+
+sys.path.insert(0, str(Path(__file__).parent))  # workers look for modules where this process does
+import slow_calls
 
 TOKEN = "a-token-for-tests-only"
 
@@ -44,6 +48,24 @@ def test_a_stopped_service_finishes_what_runs(tmp_path: Path, photo: bytes) -> N
             assert answer.result().status_code == 200
         assert process.wait(60) == 0
         assert process.stderr is not None and process.stderr.read() == ""
+    assert [entry.name for entry in (tmp_path / "jobs").iterdir()] == [".jpegmend-serve"]
+
+
+@pytest.mark.parametrize("path", ["/v1/restore", "/v1/inspect"])
+def test_what_does_not_end_in_time_is_told(
+    tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("jpegmend.web.server._GRACE", 1)
+    monkeypatch.setattr("jpegmend.web.work.restore_picture", slow_calls.restore_slowly)
+    monkeypatch.setattr("jpegmend.web.work.inspect_picture", slow_calls.inspect_slowly)
+    with ThreadPoolExecutor(1) as threads, serving(tmp_path / "jobs") as running, running.client() as client:
+        answer = threads.submit(client.post, path, content=photo)
+        while not running.service.scheduler.running:
+            time.sleep(0.01)
+        running.server.handle_exit(signal.SIGTERM, None)
+        told = answer.result()
+        assert (told.status_code, told.json()["code"]) == (503, "shutting-down")
+        assert told.headers["retry-after"] == "30"
     assert [entry.name for entry in (tmp_path / "jobs").iterdir()] == [".jpegmend-serve"]
 
 

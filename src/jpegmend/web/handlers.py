@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from urllib.parse import quote
@@ -60,7 +59,7 @@ async def _answer(request: Request, service: Service, job: Job) -> Response:
         if not await wait_or_leave(request, job):
             service.jobs.remove(job)
             return Response(status_code=_CLIENT_LEFT)
-    except asyncio.CancelledError:
+    except BaseException:
         service.jobs.remove(job)
         raise
     if job.problem is not None:

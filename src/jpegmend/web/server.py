@@ -17,6 +17,9 @@ from jpegmend.errors import InvalidOption
 from jpegmend.web.app import make_app
 from jpegmend.web.settings import Settings
 
+_GRACE = 30
+"""Seconds for which running requests are finished when the service is stopped."""
+
 
 class Server(uvicorn.Server):
     """Uvicorn, which refuses new work as soon as it is asked to stop.
@@ -39,8 +42,7 @@ class Server(uvicorn.Server):
             log_level="warning",
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=round(settings.grace),
-            limit_concurrency=None,
+            timeout_graceful_shutdown=_GRACE,
         )
         super().__init__(config)
 

@@ -70,11 +70,18 @@ def service_of(request: Request) -> Service:
 
 
 async def wait_or_leave(request: Request, job: Job) -> bool:
-    """Wait for the end of a job; false if the client left before. The body must have been read."""
+    """Wait for the end of a job; false if the client left before. The body must have been read.
+
+    Raises:
+        Problem: the service is being stopped, and the time for running requests is over.
+    """
     assert job.task is not None
     leaving = asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait({leaving, job.task.answer}, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:  # by uvicorn, which would answer by a plain 500
+        service_of(request).scheduler.check_open()
+        raise
     finally:
         leaving.cancel()
     return job.task.ended

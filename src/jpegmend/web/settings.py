@@ -52,8 +52,6 @@ class Settings:
     """Seconds for which results of jobs are kept after the job, or after they were last read."""
     keep_bytes: int = 2_000_000_000
     """Bytes of all kept files; the oldest are removed above it."""
-    grace: float = 30.0
-    """Seconds for which running requests are finished when the service is stopped."""
 
     def __post_init__(self) -> None:
         allowed = (
