@@ -71,6 +71,19 @@ def test_cancelling_ends_a_call_at_its_next_news_and_spares_its_process(tmp_path
     run(test, tmp_path)
 
 
+def test_a_request_to_cancel_that_comes_late_does_not_end_the_next_call(tmp_path: Path) -> None:
+    async def test(scheduler: Scheduler) -> None:
+        heard: list[Any] = []
+        scheduler.submit(running := task(slow_calls.tell_for, 0.5, on_news=heard.append))
+        while not heard:
+            await asyncio.sleep(0.01)
+        scheduler._workers[0].ask_to_cancel()
+        assert await running.answer == "done"
+        assert scheduler.restarts == 0
+
+    run(test, tmp_path)
+
+
 def test_a_cancelled_call_that_tells_nothing_is_ended_by_its_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

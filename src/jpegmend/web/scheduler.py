@@ -19,7 +19,6 @@ from jpegmend.batch.news import Cancelled
 from jpegmend.batch.processes import Worker, WorkerDied
 from jpegmend.batch.share import Share
 from jpegmend.errors import JpegmendError
-from jpegmend.web import work
 from jpegmend.web.problems import Problem, from_error
 from jpegmend.web.settings import Settings
 
@@ -49,6 +48,7 @@ class Task:
     cancelled: float | None = None
     """When it was cancelled."""
     tries: int = 0
+    """Number of workers that ended unasked during it."""
 
     @property
     def ended(self) -> bool:
@@ -90,6 +90,11 @@ class Scheduler:
         return len(self._waiting) + self._reserved
 
     @property
+    def full(self) -> bool:
+        """Whether no place in the queue is free."""
+        return self.waiting >= self._settings.queue
+
+    @property
     def running(self) -> int:
         """Number of calls in workers."""
         return self._running
@@ -113,7 +118,7 @@ class Scheduler:
             Problem: the queue is full, or the service is being stopped.
         """
         self.check_open()
-        if self.waiting >= self._settings.queue:
+        if self.full:
             seconds = self.expected_wait()
             detail = f"{self.waiting} jobs wait, which is the most; try again in {seconds} s"
             raise Problem("queue-full", detail, {"Retry-After": str(seconds)})
@@ -193,14 +198,13 @@ class Scheduler:
             await self._do(worker, self._waiting.popleft())
 
     async def _do(self, worker: Worker, task: Task) -> None:
-        """Do a call, again where its worker ended unasked."""
+        """Do a call, again where its worker ended unasked or the call was cancelled in place of the one before."""
         started = time.monotonic()
         task.worker = worker
         self._running += 1
         task.on_start()
         try:
             while not task.ended:
-                task.tries += 1
                 await self._try(worker, task)
             self._recent.append(time.monotonic() - started)
         except asyncio.CancelledError:
@@ -225,7 +229,9 @@ class Scheduler:
             if not task.ended:
                 task.answer.set_result(result)
         except Cancelled:
-            _fail(task, Problem("cancelled"))
+            # The request to cancel the call before may reach the worker when it has begun this one.
+            if task.cancelled is not None:
+                _fail(task, Problem("cancelled"))
         except WorkerDied as error:
             self._after_death(task, limits, error)
         except JpegmendError as error:
@@ -248,6 +254,7 @@ class Scheduler:
             _fail(task, Problem("cancelled"))
         else:
             self.restarts += 1
+            task.tries += 1
             log.warning("a worker process ended during a job (try %d of %d): %s", task.tries, _TRIES, error)
             if task.tries >= _TRIES:
                 detail = "the process that restored the picture ended twice, most likely because memory ran out"
@@ -275,11 +282,6 @@ class Scheduler:
         # A reference, as the event loop has only a weak one.
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def prepare_call(model: str, threads: int) -> tuple[Any, ...]:
-    """The first call of each worker."""
-    return work.prepare, model, threads
 
 
 def _fail(task: Task, problem: Problem) -> None:
