@@ -166,3 +166,16 @@ class TestSpool:
             Spool(tmp_path / "jobs")
         taken.close()
         assert (tmp_path / "holiday.jpg").exists()
+
+
+def test_unexpected_errors_have_the_headers_too(
+    client: httpx.Client, running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        raise RuntimeError("unexpected")
+
+    monkeypatch.setattr(running.service.jobs, "find", fail)
+    answer = client.get("/v1/jobs/x")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert {**answer.headers, **{name.lower(): text for name, text in HEADERS.items()}} == dict(answer.headers)
+    assert answer.headers["cache-control"] == "no-store"

@@ -15,7 +15,8 @@ from starlette.staticfiles import StaticFiles
 
 from jpegmend.errors import JpegmendError
 from jpegmend.web import archive, events, handlers, pages
-from jpegmend.web.guard import Guard
+from jpegmend.web.bodies import drain
+from jpegmend.web.guard import Guard, add_headers
 from jpegmend.web.metrics import Counting
 from jpegmend.web.problems import Problem, from_error
 from jpegmend.web.service import Service
@@ -92,4 +93,6 @@ async def _tell_http(request: Request, error: Exception) -> Response:
 
 
 async def _tell_unexpected(request: Request, error: Exception) -> Response:
-    return Problem("internal").response()
+    response = Problem("internal").response()
+    add_headers(response.headers)  # this handler is called outside of the guard
+    return response

@@ -57,10 +57,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                add_headers(MutableHeaders(scope=message))
             await send(message)
 
         try:
@@ -106,6 +103,12 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def add_headers(headers: MutableHeaders) -> None:
+    """Add the headers of every answer."""
+    headers.update(HEADERS)
+    headers.setdefault("Cache-Control", "no-store")
 
 
 def host_name(host: str) -> str:
