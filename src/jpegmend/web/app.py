@@ -78,18 +78,19 @@ def make_app(settings: Settings) -> Starlette:
 
 async def _tell_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    await drain(request)
     return error.response()
 
 
 async def _tell_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, JpegmendError)
-    return from_error(error).response()
+    return await _tell_problem(request, from_error(error))
 
 
 async def _tell_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "internal")
-    return Problem(code, headers=dict(error.headers or {})).response()
+    return await _tell_problem(request, Problem(code, headers=dict(error.headers or {})))
 
 
 async def _tell_unexpected(request: Request, error: Exception) -> Response:

@@ -26,7 +26,6 @@ async def receive(request: Request, path: Path, max_bytes: int) -> int:
     """
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated) > max_bytes:
-        await drain(request)
         raise _too_large(max_bytes)
     total, started = 0, asyncio.get_running_loop().time()
     parts = request.stream().__aiter__()
@@ -40,7 +39,6 @@ async def receive(request: Request, path: Path, max_bytes: int) -> int:
                 break
             total += len(part)
             if total > max_bytes:
-                await drain(request)
                 raise _too_large(max_bytes)
             seconds = asyncio.get_running_loop().time() - started
             if seconds > _STALL and total < seconds * _SLOWEST:

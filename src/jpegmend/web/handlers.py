@@ -16,7 +16,6 @@ from jpegmend.web.jobs import MEDIA_TYPES, Job
 from jpegmend.web.problems import Problem
 from jpegmend.web.scheduler import Task
 from jpegmend.web.service import Service, service_of, wait_or_leave
-from jpegmend.weights import DEFAULT
 
 _CLIENT_LEFT = 499
 """Status for an answer that nobody reads."""
@@ -27,7 +26,7 @@ async def restore(request: Request) -> Response:
     service = service_of(request)
     later = wants_job(request)
     try:
-        read = query.read_restoration(request.query_params, DEFAULT)
+        read = query.read_restoration(request.query_params)
         with service.scheduler.place():
             job = service.jobs.open(read, kept=later)
             try:
@@ -38,9 +37,6 @@ async def restore(request: Request) -> Response:
                 raise
     except ClientDisconnect:
         return Response(status_code=_CLIENT_LEFT)
-    except Exception:
-        await bodies.drain(request)
-        raise
     if later:
         headers = {"Location": f"jobs/{job.id}", "Preference-Applied": "respond-async"}
         return JSONResponse(service.jobs.describe(job), 202, headers)
@@ -131,8 +127,7 @@ async def inspect(request: Request) -> Response:
     service = service_of(request)
     query.check_none(request.query_params)
     with service.scheduler.place():
-        read = query.read_restoration(request.query_params, DEFAULT)
-        held = service.jobs.open(read, kept=False)
+        held = service.jobs.open(query.read_restoration(request.query_params), kept=False)
         try:
             most, pixels = service.settings.max_bytes, service.settings.max_pixels
             await bodies.receive(request, held.folder / work.INPUT, most)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -82,8 +83,6 @@ class Counting:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        import time
-
         started = time.monotonic()
 
         async def count(message: Message) -> None:

@@ -14,6 +14,7 @@ from jpegmend.formats import WRITTEN
 from jpegmend.restoration import Options
 from jpegmend.web.models import available, names
 from jpegmend.web.problems import Problem
+from jpegmend.weights import DEFAULT
 from jpegmend.writing.stripping import STRIPS
 
 
@@ -62,7 +63,7 @@ RESTORATION: Mapping[str, Parameter] = {
 
 FORM: Mapping[str, Parameter] = {
     "format": Parameter(schema={"type": "string", "enum": list(WRITTEN), "default": "png"}, text="Output format."),
-    "quality": Parameter(schema=_QUALITY | {"default": 95}, text="Quality of a JPEG (written 4:4:4) or WebP."),
+    "quality": Parameter(schema=_QUALITY | {"default": 95}, text="Quality of lossy formats; JPEG is written 4:4:4."),
     "compression": Parameter(
         schema={"type": "integer", "minimum": 0, "maximum": 9},
         text="zlib's level for PNG; without it the fastest for photos.",
@@ -97,7 +98,7 @@ class Request:
     compare: bool = False
 
 
-def read_restoration(query: QueryParams, default_model: str) -> Request:
+def read_restoration(query: QueryParams) -> Request:
     """The options of a request to restore.
 
     Raises:
@@ -105,7 +106,7 @@ def read_restoration(query: QueryParams, default_model: str) -> Request:
         InvalidOption: a value outside its range.
     """
     values = _Values(query, {**RESTORATION, **FORM, **JOB})
-    model = values.text("model") or default_model
+    model = values.text("model") or DEFAULT
     if model not in names():
         raise Problem("unknown-model", f"no model {model!r}; there are: {', '.join(available())}")
     if model not in available():
@@ -136,8 +137,10 @@ def form_for(query: QueryParams, own: Output) -> Output:
     Raises:
         Problem: as :func:`read_restoration`.
     """
-    left = QueryParams([(key, value) for key, value in query.multi_items() if key not in ignored])
-    return _read_form(_Values(left, FORM), bits)
+    if not query:
+        return own
+    asked = _read_form(_Values(query, FORM), None)
+    return replace(asked, bits=own.bits if WRITTEN[asked.format or "png"].deep else None)
 
 
 def _read_form(values: _Values, bits: int | None) -> Output:
