@@ -82,7 +82,9 @@ def _paths() -> Json:
         "/v1/jobs/{id}/change": {"parameters": [_ID], "get": _beside("getChange", "A map of the change")},
         "/v1/archive": {"get": _archive()},
         "/healthz": {"get": _plain("health", "Whether the process answers")},
-        "/readyz": {"get": _plain("ready", "Whether a job would be taken") | _NOT_READY},
+        "/readyz": {
+            "get": _plain("ready", "Whether a worker is ready and the service is not being stopped") | _NOT_READY
+        },
         "/metrics": {"get": _plain("metrics", "Metrics for Prometheus", _problems(())) | {"security": [{"token": []}]}},
     }
 

@@ -49,7 +49,11 @@ async def health(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """``GET /readyz``: 200 while a job would be taken and a worker has its network; else 503."""
+    """``GET /readyz``: 200 from when a worker has its network until the service is stopped; else 503.
+
+    A full queue does not count: an orchestrator sends no request to a service that is not ready, and clients would lose
+    the jobs that they wait for. What the queue has no place for is answered by 429 with ``Retry-After``.
+    """
     scheduler = service_of(request).scheduler
     if scheduler.stopping:
         return PlainTextResponse("is being stopped\n", 503)
