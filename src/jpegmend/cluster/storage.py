@@ -144,14 +144,14 @@ class Storage:
 
         try:
             if self.folder is None:
-                self._delete_objects(list(keys))
+                self._delete_objects(keys)
                 return
             for key in keys:
                 (self.folder / key).unlink(missing_ok=True)
         except (exceptions.BaseError, OSError) as error:
             raise _storage_error(self.name(keys[0]), error) from error
 
-    def _delete_objects(self, keys: list[str]) -> None:
+    def _delete_objects(self, keys: Sequence[str]) -> None:
         try:
             self._store.delete(keys)
         except FileNotFoundError:  # GCS and Azure, unlike S3, tell that an object does not exist
