@@ -227,9 +227,29 @@ def test_compiles_as_one_graph(observed):
         torch.testing.assert_close(compiled(seen).planes, network(seen).planes)
 
 
+@pytest.mark.parametrize(("slope", "learns"), [(0.0, False), (0.1, True)])
+def test_a_block_pushed_below_zero_learns_again_only_with_a_slope(slope, learns, observed):
+    network = MDU(Config(**SMALL, slope=slope))
+    block = network.stages[0].prox_O.body[0]
+    with torch.no_grad():
+        block.second.bias.fill_(-50.0)
+    network(observed(1, 1, 16, 16)).planes.square().mean().backward()
+    assert bool(block.second.weight.grad.abs().max() > 0) is learns
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"proximal": "vgg"}, {"stages": 0}, {"atoms": 0}, {"points": 1}, {"steps": (0.1,)}, {"scale": 0}, {"fold": 3}],
+    [
+        {"proximal": "vgg"},
+        {"stages": 0},
+        {"atoms": 0},
+        {"points": 1},
+        {"steps": (0.1,)},
+        {"scale": 0},
+        {"fold": 3},
+        {"slope": 1.0},
+        {"slope": 0.1, "proximal": "dla"},
+    ],
 )
 def test_impossible_choices_are_refused(wrong):
     with pytest.raises(InvalidOption):

@@ -174,6 +174,8 @@ class Choice:
     gain: float
     """Factor on the initial weights of the last convolution of every residual block, and of the whole operator where
     its input is added."""
+    slope: float
+    """Of the activations of ``resnet`` below zero."""
 
     def build(self, channels: int) -> nn.Module:
         """The operator on ``channels`` channels, with fresh weights."""
@@ -203,7 +205,7 @@ class Choice:
             return SoftThreshold(self.width)
         if self.kind == "resnet+piecewise":
             return PiecewiseLinear(self.width, self.points, functional.relu)
-        return nn.ReLU()
+        return nn.LeakyReLU(self.slope) if self.slope else nn.ReLU()
 
 
 def _start(network: Network, gain: float) -> None:
