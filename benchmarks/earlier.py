@@ -27,6 +27,7 @@ from PIL import Image, ImageDraw
 
 from jpegmend import metrics, restore
 from jpegmend.blocks import Earlier, earlier, find_earlier
+from jpegmend.evaluation.measure.degrade_and_score import encode as encode_pixels
 from jpegmend.evaluation.measure.environment import environment
 from jpegmend.evaluation.measure.sources import pictures
 from jpegmend.jpeg import read
@@ -35,7 +36,7 @@ from jpegmend.restoration import guess
 FIRST, SECOND = (10, 20, 30), (50, 75, 90, 95)
 FITTED = (8, 10, 12, 15, 20, 25, 30, 35, 40)
 ONCE = (5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92, 95, 98)
-SAMPLINGS = {"gray": None, "4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+SAMPLINGS = ("gray", "4:4:4", "4:2:2", "4:2:0")
 SURE = guess.SURE
 
 
@@ -53,11 +54,7 @@ class Case:
 
 def encode(picture: Image.Image, quality: int, sampling: str = "4:2:0") -> bytes:
     """A JPEG file by Pillow."""
-    stream = io.BytesIO()
-    subsampling = SAMPLINGS[sampling]
-    options = {} if subsampling is None else {"subsampling": subsampling}
-    picture.convert("L" if subsampling is None else "RGB").save(stream, "JPEG", quality=quality, **options)
-    return stream.getvalue()
+    return encode_pixels(np.asarray(picture.convert("L" if sampling == "gray" else "RGB")), quality, sampling)
 
 
 def twice(picture: Image.Image, first: int, second: int, shift: tuple[int, int], sampling: str = "4:2:0") -> bytes:

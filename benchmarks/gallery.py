@@ -18,7 +18,7 @@ import numpy as np
 
 from jpegmend import metrics, restore, weights
 from jpegmend.evaluation.measure.degrade_and_score import Picture, decode, encode
-from jpegmend.evaluation.measure.environment import environment
+from jpegmend.evaluation.measure.environment import commit, environment, reproducible
 from jpegmend.evaluation.report import documents
 from jpegmend.explanation.drawing import Drawing
 from jpegmend.explanation.frontier import frontier, learning_curves, measured, printed, read_logs
@@ -49,8 +49,8 @@ def originals() -> dict[str, Picture]:
 
 def models() -> list[str]:
     """The released networks that restore, ours first."""
-    released = [name for name, card in weights.MODELS.items() if card.released and card.scale == 1]
-    return sorted(released, key=lambda name: (weights.MODELS[name].network != "mend", name))
+    released = [name for name, card in weights.PACKAGED.items() if card.released and card.scale == 1]
+    return sorted(released, key=lambda name: (weights.PACKAGED[name].network != "mend", name))
 
 
 def measure(clear: Picture, quality: int, name: str) -> tuple[Picture, float, float]:
@@ -103,7 +103,7 @@ def page(drawings: list[Drawing], plots: list[Drawing]) -> str:
         lines += [f"## {plot.title}", "", f"![{plot.alt}](gallery/{plot.name}.svg)", "", plot.caption, ""]
     made_on = f"{made.get('machine')}, commit {made.get('commit')}"
     lines.append(
-        f"<sub>Seconds: {made_on}; other programs ran beside it. The photograph: Eileen Collins, NASA, public domain; "
+        f"<sub>Seconds: {made_on}. The photograph: Eileen Collins, NASA, public domain; "
         "scan and drawing: `examples/make.py`, CC0.</sub>"
     )
     return "\n".join(lines) + "\n"
@@ -114,7 +114,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     parser.add_argument("--model", nargs="+", help="names; by default every released one")
+    parser.add_argument("--allow-dirty", action="store_true", help="for tests: sources need not be committed")
     given = parser.parse_args()
+    if not given.allow_dirty and not reproducible(commit()):
+        parser.error(
+            f"the sources at {commit()} are not committed, so that nothing could reproduce the gallery; commit"
+        )
     folder = given.out / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
     names = given.model or models()
@@ -128,7 +133,8 @@ def main() -> None:
             print(f"wrote {folder / drawing.name}.webp", flush=True)
             drawings.append(drawing)
             rows += found
-    ours = measured(documents.results([ROOT / "docs" / "results"]))
+    stored = [ROOT / "docs" / "results"]
+    ours = measured(documents.results(stored), documents.benchmarks(stored))
     plots = [frontier(ours, printed()), learning_curves(read_logs(ROOT / "docs" / "training"))]
     for plot in plots:
         (folder / f"{plot.name}.svg").write_text(plot.svg, "utf-8")

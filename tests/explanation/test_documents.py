@@ -47,7 +47,8 @@ def test_ours_are_those_of_one_protocol_without_projection():
         result("arcnn", 36.0, protocol="full-gray"),
         result("jpeg", 27.0),
     ]
-    (dot,) = frontier.measured(stored)
+    line = {"what": "mend-s", "width": 1024, "height": 1024, "seconds_per_megapixel": 2.0}
+    (dot,) = frontier.measured(stored, [{"speed": [line]}])
     assert (dot.name, dot.psnr, dot.seconds) == ("mend-s", 29.3, 2.0)
     assert dot.multiply_adds == weights.MODELS["mend-s"].multiply_adds
 

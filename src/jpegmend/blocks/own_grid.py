@@ -25,7 +25,7 @@ def find_aligned(levels: NDArray[np.int16], table: NDArray[Any], quality: int) -
     """The most likely earlier compression by levels, on the file's own grid; arguments as of ``find_shifted``."""
     blocks = levels.reshape(-1, 8, 8)
     _, first = np.unique(block_names(blocks), return_index=True)
-    blocks = np.abs(blocks[np.sort(first)[:: max(1, len(first) // (_BLOCKS))]])
+    blocks = np.abs(blocks[np.sort(first)[:: max(1, len(first) // _BLOCKS)]])
     sizes = [blocks[:, u, v][blocks[:, u, v] > 0] for u, v in FREQUENCIES[:_LOW]]
     counts = [np.bincount(np.minimum(each, _HIGHEST + 1), minlength=_HIGHEST + 2)[1:-1] for each in sizes]
 

@@ -1,4 +1,4 @@
-"""Figures of DCSC: features by dilation (fig. 2), codes (fig. 3), their course over the iterations (fig. 4), H."""
+"""Figures of DCSC: features by dilation (fig. 2), codes (fig. 3), their change over the iterations (fig. 4), H."""
 
 from __future__ import annotations
 

@@ -11,8 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from jpegmend import weights
-from jpegmend.errors import MissingExtra
+from jpegmend.errors import extra_needed
+from jpegmend.evaluation.measure.degrade_and_score import encode
 from jpegmend.explanation.explanation import Explanation, explain
 from jpegmend.writing.atomic import write_bytes
 
@@ -29,17 +32,14 @@ def photograph() -> tuple[bytes, bytes]:
     Raises:
         MissingExtra: scikit-image, which brings the picture, is not installed.
     """
-    try:
+    with extra_needed("the photograph", "evaluation"):
         from skimage import data
-    except ImportError as error:
-        raise MissingExtra("the photograph comes with scikit-image; pip install 'jpegmend[evaluation]'") from error
     from PIL import Image
 
     pixels = Image.fromarray(data.astronaut()[_AREA])  # type: ignore[no-untyped-call]
-    clear, compressed = io.BytesIO(), io.BytesIO()
+    clear = io.BytesIO()
     pixels.save(clear, "PNG")
-    pixels.save(compressed, "JPEG", quality=QUALITY)
-    return clear.getvalue(), compressed.getvalue()
+    return clear.getvalue(), encode(np.asarray(pixels), QUALITY, "4:2:0")
 
 
 def write_page(found: Explanation, folder: Path) -> Path:
@@ -70,7 +70,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", nargs="+", help="names; by default every released model that restores")
     given = parser.parse_args(words)
-    released = [name for name, card in weights.MODELS.items() if card.released and card.scale == 1]
+    released = [name for name, card in weights.PACKAGED.items() if card.released and card.scale == 1]
     clear, compressed = photograph()
     for name in given.model or released:
         page = write_page(explain(compressed, model=name, reference=clear, threads=1, name=NAME), given.folder)

@@ -47,13 +47,13 @@ class Drawing:
         """The figure as PNG, 200 pixels an inch."""
         return self._save(theme, "png", DOTS * _SHARPER)
 
-    def webp(self, theme: str = "both", quality: int = 82) -> bytes:
+    def webp(self) -> bytes:
         """The figure as lossy WebP, 100 pixels an inch: enlarged pixels stay exact squares."""
         from PIL import Image
 
-        with Image.open(io.BytesIO(self._save(theme, "png", DOTS))) as image:
+        with Image.open(io.BytesIO(self._save("both", "png", DOTS))) as image:
             stream = io.BytesIO()
-            image.save(stream, "WEBP", quality=quality, method=6)
+            image.save(stream, "WEBP", quality=82, method=6)
         return stream.getvalue()
 
     @cached_property

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from jpegmend.errors import MissingExtra, WeightsMissing
+from jpegmend.errors import MissingExtra, OutputError, WeightsMissing, extra_needed
 from jpegmend.explanation import themes
 from jpegmend.explanation.coefficients import coefficient_drawings
 from jpegmend.explanation.drawing import Drawing
@@ -84,8 +84,6 @@ class Explanation:
 
 def make_folder(folder: Path) -> None:
     """Make a folder where there is none; raises :class:`~jpegmend.errors.OutputError` where that fails."""
-    from jpegmend.errors import OutputError
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -130,10 +128,8 @@ def explain(
 def _inside(subject: Subject) -> Iterator[Section]:
     """The figures of the network itself, where it has some."""
     if module := NETWORKS.get(subject.card.network):
-        try:
+        with extra_needed("it", "torch"):
             from jpegmend.explanation.specimen import make_specimen
-        except ImportError as error:
-            raise MissingExtra(f"it needs {error.name}; pip install 'jpegmend[torch]'") from error
         specimen = make_specimen(subject)
         yield Section(f"Inside {subject.card.title}", tuple(import_module(module).drawings(specimen)))
 
@@ -160,7 +156,8 @@ def facts(subject: Subject) -> dict[str, str]:
         "projection": report.consistent_why,
     }
     if report.estimated_quality is not None:
-        found["quality by the pixels"] = f"about {report.estimated_quality}"
+        name = "quality by the pixels" if report.quality is None else "quality of the earlier compression"
+        found[name] = f"about {report.estimated_quality}"
     if subject.clear is not None:
         before, after = (psnr(subject.luma(part), subject.clear) for part in (subject.decoded, subject.final))
         found["PSNR of luma"] = f"{before:.2f} dB before, {after:.2f} dB after ({after - before:+.2f})"

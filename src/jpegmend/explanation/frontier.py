@@ -1,4 +1,4 @@
-"""Plots of all networks: quality against cost, ours as measured and others as printed, and the courses of training.
+"""Plots of all networks: quality against cost, ours as measured and others as printed, and learning curves.
 
 ``benchmarks/gallery.py`` puts them into the documentation.
 """
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from jpegmend import weights
 from jpegmend.evaluation.measure.results import Result
-from jpegmend.evaluation.papers import published
+from jpegmend.evaluation.papers import comparison, published
+from jpegmend.evaluation.report.benchmark_tables import seconds_per_megapixel, timings
 from jpegmend.evaluation.report.rivals import RIVALS
 from jpegmend.explanation import themes
 from jpegmend.explanation.drawing import Drawing
@@ -53,15 +54,15 @@ class Dot:
     seconds: float | None = None
 
 
-def measured(stored: Sequence[Result]) -> list[Dot]:
-    """The released networks as measured: gray, projection off; measured twice, the later file counts."""
-    found = {}
-    for result in stored:
-        for mean in result.means if result.protocol.name == PROTOCOL else ():
-            card = weights.MODELS.get(mean.model)
-            if card and (mean.data_set, mean.quality, mean.consistent) == (DATA_SET, QUALITY, False):
-                found[mean.model] = Dot(mean.model, mean.scores["psnr"], card.multiply_adds, mean.seconds_per_megapixel)
-    return sorted(found.values(), key=lambda dot: dot.psnr)
+def measured(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) -> list[Dot]:
+    """The released networks as measured: gray, projection off, and seconds from the benchmark ``speed``."""
+    timed = timings(benchmarks)
+    found = [
+        Dot(name, mean.scores["psnr"], weights.PACKAGED[name].multiply_adds, seconds_per_megapixel(name, timed))
+        for (name, data_set, quality), mean in comparison.measured(PROTOCOL, stored).items()
+        if name in weights.PACKAGED and (data_set, quality) == (DATA_SET.lower(), QUALITY)
+    ]
+    return sorted(found, key=lambda dot: dot.psnr)
 
 
 def printed() -> list[Dot]:
@@ -71,7 +72,7 @@ def printed() -> list[Dot]:
         rows = published.select(paper, (table,))
         score = next((row.psnr for row in rows if _is(row, method)), None)
         if score is not None:
-            found.append(Dot(label, score, weights.MODELS[card].multiply_adds))
+            found.append(Dot(label, score, weights.PACKAGED[card].multiply_adds))
     for rival in RIVALS:
         row = rival.rows().get((DATA_SET, QUALITY))
         if rival.multiply_adds and row and row.psnr is not None:
@@ -94,7 +95,7 @@ def frontier(ours: Sequence[Dot], others: Sequence[Dot]) -> Drawing:
         _scatter(axes[0], timed, 0, "o", "ours, measured")
         _scatter(axes[1], counted[0], 0, "o", "ours, measured")
         _scatter(axes[1], counted[1], 1, "D", "others, as printed")
-        axes[0].set(xlabel="seconds a megapixel, one gray plane", ylabel=f"PSNR on {DATA_SET} at quality {QUALITY}, dB")
+        axes[0].set(xlabel="seconds a megapixel, in colour", ylabel=f"PSNR on {DATA_SET} at quality {QUALITY}, dB")
         axes[1].set(xlabel="thousand multiply-adds a pixel")
         axes[1].legend(loc="lower right")
         for axis, points in zip(axes, (timed, [*counted[0], *counted[1]]), strict=True):
@@ -108,7 +109,7 @@ def frontier(ours: Sequence[Dot], others: Sequence[Dot]) -> Drawing:
         name="frontier",
         title="Quality against cost",
         caption=f"PSNR on {DATA_SET} at quality {QUALITY} by the papers' gray protocol, projection off. Left: our "
-        "released networks, seconds as `jpegmend evaluate` measured them on a machine that other work shared. "
+        "released networks that have a stored result, seconds of a picture in colour by `benchmarks/speed.py`. "
         "Right: ours as measured and the papers' networks as printed, with the multiply-adds of the printed sizes "
         "(counted from our code of each network, those of FBCNN and SwinIR from their descriptions). Further up and "
         "to the left is better.",
@@ -176,10 +177,9 @@ def learning_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
     return Drawing(
         name="learning-curves",
         title="Learning curves",
-        caption="Gain over the JPEG on the validation pictures of training (twelve of BSDS500 val, gray), at "
-        "quality 10 and 40, against the minutes of the last run of each network. Machines and batches differ, so "
-        "that the lines show how each run went and are no race; a line that begins high goes on from earlier "
-        "weights.",
+        caption="Gain over the JPEG on the validation pictures of each run, gray, at quality 10 and 40, against its "
+        "minutes. Pictures, machines and batches differ between runs, so that the lines cannot be compared with each "
+        "other; a line that begins high goes on from earlier weights.",
         alt="Two line charts of gain against minutes of training, one line for each network.",
         draw=draw,
     )

@@ -169,10 +169,8 @@ def power(plane: Floats) -> NDArray[Any]:
 
 
 def spectrum(subject: Subject) -> Drawing:
-    """Power spectra before and after, their difference, and the course along the horizontal axis."""
+    """The power spectrum before, and how the restoration changed it."""
     planes = {"input": subject.luma(subject.decoded), "output": subject.luma(subject.final)}
-    if subject.clear is not None:
-        planes["reference"] = subject.clear
     found = {name: power(plane) for name, plane in planes.items()}
     low, high = (float(np.quantile(found["input"], part)) for part in (0.01, 0.999))
     words = "power, dB"
@@ -190,9 +188,9 @@ def spectrum(subject: Subject) -> Drawing:
     return Drawing(
         name="spectrum",
         title="Spectrum before and after",
-        caption=f"Power spectrum of {subject.component}, the mean over squares of 128 pixels; the middle is the mean "
-        "value, the edges are the finest detail. Block edges show as dots and lines at multiples of 1/8 of a cycle "
-        "a pixel; blue in the right map is what the restoration took away, red what it added.",
+        caption=f"Power spectrum of {subject.component}, the mean over squares of up to 128 pixels; the middle is the "
+        "mean value, the edges are the finest detail. Block edges show as dots and lines at multiples of 1/8 of a "
+        "cycle a pixel; blue in the right map is what the restoration took away, red what it added.",
         alt="Two maps: the power spectrum of the input, and how the restoration changed it.",
         draw=draw,
         photographic=True,
@@ -271,7 +269,7 @@ def errors(subject: Subject) -> Drawing:
         name="errors",
         title="Errors to the reference",
         caption=f"Absolute error of {subject.component} to the clear original before and after, on one scale, and the "
-        f"difference of both. PSNR rises from {scores[0]:.2f} to {scores[1]:.2f} dB; "
+        f"difference of both. PSNR goes from {scores[0]:.2f} to {scores[1]:.2f} dB; "
         f"{100 * float((after < before).mean()):.0f} % of the pixels are nearer to the original than before, "
         f"{100 * float((after > before).mean()):.0f} % farther from it.",
         alt="Three maps: the error of the input, the error of the output, and where the error fell or rose.",

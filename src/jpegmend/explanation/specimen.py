@@ -64,10 +64,6 @@ class Specimen:
         found: Estimate = (network or self.network)(seen, collect=True)
         return found
 
-    def with_planes(self, planes: Floats) -> Observation:
-        """The input with another first plane [H, W]."""
-        return replace_planes(self.seen, planes)
-
     def psnr(self, picture: Floats) -> float:
         """PSNR in dB of a first plane [H, W] to the reference; NaN without one."""
         return math.nan if self.clear is None else psnr(picture, self.clear)
@@ -81,12 +77,6 @@ class Specimen:
         """The region in words."""
         size = f"{self.window.width} by {self.window.height} pixels"
         return f"the {size} that begin at row {self.window.top}, column {self.window.left}"
-
-
-def replace_planes(seen: Observation, planes: Floats) -> Observation:
-    """The input with the plane [H, W] or planes [C, H, W] in place of its own."""
-    values = torch.from_numpy(np.ascontiguousarray(planes, np.float32))
-    return seen._replace(planes=values[None] if values.ndim == 3 else values[None, None])
 
 
 def plane(tensor: Tensor) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jpegmend.errors import InvalidOption, MissingExtra
+from jpegmend.errors import InvalidOption, extra_needed
 
 SERIES = ("#2f7ed8", "#d1661f", "#1f9a74", "#ab63b8", "#a87a1c", "#6f7f93", "#c4496d", "#4a9ba8", "#7a8f2a")
 """Colours of lines, in order; readable on white and on black."""
@@ -74,8 +74,5 @@ def find(name: str) -> Theme:
 
 def check_matplotlib() -> None:
     """Raise :class:`~jpegmend.errors.MissingExtra` where matplotlib is not installed."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise MissingExtra("figures need matplotlib; pip install 'jpegmend[pictures]'") from error
-    del matplotlib
+    with extra_needed("drawing figures", "pictures"):
+        import matplotlib  # noqa: F401

@@ -74,8 +74,10 @@ def test_the_ablation_of_dcsc_is_not_the_small_network():
 
 
 def test_a_networks_page_has_its_released_weights_alone_with_difference_and_seconds():
-    text = distance.of_network("mdu", [result(mean("mdu-c", psnr=29.0)), result(mean("mend-s", psnr=30.0))])
+    line = {"what": "mdu-c", "width": 1024, "height": 1024, "seconds_per_megapixel": 1.0}
+    timed = {"speed": [line], "environment": {"machine": "a machine", "commit": "c0ffee"}}
+    text = distance.of_network("mdu", [result(mean("mdu-c", psnr=29.0)), result(mean("mend-s", psnr=30.0))], [timed])
     lines = [line for line in text.splitlines() if line.startswith("| m")][1:]
     assert len(lines) == 1
-    assert lines[0].startswith("| mdu-c | MDU (MDU's table I) | Classic5 | 29.00 (-0.95) |  |  |  | 1.00 |")
+    assert lines[0].startswith("| mdu-c | MDU (MDU's table I) | Classic5 | 29.00 (-0.95) |  |  |  | 1.0 |")
     assert text.count("commit c0ffee") == 1

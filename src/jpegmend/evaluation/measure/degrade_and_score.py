@@ -33,7 +33,7 @@ SSIM: Mapping[str, Mapping[str, Any]] = {
 PSNR_B = ("true", "fbcnn", "fbcnn-sum")
 """The variants of ``Protocol.psnr_b``."""
 
-PILLOW_SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
+PILLOW_SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 """Pillow's numbers for the chroma samplings."""
 
 

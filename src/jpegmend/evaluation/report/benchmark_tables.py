@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jpegmend.evaluation.report.markdown import grid
+
+
+def timings(benchmarks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The speed benchmarks among others. By file name the last is the one without a suffix, which comes first here."""
+    return [found for found in reversed(benchmarks) if "speed" in found]
+
+
+def seconds_per_megapixel(name: str, timed: Sequence[Mapping[str, Any]]) -> float | None:
+    """Of the picture nearest to one megapixel, from the first of the speed benchmarks that timed ``name``."""
+    for found in timed:
+        if lines := [line for line in found["speed"] if line["what"] == name]:
+            line = min(lines, key=lambda line: abs(line["width"] * line["height"] - 1e6))
+            return float(line["seconds_per_megapixel"])
+    return None
 
 
 def markdown(found: Mapping[str, Any]) -> str:

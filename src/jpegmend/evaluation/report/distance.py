@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jpegmend import weights
 from jpegmend.evaluation.measure.results import Mean, Result
@@ -12,6 +13,7 @@ from jpegmend.evaluation.papers import published
 from jpegmend.evaluation.papers.comparison import measured
 from jpegmend.evaluation.papers.paper_names import key
 from jpegmend.evaluation.papers.published import Published
+from jpegmend.evaluation.report.benchmark_tables import seconds_per_megapixel, timings
 from jpegmend.evaluation.report.markdown import grid, number
 from jpegmend.weights import Card
 
@@ -76,31 +78,27 @@ def table(stored: Sequence[Result]) -> str:
     return f"{grid(header, lines, numbers=3)}\n\n{_NOTE}"
 
 
-def of_network(network: str, stored: Sequence[Result]) -> str:
+def of_network(network: str, stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) -> str:
     """The table of a network's page: a line for each released card and set.
 
-    PSNR at four qualities with the difference to the printed one, seconds a megapixel at the first, and training cost.
+    PSNR at four qualities with the difference to the printed one, seconds a megapixel from the benchmark ``speed``, and
+    what was spent.
     """
-    ours = measured("papers-gray", stored)
-    header = ["model", "compared with", "set", *QUALITIES, "s a megapixel", "spent"]
+    ours, timed = measured("papers-gray", stored), timings(benchmarks)
+    header = ["model", "compared with", "set", *QUALITIES, "seconds a megapixel", "spent"]
     lines = [
-        [*line[:-1], _seconds(ours, card.name, line[2].lower()), line[-1]]
-        for card in weights.MODELS.values()
+        [*line[:-1], number(seconds_per_megapixel(card.name, timed), 1), line[-1]]
+        for card in weights.PACKAGED.values()
         if card.network == network and card.released and card.planes != "rgb"
         for line in _lines(card, ours)
     ]
-    machines = dict.fromkeys(
-        f"{result.environment['machine']}, commit {result.environment['commit']}"
-        for result in stored
-        if result.protocol.name == "papers-gray" and {line[0] for line in lines} & {mean.model for mean in result.means}
+    where = timed[0]["environment"] if timed else None
+    took = (
+        f"\n<sub>Seconds of a picture in colour, 4:2:0: {where['machine']}, commit {where['commit']}.</sub>"
+        if where
+        else ""
     )
-    made = f"\n<sub>Measured on {'; '.join(machines)}.</sub>" if machines else ""
-    return f"{grid(header, lines, numbers=3)}\n\n{_NOTE}{made}"
-
-
-def _seconds(ours: Mapping[tuple[str, str, str], Mean], name: str, data_set: str) -> str:
-    mean = ours.get((name, data_set, QUALITIES[0]))
-    return f"{mean.seconds_per_megapixel:.2f}" if mean else ""
+    return f"{grid(header, lines, numbers=3)}\n\n{_NOTE}{took}"
 
 
 _NOTE = (

@@ -16,7 +16,7 @@ from jpegmend.errors import InvalidOption, MissingData, NotReproducible
 from jpegmend.evaluation.measure.environment import reproducible
 from jpegmend.evaluation.measure.results import Result
 from jpegmend.evaluation.report import benchmark_tables, distance, markdown, networks, paper_tables, rivals
-from jpegmend.weights import MODELS
+from jpegmend.weights import PACKAGED
 
 RESULTS = Path("docs/results")
 # Markers count only on lines of their own; inside a sentence they are text.
@@ -89,8 +89,8 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
     if "papers-gray" in found:
         found["distance"] = lambda: distance.table(stored)
         found["readme"] = lambda: rivals.readme(stored, measured)
-        for network in {card.network for card in MODELS.values() if card.released}:
-            found[f"reached-{network}"] = lambda network=network: distance.of_network(network, stored)  # type: ignore[misc]
+        for network in {card.network for card in PACKAGED.values() if card.released}:
+            found[f"reached-{network}"] = lambda network=network: distance.of_network(network, stored, measured)  # type: ignore[misc]
     for benchmark in measured:
         for key in benchmark_tables.READERS.keys() & benchmark.keys():
             # "colour" could be taken for the scores of colour pictures.

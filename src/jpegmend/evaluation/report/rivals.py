@@ -12,6 +12,7 @@ from jpegmend.evaluation.papers import published
 from jpegmend.evaluation.papers.comparison import fitting, measured
 from jpegmend.evaluation.papers.paper_names import key
 from jpegmend.evaluation.papers.published import Published
+from jpegmend.evaluation.report.benchmark_tables import seconds_per_megapixel, timings
 from jpegmend.evaluation.report.distance import QUALITIES, SHOWN
 from jpegmend.evaluation.report.markdown import grid, number
 from jpegmend.weights import Card
@@ -65,19 +66,23 @@ def readme(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) ->
 
     PSNR in dB at qualities 10, 20 and 40, multiply-adds a pixel, seconds a megapixel from the benchmark ``speed``.
     """
-    # By file name the last benchmark is the one without a suffix, which also timed the reference.
-    timed = [found for found in reversed(benchmarks) if "speed" in found]
+    timed = timings(benchmarks)
     network = weights.PACKAGED[weights.DEFAULT].network
     ours = [card for card in weights.PACKAGED.values() if card.network == network and card.released]
     scores = measured("papers-gray", stored)
     lines = [
-        [f"**{card.name}**", *_scores_of(card, scores), _thousands(card.multiply_adds), _seconds(card.name, timed)]
+        [
+            f"**{card.name}**",
+            *_scores_of(card, scores),
+            _thousands(card.multiply_adds),
+            number(seconds_per_megapixel(card.name, timed), 1),
+        ]
         for card in sorted(ours, key=lambda card: card.name != weights.DEFAULT)
     ]
     for rival in (rival for rival in RIVALS if rival.name in IN_README):
         rows = rival.rows()
         cells = [_three([rows[name, quality].psnr for quality in README_QUALITIES]) for name in SHOWN]
-        took = _seconds("reference", timed) if rival.name == "DnCNN-3" else ""
+        took = number(seconds_per_megapixel("reference", timed), 1) if rival.name == "DnCNN-3" else ""
         lines.append([rival.name, *cells, _thousands(rival.cost()), took])
     sets = [f"{name} at {', '.join(README_QUALITIES)}" for name in SHOWN]
     header = ["network", *sets, "multiply-adds a pixel", "seconds a megapixel"]
@@ -95,15 +100,6 @@ def _three(values: Sequence[float | None]) -> str:
 
 def _thousands(multiply_adds: float | None) -> str:
     return f"{multiply_adds / 1e3:,.0f} k" if multiply_adds else ""
-
-
-def _seconds(name: str, timed: Sequence[Mapping[str, Any]]) -> str:
-    """Seconds a megapixel of the picture nearest to one megapixel, from the first benchmark that timed ``name``."""
-    for found in timed:
-        if lines := [line for line in found["speed"] if line["what"] == name]:
-            line = min(lines, key=lambda line: abs(line["width"] * line["height"] - 1e6))
-            return f"{line['seconds_per_megapixel']:.1f}"
-    return ""
 
 
 def _notes(stored: Sequence[Result], timed: Sequence[Mapping[str, Any]]) -> list[str]:
