@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from jpegmend import weights
 from jpegmend.evaluation.measure.results import Result
-from jpegmend.evaluation.papers import comparison, published
+from jpegmend.evaluation.papers import comparison
+from jpegmend.evaluation.report import distance
 from jpegmend.evaluation.report.benchmark_tables import seconds_per_megapixel, timings
 from jpegmend.evaluation.report.rivals import RIVALS
 from jpegmend.explanation import themes
@@ -26,17 +27,17 @@ if TYPE_CHECKING:
 
 DATA_SET, QUALITY = "LIVE1", "10"
 PROTOCOL = "papers-gray"
-PRINTED = (
-    ("AR-CNN", "mdu", "I", "ARCNN", "arcnn"),
-    ("DnCNN-3", "mdu", "I", "DnCNN", "dncnn"),
-    ("DCSC", "dcsc", "errata, 64-filter model", "DCSC", "dcsc-64"),
-    ("CQR", "cqr", "2", "CQR", "cqr"),
-    ("RNAN", "dual", "1", "RNAN", "rnan"),
-    ("QGCN", "qgcn", "III", "QGCN", "qgcn-gray"),
-    ("MDU", "mdu", "I", "MDU", "mdu"),
-    ("Dual", "dual", "1", "Dual", "dual"),
-)
-"""Label, paper, table and method of printed scores, and the card whose multiply-adds are those of that network."""
+PRINTED = {
+    "arcnn": "AR-CNN",
+    "dncnn": "DnCNN-3",
+    "dcsc-64": "DCSC",
+    "cqr": "CQR",
+    "rnan": "RNAN",
+    "qgcn-gray": "QGCN",
+    "mdu": "MDU",
+    "dual": "Dual",
+}
+"""Cards of the printed sizes, with the labels of their dots."""
 _PLACES = ((7, 0), (-7, 0), (0, 10), (0, -10), (7, 9), (7, -9), (-7, 9), (-7, -9), (0, 21), (0, -21))
 """Places of a name beside its dot that are tried in turn, in points."""
 
@@ -68,20 +69,16 @@ def measured(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) 
 def printed() -> list[Dot]:
     """Networks of others with their printed scores, and the multiply-adds of the size that was printed."""
     found = []
-    for label, paper, table, method, card in PRINTED:
-        rows = published.select(paper, (table,))
-        score = next((row.psnr for row in rows if _is(row, method)), None)
-        if score is not None:
-            found.append(Dot(label, score, weights.PACKAGED[card].multiply_adds))
+    for name, label in PRINTED.items():
+        card = weights.PACKAGED[name]
+        row = distance.reference(card).rows.get((DATA_SET, QUALITY))
+        if row and row.psnr is not None:
+            found.append(Dot(label, row.psnr, card.multiply_adds))
     for rival in RIVALS:
         row = rival.rows().get((DATA_SET, QUALITY))
         if rival.multiply_adds and row and row.psnr is not None:
             found.append(Dot(rival.name, row.psnr, rival.multiply_adds))
     return found
-
-
-def _is(row: published.Published, method: str) -> bool:
-    return (row.method, row.data_set, row.quality, row.channel) == (method, DATA_SET, QUALITY, "Y")
 
 
 def frontier(ours: Sequence[Dot], others: Sequence[Dot]) -> Drawing:
