@@ -60,8 +60,8 @@ class Config:
     """Factor on the initial weights of the last convolution of every residual block, and with ``skip`` of every
     proximal network. Ours: at 1 the output of the untrained network exceeds 1e7."""
     slope: float = 0.0
-    """Of the activations of ``resnet`` below zero, 0 to below 1. Ours; the paper's is 0, a ReLU, which can fall silent for
-    good: docs/models/mdu.md."""
+    """Of the activations of ``resnet`` below zero, from 0 to less than 1. Ours; the paper's is 0, a ReLU, which can
+    fall silent for good (docs/models/mdu.md)."""
     steps: tuple[float, float] = (0.1, 1.0)
     """Initial values of eta_1 and eta_2 in every stage (section IV-C)."""
     scale: int = 1
@@ -81,7 +81,7 @@ class Config:
         if self.proximal not in get_args(Kind):
             raise InvalidOption(f"proximal={self.proximal!r}; there are: {', '.join(get_args(Kind))}")
         if not 0 <= self.slope < 1 or (self.slope and self.proximal != "resnet"):
-            raise InvalidOption(f"slope={self.slope}; allowed: 0 to below 1, and above 0 only with proximal='resnet'")
+            raise InvalidOption(f"slope={self.slope}; allowed: 0 to less than 1, above 0 only with proximal='resnet'")
         if len(self.steps) != 2:
             raise InvalidOption(f"steps={self.steps}; give the starts of eta_1 and eta_2, two numbers")
 
