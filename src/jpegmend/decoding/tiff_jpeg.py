@@ -52,15 +52,17 @@ def read_levels(image: Any, source: str, out: IO[bytes]) -> tuple[list[Any], dic
     """
     layout = _find_layout(image.tag_v2)
     streams = _Streams(source, layout)
-    first = next((part for number in range(len(layout.places)) if (part := streams.read(number))), None)
-    if first is None:
+    first, part = streams.first()
+    if part is None:
         raise ValueError("no strip or tile of it can be decoded")
-    frame = _frame(first)
+    frame, progressive = _frame(part), bool(part.progressive_mode)
     sizes = _component_sizes(frame, layout)
     _check_grid(frame, layout)
     arrays = _allocate(out, [(-(-rows // 8), -(-columns // 8)) for rows, columns in sizes])
-    missing = 0
-    for number in range(len(layout.places)):
+    _place(part, frame, arrays, first, layout)
+    missing = first
+    for number in range(first + 1, len(layout.places)):
+        del part  # two large ones in memory would exceed the worker's limit
         part = streams.read(number)
         if part is None:
             missing += 1
@@ -71,7 +73,7 @@ def read_levels(image: Any, source: str, out: IO[bytes]) -> tuple[list[Any], dic
     return [["int16", list(array.shape)] for array in arrays], {
         "components": [{**part, "size": list(size)} for part, size in zip(frame, sizes, strict=True)],
         "size": [layout.height, layout.width],
-        "progressive": bool(first.progressive_mode),
+        "progressive": progressive,
         "lost": missing / len(layout.places),
         "parts": len(layout.places),
     }
@@ -80,9 +82,8 @@ def read_levels(image: Any, source: str, out: IO[bytes]) -> tuple[list[Any], dic
 def read_tables(image: Any, source: str) -> list[list[int]]:
     """The quantisation table of each component in the first readable strip or tile, row by row; [] if there is none."""
     layout = _find_layout(image.tag_v2)
-    streams = _Streams(source, layout)
-    first = next((part for number in range(len(layout.places)) if (part := streams.read(number))), None)
-    return [part["table"] for part in _frame(first)] if first else []
+    _, part = _Streams(source, layout).first()
+    return [] if part is None else [facts["table"] for facts in _frame(part)]
 
 
 def _find_layout(tags: Any) -> _Layout:
@@ -105,6 +106,13 @@ class _Streams:
     def __init__(self, source: str, layout: _Layout) -> None:
         self._source, self._layout = source, layout
         self._file = Path(source + ".part.jpg")
+
+    def first(self) -> tuple[int, Any]:
+        """The number of the first part that can be decoded, and that part; their count and None if there is none."""
+        for number in range(len(self._layout.places)):
+            if (part := self.read(number)) is not None:
+                return number, part
+        return len(self._layout.places), None
 
     def read(self, number: int) -> Any:
         """One part, decoded by the library; None if it is left out or cannot be decoded."""
