@@ -11,7 +11,8 @@ from PIL import Image
 from tests.jpeg.conftest import draw_picture
 
 from jpegmend import inspect, jpeg, restore
-from jpegmend.errors import InputError, InvalidOption, UnsupportedJpeg
+from jpegmend.decoding import tiff_jpeg
+from jpegmend.errors import DamagedJpeg, InputError, InvalidOption, UnsupportedJpeg
 from jpegmend.reading import open_source
 
 YCBCR, GRAY, RGB = 6, 1, 2
@@ -133,10 +134,43 @@ def test_parts_that_are_left_out_or_damaged_are_told():
     opened = open_source(bytes(data))
     assert opened.lost == 0.25 and not opened.components[0].levels[2:4].any()
     assert opened.components[0].levels[4:].any()
+    with pytest.raises(DamagedJpeg, match="1 of 4 strips or tiles.*strict"):
+        restore(bytes(data), strict=True)
     for offset in offsets:
         data[offset : offset + 2] = b"??"
     with pytest.raises(InputError):
         open_source(bytes(data))
+
+
+def test_strict_refuses_a_strip_that_is_cut_short():
+    data = bytearray(make_tiff(draw_picture(64, 64), 16, subsampling=2))
+    assert not open_source(bytes(data), strict=True).warnings
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        middle, end = page.dataoffsets[2] + page.databytecounts[2] // 2, page.dataoffsets[2] + page.databytecounts[2]
+    data[middle:end] = bytes(end - middle)
+    assert open_source(bytes(data)).warnings
+    with pytest.raises(DamagedJpeg, match="strict"):
+        open_source(bytes(data), strict=True)
+
+
+def test_each_strip_is_decoded_once(tmp_path, monkeypatch):
+    import jpegio
+
+    decoded = []
+    read = jpegio.read
+    monkeypatch.setattr(jpegio, "read", lambda name: decoded.append(name) or read(name))
+    file = tmp_path / "x.tif"
+    file.write_bytes(make_tiff(draw_picture(64, 64), 16, subsampling=2))
+    with Image.open(file) as image, (tmp_path / "levels").open("w+b") as out:
+        tiff_jpeg.read_levels(image, str(file), out)
+    assert len(decoded) == 4
+
+
+def test_one_strip_of_a_large_picture_is_within_the_memory_limit():
+    """Two decoded copies of it would not be: 18 bytes a pixel each, where 20 are allowed."""
+    flat = np.full((4000, 4000, 3), 200, np.uint8)
+    assert open_source(make_tiff(flat, 4000, subsampling=0)).sampling == "4:4:4"
 
 
 def test_a_page_is_selected():

@@ -10,35 +10,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend import decoding, jpeg
+from jpegmend.errors import DamagedJpeg
 from jpegmend.jpeg import Component, Metadata
 from jpegmend.jpeg.colour import name_sampling
 from jpegmend.jpeg.tables import nearest_quality, replace_zeros
 from jpegmend.reading.opened import Opened, from_jpeg, from_samples
 
 
-def open_plain(data: bytes, kind: str, limits: decoding.Limits, page: int) -> Opened:
-    """Decode a file of any format other than JPEG; raises the errors of ``decoding.decode``."""
+def open_plain(data: bytes, kind: str, limits: decoding.Limits, page: int, *, strict: bool = False) -> Opened:
+    """Decode a file of any format other than JPEG.
+
+    Raises the errors of ``decoding.decode``, and ``DamagedJpeg`` with ``strict`` where JPEG data inside it is damaged.
+    """
     decoded = decoding.decode(kind, (data,), limits, page=page)
     facts = decoded.facts
     if "file" in facts:
         note = "this JPEG XL file holds a JPEG file without loss, which is restored"
-        image = jpeg.read(decoded.arrays[0].tobytes(), max_pixels=limits.pixels, timeout=limits.timeout)
+        image = jpeg.read(decoded.arrays[0].tobytes(), max_pixels=limits.pixels, timeout=limits.timeout, strict=strict)
         opened = from_jpeg(image)
         return replace(opened, warnings=(note, *opened.warnings))
     warnings = tuple(facts["warnings"])
     if "levels" in facts:
         said = tuple(dict.fromkeys(line.strip() for line in decoded.log.splitlines() if line.strip()))
+        if strict:
+            _refuse_damaged(facts["levels"], said)
         opened = _from_levels(decoded.arrays, facts["levels"], read_metadata(facts), (*warnings, *said))
     else:
         opened = from_samples(decoded.arrays[0], read_metadata(facts), kind, warnings)
         if tables := facts["tables"]:
-            note = "the JPEG data of this TIFF is decoded to pixels: its strips or tiles do not fit its block grid"
+            note = (
+                "the JPEG data of this TIFF is decoded to pixels: its strips or tiles do not fit together on one block "
+                "grid with one set of tables"
+            )
             opened = replace(
                 opened,
                 stated=tuple(replace_zeros(_table(steps))[0] for steps in tables),
                 warnings=(*opened.warnings, note),
             )
     return replace(opened, pages=facts["pages"])
+
+
+def _refuse_damaged(facts: dict[str, Any], said: tuple[str, ...]) -> None:
+    """Raise ``DamagedJpeg`` if strips or tiles of a TIFF are missing, or the decoder said anything."""
+    missing = round(facts["lost"] * facts["parts"])
+    defects = ((f"{missing} of {facts['parts']} strips or tiles cannot be decoded",) if missing else ()) + said
+    if defects:
+        raise DamagedJpeg(f"{'; '.join(defects)} (strict reading was asked for)")
 
 
 def _from_levels(
