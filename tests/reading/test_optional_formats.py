@@ -1,6 +1,7 @@
 """HEIC and JPEG XL by their plugins: pixels, metadata, sizes in headers, JPEG files inside, and their absence."""
 
 import io
+import struct
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ from tests.jpeg.conftest import draw_picture, encode_picture
 
 from jpegmend import decoding, restore
 from jpegmend.decoding import plugins
-from jpegmend.errors import InputError, MissingExtra, TooLarge, UnsupportedJpeg
+from jpegmend.errors import DamagedJpeg, MissingExtra, TooLarge, UnsupportedJpeg
 from jpegmend.jpeg import Metadata
 from jpegmend.reading import open_source
 from jpegmend.writing import write
@@ -66,6 +67,18 @@ def test_a_jpeg_file_inside_jpeg_xl_is_restored_as_the_jpeg_that_it_is():
         assert np.array_equal(ours.levels, theirs.levels) and np.array_equal(ours.table, theirs.table)
 
 
+def test_strict_holds_for_the_jpeg_file_inside_jpeg_xl(monkeypatch):
+    jpeg = encode_picture(draw_picture(48, 80), quality=20)
+    decode, cut = decoding.decode, np.frombuffer(jpeg[: -len(jpeg) // 4], np.uint8)
+    inside = decoding.Decoded((cut,), {"file": "jpeg"}, "")
+    monkeypatch.setattr(
+        decoding, "decode", lambda kind, *given, **more: inside if kind == "jpeg xl" else decode(kind, *given, **more)
+    )
+    assert open_source(b"\xff\x0a").lost > 0
+    with pytest.raises(DamagedJpeg, match="strict"):
+        open_source(b"\xff\x0a", strict=True)
+
+
 @settings(max_examples=12, deadline=None)
 @given(height=st.integers(1, 70), width=st.integers(1, 70), container=st.booleans())
 def test_the_size_in_a_jpeg_xl_header(tmp_path_factory, height, width, container):
@@ -75,17 +88,43 @@ def test_the_size_in_a_jpeg_xl_header(tmp_path_factory, height, width, container
     assert plugins.jxl_size(str(file)) == (width, height)
 
 
-def test_the_size_is_checked_before_decoding():
-    data = save("JXL", np.zeros((300, 400), np.uint8), effort=1)
+def boxes(codestream: bytes, *, before: int = 0, parts: int = 0) -> bytes:
+    """A JPEG XL container (ISO/IEC 18181-2) with a box of ``before`` bytes, and the codestream in one box or parts."""
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(content)) + kind + content
+
+    start = box(b"JXL ", b"\r\n\x87\n") + box(b"ftyp", b"jxl \0\0\0\0jxl ") + box(b"xml ", bytes(before))
+    if not parts:
+        return start + box(b"jxlc", codestream)
+    pieces = [codestream[at : at + 3] for at in range(0, 3 * parts, 3)] + [codestream[3 * parts :]]
+    numbers = [*range(parts), 1 << 31 | parts]
+    return start + b"".join(
+        box(b"jxlp", struct.pack(">I", number) + piece) for number, piece in zip(numbers, pieces, strict=True)
+    )
+
+
+@pytest.mark.parametrize("facts", [{}, {"before": 70_000}, {"parts": 3}], ids=str)
+def test_the_size_is_checked_before_decoding(facts):
+    data = save("JXL", np.zeros((300, 400), np.uint8), effort=1, use_container=False)
+    data = boxes(data, **facts) if facts else data
+    assert open_source(data).values.shape == (300, 400)
     with pytest.raises(TooLarge, match="400x300"):
         open_source(data, max_pixels=100_000)
+
+
+def test_a_page_that_jpeg_xl_does_not_have():
+    data = save("JXL", np.zeros((16, 16), np.uint8), effort=1)
+    with pytest.raises(UnsupportedJpeg, match="1 page; there is no page 2"):
+        open_source(data, page=2)
 
 
 @pytest.mark.parametrize("data", [b"\xff\x0a" + bytes(40), b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40)])
 def test_broken_jpeg_xl_is_an_input_error(data):
     pytest.importorskip("pillow_jxl")
-    with pytest.raises(InputError):
+    with pytest.raises(DamagedJpeg, match="cut short or damaged") as caught:
         open_source(data)
+    assert "build" not in str(caught.value)
 
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)

@@ -78,7 +78,7 @@ def jpeg_limits(
 
 
 def picture_limits(size: int, *, max_pixels: int = MAX_PIXELS, timeout: float | None = None) -> Limits:
-    """Limits for a PNG, TIFF, WebP, BMP, GIF or PNM of ``size`` bytes; the worker reads the number of pixels."""
+    """Limits for a file of any format but JPEG, of ``size`` bytes; the worker reads the number of pixels."""
     return Limits(
         pixels=max_pixels,
         plausible=max(_SPARSE_PIXELS, _PIXELS_PER_BYTE * size),

@@ -1,7 +1,7 @@
 """Decoding of every format other than JPEG by Pillow and its plugins, with 8 or 16 bits a sample, and metadata.
 
-It runs in the worker process and imports nothing of this package. ``to_samples`` also converts Pillow images that the
-caller has decoded.
+It runs in the worker process and imports no other part of this package than ``decoding``. ``to_samples`` also converts
+Pillow images that the caller has decoded.
 
 Pillow keeps only 8 of the 16 bits of colour samples, but has one unpacker for the first byte of each sample and
 another for the second. Decoding once with each gives all 16 bits.
@@ -63,13 +63,13 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
     warnings.simplefilter("ignore")
     module = plugins.load(format)
     if format == "jpeg xl":
+        _check_page(page, 1)
         return _decode_jxl(module, source, out, limit)
     # Opening a file in Pillow decodes nothing, but allocates the picture if it is a WebP.
     limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
     with Image.open(source, formats=[PILLOW_FORMATS[format]]) as image:
         pages = getattr(image, "n_frames", 1)
-        if page > pages:
-            raise FormError(f"the file has {pages} page{'s' * (pages != 1)}; there is no page {page}")
+        _check_page(page, pages)
         if page > 1:
             image.seek(page - 1)
         width, height = image.size
@@ -83,8 +83,14 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
     }
 
 
+def _check_page(page: int, pages: int) -> None:
+    if page > pages:
+        raise FormError(f"the file has {pages} page{'s' * (pages != 1)}; there is no page {page}")
+
+
 def _decode_jxl(module: Any, source: str, out: IO[bytes], limit: Callable[..., None]) -> dict[str, Any]:
     """The picture of a JPEG XL file, or the bytes of the JPEG file that it holds, as ``facts["file"]`` says."""
+    limit(pixels=0)
     width, height = plugins.jxl_size(source)
     limit(pixels=width * height, width=width, height=height)
     jpeg, image = plugins.decode_jxl(module, source)

@@ -6,14 +6,21 @@ It runs in the worker process and imports nothing of this package.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import IO, Any
 
 from PIL import Image, features
 
 _MODULES = {"heic": "pillow_heif", "jpeg xl": "pillow_jxl"}
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 """Width over height for the ratios 1..7 of a JPEG XL header (ISO/IEC 18181-1, SizeHeader)."""
-_HEADER = 1 << 16
+_HEADER = 16
+"""Bytes of a codestream that hold its SizeHeader."""
+
+
+class BrokenFile(Exception):
+    """A decoder gave up."""
+
+    reason = "damaged"
 
 
 class MissingDecoder(Exception):
@@ -45,9 +52,17 @@ def decode_jxl(module: Any, source: str) -> tuple[bytes, Image.Image | None]:
     """A JPEG XL file as the JPEG file that it was made of without loss, or else as an image.
 
     The codestream's own orientation is applied by the decoder; that of its EXIF is void (ISO/IEC 18181-2).
+
+    Raises ``BrokenFile`` instead of the plugin's errors, which tell how to build it.
     """
     with open(source, "rb") as file:
-        is_jpeg, info, data, profile, boxes = module.Decoder(num_threads=0)(file.read())
+        whole = file.read()
+    try:
+        is_jpeg, info, data, profile, boxes = module.Decoder(num_threads=0)(whole)
+    except MemoryError:
+        raise
+    except Exception as error:  # the plugin's errors have no base class
+        raise BrokenFile("the file is cut short or damaged; fetch it again") from error
     if is_jpeg:
         return bytes(data), None
     image = Image.frombytes(info.mode, (info.width, info.height), bytes(data))
@@ -64,7 +79,7 @@ def decode_jxl(module: Any, source: str) -> tuple[bytes, Image.Image | None]:
 def jxl_size(source: str) -> tuple[int, int]:
     """Width and height in the header of a JPEG XL file, (0, 0) if there is none; its decoder has no other limit."""
     with open(source, "rb") as file:
-        start = _find_codestream(file.read(_HEADER))
+        start = _read_codestream(file)
     if not start.startswith(b"\xff\x0a"):
         return 0, 0
     bits = int.from_bytes(start[2:16], "little")
@@ -87,18 +102,23 @@ def jxl_size(source: str) -> tuple[int, int]:
     return height * across // down, height
 
 
-def _find_codestream(data: bytes) -> bytes:
-    """The beginning of the codestream: in a container, that of its first box ``jxlc`` or ``jxlp``."""
-    if data.startswith(b"\xff\x0a"):
-        return data
-    at = 0
-    while at + 16 <= len(data):
-        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+def _read_codestream(file: IO[bytes]) -> bytes:
+    """The beginning of the codestream: in a container, that of its box ``jxlc`` or of its boxes ``jxlp`` together."""
+    start = file.read(_HEADER)
+    if start.startswith(b"\xff\x0a"):
+        return start
+    found, at = b"", 0
+    while len(found) < _HEADER:
+        file.seek(at)
+        box = file.read(16)
+        size, kind = int.from_bytes(box[:4], "big"), box[4:8]
         head = 16 if size == 1 else 8
+        size = int.from_bytes(box[8:], "big") if size == 1 else size
         if kind in (b"jxlc", b"jxlp"):
-            return data[at + head + (4 if kind == b"jxlp" else 0) :]
-        size = int.from_bytes(data[at + 8 : at + 16], "big") if size == 1 else size
-        if size < head:
+            head += 4 * (kind == b"jxlp")  # the number of the part
+            file.seek(at + head)
+            found += file.read(max(0, min(_HEADER, size - head)) if size else _HEADER)
+        if size < head:  # the last box, which may state 0, or no box at all
             break
         at += size
-    return b""
+    return found
