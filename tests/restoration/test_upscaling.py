@@ -108,3 +108,13 @@ def test_the_result_counts_as_pixels(repeating, draw):
     with pytest.raises(TooLarge, match="enlarged by 3"):
         upscale(draw(16, 16), model=repeating, max_pixels=256)
     assert upscale(draw(16, 16), model=repeating, max_pixels=9 * 256).width == 48
+
+
+def test_a_page_is_selected(repeating, draw):
+    first, second = (Image.fromarray(draw(24, 32, seed)) for seed in (0, 1))
+    stream = io.BytesIO()
+    first.save(stream, "TIFF", save_all=True, append_images=[second])
+    larger = upscale(stream.getvalue(), model=repeating, page=2)
+    expected = upscale(np.asarray(second), model=repeating)
+    assert np.array_equal(larger.pixels, expected.pixels)
+    assert "page 1 of 2" in upscale(stream.getvalue(), model=repeating).report.warnings[-1]

@@ -63,7 +63,13 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
     if card.scale == 1:
         raise InvalidOption(f"{card.name!r} keeps the size; use restore, or a model that enlarges such as {MODEL!r}")
     network = open_runtime(card, runtime=options.runtime, threads=options.threads, provider=options.provider)
-    opened = reading.open_source(source, max_pixels=options.max_pixels, timeout=options.timeout, strict=options.strict)
+    opened = reading.open_source(
+        source,
+        max_pixels=options.max_pixels,
+        timeout=options.timeout,
+        strict=options.strict,
+        page=options.page or 1,
+    )
     if opened.height * opened.width * card.scale**2 > options.max_pixels:
         raise TooLarge(
             f"{opened.width}x{opened.height} enlarged by {card.scale} has more pixels than max_pixels allows, "
@@ -115,6 +121,8 @@ class _Job:
 
     def _plan(self) -> Plan:
         convert, note = colour.choose(self.scene.colour), ""
+        pages = self.opened.pages
+        left_out = pages > 1 and self.options.page is None
         if self.scene.colour in ("cmyk", "ycck"):
             convert, note = colour.choose_ink(self.opened)
         return Plan(
@@ -125,7 +133,11 @@ class _Job:
             consistent_why="off: the result is larger than the file",
             guess=None,
             keeps_profile=not note,
-            warnings=(*self.opened.warnings, *([note] if note else [])),
+            warnings=(
+                *self.opened.warnings,
+                *([note] if note else []),
+                *([f"page 1 of {pages} is enlarged"] if left_out else []),
+            ),
         )
 
     def _applied(self) -> int:
