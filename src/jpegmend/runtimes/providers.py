@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from jpegmend.errors import InvalidOption, JpegmendError
+from jpegmend.errors import InvalidOption, JpegmendError, extra_needed
 from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, Runtime
 
 PROVIDERS: Mapping[str, str] = {
@@ -62,13 +62,14 @@ def choose_device(provider: str) -> str | None:
 
     Raises:
         InvalidOption: PyTorch has no such provider, or no such device is there.
+        MissingExtra: PyTorch is not installed.
     """
     if provider == "auto":
         return None
     if provider not in ("cpu", "cuda"):
         raise InvalidOption(f"provider {provider!r} is ONNX Runtime's; PyTorch has cpu and cuda: use runtime='onnx'")
-    import torch
-
+    with extra_needed("runtime 'torch'", "torch"):
+        import torch
     if provider == "cuda" and not torch.cuda.is_available():
         raise InvalidOption("provider 'cuda': PyTorch finds no CUDA device; use provider='cpu'")
     return provider

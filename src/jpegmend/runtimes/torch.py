@@ -92,7 +92,8 @@ def open_torch(card: Card, threads: int | None, device: str | None = None) -> To
     """
     with extra_needed("runtime 'torch'", "torch"):
         import safetensors
-    del safetensors
+        import torch
+    del safetensors, torch
     file = weights.path(card, "safetensors")
     device = device or pick_device()
     key = (file, file.stat().st_mtime_ns, card.network, device)
