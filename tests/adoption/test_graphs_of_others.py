@@ -174,7 +174,8 @@ def test_pickles_are_refused_with_the_conversion(tmp_path: Path) -> None:
 
 def test_names(tmp_path: Path, user_models: Path) -> None:
     path = graphs.write(tmp_path / "net.onnx", graphs.identity())
-    for name, match in (("mend-s", "is that of"), ("a/b", "allowed"), ("x.onnx", "allowed"), ("jpeg", "allowed")):
+    refused = {"mend-s": "is that of", "a/b": "allowed", "jpeg": "allowed"}
+    for name, match in (refused | dict.fromkeys(("x.onnx", "x.ONNX", "x.pth"), "taken for a file")).items():
         with pytest.raises(InvalidOption, match=match):
             adopt(path, name)
     adopt(path, "mine")

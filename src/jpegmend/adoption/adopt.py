@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,13 +20,16 @@ from jpegmend.restoration.tiles import round_up
 from jpegmend.runtimes import Floats, PictureFacts
 from jpegmend.runtimes.cache import LastUsed
 from jpegmend.runtimes.contract import available_threads
-from jpegmend.runtimes.foreign import from_network, to_network
+from jpegmend.runtimes.foreign import run_planes
 from jpegmend.weights import Card, Foreign, read_card
-from jpegmend.weights.catalogue import OPENED, PACKAGED, checksum, refuse_pickles, user_folder
+from jpegmend.weights.card import write_card
+from jpegmend.weights.catalogue import OPENED, PACKAGED, PICKLED, checksum, refuse_pickles, user_folder
 from jpegmend.writing.atomic import write_bytes
 
 Say = Callable[[str], None]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_NO_NAMES = (".json", *OPENED, *PICKLED)
+"""Ends of names by which ``weights.find`` looks for a file."""
 _QUALITY = 40.0
 """Quality that is told to a network which can be told it, while its receptive field is measured."""
 _SIDE = 128
@@ -52,6 +54,8 @@ def measured_card(file: Path, given: Given | None = None, say: Say = lambda step
 
     Raises:
         ModelRefused: a file that is not opened, or a network that does not take one picture and give one back.
+        ModelError: the network fails on a picture that is larger than those of the trials.
+        InvalidOption: a value of white for a ``.safetensors``, whose networks take 0..1.
         MissingExtra: a ``.safetensors`` without the extra ``spandrel``.
     """
     refuse_pickles(file)
@@ -69,7 +73,7 @@ def _measure_graph(file: Path, given: Given, say: Say) -> Card:
     session = open_session(file, available_threads())
     say("finding its input and output")
     found = find_interface(session, file.name, white=given.white, multiple=given.multiple)
-    run = graph_run(session, found.foreign)
+    run = graph_run(session, found.foreign, file.name)
     step = lcm(16, found.multiple)
     sides = found.foreign.size or (320 // step * step or step,) * 2
     held = measure_bytes(run, found.channels, sides)
@@ -88,6 +92,8 @@ def _measure_state(file: Path, given: Given, say: Say) -> Card:
     """The card of a state dict: spandrel knows channels and multiple, and its networks take 0..1."""
     from jpegmend.runtimes.spandrel_network import import_spandrel, load_network, network_call, predicts_quality
 
+    if given.white not in (None, 1):
+        raise InvalidOption(f"white {given.white:g} for a .safetensors; its networks take 0 to 1: leave it out")
     import_spandrel()
     from jpegmend.models import cost
 
@@ -100,7 +106,7 @@ def _measure_state(file: Path, given: Given, say: Say) -> Card:
     facts = PictureFacts(quality=_QUALITY if blind else None)
 
     def run(planes: Floats) -> Floats:
-        return from_network(call(to_network(planes, foreign), facts)[0], foreign)
+        return run_planes(call, foreign, planes, facts, file.name)[0]
 
     channels = network.input_channels
     multiple = given.multiple or lcm(1, network.size_requirements.multiple_of)
@@ -170,7 +176,7 @@ def adopt(
     Args:
         file: ``.onnx`` or ``.safetensors``.
         name: how it is called from now on.
-        licence: that of the weights; a non-commercial one is told at each use.
+        licence: that of the weights; a non-commercial one is told when the command restores pictures by it.
         notes: what a reader of the card should know.
         given: what is not to be measured.
         overwrite: whether a network of this name is replaced.
@@ -179,7 +185,7 @@ def adopt(
 
     Raises:
         InvalidOption: a name that cannot be used, or is taken.
-        ModelRefused, MissingExtra: as :func:`measured_card`.
+        ModelRefused, ModelError, MissingExtra: as :func:`measured_card`.
     """
     folder = folder or user_folder()
     check_name(name, folder, overwrite=overwrite)
@@ -196,14 +202,16 @@ def adopt(
     card = replace(card, name=name, licence=licence, notes=notes, files=files, folder=folder)
     record = {key: value for key, value in dataclasses.asdict(card).items() if key != "folder"}
     path = folder / f"{name}.json"
-    write_bytes(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    write_card(path, record)
     return read_card(path)
 
 
 def check_name(name: str, folder: Path, *, overwrite: bool) -> None:
     """Refuse names that are no file names, that mean something else, or that are taken."""
-    if not _NAME.fullmatch(name) or name.endswith((".json", *OPENED)) or name == "jpeg":
+    if not _NAME.fullmatch(name) or name == "jpeg":
         raise InvalidOption(f"name {name!r}; letters, digits and . _ + - are allowed, and not 'jpeg'")
+    if name.lower().endswith(_NO_NAMES):
+        raise InvalidOption(f"name {name!r} would be taken for a file; leave {Path(name).suffix} out")
     if name in PACKAGED:
         raise InvalidOption(f"name {name!r} is that of a network of jpegmend; choose another")
     if (folder / f"{name}.json").exists() and not overwrite:
@@ -223,7 +231,8 @@ def describe(card: Card) -> str:
     if card.tiling == "exact":
         parts.append(f"exact tiles with a halo of {card.halo}")
     else:
-        parts.append(f"windows of {card.window}, blended: its answer depends on more than the near pixels")
+        why = "" if foreign.size else ": its answer depends on more than the near pixels"
+        parts.append(f"windows of {card.window}, blended{why}")
     if foreign.difference is not None:
         parts.append(f"largest difference that tiles made on a drawing {foreign.difference:.1g} of white")
     return "; ".join(parts)

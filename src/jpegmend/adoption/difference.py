@@ -7,7 +7,7 @@ from math import lcm
 
 import numpy as np
 
-from jpegmend.adoption.receptive_field import compress, draw_leaves
+from jpegmend.adoption.receptive_field import compress, draw_discs
 from jpegmend.restoration import restore
 from jpegmend.restoration.tiles import round_up
 from jpegmend.weights import Card
@@ -25,13 +25,13 @@ def measure(card: Card) -> float:
     align = lcm(8, card.multiple)
     if card.foreign.size is None:
         side = round_up(card.window + card.window // 4, align)
-        jpeg = compress(draw_leaves(side), _QUALITY)
+        jpeg = compress(draw_discs(side), _QUALITY)
         whole = replace(card, window=side)
         tiled, untiled = (_planes(jpeg, each) for each in (card, whole))
         return float(np.abs(tiled - untiled).max())
     shift = round_up(_SHIFT, align)
     side = round_up(2 * card.window, align) + 3 * shift
-    drawing = draw_leaves(side)
+    drawing = draw_discs(side)
     first = _planes(compress(drawing, _QUALITY), card)[:, shift:, shift:]
     second = _planes(compress(drawing[shift:, shift:], _QUALITY), card)
     inside = slice(shift, side - 2 * shift)

@@ -5,17 +5,17 @@ Shape letters: C channels, H W pixels.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from jpegmend.adoption.receptive_field import as_planes, compress, decode, draw_leaves
+from jpegmend.adoption.receptive_field import as_planes, compress, decode, draw_discs
 from jpegmend.errors import ModelRefused
-from jpegmend.runtimes import Floats
-from jpegmend.runtimes.foreign import from_network, to_network
+from jpegmend.metrics import psnr
+from jpegmend.runtimes import Floats, PictureFacts
+from jpegmend.runtimes.foreign import graph_call, run_planes, to_network
 from jpegmend.weights import Foreign
 
 TYPES = {"tensor(float)": False, "tensor(float16)": True}
@@ -44,6 +44,7 @@ def find_interface(session: Any, name: str, *, white: float | None = None, multi
 
     Raises:
         ModelRefused: not one picture in and one of the same size out, or nothing that was tried works.
+        ModelError: it fails in one of the ranges that are tried.
     """
     stated, channels = _stated(session, name)
     if white is not None:
@@ -96,7 +97,7 @@ def _picture(channels: int, foreign: Foreign, multiple: int) -> tuple[Floats, Fl
     """A compressed drawing [C, H, W] and the drawing itself; sides that no larger multiple divides."""
     odd = (_SIDE // multiple) | 1
     height, width = foreign.size or (odd * multiple, (odd + 2) * multiple)
-    drawing = draw_leaves(max(_DRAWN, height, width))
+    drawing = draw_discs(max(_DRAWN, height, width))
     clean = drawing[:height, :width]
     seen = decode(compress(clean, _QUALITY))
     return as_planes(seen, channels), as_planes(clean, channels)
@@ -122,9 +123,10 @@ def _with_range(session: Any, found: Interface, name: str) -> Interface:
     tried = []
     for black, white in RANGES:
         foreign = replace(found.foreign, black=black, white=white)
-        answer = graph_run(session, foreign)(seen)
+        answer = graph_run(session, foreign, name)(seen)
         if np.isfinite(answer).all():
-            tried.append((_psnr(answer, clean), _psnr(answer, seen), foreign))
+            shown = np.clip(answer, 0, 1)
+            tried.append((psnr(shown, clean, peak=1), psnr(shown, seen, peak=1), foreign))
     near = [entry for entry in tried if entry[1] >= _LEAST_DB]
     if not near:
         best = f"at best {max(kept for _, kept, _ in tried):.0f} dB from its input" if tried else "NaN"
@@ -138,16 +140,10 @@ def _with_range(session: Any, found: Interface, name: str) -> Interface:
     return replace(found, foreign=next(foreign for score, _, foreign in near if score >= most - 0.01))
 
 
-def graph_run(session: Any, foreign: Foreign) -> Callable[[Floats], Floats]:
-    """The graph on planes [C, H, W] in 0..1."""
+def graph_run(session: Any, foreign: Foreign, name: str) -> Callable[[Floats], Floats]:
+    """The graph on planes [C, H, W] in 0..1; raises ``ModelError`` where it fails, with its ``name``."""
 
     def run(planes: Floats) -> Floats:
-        answer = session.run([foreign.output], {foreign.input: to_network(planes, foreign)})[0]
-        return from_network(answer, foreign)[:, : planes.shape[1], : planes.shape[2]]
+        return run_planes(graph_call(session, foreign), foreign, planes, PictureFacts(), name)[0]
 
     return run
-
-
-def _psnr(a: Floats, b: Floats) -> float:
-    error = float(np.mean((np.clip(a, 0, 1) - b) ** 2))
-    return 99.0 if error == 0 else -10 * math.log10(error)

@@ -1,4 +1,4 @@
-"""Measurement of how far around a pixel a network really looks, which decides the halo of its tiles.
+"""Measurement of how far from a pixel the input still changes it, which decides the halo of tiles.
 
 Shape letters: C planes, H W pixels.
 """
@@ -25,7 +25,7 @@ PLACES: tuple[tuple[float, float], ...] = tuple(product((0.35, 0.5, 0.65), (0.35
 
 
 @functools.lru_cache(maxsize=4)
-def draw_leaves(side: int) -> NDArray[np.uint8]:
+def draw_discs(side: int) -> NDArray[np.uint8]:
     """A drawing [side, side, 3] of overlapping discs of every size and colour (dead leaves)."""
     generator = np.random.default_rng(0)
     picture = np.full((side, side, 3), 127, np.uint8)
@@ -77,6 +77,7 @@ def change(
 ) -> float:
     """The largest difference to the answer ``whole`` for ``seen`` [C, H, W] where only ``halo`` pixels are seen.
 
+    NaN where an answer has a NaN.
     At each place a square of ``step`` pixels is compared, which begins at a multiple of ``step``, as tiles do.
     """
     height, width = seen.shape[1:]
@@ -90,5 +91,5 @@ def change(
         part = run(np.ascontiguousarray(seen[:, rows, columns]))
         inside = part[:, s * (top - rows.start) :, s * (left - columns.start) :][:, : s * step, : s * step]
         expected = whole[:, s * top : s * (top + step), s * left : s * (left + step)]
-        worst = max(worst, float(np.abs(expected - inside).max()))
+        worst = float(np.maximum(worst, np.abs(expected - inside).max()))  # unlike max(), it keeps a NaN
     return worst

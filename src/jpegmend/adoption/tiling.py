@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jpegmend.adoption.receptive_field import Run, as_planes, change, compress, decode, draw_leaves
+from jpegmend.adoption.receptive_field import Run, as_planes, change, compress, decode, draw_discs
+from jpegmend.errors import ModelError
 from jpegmend.restoration.tiles import round_up
 from jpegmend.runtimes import Floats
 from jpegmend.weights.card import Tiling
@@ -76,10 +77,14 @@ def _exact(run: Run, channels: int, multiple: int, tolerance: float) -> Tiles | 
     seen = _drawing(2 * halos[-1] + 2 * step, channels)
     whole = run(seen)
     # The largest first: a network that depends on the whole picture is known after one run.
-    if change(run, seen, whole, halos[-1], step, _MIDDLE) > tolerance:
+    if not change(run, seen, whole, halos[-1], step, _MIDDLE) <= tolerance:
         return None
     for halo in halos:
-        worst = change(run, seen, whole, halo, step, _FEW)
+        try:
+            run(seen[:, : step + halo, : step + halo])  # the smallest tile, in a corner of the picture
+            worst = change(run, seen, whole, halo, step, _FEW)
+        except ModelError:  # it needs larger pictures, such as one that pads by reflection
+            continue
         if worst <= tolerance:
             return Tiles(tiling="exact", halo=halo, multiple=multiple, difference=worst)
     return None
@@ -87,13 +92,13 @@ def _exact(run: Run, channels: int, multiple: int, tolerance: float) -> Tiles | 
 
 def _drawing(side: int, channels: int) -> Floats:
     """The drawing [channels, side, side], its halves compressed with :data:`_QUALITIES`."""
-    low, high = (as_planes(decode(compress(draw_leaves(side), quality)), channels) for quality in _QUALITIES)
+    low, high = (as_planes(decode(compress(draw_discs(side), quality)), channels) for quality in _QUALITIES)
     low[:, :, side // 2 :] = high[:, :, side // 2 :]
     return low
 
 
 def measure_bytes(run: Run, channels: int, sides: tuple[int, int]) -> float:
-    """Bytes of memory that a run takes a pixel: those that the process grows by, on Linux; else a usual number."""
+    """Bytes of memory that one run takes, per pixel: the growth of this process on Linux, a usual value elsewhere."""
     status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     try:
         reset.write_text("5")  # the peak begins anew

@@ -34,16 +34,27 @@ class ForeignRuntime:
         """Restore planes [C, H, W]; see :class:`~jpegmend.runtimes.contract.Runtime`."""
         if traces:
             raise InvalidOption(f"{self._card.name!r} is a network of others, without traces; leave traces out")
-        given = to_network(planes, self._foreign)
-        try:
-            answer, quality = self._call(given, facts)
-        # Neither ONNX Runtime's exceptions nor those of others' PyTorch code share a base class.
-        except Exception as error:
-            raise ModelError(f"{self._card.name!r} failed on planes of shape {planes.shape}: {error}") from error
-        if answer.shape != given.shape:
-            raise ModelError(f"{self._card.name!r} answered {answer.shape} for {given.shape}; it changes the size")
-        restored = from_network(answer, self._foreign)[:, : planes.shape[1], : planes.shape[2]]
+        restored, quality = run_planes(self._call, self._foreign, planes, facts, repr(self._card.name))
         return check_answer(Answer(restored, quality), planes, self._card.name)
+
+
+def run_planes(
+    call: Call, foreign: Foreign, planes: Floats, facts: PictureFacts, name: str
+) -> tuple[Floats, float | None]:
+    """The answer of a network of others to planes [C, H, W] in 0..1, in the same form, and its estimate of the quality.
+
+    Raises:
+        ModelError: it fails on them, or changes their size; ``name`` is the network's, for the message.
+    """
+    given = to_network(planes, foreign)
+    try:
+        answer, quality = call(given, facts)
+    # Neither ONNX Runtime's exceptions nor those of others' PyTorch code share a base class.
+    except Exception as error:
+        raise ModelError(f"{name} failed on planes of shape {planes.shape}: {error}") from error
+    if answer.shape != given.shape:
+        raise ModelError(f"{name} answered {answer.shape} for {given.shape}; it changes the size")
+    return from_network(answer, foreign)[:, : planes.shape[1], : planes.shape[2]], quality
 
 
 def to_network(planes: Floats, foreign: Foreign) -> NDArray[Any]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from jpegmend.adoption.receptive_field import Run, change, draw_leaves
+from jpegmend.adoption.receptive_field import Run, change, draw_discs
 from jpegmend.data.degradation import Degradation, degrade
 from jpegmend.models.contract import Observation, Spec
 from jpegmend.runtimes import Floats
@@ -68,7 +68,7 @@ def _observations(spec: Spec, config: Any, side: int) -> list[Observation]:
     """The drawing compressed with every sampling and quality measured, as inputs of the network."""
     kind = spec.planes(config)
     rng = random.Random(0)
-    clean = torch.from_numpy(draw_leaves(side).transpose(2, 0, 1)[None].copy())
+    clean = torch.from_numpy(draw_discs(side).transpose(2, 0, 1)[None].copy())
     found = []
     for sampling, quality in _KINDS:
         if kind == "y" and sampling != "gray":

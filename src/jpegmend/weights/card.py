@@ -156,3 +156,10 @@ def read_card(path: Path | str) -> Card:
         return Card(**values, folder=path.parent)
     except TypeError as error:
         raise WeightsDamaged(f"{path}: a value of the wrong type: {error}") from error
+
+
+def write_card(path: Path, record: Mapping[str, Any]) -> None:
+    """Write the JSON file of a card; raises ``OutputError`` where it cannot be written."""
+    from jpegmend.writing.atomic import write_bytes  # here, because it loads Pillow
+
+    write_bytes(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import os
@@ -47,10 +48,19 @@ class Catalogue(Mapping[str, Card]):
         file = self._files().get(name)
         if file is None:
             raise KeyError(name)
+        return self._card(file)
+
+    def _card(self, file: Path) -> Card:
         changed = file.stat().st_mtime_ns
         if self._read.get(file, (0,))[0] != changed:
             self._read[file] = changed, read_card(file)
         return self._read[file][1]
+
+    def sound(self) -> Iterator[Card]:
+        """Every card that can be read; the folders are listed once."""
+        for file in self._files().values():
+            with contextlib.suppress(WeightsDamaged):
+                yield self._card(file)
 
     def __contains__(self, name: object) -> bool:
         return name in self._files()
@@ -66,13 +76,14 @@ class Catalogue(Mapping[str, Card]):
 
     def _files(self) -> dict[str, Path]:
         """The files of the cards by name."""
-        more = sorted(self._more().glob("*.json"), key=_name) if self._more else []
-        own = sorted(self._folder.glob("*.json"), key=_name)
-        return {file.stem: file for file in (*own, *more, *own)}
+        found = _by_name(self._folder)
+        more = _by_name(self._more()) if self._more else {}
+        return found | {name: file for name, file in more.items() if name not in found}
 
 
-def _name(card: Path) -> str:
-    return card.stem  # a file's suffix would put cqr-c before cqr
+def _by_name(folder: Path) -> dict[str, Path]:
+    """The files of the cards of a folder, in the order of their names; with suffixes cqr-c would stand before cqr."""
+    return {file.stem: file for file in sorted(folder.glob("*.json"), key=lambda file: file.stem)}
 
 
 def user_folder() -> Path:
@@ -91,7 +102,7 @@ def user_folder() -> Path:
 
 PACKAGED: Mapping[str, Card] = Catalogue(CARDS)
 """The networks of this package with a card, by name: those that tables of the documentation list."""
-MODELS: Mapping[str, Card] = Catalogue(CARDS, user_folder)
+MODELS: Catalogue = Catalogue(CARDS, user_folder)
 """Every network with a card, by name: those of this package, then those that the user adopted."""
 
 
@@ -119,12 +130,13 @@ def find(name: str | Path | Card) -> Card:
         return _find_file(Path(name))
     if isinstance(name, Path) or name.endswith(".json"):
         return read_card(name)
-    if name not in MODELS:
+    card = MODELS.get(name)
+    if card is None:
         raise UnknownModel(
             f"no model {name!r}{_near(name)}; there are: {', '.join(MODELS) or 'none'}; or give the path of a card, "
             "NAME.json, or of a network, NAME.onnx or NAME.safetensors"
         )
-    return MODELS[name]
+    return card
 
 
 def _near(name: str) -> str:
@@ -156,7 +168,7 @@ def refuse_pickles(file: Path) -> None:
 
 
 def _card_beside(file: Path) -> Card | None:
-    """The card of the same name beside a file, if it states this file's checksum."""
+    """The card of the same name beside a file, if it names this file; ``path`` verifies the checksum."""
     beside = file.with_suffix(".json")
     if not beside.is_file():
         return None
@@ -170,11 +182,7 @@ def _card_beside(file: Path) -> Card | None:
 def adopted(file: Path) -> Card | None:
     """The card of the catalogue whose weights are equal to this file, by size and checksum; None without one."""
     state = file.stat()
-    for name in MODELS:
-        try:
-            card = MODELS[name]
-        except WeightsDamaged:
-            continue
+    for card in MODELS.sound():
         for entry in card.files.values():
             known = card.folder / entry["file"]
             if known.is_file() and known.stat().st_size == state.st_size and checksum(file) == entry["sha256"]:
