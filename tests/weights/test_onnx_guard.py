@@ -127,7 +127,7 @@ def test_graphs_inside_graphs_end(good: Path) -> None:
 
 
 def test_giants_are_refused_by_their_size(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_guard, "MAX_BYTES", good.stat().st_size - 1)
+    monkeypatch.setattr("jpegmend.weights.foreign.MAX_BYTES", good.stat().st_size - 1)
     with pytest.raises(ModelRefused, match="GB"):
         open_session(good, 1)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,8 @@ from jpegmend.adoption.adopt import check_name
 from jpegmend.conversion import layouts
 from jpegmend.errors import ModelRefused, extra_needed
 from jpegmend.weights import Card, read_card
-from jpegmend.weights.catalogue import user_folder
-from jpegmend.writing.atomic import write_bytes
+from jpegmend.weights.card import write_card
+from jpegmend.weights.catalogue import checksum, user_folder
 
 SOURCES: Mapping[str, Callable[[Path], layouts.Layout]] = {
     "dcsc-tf": layouts.dcsc_tf,
@@ -57,7 +55,7 @@ def convert(
     folder = folder or user_folder()
     check_name(name, folder, overwrite=overwrite)
     say("reading the authors' file")
-    layout = SOURCES[source](file)
+    layout = _read_layout(file, source)
     spec = models.find(layout.network)
     config = spec.config(**layout.config)
     network = spec.build(config).eval()
@@ -75,10 +73,18 @@ def convert(
     files.save_weights(weights, spec, config, network.state_dict(), {"licence": licence}, half=False)
     files.export_onnx(graph, network, spec, config, half=False)
     record |= _inputs(graph, record)
-    record["files"] = {path.suffix[1:]: {"file": path.name, "sha256": _sha256(path)} for path in (weights, graph)}
+    record["files"] = {path.suffix[1:]: {"file": path.name, "sha256": checksum(path)} for path in (weights, graph)}
     card = folder / f"{name}.json"
-    write_bytes(card, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    write_card(card, record)
     return read_card(card)
+
+
+def _read_layout(file: Path, source: str) -> layouts.Layout:
+    try:
+        return SOURCES[source](file)
+    # What numpy raises for tensors of another number, shape or type than the layout has.
+    except (ValueError, TypeError, LookupError) as error:
+        raise ModelRefused(f"{file.name} is not laid out as {source}: {error}") from error
 
 
 def _inputs(graph: Path, record: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +94,3 @@ def _inputs(graph: Path, record: dict[str, Any]) -> dict[str, Any]:
     read = [entry.name for entry in open_session(graph, 1).get_inputs()]
     exact = record["tiling"] == "global" and "overview" not in read
     return {"inputs": read, "tiling": "exact" if exact else record["tiling"]}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

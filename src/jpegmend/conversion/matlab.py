@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jpegmend.errors import ModelRefused, WeightsDamaged, extra_needed
-from jpegmend.weights.onnx_guard import check_size
+from jpegmend.weights.foreign import check_size
 
 
 def read_matlab(file: Path) -> dict[str, Any]:
@@ -24,6 +24,8 @@ def read_matlab(file: Path) -> dict[str, Any]:
     try:
         check_size(file.stat().st_size, file.name)
         found = loadmat(str(file), simplify_cells=False)
+    except ModelRefused:
+        raise
     except NotImplementedError as error:
         raise ModelRefused(f"{file.name} is of MATLAB 7.3; save it again in MATLAB by save(..., '-v7')") from error
     except OSError as error:

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.errors import ModelRefused, WeightsDamaged
-from jpegmend.weights.onnx_guard import check_size
+from jpegmend.weights.foreign import check_size
 from jpegmend.weights.protobuf import fields, varint
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _TRAILER = 5
 """Bytes after a block: kind of compression, and a checksum."""
-_TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
-"""Numpy's types by TensorFlow's numbers: float, double, int32, int64, half."""
+_FLOATS = {1: "<f4", 2: "<f8", 19: "<f2"}
+"""Numpy's types by TensorFlow's numbers: float, double, half."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,6 @@ def read_checkpoint(index: Path) -> dict[str, NDArray[np.float32]]:
     if any(entry.shard for entry in entries.values()):
         raise ModelRefused(f"{index.name} has several data files; one is read")
     return {name: _tensor(numbers, name, entry, data.name) for name, entry in entries.items() if entry.type in _FLOATS}
-
-
-_FLOATS = (1, 2, 19)
 
 
 def _items(table: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
@@ -131,7 +128,7 @@ def _shape(value: bytes) -> tuple[int, ...]:
 
 def _tensor(numbers: bytes, name: str, entry: _Entry, file: str) -> NDArray[np.float32]:
     part = numbers[entry.offset : entry.offset + entry.size]
-    kind = np.dtype(_TYPES[entry.type])
+    kind = np.dtype(_FLOATS[entry.type])
     if len(part) != entry.size or entry.size != kind.itemsize * int(np.prod(entry.shape, dtype=np.int64)):
         raise WeightsDamaged(f"{file} is cut short: {name!r} is not whole; fetch it again")
     if masked_checksum(part) != entry.checksum:

@@ -1,4 +1,4 @@
-"""Inference by ONNX Runtime on the CPU: the default, 24 MB to install."""
+"""Inference by ONNX Runtime on the CPU, or another provider: the default, 24 MB to install."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from jpegmend.runtimes.contract import (
 from jpegmend.runtimes.foreign import ForeignRuntime, graph_call
 from jpegmend.runtimes.providers import PROVIDERS
 from jpegmend.weights import Card, onnx_guard
+from jpegmend.weights.foreign import check_size
 
 PLANES, QUALITY, TRACE = "restored", "estimated_quality", "trace_"
 """Names of a graph's outputs: planes, quality, and ``trace_NAME_0``, ``trace_NAME_1``, ... for a trace. They differ
@@ -139,7 +140,7 @@ def open_session(file: Path, threads: int, provider: str = "cpu") -> Any:
         ModelRefused: see ``jpegmend.weights.onnx_guard``.
         ModelError: the provider could not be started, for lack of its libraries or its device.
     """
-    onnx_guard.check_size(file.stat().st_size, file.name)
+    check_size(file.stat().st_size, file.name)
     data = file.read_bytes()
     onnx_guard.check(data, file.name)
     onnxruntime = import_onnxruntime()

@@ -17,8 +17,9 @@ from jpegmend.runtimes.cache import LastUsed
 from jpegmend.runtimes.contract import PictureFacts, available_threads
 from jpegmend.runtimes.foreign import Call, ForeignRuntime
 from jpegmend.runtimes.torch import limit_threads, pick_device
-from jpegmend.weights import Card, onnx_guard
+from jpegmend.weights import Card
 from jpegmend.weights import path as weights_path
+from jpegmend.weights.foreign import check_size
 
 _LOADED: LastUsed[Any] = LastUsed(4)
 PREDICTS_QUALITY = ("FBCNN",)
@@ -56,7 +57,7 @@ def load_network(file: Path) -> Any:
         ModelRefused: a file of more than 1 GiB, an architecture that spandrel does not know, or one that does not
             take one picture and give one of the same size and channels.
     """
-    onnx_guard.check_size(file.stat().st_size, file.name)
+    check_size(file.stat().st_size, file.name)
     spandrel = import_spandrel()
     import safetensors.torch
 
@@ -74,7 +75,9 @@ def load_network(file: Path) -> Any:
             f"{file.name}: {_first_line(error) or 'spandrel does not know this architecture'}"
         ) from error
     name = network.architecture.name
-    if not isinstance(network, spandrel.ImageModelDescriptor) or network.scale != 1:
+    if not isinstance(network, spandrel.ImageModelDescriptor):
+        raise ModelRefused(f"{file.name} is a {name}, which takes more than a picture, such as a mask; it is not run")
+    if network.scale != 1:
         raise ModelRefused(f"{file.name} is a {name} of scale {network.scale}; networks that keep the size are taken")
     if network.input_channels != network.output_channels or network.input_channels not in (1, 3):
         raise ModelRefused(

@@ -7,15 +7,14 @@ its card with its weights.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from jpegmend import models
 from jpegmend.models.card_fields import card_fields
 from jpegmend.training.recipe import read_recipe
 from jpegmend.weights import read_card
+from jpegmend.weights.card import write_card
 from jpegmend.weights.catalogue import CARDS
-from jpegmend.writing.atomic import write_bytes
 
 
 def write_placeholder(recipe_file: Path, *, folder: Path = CARDS) -> bool:
@@ -31,7 +30,7 @@ def write_placeholder(recipe_file: Path, *, folder: Path = CARDS) -> bool:
     card = card_fields(recipe.name, spec, recipe.build_config())
     card["recipe"] = f"recipes/{recipe_file.name}"
     card["notes"] = f"Not trained yet: {card['recipe']} is the run that makes it."
-    write_bytes(path, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    write_card(path, card)
     return True
 
 

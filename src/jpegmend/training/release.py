@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -25,7 +24,9 @@ from jpegmend.runtimes.ranker import RANKER_ONNX, RANKER_WEIGHTS
 from jpegmend.training import curve
 from jpegmend.training.receptive_field import measured_halo
 from jpegmend.weights import Card, read_card
+from jpegmend.weights.card import write_card
 from jpegmend.weights.catalogue import CARDS as CARDS
+from jpegmend.weights.catalogue import checksum
 from jpegmend.writing.atomic import write_bytes
 
 ONNX_TOLERANCE = 1e-3
@@ -86,7 +87,7 @@ def release(
     record["files"] |= _write_ranker(folder / name, source.parent / "auxiliary.ranker.safetensors")
     record["released"] = True
     path = folder / f"{name}.json"
-    write_bytes(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    write_card(path, record)
     say("drawing the curve")
     curve.draw(log, source.parent / "curve.png", title=name)
     return read_card(path)
@@ -157,7 +158,7 @@ def _write_files(
         written["onnx"] = base.with_name(f"{base.name}.onnx")
         files.export_onnx(written["onnx"], network, spec, config, traces)
         check_onnx(written["onnx"], network, spec, config)
-    return {form: {"file": path.name, "sha256": _sha256(path)} for form, path in written.items()}
+    return {form: {"file": path.name, "sha256": checksum(path)} for form, path in written.items()}
 
 
 def _write_ranker(base: Path, trained: Path) -> dict[str, dict[str, str]]:
@@ -168,7 +169,7 @@ def _write_ranker(base: Path, trained: Path) -> dict[str, dict[str, str]]:
     write_bytes(written[RANKER_WEIGHTS], trained.read_bytes())
     ranker, _ = ranker_file.load_ranker(trained)
     ranker_file.export_ranker(written[RANKER_ONNX], ranker)
-    return {form: {"file": path.name, "sha256": _sha256(path)} for form, path in written.items()}
+    return {form: {"file": path.name, "sha256": checksum(path)} for form, path in written.items()}
 
 
 def check_onnx(path: Path, network: nn.Module, spec: Spec, config: Any) -> float:
@@ -205,8 +206,3 @@ def describe_machine() -> str:
     except (OSError, StopIteration):
         model = platform.machine()
     return f"{os.cpu_count()} cores of {model}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from jpegmend.errors import ModelRefused
+
 RUNNERS = ("onnx", "spandrel")
+MAX_BYTES = 2**30
+"""Largest model file that is opened, in bytes; FBCNN's, the largest of the usual ones, has 0.3 GB."""
+
+
+def check_size(count: int, name: str) -> None:
+    """Refuse files of more than :data:`MAX_BYTES`; raises ``ModelRefused``."""
+    if count > MAX_BYTES:
+        raise ModelRefused(f"{name} has {count / 1e9:.2f} GB; models of up to {MAX_BYTES / 1e9:.2f} GB are opened")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,9 @@ are read here, by the field numbers of onnx.proto. Large fields (the tensors) ar
 from __future__ import annotations
 
 from jpegmend.errors import ModelRefused, WeightsDamaged
+from jpegmend.weights.foreign import check_size
 from jpegmend.weights.protobuf import fields
 
-MAX_BYTES = 2**30
-"""Largest model file that is opened, in bytes; FBCNN's, the largest of the usual ones, has 0.3 GB."""
 _MAX_FIELDS = 3_000_000
 """Fields that are looked at; a graph of ten thousand nodes has a tenth of this."""
 _MAX_DEPTH = 16
@@ -35,8 +34,8 @@ def check(data: memoryview | bytes, name: str) -> None:
     """Refuse what must not reach ONNX Runtime; ``name`` is that of the file, for the message.
 
     Raises:
-        ModelRefused: larger than :data:`MAX_BYTES`, a tensor in another file, an operator that ONNX does not define,
-            a loop, or too many parts.
+        ModelRefused: larger than ``foreign.MAX_BYTES``, a tensor in another file, an operator that ONNX does not
+            define, a loop, or too many parts.
         WeightsDamaged: no protobuf, or no graph in it.
     """
     check_size(len(data), name)
@@ -46,12 +45,6 @@ def check(data: memoryview | bytes, name: str) -> None:
     except ValueError as error:
         raise WeightsDamaged(f"{name} is no network that ONNX Runtime can open: {error}; fetch it again") from error
     walk.check_operators()
-
-
-def check_size(count: int, name: str) -> None:
-    """Refuse files of more than :data:`MAX_BYTES`."""
-    if count > MAX_BYTES:
-        raise ModelRefused(f"{name} has {count / 1e9:.2f} GB; models of up to {MAX_BYTES / 1e9:.2f} GB are opened")
 
 
 class _Walk:
