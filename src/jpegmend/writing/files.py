@@ -144,6 +144,10 @@ class _Choice(NamedTuple):
     compression: int | None
 
 
+_Encoder: TypeAlias = Callable[[BinaryIO, NDArray[Any], Metadata, _Choice], tuple[str, ...]]
+"""(stream, pixels, metadata, settings) to what is left out."""
+
+
 def _check_options(bits: int | None, quality: int | None, compression: int | None) -> None:
     if bits not in (None, 8, 16):
         raise InvalidOption(f"{bits} bits; allowed: 8, 16")
@@ -191,20 +195,13 @@ def _tiff_page(pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tif
     return tiff.Page(to_bits(pixels, choice.bits), metadata, "\n".join(map(comment_text, metadata.comments)))
 
 
-def _write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
-    return lossy.write_webp(stream, to_bits(pixels, 8), metadata, choice.quality)
+def _in_8_bits(encode: Callable[[BinaryIO, NDArray[Any], Metadata, int], tuple[str, ...]]) -> _Encoder:
+    """An encoder of ``lossy``, which takes pixels of 8 bits and a quality."""
 
+    def write(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
+        return encode(stream, to_bits(pixels, 8), metadata, choice.quality)
 
-def _write_avif(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
-    return lossy.write_avif(stream, to_bits(pixels, 8), metadata, choice.quality)
-
-
-def _write_jxl(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
-    return lossy.write_jxl(stream, to_bits(pixels, 8), metadata, choice.quality)
-
-
-def _write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tuple[str, ...]:
-    return lossy.write_jpeg(stream, to_bits(pixels, 8), metadata, choice.quality)
+    return write
 
 
 def comment_text(comment: bytes) -> str:
@@ -219,11 +216,11 @@ def comment_text(comment: bytes) -> str:
         return comment.decode("latin-1")
 
 
-_ENCODERS: dict[str, Callable[[BinaryIO, NDArray[Any], Metadata, _Choice], tuple[str, ...]]] = {
+_ENCODERS: dict[str, _Encoder] = {
     "png": _write_png,
-    "webp": _write_webp,
-    "jpeg": _write_jpeg,
-    "avif": _write_avif,
-    "jxl": _write_jxl,
+    "webp": _in_8_bits(lossy.write_webp),
+    "jpeg": _in_8_bits(lossy.write_jpeg),
+    "avif": _in_8_bits(lossy.write_avif),
+    "jxl": _in_8_bits(lossy.write_jxl),
 }
-"""Encoders of the formats other than TIFF: (stream, pixels, metadata, settings) to what is left out."""
+"""Encoders of the formats other than TIFF."""

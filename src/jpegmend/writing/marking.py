@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from jpegmend.jpeg import Metadata
+from jpegmend.writing.stripping import LARGEST_XMP
 
 SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
 """IPTC NewsCodes: "Algorithmically-altered media". Its neighbour compositeWithTrainedAlgorithmicMedia is for pictures
@@ -16,8 +17,6 @@ _PACKET = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
     b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
-_LARGEST = 65_535
-"""Bytes of an XMP packet that is searched: a search may take their square."""
 
 
 def mark(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
@@ -36,7 +35,7 @@ def mark(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
 
 def _with_statement(xmp: bytes) -> bytes | None:
     """The packet with the statement as a description of its own; None if it cannot hold it."""
-    if len(xmp) > _LARGEST:
+    if len(xmp) > LARGEST_XMP:
         return None
     xmp = _without_statement(xmp)
     ends = list(re.finditer(rb"</([\w.-]+):RDF\s*>", xmp))

@@ -19,9 +19,9 @@ STRIPS = ("notes", "gps", "all")
 """``notes``: EXIF, XMP, comments and density, the ICC profile stays; ``gps``: the position alone; ``all``: everything,
 after conversion to sRGB."""
 
-_GPS_POINTER = 0x8825
-_LARGEST_XMP = 65_535
+LARGEST_XMP = 65_535
 """Bytes of an XMP packet that is searched: the search may take their square."""
+_GPS_POINTER = 0x8825
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _XMP_GPS = re.compile(
     rb"\s+exif:GPS\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')|<exif:(GPS\w+)(?:\s[^<>]*)?(?:/>|(?<!/)>.*?</exif:\1\s*>)", re.DOTALL
@@ -57,7 +57,7 @@ def _strip_position(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
         left_out.append("the extended part of its XMP, which holds a position")
     xmp = metadata.xmp
     if xmp and b"exif:GPS" in xmp:
-        xmp = _XMP_GPS.sub(b"", xmp) if len(xmp) <= _LARGEST_XMP else None
+        xmp = _XMP_GPS.sub(b"", xmp) if len(xmp) <= LARGEST_XMP else None
         if xmp is None or b"exif:GPS" in xmp:
             xmp = None
             left_out.append("the XMP: the position in it could not be taken out alone")
