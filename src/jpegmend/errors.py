@@ -3,7 +3,7 @@
 JpegmendError
 ├── InputError                 the input cannot be read
 │   ├── NotAnImage             the bytes are in no known picture format
-│   ├── UnsupportedJpeg        a valid picture of an unsupported kind (12-bit, lossless, JPEG XL, HEIC, ...)
+│   ├── UnsupportedJpeg        a valid picture of an unsupported kind (12-bit, lossless, JPEG 2000, ...)
 │   ├── DamagedJpeg            nothing can be decoded, or with ``strict``: anything in the file is damaged
 │   └── TooLarge               the header states more pixels than allowed
 ├── OutputError                the result cannot be written to that place or in that format

@@ -23,7 +23,7 @@ def add(parser: Parser) -> None:
         "--licence",
         default="",
         metavar="TEXT",
-        help="of the weights, such as CC-BY-NC-4.0; a non-commercial one is told at each use",
+        help="of the weights, such as CC-BY-NC-4.0; a non-commercial one is told when pictures are restored by it",
     )
     parser.add_argument(
         "--from",
