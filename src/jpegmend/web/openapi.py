@@ -135,7 +135,7 @@ def _restore(name: str) -> Json:
         "requestBody": _body(),
         "responses": {
             "200": answer,
-            "202": _json("The job", _ref("Job")) | {"headers": location},
+            "202": _json("The job", _ref("Job")) | {"headers": location, "links": _LINKS},
             **_problems(_BODY_CODES),
         },
     }
@@ -163,6 +163,10 @@ def _events() -> Json:
 
 _RESULT_CODES = (*_BODY_CODES, "no-such-job", "not-ready")
 _ID: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+_LINKS: Json = {
+    name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
+    for name in ("getJob", "deleteJob", "getEvents", "getResult", "getDecoded", "getChange")
+}
 _NOT_READY: Json = {
     "responses": {
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}

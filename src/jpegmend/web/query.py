@@ -33,6 +33,36 @@ def _flag(text: str, default: bool | None = False) -> Parameter:
 
 
 _QUALITY = {"type": "integer", "minimum": 1, "maximum": 100}
+_PAGES, _NAME = 9999, 255
+"""Greatest number of a page, and of characters of a name."""
+
+
+def formats() -> tuple[str, ...]:
+    """Names of the formats whose encoder is installed."""
+
+    def is_written(name: str) -> bool:
+        with contextlib.suppress(MissingExtra):
+            check_encoder(name)
+            return True
+        return False
+
+    return tuple(filter(is_written, WRITTEN))
+
+
+def describe_formats() -> list[dict[str, Any]]:
+    """Every output format as plain values."""
+    return [
+        {
+            "name": name,
+            "available": name in formats(),
+            "suffixes": list(kind.suffixes),
+            "largest": kind.largest,
+            "bits": [8, 16] if kind.deep else [8],
+            "lossy": kind.lossy,
+        }
+        for name, kind in WRITTEN.items()
+    ]
+
 
 RESTORATION: Mapping[str, Parameter] = {
     "model": Parameter(schema={"type": "string"}, text="Network by name; `/v1/models` lists them."),
@@ -79,7 +109,7 @@ FORM: Mapping[str, Parameter] = {
 
 JOB: Mapping[str, Parameter] = {
     "name": Parameter(
-        schema={"type": "string", "maxLength": 255},
+        schema={"type": "string", "maxLength": _NAME},
         text="Name of the file, from which the name of the result follows: photo.jpg gives photo.restored.png.",
     ),
     "compare": _flag("Jobs only: also make the decoded picture and a map of the change."),
@@ -123,10 +153,11 @@ def read_restoration(query: QueryParams) -> Request:
         "strict": values.flag("strict"),
     }
     Options(**options)  # checks ranges
-    output = _read_form(values, bits)
-    return Request(
-        options=options, output=output, name=(values.text("name") or "")[:255], compare=bool(values.flag("compare"))
-    )
+    output = _read_form(values, bits, all_pages=all_pages)
+    name = values.text("name") or ""
+    if len(name) > _NAME:
+        raise Problem("invalid-option", f"a name of {len(name)} characters; at most {_NAME} are allowed")
+    return Request(options=options, output=output, name=name, compare=bool(values.flag("compare")))
 
 
 def form_for(query: QueryParams, own: Output) -> Output:
