@@ -166,10 +166,19 @@ def other_options(page: Any) -> None:
     page.locator("#options summary").click()
     assert page.locator("#apply").is_disabled()
     page.locator("#consistent").select_option("false")
+    page.locator("#pages").select_option("one")
+    page.locator("#page").fill("0")
+    assert page.locator("#apply").is_disabled()
+    page.locator("#pages").select_option("all")
     page.locator(".item-open").first.click()
+    ready(page)
+    shown = page.locator("#after").get_attribute("data-address")
     page.locator("#apply").click()
     page.locator("#done", has_text="off: as asked").wait_for()
     assert page.locator("#apply").is_disabled()
+    assert page.locator("#format").input_value() == "tiff"  # which alone holds all pages
+    page.wait_for_function("shown => document.getElementById('after').dataset.address !== shown", arg=shown)
+    page.evaluate("() => document.getElementById('after').decode()")  # a PNG, since browsers show no TIFF
 
 
 def test_many_with_a_broken_one_in_one_archive(open_page: Any, photo: bytes) -> None:

@@ -187,6 +187,61 @@ def test_a_result_has_the_form_of_its_job_unless_another_is_asked_for(client: ht
     assert problem(client.get("/v1/archive", params={**one, "format": "gif"})) == (400, "invalid-option")
 
 
+def test_all_pages_of_a_file_become_one_tiff(client: httpx.Client) -> None:
+    buffer = io.BytesIO()
+    pages = [Image.effect_noise((16 * number, 16), 60) for number in (1, 2, 3)]
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    data, one = buffer.getvalue(), {"strength": "0"}
+
+    def widths(data: bytes) -> list[int]:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            return [page.shape[1] for page in file.pages]
+
+    assert widths(client.put("/v1/restore", params={**one, "pages": "all"}, content=data).content) == [16, 32, 48]
+    done = job(client, data, pages="all", compare="true", name="a.tif", **one)
+    assert (done["result_name"], done["report"]["pages"]) == ("a.tif.restored.tif", 3)
+    own, stripped, png = (
+        client.get(f"/v1/jobs/{done['id']}/result", params=form).content
+        for form in ({}, {"format": "tiff", "strip": "notes"}, {"format": "png"})
+    )
+    assert widths(own) == widths(stripped) == [16, 32, 48]
+    assert Image.open(io.BytesIO(png)).size == (16, 16)
+    assert (
+        Image.open(io.BytesIO(client.put("/v1/restore", params={**one, "pages": "2"}, content=data).content)).width
+        == 32
+    )
+    for wrong, words in (
+        ({"pages": "all", "format": "png"}, "png holds one page; choose tiff"),
+        ({"pages": "some"}, "from 1 to 9999, or all"),
+    ):
+        answer = client.put("/v1/restore", params=wrong, content=data)
+        assert problem(answer) == (400, "invalid-option")
+        assert words in answer.json()["detail"]
+
+
+def test_passes_and_the_search_for_an_earlier_compression_can_be_chosen(client: httpx.Client) -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((48, 48), 60).save(buffer, "JPEG", quality=30)
+    reports = [
+        json.loads(client.put("/v1/restore", params=options, content=buffer.getvalue()).headers["jpegmend-report"])
+        for options in ({}, {"thorough": "2", "earlier": "false"})
+    ]
+    assert [report["passes"] for report in reports] == [1, 2]
+    assert [report["earlier_probability"] is None for report in reports] == [False, True]
+
+
+def test_a_format_whose_encoder_is_not_installed(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(name: str) -> None:
+        if name == "jxl":
+            raise errors.MissingExtra("writing JPEG XL needs a package")
+
+    monkeypatch.setattr("jpegmend.web.query.check_encoder", check)
+    answer = client.put("/v1/restore", params={"format": "jxl"}, content=b"a")
+    assert problem(answer) == (501, "missing-extra")
+    listed = {each["name"]: each["available"] for each in client.get("/v1/formats").json()["formats"]}
+    assert listed == {**dict.fromkeys(WRITTEN, True), "jxl": False}
+
+
 def test_an_archive_has_every_result_once_and_says_what_is_missing(client: httpx.Client, photo: bytes) -> None:
     good = [job(client, photo, name=name) for name in ("a/x.jpg", "b/x.jpg", "../../y.png")]
     bad = job(client, photo[:100], name="broken.jpg")
@@ -339,7 +394,9 @@ def test_the_page_knows_the_formats() -> None:
     (names,) = re.findall(r'const SUFFIXES = "([a-z ]+)"', (STATIC / "sources.js").read_text())
     assert {f".{name}" for name in names.split()} == set(SUFFIXES)
     offered = re.findall(r'<option value="([a-z]+)(?:-16)?">', (STATIC / "index.html").read_text())
-    assert set(offered) - {"gps", "notes", "all", "true", "false"} == set(WRITTEN) - {"jxl"}  # its package is optional
+    assert set(offered) - {"gps", "notes", "all", "true", "false", "one"} == set(WRITTEN)
+    (lossy,) = re.findall(r"const LOSSY = (\[.*\]);", (STATIC / "download.js").read_text())
+    assert set(json.loads(lossy)) == {name for name, kind in WRITTEN.items() if kind.lossy}
 
 
 def test_other_addresses_and_methods(client: httpx.Client) -> None:

@@ -35,6 +35,7 @@ def routes() -> list[Route | Mount]:
         Route("/v1/restore", handlers.restore, methods=["POST", "PUT"]),
         Route("/v1/inspect", handlers.inspect, methods=["POST", "PUT"]),
         Route("/v1/models", handlers.list_models, methods=["GET"]),
+        Route("/v1/formats", handlers.list_formats, methods=["GET"]),
         Route("/v1/archive", archive.archive, methods=["GET"]),
         Route("/v1/jobs/{id}", handlers.job, methods=["GET", "DELETE"]),
         Route("/v1/jobs/{id}/events", events.events, methods=["GET"]),

@@ -146,3 +146,9 @@ async def list_models(request: Request) -> Response:
     """``GET /v1/models``: the networks."""
     query.check_none(request.query_params)
     return JSONResponse({"models": models.describe()})
+
+
+async def list_formats(request: Request) -> Response:
+    """``GET /v1/formats``: the output formats."""
+    query.check_none(request.query_params)
+    return JSONResponse({"formats": query.describe_formats()})

@@ -18,6 +18,7 @@ _BODY_CODES = (
     "invalid-option",
     "empty-body",
     "unknown-model",
+    "missing-extra",
     "weights-missing",
     "slow-upload",
     "body-too-large",
@@ -67,6 +68,9 @@ def _paths() -> Json:
         "/v1/restore": {"post": _restore("restore"), "put": _restore("restoreByPut")},
         "/v1/inspect": {"post": _inspect("inspect"), "put": _inspect("inspectByPut")},
         "/v1/models": {"get": _get("listModels", "The networks", _json("All networks", {"type": "object"}))},
+        "/v1/formats": {
+            "get": _get("listFormats", "The output formats", _json("All output formats", {"type": "object"}))
+        },
         "/v1/jobs/{id}": {
             "parameters": [_ID],
             "get": _get("getJob", "State of a job", _json("The job", _ref("Job")), ("no-such-job",)),
@@ -114,7 +118,7 @@ def _archive() -> Json:
         "operationId": "getArchive",
         "summary": "Results of several jobs as one ZIP file",
         "parameters": [{"name": "job", "in": "query", "required": True, "schema": ids}, *_query(FORM)],
-        "responses": {"200": archive, **_problems(("invalid-option", "no-such-job"))},
+        "responses": {"200": archive, **_problems(("invalid-option", "missing-extra", "no-such-job"))},
     }
 
 
@@ -197,7 +201,7 @@ _JOB: Json = {
         "progress": {
             "type": "object",
             "properties": {"done": {"type": "integer"}, "total": {"type": "integer"}},
-            "description": "Tiles",
+            "description": "Tiles; with `pages=all` those of one page",
         },
         "report": {"type": "object", "description": "As `jpegmend --json` gives it"},
         "not_kept": {"type": "array", "items": {"type": "string"}, "description": "What the format does not hold"},

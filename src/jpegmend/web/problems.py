@@ -61,7 +61,7 @@ _OF_CLASSES: Mapping[type[errors.JpegmendError], tuple[int, str]] = {
     errors.WeightsDamaged: (500, "The weights of that network are damaged"),
     errors.ModelRefused: (500, "That model file is not opened"),
     errors.NotExportable: (500, "That network cannot be run in this form"),
-    errors.MissingExtra: (501, "That network needs a package that is not installed here"),
+    errors.MissingExtra: (501, "A package is needed that is not installed here"),
     errors.InvalidRecipe: (500, "A training recipe is invalid"),
     errors.MissingData: (500, "A data set is missing"),
     errors.StorageError: (500, "An object store does not answer"),

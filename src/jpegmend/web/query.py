@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,11 +11,14 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from jpegmend.batch.settings import Output
+from jpegmend.errors import MissingExtra
 from jpegmend.formats import WRITTEN
 from jpegmend.restoration import Options
+from jpegmend.runtimes import FLIPS
 from jpegmend.web.models import available, names
 from jpegmend.web.problems import Problem
 from jpegmend.weights import DEFAULT
+from jpegmend.writing import check_encoder
 from jpegmend.writing.stripping import STRIPS
 
 
@@ -82,17 +86,24 @@ RESTORATION: Mapping[str, Parameter] = {
         schema={"type": "integer", "enum": [8, 16]},
         text="Bits a sample of PNG and TIFF; without it those of the input.",
     ),
-    "page": Parameter(
-        schema={"type": "integer", "minimum": 1, "maximum": 9999},
-        text="The picture of a file with several (TIFF, GIF), from 1; without it the first.",
+    "pages": Parameter(
+        schema={"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1, "maximum": _PAGES}]},
+        text="Of a file with several pages (TIFF, GIF): `all` into one TIFF, or one by number; without it the first.",
     ),
+    "thorough": Parameter(
+        schema={"type": "integer", "enum": list(FLIPS), "default": 1},
+        text="Passes of the network, over the picture and its mirror images, of which the mean is taken.",
+    ),
+    "earlier": _flag("Search for an earlier, stronger compression of a JPEG, and restore from that one.", True),
     "keep-orientation": _flag("Leave the EXIF orientation to the viewer; else it is applied."),
     "strict": _flag("A damaged file is an error; else what can be decoded is restored."),
 }
 """Options that decide what is restored."""
 
 FORM: Mapping[str, Parameter] = {
-    "format": Parameter(schema={"type": "string", "enum": list(WRITTEN), "default": "png"}, text="Output format."),
+    "format": Parameter(
+        schema={"type": "string", "enum": list(formats())}, text="Output format; without it PNG, with `pages=all` TIFF."
+    ),
     "quality": Parameter(schema=_QUALITY | {"default": 95}, text="Quality of lossy formats; JPEG is written 4:4:4."),
     "compression": Parameter(
         schema={"type": "integer", "minimum": 0, "maximum": 9},
@@ -134,6 +145,7 @@ def read_restoration(query: QueryParams) -> Request:
     Raises:
         Problem: an unknown option, one given twice, or a value that is not allowed.
         InvalidOption: a value outside its range.
+        MissingExtra: the encoder of the format is not installed.
     """
     values = _Values(query, {**RESTORATION, **FORM, **JOB})
     model = values.text("model") or DEFAULT
@@ -141,14 +153,16 @@ def read_restoration(query: QueryParams) -> Request:
         raise Problem("unknown-model", f"no model {model!r}; there are: {', '.join(available())}")
     if model not in available():
         raise Problem("weights-missing", f"{model!r} cannot run here; those that can: {', '.join(available())}")
-    bits = values.choice("bits", int, (8, 16))
+    bits, all_pages = values.choice("bits", int, (8, 16)), values.text("pages") == "all"
     options = {
         "model": model,
         "strength": values.number("strength", float, 0, 1, 1.0),
         "consistent": values.flag("consistent", None),
         "bits": bits,
         "quality": values.number("assume-quality", int, 1, 100, None),
-        "page": values.number("page", int, 1, 9999, None),
+        "page": 1 if all_pages else values.number("pages", int, 1, _PAGES, None, or_else="all"),
+        "thorough": values.choice("thorough", int, tuple(FLIPS)) or 1,
+        "earlier": values.flag("earlier", True),
         "orientation": "keep" if values.flag("keep-orientation") else "apply",
         "strict": values.flag("strict"),
     }
@@ -161,23 +175,28 @@ def read_restoration(query: QueryParams) -> Request:
 
 
 def form_for(query: QueryParams, own: Output) -> Output:
-    """The form in which a job's result is asked for: without options its own, else theirs with the job's bits.
+    """The form in which a job's result is asked for: without options its own.
 
-    Formats of 8 bits are written with 8.
+    Else it is that of the options, with the job's bits and pages where the format holds them (else 8 bits, one page).
 
     Raises:
         Problem: as :func:`read_restoration`.
+        MissingExtra: the encoder is not installed.
     """
     if not query:
         return own
     asked = _read_form(_Values(query, FORM), None)
-    return replace(asked, bits=own.bits if WRITTEN[asked.format or "png"].deep else None)
+    bits = own.bits if WRITTEN[asked.format or "png"].deep else None
+    return replace(asked, bits=bits, all_pages=own.all_pages and asked.format == "tiff")
 
 
-def _read_form(values: _Values, bits: int | None) -> Output:
-    format = values.choice("format", str, tuple(WRITTEN)) or "png"
+def _read_form(values: _Values, bits: int | None, *, all_pages: bool = False) -> Output:
+    format = values.choice("format", str, tuple(WRITTEN)) or ("tiff" if all_pages else "png")
+    check_encoder(format)
     if bits == 16 and not WRITTEN[format].deep:
         raise Problem("invalid-option", f"bits=16: {format} holds 8 bits; choose png or tiff")
+    if all_pages and format != "tiff":
+        raise Problem("invalid-option", f"pages=all: {format} holds one page; choose tiff, or pages=N")
     return Output(
         format=format,
         bits=bits,
@@ -186,6 +205,7 @@ def _read_form(values: _Values, bits: int | None) -> Output:
         strip=values.choice("strip", str, tuple(STRIPS)) or False,
         srgb=bool(values.flag("srgb")),
         mark=bool(values.flag("mark")),
+        all_pages=all_pages,
     )
 
 
@@ -215,7 +235,9 @@ class _Values:
             raise Problem("invalid-option", f"{name}={value!r}; allowed: true, false")
         return value == "true"
 
-    def number(self, name: str, kind: Callable[[str], Any], least: float, most: float, default: Any) -> Any:
+    def number(
+        self, name: str, kind: Callable[[str], Any], least: float, most: float, default: Any, *, or_else: str = ""
+    ) -> Any:
         text = self._query.get(name)
         if text is None:
             return default
@@ -226,7 +248,8 @@ class _Values:
         # "not (... <= ...)" so that NaN is refused too.
         if value is None or not least <= value <= most:
             what = "a whole number" if kind is int else "a number"
-            raise Problem("invalid-option", f"{name}={text!r}; give {what} from {least:g} to {most:g}")
+            other = or_else and f", or {or_else}"
+            raise Problem("invalid-option", f"{name}={text!r}; give {what} from {least:g} to {most:g}{other}")
         return value
 
     def choice(self, name: str, kind: Callable[[str], Any], allowed: tuple[Any, ...]) -> Any:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 from jpegmend.batch import news
 from jpegmend.batch.inputs import read_input
 from jpegmend.batch.settings import Output
-from jpegmend.batch.work import save_result
+from jpegmend.batch.work import OtherPages, save_result
 from jpegmend.formats import WRITTEN
 
-INPUT, DECODED, CHANGE, _PIXELS = "input", "decoded.png", "change.png", "restored.pickle"
+if TYPE_CHECKING:
+    from jpegmend.restoration import Restored
+
+INPUT, DECODED, CHANGE = "input", "decoded.png", "change.png"
 """Names of files in the folder of a job."""
 
 SHOWN_CHANGE = 32
@@ -63,12 +66,15 @@ def restore_picture(order: Order) -> dict[str, Any]:
 
     _be_nice()
     data = read_input(order.folder / INPUT, order.max_bytes)
-    restored = restore(data, **order.options, progress=lambda done, total: news.tell((done, total)))
-    not_kept = save_result(restored, order.folder / result_name(order.output), order.output, overwrite=True)
-    made: dict[str, Any] = {"report": restored.report.as_dict(), "not_kept": list(not_kept)}
+    options = {**order.options, "progress": lambda done, total: news.tell((done, total))}
+    restored = restore(data, **options)
+    others = _OtherPages(order, data, options, restored.report.pages if order.output.all_pages else 1)
+    target = order.folder / result_name(order.output)
+    not_kept = save_result(restored, target, order.output, overwrite=True, others=others)
+    report = {**restored.report.as_dict(), "warnings": [*restored.report.warnings, *others.warnings]}
+    made: dict[str, Any] = {"report": report, "not_kept": list(not_kept)}
     if order.keep:
-        with (order.folder / _PIXELS).open("wb") as stream:
-            pickle.dump(restored, stream, protocol=5)
+        _keep(restored, order.folder, 1)
     if order.compare:
         decoded = restore(data, **{**order.options, "strength": 0.0, "consistent": None, "bits": 8})
         decoded.save(order.folder / DECODED, format="png", bits=8, overwrite=True)
@@ -79,9 +85,49 @@ def restore_picture(order: Order) -> dict[str, Any]:
 def write_again(folder: Path, output: Output) -> list[str]:
     """Write a restored picture in another format; returns descriptions of what the format does not hold."""
     _be_nice()
-    with (folder / _PIXELS).open("rb") as stream:
-        restored = pickle.load(stream)  # written by restore_picture, in a folder of this user alone
-    return list(save_result(restored, folder / result_name(output), output, overwrite=True))
+    first = _kept(folder, 1)
+    others = _KeptPages(folder, first.report.pages if output.all_pages else 1)
+    return list(save_result(first, folder / result_name(output), output, overwrite=True, others=others))
+
+
+class _OtherPages(OtherPages):
+    """The pages after the first, which are restored, and kept in the job's folder, when they are asked for."""
+
+    def __init__(self, order: Order, data: bytes, options: Mapping[str, Any], count: int) -> None:
+        super().__init__(data, options, count)
+        self._order = order
+
+    def __getitem__(self, number: Any) -> Any:
+        restored = super().__getitem__(number)
+        if self._order.keep:
+            _keep(restored, self._order.folder, number + 2)
+        return restored
+
+
+class _KeptPages(Sequence[Any]):
+    """The pages after the first of a file with ``count`` pages, as they were kept."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._folder, self._count = folder, count
+
+    def __len__(self) -> int:
+        return self._count - 1
+
+    def __getitem__(self, number: Any) -> Any:
+        if number >= len(self):
+            raise IndexError(number)
+        return _kept(self._folder, number + 2)
+
+
+def _keep(restored: Restored, folder: Path, page: int) -> None:
+    with (folder / f"restored-{page}.pickle").open("wb") as stream:
+        pickle.dump(restored, stream, protocol=5)
+
+
+def _kept(folder: Path, page: int) -> Restored:
+    with (folder / f"restored-{page}.pickle").open("rb") as stream:
+        restored: Restored = pickle.load(stream)  # written by _keep, in a folder of this user alone
+    return restored
 
 
 def inspect_picture(path: Path, max_bytes: int, max_pixels: int) -> dict[str, Any]:

@@ -81,6 +81,9 @@ export const inspect = async (file) => (await send("v1/inspect", file)).json();
 /** The networks that can run here. */
 export const models = async () => (await (await ask("v1/models")).json()).models.filter((model) => model.available);
 
+/** Names of the formats that the service can write. */
+export const formats = async () => (await (await ask("v1/formats")).json()).formats.filter((format) => format.available).map(({ name }) => name);
+
 /** End a job and remove its files, also while the page is being left. */
 export const remove = (id) => fetch(`v1/jobs/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
 

@@ -4,7 +4,9 @@ import { byId, make } from "./dom.js";
 /** The values of a schema in words. */
 function values(schema = {}) {
   const parts = [];
-  if (schema.enum) parts.push(schema.enum.join(", "));
+  if (schema.anyOf) parts.push(schema.anyOf.map(values).join(" or "));
+  else if (schema.const) parts.push(schema.const);
+  else if (schema.enum) parts.push(schema.enum.join(", "));
   else if (schema.type) parts.push(schema.type);
   if (schema.minimum !== undefined && schema.maximum !== undefined) parts.push(`${schema.minimum} to ${schema.maximum}`);
   if (schema.default !== undefined) parts.push(`default ${schema.default}`);

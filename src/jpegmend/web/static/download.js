@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { byId, make, toggle } from "./dom.js";
 
-const LOSSY = ["webp", "jpeg", "avif"];
+const LOSSY = ["webp", "jpeg", "avif", "jxl"];
 
 /** The form of a result that is chosen, as the service reads it, and the bits it needs of the restoration. */
 function chosen() {
@@ -10,6 +10,8 @@ function chosen() {
   const quality = LOSSY.includes(format) ? byId("quality").value : "";
   return { form: { format, quality, strip: byId("strip").value }, bits };
 }
+
+const formatOf = (option) => option.value.split("-")[0];
 
 /** Save bytes under a name. */
 function save(address, name) {
@@ -33,6 +35,20 @@ export class Downloads {
     byId("download-all").addEventListener("click", () => this.#run(() => this.#all()));
     this.busy = false;
     this.update();
+  }
+
+  /** Offer the formats that the service can write. */
+  async fill() {
+    const names = await api.formats();
+    for (const option of [...byId("format").options]) if (!names.includes(formatOf(option))) option.remove();
+  }
+
+  /** All pages of a file go into a TIFF. */
+  pages(pages) {
+    const select = byId("format");
+    for (const option of select.options) option.disabled = pages === "all" && formatOf(option) !== "tiff";
+    if (select.selectedOptions[0].disabled) select.value = "tiff";
+    this.#changed();
   }
 
   /** Enable what is possible now. */

@@ -34,6 +34,7 @@ function showDone(job) {
   fillFacts(byId("done"), [
     ["Network", report.runtime ? `${report.model}, ${report.runtime}` : "none was run"],
     ["It was told", report.runtime ? told : ""],
+    ["Passes", report.passes > 1 ? `the mean of ${report.passes}` : ""],
     ["Its estimate", report.quality_by_network && `quality ${report.quality_by_network}`],
     ["Projection", report.runtime ? report.consistent_why : ""],
     ["Mean change", `${change.mean.toFixed(2)} of 255`],
@@ -54,6 +55,7 @@ function showFile(facts, file) {
     ["Format", [facts.coding, facts.format.toUpperCase()].filter(Boolean).join(" ")],
     ["Size", `${facts.width} × ${facts.height}, ${bytes(file.size)}`],
     ["Colour", `${COLOURS[facts.colour] ?? facts.colour}${sampled}`],
+    ["Pages", facts.pages > 1 ? facts.pages : ""],
     ["Scans", facts.scans > 1 ? facts.scans : ""],
     ["By its tables", facts.quality && `quality ${facts.quality}${facts.quality_exact ? "" : ", or near it"}`],
     ["By its pixels", facts.estimated_quality ? `quality about ${facts.estimated_quality}` : "no trace of compression"],

@@ -13,6 +13,7 @@ const pictures = new Pictures();
 const viewer = new Viewer();
 const options = new RestorationOptions((used) => {
   const first = pictures.selected;
+  downloads.pages(used.pages);
   for (const picture of pictures.all) picture.restore(used, picture === first);
 });
 const strength = () => Number(byId("strength").value) / 100;
@@ -53,6 +54,6 @@ window.addEventListener("pagehide", ({ persisted }) => {
   for (const { started } of pictures.all) for (const id of started ?? []) api.remove(id);
 });
 
-options.fill().catch((error) => {
+Promise.all([options.fill(), downloads.fill()]).catch((error) => {
   byId("start-title").textContent = error.message;
 });

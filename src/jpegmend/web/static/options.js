@@ -28,6 +28,9 @@ export class RestorationOptions {
       model: byId("model").value,
       consistent: byId("consistent").value,
       "assume-quality": byId("assume-quality").value,
+      thorough: byId("thorough").value,
+      pages: byId("pages").value === "one" ? byId("page").value : byId("pages").value,
+      earlier: byId("earlier").checked ? "" : "false",
       "keep-orientation": byId("keep-orientation").checked,
       strict: byId("strict").checked,
     };
@@ -35,7 +38,9 @@ export class RestorationOptions {
 
   #changed() {
     const same = api.queryOf(this.read()) === api.queryOf(this.used);
-    byId("apply").disabled = same || !byId("assume-quality").validity.valid;
+    byId("page-pair").hidden = byId("pages").value !== "one";
+    const valid = ["assume-quality", ...(byId("page-pair").hidden ? [] : ["page"])].every((id) => byId(id).validity.valid);
+    byId("apply").disabled = same || !valid;
     const { value } = byId("model");
     const model = this.models?.find(({ name, default: usual }) => (value ? name === value : usual));
     byId("model-note").textContent = model ? `${model.title}: ${Math.round(model.multiply_adds / 1e3)} k multiply-adds a pixel` : "";

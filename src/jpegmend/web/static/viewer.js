@@ -92,7 +92,7 @@ export class Viewer {
 
   async #showJob(picture, job) {
     const { links, report } = job;
-    const loaded = await Promise.all([load(this.before, links.decoded), load(this.after, links.result)]);
+    const loaded = await Promise.all([load(this.before, links.decoded), load(this.after, `${links.result}?format=png`)]);
     if (!loaded.every(Boolean) || this.picture !== picture) return;
     this.#fit(report.width, report.height);
     this.before.toggleAttribute("data-shown", true);
