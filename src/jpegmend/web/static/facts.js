@@ -58,7 +58,7 @@ function showFile(facts, file) {
     ["Pages", facts.pages > 1 ? facts.pages : ""],
     ["Scans", facts.scans > 1 ? facts.scans : ""],
     ["By its tables", facts.quality && `quality ${facts.quality}${facts.quality_exact ? "" : ", or near it"}`],
-    ["By its pixels", facts.estimated_quality ? `quality about ${facts.estimated_quality}` : "no trace of compression"],
+    ["By its pixels", facts.estimated_quality ? `quality about ${facts.estimated_quality}` : "cannot be estimated"],
     ["Compressed twice", facts.conflict],
     ...Object.entries(facts.metadata).map(([name, text]) => [sentence(name).replace("Icc", "ICC").replace("Exif", "EXIF").replace("Xmp", "XMP"), text]),
   ]);

@@ -12,6 +12,13 @@ export function stateText(picture) {
   return report.runtime ? `Done in ${report.seconds.toFixed(1)} s` : "Nothing to restore";
 }
 
+/** Show the decoded picture of a file that the browser cannot show. */
+function showDecoded(thumb, { state, job }) {
+  if (!thumb.hasAttribute("data-none") || state !== "done" || thumb.dataset.job === job.id) return;
+  thumb.dataset.job = job.id;
+  thumb.src = job.links.decoded;
+}
+
 export class List {
   #items = new Map();
 
@@ -43,7 +50,11 @@ export class List {
 
   #make(picture) {
     const thumb = make("img", { className: "item-thumb", src: picture.url, alt: "", loading: "lazy", decoding: "async" });
-    thumb.addEventListener("error", () => thumb.toggleAttribute("data-none", true));
+    thumb.addEventListener("error", () => {
+      thumb.toggleAttribute("data-none", true);
+      thumb.src = "static/missing.svg";
+      showDecoded(thumb, picture);
+    });
     const text = make("span", {}, make("span", { className: "item-name" }, picture.name), make("span", { className: "item-state" }));
     const open = make("button", { type: "button", className: "item-open", title: picture.file.webkitRelativePath || picture.name }, thumb, text);
     open.addEventListener("click", () => this.pictures.select(picture));
@@ -59,6 +70,7 @@ export class List {
     item.dataset.state = picture.state;
     item.querySelector(".item-state").textContent = stateText(picture);
     item.querySelector("progress").value = picture.progress;
+    showDecoded(item.querySelector("img"), picture);
     this.#count();
   }
 
