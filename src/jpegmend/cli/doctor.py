@@ -18,8 +18,9 @@ from jpegmend.errors import JpegmendError
 if TYPE_CHECKING:
     from PIL import Image
 
-PACKAGES = ("numpy", "onnxruntime", "pillow", "pyjpegio", "tifffile", "torch")
-"""Packages whose versions are listed; the last is optional."""
+PACKAGES = ("numpy", "onnxruntime", "pillow", "pyjpegio", "tifffile")
+EXTRAS = ("torch", "spandrel", "scipy", "pillow-heif", "pillow-jxl-plugin")
+"""Optional packages that change what can be read, written or run."""
 
 
 def add(parser: Parser) -> None:
@@ -52,7 +53,7 @@ def _versions() -> str:
     import jpegmend
 
     found = [f"jpegmend {jpegmend.__version__}", f"Python {platform.python_version()}"]
-    for package in PACKAGES:
+    for package in (*PACKAGES, *EXTRAS):
         try:
             found.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
