@@ -10,8 +10,8 @@ from tests.adoption import graphs
 
 import jpegmend
 from jpegmend import weights
-from jpegmend.adoption import Given, adopt, measured_card
-from jpegmend.errors import InvalidOption, ModelRefused, UnknownModel, WeightsDamaged
+from jpegmend.adoption import Given, adopt, measured_card, tiling
+from jpegmend.errors import InvalidOption, ModelError, ModelRefused, UnknownModel, WeightsDamaged
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -206,6 +206,27 @@ def test_changed_weights_are_refused(tmp_path: Path, user_models: Path, photo: b
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UnknownModel, match="no file"):
         weights.find(tmp_path / "none.onnx")
+
+
+def test_a_network_that_fails_while_it_is_measured_is_named(tmp_path: Path) -> None:
+    """One that looks its height up in a table of 200: trials are smaller, and the measurement of memory is not."""
+    nodes = [
+        graphs.helper.make_node("Shape", ["x"], ["height"], start=2, end=3),
+        graphs.helper.make_node("Gather", ["table", "height"], ["zero"]),
+        graphs.helper.make_node("Add", ["x", "zero"], ["y"]),
+    ]
+    path = graphs.write(tmp_path / "net.onnx", (nodes, {"table": np.zeros(200, np.float32)}))
+    with pytest.raises(ModelError, match=r"net\.onnx failed on planes of shape \(3, 320, 320\)"):
+        measured_card(path)
+
+
+def test_tiles_are_not_exact_where_the_answer_is_nan() -> None:
+    """A network whose answer is NaN for small tiles: their difference to the whole is no small one."""
+
+    def run(planes: np.ndarray) -> np.ndarray:
+        return planes if planes.shape[1] > 300 else planes * np.float32("nan")
+
+    assert tiling.measure_tiles(run, 1, 1).tiling == "window"
 
 
 def test_answers_that_are_wrong_only_in_use_are_errors(tmp_path: Path, user_models: Path, photo: bytes) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 import jpegmend
 from jpegmend import weights
-from jpegmend.adoption import Given, adopt, tiling
-from jpegmend.errors import MissingExtra, ModelRefused, WeightsDamaged
+from jpegmend.adoption import Given, adopt, measured_card, tiling
+from jpegmend.errors import InvalidOption, MissingExtra, ModelRefused, WeightsDamaged
 from jpegmend.runtimes import spandrel_network
 
 torch = pytest.importorskip("torch")
@@ -178,6 +178,13 @@ def test_weights_of_our_own_are_told_apart(spandrel: Any, tmp_path: Path) -> Non
     save_file({"a": torch.zeros(1)}, path, {"format": "jpegmend-1"})
     with pytest.raises(ModelRefused, match="jpegmend's own"):
         weights.find(path)
+
+
+def test_a_range_is_refused_for_state_dicts(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(b"")
+    with pytest.raises(InvalidOption, match="white=255"):
+        measured_card(path, Given(white=255.0))
 
 
 def test_without_spandrel_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
 import pytest
 
 from jpegmend import runtimes
-from jpegmend.errors import InvalidOption, ModelError
+from jpegmend.errors import InvalidOption, MissingExtra, ModelError
 from jpegmend.runtimes import Answer, PictureFacts, open_runtime, providers
 from jpegmend.runtimes import onnx as onnx_runtime
 
@@ -66,6 +67,12 @@ def test_providers_by_name(networks, tmp_path) -> None:
         open_runtime(card, provider=missing)
     with pytest.raises(InvalidOption, match="ONNX Runtime's"):
         providers.choose_device("directml")
+
+
+def test_without_pytorch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtra, match=r"jpegmend\[torch\]"):
+        providers.choose_device("cpu")
 
 
 def test_a_provider_that_falls_back_is_an_error(networks, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
