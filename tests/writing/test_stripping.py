@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from jpegmend.errors import InvalidOption
-from jpegmend.jpeg import Metadata
+from jpegmend.jpeg import Metadata, set_orientation
 from jpegmend.writing import files
 from jpegmend.writing.stripping import remove_position, strip, to_srgb
 
@@ -19,8 +19,9 @@ from jpegmend.writing.stripping import remove_position, strip, to_srgb
 def with_position(endian: str = "<") -> bytes:
     exif = Image.Exif()
     exif.endian = endian
+    exif[0x0112] = 1
     exif[0x010F], exif[0x0132], exif[0xA000] = "A maker", "2026:01:02 03:04:05", "after the pointer"
-    exif.get_ifd(0x8769)[0x829A] = 0.01
+    exif.get_ifd(0x8769).update({0x829A: 0.01, 0x927C: b"made at 48.8566, 2.3522", 0xA002: 640})
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.123), 29: "2026:01:02"})
     return exif.tobytes().removeprefix(b"Exif\0\0")
 
@@ -48,16 +49,17 @@ def swapped_profile() -> bytes:
 
 def test_the_position_alone_is_removed():
     block = with_position()
-    bare = remove_position(block)
+    bare, maker_note = remove_position(block)
     found = read(bare)
     assert len(bare) == len(block)
     assert not found.get_ifd(0x8825) and 0x8825 not in found
     expected = read(block)
     for tag in (0x010F, 0x0132, 0xA000):
         assert found[tag] == expected[tag]
+    assert maker_note and expected.get_ifd(0x8769).pop(0x927C)
     assert found.get_ifd(0x8769) == expected.get_ifd(0x8769)
-    assert b"2026:01:02\0" not in bare  # the values are gone from the bytes too
-    assert remove_position(bare) == bare
+    assert b"2026:01:02\0" not in bare and b"48.8566" not in bare  # the values are gone from the bytes too
+    assert remove_position(bare) == (bare, False)
 
 
 @given(st.binary(max_size=60), st.integers(0, 200), st.sampled_from([b"II*\0", b"MM\0*"]))
@@ -76,6 +78,27 @@ def test_the_position_in_xmp_is_removed():
     assert b"dc:title='a'" in kept.xmp and b"<exif:Flash>1</exif:Flash>" in kept.xmp
     kept, notes = strip(Metadata(xmp=xmp, extended_xmp=b"<exif:GPSAltitude/>"), "gps")
     assert kept.extended_xmp is None and len(notes) == 1
+
+
+def test_a_position_in_xmp_of_any_program_and_encoding_is_removed():
+    xmp = b"""<rdf:Description xmlns:e="http://ns.adobe.com/exif/1.0/" e:GPSLatitude="48,51N" dc:title='a'
+geo:lat="48.9" drone-dji:GpsLongtitude="+2.35" drone-dji:AbsoluteAltitude="+30" Camera:GPSXYAccuracy='1'>
+<e:gpsAltitude rdf:parseType="Resource">35/1</e:gpsAltitude><dc:format>latitude</dc:format></rdf:Description>"""
+    kept, notes = strip(Metadata(xmp=xmp), "gps")
+    assert not notes and b"dc:title='a'" in kept.xmp and b"<dc:format>latitude</dc:format>" in kept.xmp
+    assert not [name for name in (b"48", b"+2.35", b"35/1", b"Accuracy") if name in kept.xmp]
+    kept, notes = strip(Metadata(xmp=xmp.decode().encode("utf-16"), extended_xmp=xmp), "gps")
+    assert kept.xmp is None and kept.extended_xmp is None and len(notes) == 2
+
+
+@pytest.mark.parametrize("what", ["notes", "all"])
+@pytest.mark.parametrize("format", ["png", "tiff", "webp", "jpeg"])
+def test_pixels_that_are_not_turned_keep_their_orientation(what, format):
+    stream = io.BytesIO()
+    full = Metadata(exif=set_orientation(with_position(), 6), orientation=6)
+    files.write(np.zeros((8, 16, 3), np.uint8), full, stream, format=format, strip=what)
+    with Image.open(stream) as image:
+        assert image.getexif()[0x0112] == 6 and 0x010F not in image.getexif()
 
 
 def test_notes_keep_the_profile_and_unknown_names_are_refused():

@@ -47,6 +47,15 @@ def read_orientation(exif: bytes | None) -> int:
     return value if 1 <= value <= 8 else 1
 
 
+def make_exif(orientation: int) -> bytes:
+    """An EXIF block with an orientation and nothing else.
+
+    >>> read_orientation(make_exif(6))
+    6
+    """
+    return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, _ORIENTATION_TAG, _SHORT, 1, orientation, 0, 0)
+
+
 def set_orientation(exif: bytes, orientation: int) -> bytes:
     """The EXIF block with another value of its orientation tag; unchanged if it has no such tag.
 

@@ -12,20 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.errors import InvalidOption
-from jpegmend.jpeg import Metadata
+from jpegmend.jpeg import Metadata, make_exif
 from jpegmend.writing.depth import to_bits
 
 STRIPS = ("notes", "gps", "all")
-"""``notes``: EXIF, XMP, comments and density, the ICC profile stays; ``gps``: the position alone; ``all``: everything,
-after conversion to sRGB."""
+"""``notes``: EXIF, XMP, comments and density, the ICC profile stays; ``gps``: the position, and what may hold one;
+``all``: everything, after conversion to sRGB. An orientation that the pixels still need stays."""
 
 LARGEST_XMP = 65_535
 """Bytes of an XMP packet that is searched: the search may take their square."""
-_GPS_POINTER = 0x8825
+_GPS_POINTER, _EXIF_POINTER, _MAKER_NOTE = 0x8825, 0x8769, 0x927C
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_PLACE = rb"[\w.-]+:(?:GPS\w*|\w*latitude\w*|\w*longt?itude\w*|lat|long)"
+"""Names of XMP properties of a position with any prefix: exif:GPSLatitude, drone-dji:GpsLongtitude, geo:lat."""
 _XMP_GPS = re.compile(
-    rb"\s+exif:GPS\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')|<exif:(GPS\w+)(?:\s[^<>]*)?(?:/>|(?<!/)>.*?</exif:\1\s*>)", re.DOTALL
+    rb"\s+" + _PLACE + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+    rb"|<(" + _PLACE + rb")(?=[\s/>])(?:\s[^<>]*)?(?:/>|(?<!/)>.*?</\1\s*>)",
+    re.DOTALL | re.IGNORECASE,
 )
+_XMP_PLACE = re.compile(rb":(?:GPS|\w*latitude|\w*longt?itude|(?:lat|long)\b)", re.IGNORECASE)
 
 
 def strip(metadata: Metadata, what: bool | str) -> tuple[Metadata, tuple[str, ...]]:
@@ -41,33 +46,43 @@ def strip(metadata: Metadata, what: bool | str) -> tuple[Metadata, tuple[str, ..
         raise InvalidOption(f"strip {what!r}; allowed: {', '.join(STRIPS)}")
     if what == "gps":
         return _strip_position(metadata)
-    return Metadata(icc=metadata.icc if what == "notes" else None, orientation=metadata.orientation), ()
+    exif = None if metadata.orientation == 1 else make_exif(metadata.orientation)
+    icc = metadata.icc if what == "notes" else None
+    return Metadata(icc=icc, exif=exif, orientation=metadata.orientation), ()
 
 
 def _strip_position(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
     left_out, exif, extended = [], metadata.exif, metadata.extended_xmp
     if exif:
         try:
-            exif = remove_position(exif)
+            exif, maker_note = remove_position(exif)
+            if maker_note:
+                left_out.append("the maker note of its EXIF, which may hold a position")
         except (struct.error, ValueError):
             exif = None
             left_out.append("the EXIF, which is damaged: a position in it could not be found")
-    if extended and b"exif:GPS" in extended:
+    if extended and _has_position(extended):
         extended = None  # the main packet names it by its length and hash: it cannot be changed
         left_out.append("the extended part of its XMP, which holds a position")
     xmp = metadata.xmp
-    if xmp and b"exif:GPS" in xmp:
+    if xmp and _has_position(xmp):
         xmp = _XMP_GPS.sub(b"", xmp) if len(xmp) <= LARGEST_XMP else None
-        if xmp is None or b"exif:GPS" in xmp:
+        if xmp is None or _has_position(xmp):
             xmp = None
             left_out.append("the XMP: the position in it could not be taken out alone")
     return replace(metadata, exif=exif, xmp=xmp, extended_xmp=extended), tuple(left_out)
 
 
-def remove_position(exif: bytes) -> bytes:
-    """An EXIF block (TIFF structure) of the same length without its GPS directory (EXIF 2.3, 4.6.3, tag 0x8825).
+def _has_position(xmp: bytes) -> bool:
+    """Whether an XMP packet, in any encoding of Unicode, names a property of a position."""
+    return _XMP_PLACE.search(xmp.replace(b"\0", b"")) is not None
 
-    The directory and its values become zeros, its pointer leaves the first directory, and nothing else moves.
+
+def remove_position(exif: bytes) -> tuple[bytes, bool]:
+    """An EXIF block (TIFF structure) of the same length without its GPS directory and maker note, and whether it had a
+    maker note (EXIF 2.3, 4.6.3, tags 0x8825 and 0x927C), whose form is the maker's secret.
+
+    They become zeros, their entries leave their directories, and nothing else moves.
 
     Raises:
         ValueError: the block has no byte order, or a directory lies outside it.
@@ -77,17 +92,33 @@ def remove_position(exif: bytes) -> bytes:
     if order is None:
         raise ValueError("no TIFF structure")
     block = bytearray(exif)
-    start = struct.unpack_from(order + "I", block, 4)[0]
-    entries = _entries(block, start, order)
-    pointers = [at for at, tag in entries if tag == _GPS_POINTER]
-    for at in pointers:
+    first = struct.unpack_from(order + "I", block, 4)[0]
+    for at in _find(block, first, _GPS_POINTER, order):
         _blank(block, struct.unpack_from(order + "I", block, at + 8)[0], order)
-    for at in reversed(pointers):
+    _remove(block, first, _GPS_POINTER, order)
+    maker_note = False
+    pointers = _find(block, first, _EXIF_POINTER, order)
+    for place in [first, *(struct.unpack_from(order + "I", block, at + 8)[0] for at in pointers)]:
+        for at in _find(block, place, _MAKER_NOTE, order):
+            maker_note = True
+            _blank_value(block, at, order)
+        _remove(block, place, _MAKER_NOTE, order)
+    return bytes(block), maker_note
+
+
+def _find(block: bytearray, start: int, tag: int, order: str) -> list[int]:
+    """Offsets of the entries of a directory that have this tag."""
+    return [at for at, found in _entries(block, start, order) if found == tag]
+
+
+def _remove(block: bytearray, start: int, tag: int, order: str) -> None:
+    """Take the entries with this tag out of a directory; the others move up."""
+    entries = _entries(block, start, order)
+    for at in reversed([at for at, found in entries if found == tag]):
         end = start + 2 + 12 * len(entries) + 4  # with the offset of the next directory
         struct.pack_into(order + "H", block, start, len(entries) - 1)
         block[at:end] = block[at + 12 : end] + bytes(12)
         entries.pop()
-    return bytes(block)
 
 
 def _entries(block: bytearray, start: int, order: str) -> list[tuple[int, int]]:
@@ -103,14 +134,19 @@ def _blank(block: bytearray, start: int, order: str) -> None:
     """Fill a directory and the values that lie outside it with zeros."""
     entries = _entries(block, start, order)
     for at, _ in entries:
-        kind, count, place = struct.unpack_from(order + "HII", block, at + 2)
-        size = _TYPE_BYTES.get(kind, 0) * count
-        if size > 4:
-            if place < 8 or place + size > len(block):
-                raise ValueError("a value lies outside the block")
-            block[place : place + size] = bytes(size)
+        _blank_value(block, at, order)
     size = 2 + 12 * len(entries) + 4
     block[start : start + size] = bytes(size)
+
+
+def _blank_value(block: bytearray, at: int, order: str) -> None:
+    """Fill the value of an entry with zeros where it lies outside the entry."""
+    kind, count, place = struct.unpack_from(order + "HII", block, at + 2)
+    size = _TYPE_BYTES.get(kind, 0) * count
+    if size > 4:
+        if place < 8 or place + size > len(block):
+            raise ValueError("a value lies outside the block")
+        block[place : place + size] = bytes(size)
 
 
 def to_srgb(pixels: NDArray[Any], metadata: Metadata) -> tuple[NDArray[Any], Metadata, tuple[str, ...]]:
