@@ -6,6 +6,7 @@ JpegmendError
 │   ├── UnsupportedJpeg        a valid picture of an unsupported kind (12-bit, lossless, JPEG 2000, ...)
 │   ├── DamagedJpeg            nothing can be decoded, or with ``strict``: anything in the file is damaged
 │   └── TooLarge               the header states more pixels than allowed
+├── DecoderStopped             the decoder was ended from outside, or had no room for its files; the input may be sound
 ├── OutputError                the result cannot be written to that place or in that format
 ├── StorageError               an object store does not answer, or refuses access
 ├── JobError                   there is no job of `jpegmend cluster`, or it differs from what is asked or installed
@@ -27,6 +28,7 @@ Every message says what was found, what is allowed and what to do.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -46,6 +48,12 @@ OPTIONAL_PACKAGES = {
     "uvicorn": "uvicorn",
 }
 """Packages of the extras in ``pyproject.toml``, by the module that is imported."""
+
+_NO_ROOM = {
+    errno.ENOSPC: "no space is left there; free some, or choose another place",
+    errno.EDQUOT: "the disk quota is used up; free some space, or choose another place",
+    errno.EFBIG: "it is larger than a file may be: see `ulimit -f`, and the limit of the file system",
+}
 
 
 class JpegmendError(Exception):
@@ -70,6 +78,10 @@ class DamagedJpeg(InputError):
 
 class TooLarge(InputError):
     """The header states more pixels than ``max_pixels`` allows."""
+
+
+class DecoderStopped(JpegmendError):
+    """The decoder was ended from outside, or had no room for temporary files; the input may be sound."""
 
 
 class OutputError(JpegmendError):
@@ -130,6 +142,16 @@ class NotComparable(JpegmendError):
 
 class NotReproducible(JpegmendError):
     """A result for the documentation was measured with uncommitted code; the message names the results."""
+
+
+def says_no_room(error: OSError) -> bool:
+    """Whether an error of the system says that a file could not grow."""
+    return error.errno in _NO_ROOM
+
+
+def describe(error: OSError) -> str:
+    """An error of the system, with what to do where a file could not grow."""
+    return _NO_ROOM.get(error.errno or 0) or error.strerror or str(error)
 
 
 @contextmanager

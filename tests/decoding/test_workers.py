@@ -56,10 +56,35 @@ def test_a_worker_that_dies_of_a_file_is_a_damaged_file(stored, monkeypatch, tmp
     script.write_text("import sys, os\nsys.stdin.readline()\nos.abort()")
     monkeypatch.setattr(process, "_WORKER", script)
     decoding.close()
-    with pytest.raises(errors.DamagedJpeg, match="died"):
+    with pytest.raises(errors.DamagedJpeg, match="crashed"):
         jpeg.read(stored["huffman"])
     monkeypatch.undo()
     assert jpeg.read(stored["huffman"]).lost == 0  # by a worker of the right kind again
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_worker_that_is_ended_from_outside_is_no_damaged_file(stored, monkeypatch, tmp_path):
+    script = tmp_path / "ended.py"
+    script.write_text("import sys, os, signal\nsys.stdin.readline()\nos.kill(os.getpid(), signal.SIGKILL)")
+    monkeypatch.setattr(process, "_WORKER", script)
+    decoding.close()
+    with pytest.raises(errors.DecoderStopped, match=r"SIGKILL.*may be sound"):
+        jpeg.read(stored["huffman"])
+    monkeypatch.undo()
+    decoding.close()
+
+
+def test_no_room_for_temporary_files_is_no_damaged_file():
+    """In a process whose files may have 4 KB, as ``ulimit -f`` sets it."""
+    code = (
+        "import resource, sys\nfrom jpegmend import errors, jpeg\ndata = open(sys.argv[1], 'rb').read()\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try:\n    jpeg.read(data)\nexcept errors.DecoderStopped as error:\n    print(error)"
+    )
+    pytest.importorskip("resource")
+    file = Path(__file__).parents[1] / "jpeg" / "files" / "huffman.jpg"
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
+    assert "ulimit -f" in done.stdout and "TMPDIR" in done.stdout
 
 
 def test_a_worker_that_hangs_is_stopped(stored, monkeypatch, tmp_path):

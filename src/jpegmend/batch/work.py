@@ -12,7 +12,7 @@ from jpegmend.batch.comparison import Gain, compared_with, labels, measure, read
 from jpegmend.batch.find import STANDARD
 from jpegmend.batch.inputs import read_input, sha256, state_of
 from jpegmend.batch.settings import Output
-from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError, OutputError
+from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError, OutputError, describe
 from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def failure(error: BaseException, seconds: float = 0.0) -> Outcome:
 
 def _in_words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"{error.filename}: {describe(error)}" if error.filename else describe(error)
     return str(error) or type(error).__name__
 
 

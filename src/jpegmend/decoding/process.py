@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from jpegmend.errors import DamagedJpeg
+from jpegmend.errors import DamagedJpeg, DecoderStopped, JpegmendError
 
 _WORKER = Path(__file__).with_name("worker.py")
 _LOG_LIMIT = 1 << 16
@@ -50,8 +50,8 @@ class Worker:
     def ask(self, request: dict[str, Any], seconds: float) -> Answer:
         """Send one request and wait for its answer, at most ``seconds`` of wall time.
 
-        Raises ``DamagedJpeg`` if the process dies during the request or exceeds a time limit; the next request
-        starts a new one.
+        Raises ``DamagedJpeg`` if the process crashes during the request or exceeds a time limit, ``DecoderStopped`` if
+        another process ends it; the next request starts a new one.
         """
         line = json.dumps(request).encode() + b"\n"
         try:
@@ -63,9 +63,7 @@ class Worker:
                 reply = self._try(line, seconds)
             if reply is None:
                 status = self._process.wait() if self._process is not None else None
-                raise DamagedJpeg(
-                    f"the {request['format']} decoder died on this file (exit status {status}); it is damaged"
-                )
+                raise _death(request["format"], status)
             return Answer(json.loads(reply), self._take_log())
         except BaseException:
             self.stop()  # it is dead, or its late answer would be read as that of the next request
@@ -139,6 +137,17 @@ class Worker:
             self._log.seek(0)
             self._log.truncate(0)
         return text.decode("utf-8", "replace")
+
+
+def _death(format: str, status: int | None) -> JpegmendError:
+    """The error for a decoder that ended without an answer, by its exit status; negative is the number of a signal."""
+    ended_from_outside = [getattr(signal, name, None) for name in ("SIGKILL", "SIGTERM", "SIGHUP", "SIGQUIT")]
+    if status is not None and -status in ended_from_outside:
+        return DecoderStopped(
+            f"the {format} decoder was ended twice from outside ({signal.Signals(-status).name}), as systems do where "
+            "memory is short; the file may be sound: try it again, with fewer jobs at a time"
+        )
+    return DamagedJpeg(f"the {format} decoder crashed on this file (exit status {status}); it is damaged")
 
 
 def _too_slow(spent: str) -> str:

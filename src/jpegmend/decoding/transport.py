@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from jpegmend.decoding.limits import MEBI, Limits
 from jpegmend.decoding.pool import POOL
-from jpegmend.errors import DamagedJpeg, InputError, TooLarge, UnsupportedJpeg
+from jpegmend.errors import (
+    DamagedJpeg,
+    DecoderStopped,
+    InputError,
+    TooLarge,
+    UnsupportedJpeg,
+    describe,
+    says_no_room,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,10 +54,26 @@ def decode(
     Raises:
         TooLarge: more pixels or memory than allowed.
         UnsupportedJpeg: a picture of an unsupported kind.
-        DamagedJpeg: it cannot be decoded, the decoder died, or exceeded a time limit.
+        DamagedJpeg: it cannot be decoded, the decoder died of it, or exceeded a time limit.
+        DecoderStopped: the decoder was ended from outside, or there is no room for its temporary files.
     """
+    scratch = _scratch(sum(map(len, pieces)) + room)
+    try:
+        return _decode_in(scratch, format, pieces, limits, page)
+    except OSError as error:
+        if not says_no_room(error):
+            raise
+        raise DecoderStopped(
+            f"the decoded picture does not fit into the folder of temporary files, {scratch or tempfile.gettempdir()}: "
+            f"{describe(error)} (the variable TMPDIR names another)"
+        ) from error
+
+
+def _decode_in(
+    scratch: str | None, format: str, pieces: Sequence[bytes | memoryview], limits: Limits, page: int
+) -> Decoded:
     # The folder is deleted at once: a mapped file stays readable without a name, and leaves nothing on the disk.
-    with tempfile.TemporaryDirectory(prefix="jpegmend-", dir=_scratch(sum(map(len, pieces)) + room)) as folder:
+    with tempfile.TemporaryDirectory(prefix="jpegmend-", dir=scratch) as folder:
         source, target = Path(folder, "source"), Path(folder, "arrays")
         with source.open("wb") as file:
             file.writelines(pieces)
@@ -80,6 +104,8 @@ def _scratch(size: int) -> str | None:
 
 
 def _raise_for(format: str, error: str, reason: str) -> None:
+    if reason == "room":
+        raise OSError(int(error), "")
     text = error.removeprefix("[JSTRUCT] ")
     if reason == "memory" and "allowed" not in text and "may use" not in text:
         text = f"decoding the {format} ran out of memory: {text}"

@@ -7,13 +7,14 @@ needs, so that it starts fast.
 Request: ``format`` ("jpeg" or a format of ``pictures.py``), ``source`` (path of the file), ``target`` (path to write
 decoded arrays to), ``page`` (from 1) and ``limits`` (the fields of ``limits.Limits``).
 Answer: ``arrays`` (data type and shape of each array; ``target`` then holds them one after the other, in C order) and
-``facts`` (what else the decoder found), or ``error`` (a message) and ``reason`` ("pixels", "memory", "unsupported" or
-"damaged"). There is no answer where a limit of time ended the process. What the C libraries print goes to standard
-error.
+``facts`` (what else the decoder found), or ``error`` (a message) and ``reason`` ("pixels", "memory", "unsupported",
+"damaged", or "room": the target could not grow, and ``error`` is the system's number of that). There is no answer where
+a limit of time ended the process. What the C libraries print goes to standard error.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -65,6 +66,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": "out of memory", "reason": "memory"}
     except Exception as problem:  # the libraries share no base class of their errors; each becomes an answer
         text = str(problem) or type(problem).__name__
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return {"error": str(problem.errno), "reason": "room"}
         return {"error": text, "reason": getattr(problem, "reason", None) or _reason(text.lower())}
     finally:
         limits.stop_clock()

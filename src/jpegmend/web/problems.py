@@ -53,6 +53,7 @@ _OF_CLASSES: Mapping[type[errors.JpegmendError], tuple[int, str]] = {
     errors.UnsupportedJpeg: (415, "A picture of a kind that is not supported"),
     errors.DamagedJpeg: (422, "The file is damaged"),
     errors.TooLarge: (413, "The picture is too large"),
+    errors.DecoderStopped: (503, "The decoder was ended, or had no room for its files"),
     errors.OutputError: (422, "The result cannot be written in that format"),
     errors.InvalidOption: (400, "An option has a value that is not allowed"),
     errors.ModelError: (500, "The network failed"),
@@ -103,7 +104,15 @@ CODES: Mapping[str, tuple[int, str]] = {
 }
 """HTTP status and title of every code."""
 
-_PRIVATE = ("weights-damaged", "model-error", "model-refused", "not-exportable", "jpegmend-error", "storage-error")
+_PRIVATE = (
+    "weights-damaged",
+    "model-error",
+    "model-refused",
+    "not-exportable",
+    "jpegmend-error",
+    "storage-error",
+    "decoder-stopped",
+)
 """Codes of errors whose text may name files of this machine; it goes to the log only."""
 
 _WORDS = (
