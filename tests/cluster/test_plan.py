@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from jpegmend.cli.cluster import takes_gpu
 from jpegmend.cluster import tables
 from jpegmend.cluster.job import JOB, open_job, shard_key
 from jpegmend.cluster.storage import Storage, Stored
@@ -158,6 +159,19 @@ def test_a_worker_loads_the_network_of_the_plan(place: Path, cluster, monkeypatc
     cluster("plan", "src", "dst", "--provider", "cpu", "--runtime", "onnx")
     Session("dst", open_job(Storage("dst")).hash, 1, None)
     assert asked == [("mend-s", {"runtime": "onnx", "provider": "cpu", "threads": 1})]
+
+
+@pytest.mark.parametrize(
+    ("options", "provider", "gpu"),
+    [((), "cpu", False), (("--provider", "cuda"), "cuda", True), (("--runtime", "torch"), "auto", True)],
+)
+def test_a_plan_says_where_its_network_runs(
+    place: Path, cluster, options: tuple[str, ...], provider: str, gpu: bool
+) -> None:
+    cluster("plan", "src", "dst", *options)
+    planned = open_job(Storage("dst")).options
+    assert planned["provider"] == provider  # "auto" would take another one on another machine
+    assert takes_gpu(planned) is gpu
 
 
 def test_parts_of_killed_processes_are_removed(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,10 @@ def _plan(given: Namespace) -> int:
 
 
 def _portable(settings: Settings) -> Settings:
-    """The settings with the network by its name, since workers on other machines have to find it."""
+    """The settings as they hold on every machine: the network by its name, and the CPU unless a GPU was asked for.
+
+    Machines that each took the fastest provider would give results that differ.
+    """
     from jpegmend import weights
 
     card = settings.card
@@ -116,7 +119,16 @@ def _portable(settings: Settings) -> Settings:
         raise InvalidOption(
             f"--model {card.name}: every machine has to know this network; `jpegmend adopt` it there, and give its name"
         )
-    return replace(settings, options={**settings.options, "model": card.name})
+    options = {**settings.options, "model": card.name}
+    if options["provider"] == "auto" and options["runtime"] != "torch":
+        options["provider"] = "cpu"
+    return replace(settings, options=options)
+
+
+def takes_gpu(options: Mapping[str, Any]) -> bool:
+    """Whether a worker of a job with these options takes a GPU where there is one."""
+    runtime, provider = (options.get(name, "auto") for name in ("runtime", "provider"))
+    return provider == "cuda" or (provider == "auto" and runtime == "torch")
 
 
 def _tell_plan(given: Namespace, job: Job, destination: Storage, *, new: bool) -> None:
@@ -170,7 +182,7 @@ def _crew(given: Namespace, job: Job, destination: Storage) -> Any:
     if given.address != "local":
         from jpegmend.cluster.on_ray import RayCrew
 
-        return RayCrew(given.address, given.jobs, settings, gpu=job.options.get("runtime") == "torch")
+        return RayCrew(given.address, given.jobs, settings, gpu=takes_gpu(job.options))
     from jpegmend.cluster.local import LocalCrew
 
     jobs = (
