@@ -127,8 +127,8 @@ def _portable(settings: Settings) -> Settings:
 
 def takes_gpu(options: Mapping[str, Any]) -> bool:
     """Whether a worker of a job with these options takes a GPU where there is one."""
-    runtime, provider = (options.get(name, "auto") for name in ("runtime", "provider"))
-    return provider == "cuda" or (provider == "auto" and runtime == "torch")
+    provider = options.get("provider", "auto")
+    return bool(provider == "cuda" or (provider == "auto" and options.get("runtime") == "torch"))
 
 
 def _tell_plan(given: Namespace, job: Job, destination: Storage, *, new: bool) -> None:
