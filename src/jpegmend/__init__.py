@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jpegmend.batch.many import restore_many as restore_many
     from jpegmend.batch.restorer import Restorer as Restorer
     from jpegmend.errors import DamagedJpeg as DamagedJpeg
+    from jpegmend.errors import DecoderStopped as DecoderStopped
     from jpegmend.errors import InputError as InputError
     from jpegmend.errors import InvalidOption as InvalidOption
     from jpegmend.errors import JpegmendError as JpegmendError
@@ -55,6 +56,7 @@ _PUBLIC = {
     "UnsupportedJpeg": "jpegmend.errors",
     "DamagedJpeg": "jpegmend.errors",
     "TooLarge": "jpegmend.errors",
+    "DecoderStopped": "jpegmend.errors",
     "OutputError": "jpegmend.errors",
     "InvalidOption": "jpegmend.errors",
     "ModelError": "jpegmend.errors",

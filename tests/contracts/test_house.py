@@ -77,6 +77,7 @@ def test_every_room_has_a_rank() -> None:
 def test_public_names() -> None:
     assert sorted(jpegmend.__all__) == [
         "DamagedJpeg",
+        "DecoderStopped",
         "Explanation",
         "InputError",
         "InvalidOption",

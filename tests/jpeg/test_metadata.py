@@ -37,6 +37,13 @@ def test_what_pillow_writes_is_read(encode, draw):
     assert metadata.xmp == b"<x:xmpmeta/>"
 
 
+def test_comments_beyond_a_megabyte_are_left_out(plain):
+    header = jpeg.read_header(insert(plain, *(segment(0xFE, bytes([n]) * 65_533) for n in range(40))))
+    kept = header.metadata.comments
+    assert 900_000 < sum(map(len, kept)) <= 1_000_000 and [comment[0] for comment in kept] == list(range(15))
+    assert [note for note in header.notes if "comments beyond" in note] and not header.warnings
+
+
 def test_a_file_without_any_has_none(kinds):
     metadata = jpeg.read_header(kinds["rgb by pillow"]).metadata
     assert metadata == jpeg.Metadata()

@@ -12,6 +12,8 @@ _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
 _ICC, _EXIF, _MPF = b"ICC_PROFILE\0", b"Exif\0", b"MPF\0"
 _XMP, _XMP_MORE = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_MORE_HEAD = len(_XMP_MORE) + 32 + 4 + 4  # then the MD5 in hexadecimal, the full length, the offset
+_MOST_COMMENTS = 1_000_000
+"""Bytes of all comments together; without a limit a file of comments takes a multiple of its size in memory."""
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Applications:
     _icc_chunks: list[bytes] = field(default_factory=list)
     _xmp_chunks: dict[bytes, list[bytes]] = field(default_factory=dict)
     _comments: list[bytes] = field(default_factory=list)
+    _comment_bytes: int = 0
 
     def take(self, code: int, body: bytes) -> None:
         """Store one APPn or COM segment; unknown ones are ignored."""
@@ -43,7 +46,7 @@ class Applications:
             note = "other pictures in the file (MPF: a gain map, a preview, a second view) are left out"
             self.notes += [note] if note not in self.notes else []
         elif code == seg.COM:
-            self._comments.append(body)
+            self._take_comment(body)
         elif code == seg.APP1:
             self._take_app1(body)
 
@@ -54,6 +57,14 @@ class Applications:
         if across and down:
             unit = body[7]
             self._density = (across, down, "dpi" if unit == 1 else "dpcm" if unit == 2 else "aspect")
+
+    def _take_comment(self, body: bytes) -> None:
+        self._comment_bytes += len(body)
+        if self._comment_bytes <= _MOST_COMMENTS:
+            self._comments.append(body)
+            return
+        note = "comments beyond 1 MB in all are left out"
+        self.notes += [note] if note not in self.notes else []
 
     def _take_app1(self, body: bytes) -> None:
         if body.startswith(_EXIF) and self._exif is None:
