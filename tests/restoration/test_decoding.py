@@ -4,7 +4,8 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+from tests.restoration.cmyk_profile import make_profile
 
 from jpegmend import restore
 
@@ -76,6 +77,23 @@ def test_ink(ycck, strength, identity, draw, encode, decode):
     apart = np.abs(restored.to_array(8).astype(int) - decode(data))
     assert apart.max() <= 3
     assert (apart <= 1).mean() > 0.95
+
+
+@pytest.mark.parametrize("ycck", [False, True], ids=["cmyk", "ycck"])
+def test_ink_with_a_profile(ycck, identity, draw, encode):
+    profile = make_profile()
+    data = encode(draw(45, 61), mode="CMYK", quality=75, icc_profile=profile)
+    data = as_ycck(data) if ycck else data
+    restored = restore(data, model=identity, strength=0)
+    with Image.open(io.BytesIO(data)) as image:
+        expected = ImageCms.profileToProfile(
+            image, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+        unmanaged = np.asarray(image.convert("RGB")).astype(int)
+    apart = np.abs(restored.to_array(8).astype(int) - np.asarray(expected))
+    assert apart.max() <= 3 and apart.mean() < 0.5
+    assert np.abs(unmanaged - expected).mean() > 10, "the profile changes nothing"
+    assert restored.metadata.icc is None and "by the file's ICC profile" in restored.report.warnings[-1]
 
 
 def test_ink_with_a_profile_that_is_no_profile(identity, draw, encode):
