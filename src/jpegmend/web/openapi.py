@@ -28,6 +28,7 @@ _BODY_CODES = (
     "damaged-jpeg",
     "input-error",
     "output-error",
+    "decoder-stopped",
     "time-limit",
     "memory-limit",
     "queue-full",
