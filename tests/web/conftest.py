@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import io
+import json
 import os
 import subprocess
 import sys
@@ -14,12 +16,14 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from jpegmend.web.server import Server
 from jpegmend.web.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOKEN = "a-token-for-tests-only"
+AS_TIFF = ["--format", "tiff", "--bits", "16", "--strength", "0.5", "--no-consistent", "--strip"]
 
 
 @dataclass
@@ -76,27 +80,42 @@ def client(running: Running) -> Iterator[httpx.Client]:
         yield made
 
 
-def by_command(folder: Path, *arguments: str) -> Path:
-    """The file that the command makes of ``edge.jpg``, with as many threads as the worker of these tests.
+@pytest.fixture(scope="session")
+def by_command(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The files that the command makes of ``edge.jpg``: ``png`` without options, ``tiff`` with those of ``AS_TIFF``.
 
-    Sums of numpy's matrix products depend on the number of threads in the last bit of 16.
+    It has as many threads as the worker of these tests: sums of numpy's matrix products depend on their number in the
+    last bit of 16. One process makes both, as its start takes most of the time.
     """
-    source = folder / "edge.jpg"
-    source.write_bytes((EXAMPLES / "edge.jpg").read_bytes())
+    made = {}
+    calls = []
+    for name, options in {"png": [], "tiff": AS_TIFF}.items():
+        folder = tmp_path_factory.mktemp("command")
+        source = folder / "edge.jpg"
+        source.write_bytes((EXAMPLES / "edge.jpg").read_bytes())
+        calls.append([str(source), "-q", *options])
+        made[name] = folder
+    script = "import json, sys; from jpegmend import cli; sys.exit(max(map(cli.run, json.loads(sys.argv[1]))))"
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    command = [sys.executable, "-m", "jpegmend", str(source), "-q", *arguments]
-    subprocess.run(command, check=True, env={**os.environ, **one})
-    (made,) = folder.glob("edge.restored.*")
-    return made
+    subprocess.run([sys.executable, "-c", script, json.dumps(calls)], check=True, env={**os.environ, **one})
+    return {name: next(folder.glob("edge.restored.*")) for name, folder in made.items()}
 
 
 @pytest.fixture(scope="session")
-def command_png(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def command_png(by_command: dict[str, Path]) -> Path:
     """``edge.restored.png`` as the command makes it without options."""
-    return by_command(tmp_path_factory.mktemp("command"))
+    return by_command["png"]
 
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
     """The smallest of the examples."""
     return (EXAMPLES / "edge.jpg").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def small() -> bytes:
+    """A JPEG of 48x32 pixels, for tests in which the restoration itself does not matter."""
+    stream = io.BytesIO()
+    Image.effect_noise((48, 32), 60).convert("RGB").save(stream, "JPEG", quality=20)
+    return stream.getvalue()
