@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from PIL import Image
 
 from jpegmend import cli
+from jpegmend.cluster.tasks import Event, Finished, Joined, Task
+from jpegmend.cluster.work import Session
 
 POISON = b"ends the process that restores it"
 
@@ -87,6 +90,39 @@ def cluster(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Any]
         return code, json.loads(said.out) if said.out else said.err
 
     return run
+
+
+class CrewHere:
+    """One worker in this process, for jobs in which processes do not matter: each takes a second to start."""
+
+    def __init__(self, jobs: int, settings: Any) -> None:
+        self._session = Session(*settings)
+        self._events: list[Event] = [Joined(0)]
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def give(self, worker: int, task: Task) -> None:
+        self._events.append(Finished(worker, self._session.do(task)))
+
+    def wait(self, until: float) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    def stop(self, worker: int) -> None:
+        raise AssertionError("nobody hangs here")
+
+    def __enter__(self) -> "CrewHere":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has ``cluster run`` work in this process."""
+    monkeypatch.setattr("jpegmend.cluster.local.LocalCrew", CrewHere)
 
 
 def results(folder: Path) -> dict[str, bytes]:
