@@ -58,20 +58,23 @@ def _reach(network: nn.Module, side: int, at: int) -> int:
 
 
 @pytest.fixture
-def exported(tmp_path: Path) -> Callable[[Spec, object, int, int], float]:
-    """Largest difference between a network and its ONNX file, at another size than it was exported at."""
+def exported(tmp_path: Path) -> Callable[..., float]:
+    """Largest difference between a network and its ONNX file, at sizes (height, width) other than the exported one."""
 
-    def compare(spec: Spec, config: object, height: int, width: int) -> float:
+    def compare(spec: Spec, config: object, *sizes: tuple[int, int]) -> float:
         # Weights are stored in half precision: make them such numbers, and only the arithmetic can differ.
         network = spec.build(config).half().float().eval()
         files.export_onnx(tmp_path / "network.onnx", network, spec, config)
-        seen = files.example(spec, config, height, width)
         session = onnxruntime.InferenceSession(
             (tmp_path / "network.onnx").read_bytes(), providers=["CPUExecutionProvider"]
         )
-        (restored,) = session.run(None, {"planes": seen.planes.numpy()})
-        with torch.no_grad():
-            return float(np.abs(network(seen).planes.numpy() - restored).max())
+        differences = []
+        for height, width in sizes:
+            seen = files.example(spec, config, height, width)
+            (restored,) = session.run(None, {"planes": seen.planes.numpy()})
+            with torch.no_grad():
+                differences.append(float(np.abs(network(seen).planes.numpy() - restored).max()))
+        return max(differences)
 
     return compare
 

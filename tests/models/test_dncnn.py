@@ -95,7 +95,7 @@ def test_any_size_and_type(observed, channels, dtype):
 
 
 def test_export_agrees_at_another_size(exported):
-    assert exported(SPEC, SMALL, 37, 53) < 5e-5
+    assert exported(SPEC, SMALL, (37, 53)) < 5e-5
 
 
 def test_impossible_depth_is_refused():

@@ -211,13 +211,9 @@ def test_trains_as_the_loop_does(observed, kind):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"proximal": "resnet+piecewise"}, {"proximal": "dla"}, {"scale": 3}, {"fold": 2}, {"fold": 2, "scale": 3}],
-)
-@pytest.mark.parametrize(("height", "width"), [(37, 53), (64, 40)])
-def test_export_agrees_at_another_size(exported, options, height, width):
-    assert exported(SPEC, Config(**{**SMALL, "stages": 1, **options}), height, width) < 1e-5
+@pytest.mark.parametrize("options", [{"proximal": "resnet+piecewise"}, {"fold": 2, "scale": 3}])
+def test_export_agrees_at_other_sizes(exported, options):
+    assert exported(SPEC, Config(**{**SMALL, "stages": 1, **options}), (37, 53), (64, 40)) < 1e-5
 
 
 def test_compiles_as_one_graph(observed):
