@@ -17,7 +17,6 @@ from jpegmend.models import NETWORKS, files
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec
 
-
 WINDOWED = ("cqr", "dual", "rnan")
 """They work in windows and take ten times as long as others: their pictures are small and gray."""
 

@@ -33,6 +33,7 @@ def test_every_benchmark_is_tried_here():
         "batch",
         "cluster_simulation",
         "everything",
+        "mirrors",
         "mixed",
         "window",
         *LONG,
@@ -74,6 +75,14 @@ def test_windows_are_compared_with_the_whole(tmp_path, picture_set, blur_card):
     run("window", *words)
     found = json.loads(out.read_text())
     assert [line["what"] for line in found["window"]] == ["blur"] and found["pictures"] == 2
+
+
+def test_the_mean_over_mirror_images_is_compared_with_one_pass(tmp_path, picture_set, blur_card):
+    out = tmp_path / "mirrors.json"
+    run("mirrors", "--data", str(picture_set), "--model", str(blur_card), "--out", str(out))
+    found = json.loads(out.read_text())["mirrors"]
+    assert [(line["quality"], line["passes"]) for line in found] == [(q, n) for q in (10, 40) for n in (1, 2, 4)]
+    assert all((line["gain"] == 0) == (line["passes"] == 1) for line in found)  # the kernel is not symmetric
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="it reads the memory of processes in /proc")
