@@ -16,6 +16,7 @@ import pytest
 from jpegmend import decoding, errors, jpeg
 from jpegmend.decoding import limits, process, transport
 from jpegmend.decoding.pool import POOL
+from jpegmend.reading import open_source
 
 
 def claim(data: bytes, width: int, height: int, padding: int = 0) -> bytes:
@@ -85,6 +86,11 @@ def test_no_room_for_temporary_files_is_no_damaged_file():
     file = Path(__file__).parents[1] / "jpeg" / "files" / "huffman.jpg"
     done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
     assert "ulimit -f" in done.stdout and "TMPDIR" in done.stdout
+
+
+def test_no_temporary_path_is_quoted():
+    with pytest.raises(errors.DamagedJpeg, match="pnm decoder gave up: its header cannot be read"):
+        open_source(b"P7 332\n#END_OF_COMMENTS\n128 128 255\n" + bytes(128 * 128))
 
 
 def test_a_worker_that_hangs_is_stopped(stored, monkeypatch, tmp_path):

@@ -66,6 +66,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": "out of memory", "reason": "memory"}
     except Exception as problem:  # the libraries share no base class of their errors; each becomes an answer
         text = str(problem) or type(problem).__name__
+        if type(problem).__name__ == "UnidentifiedImageError":  # Pillow's message has the path of a temporary file
+            text = "its header cannot be read"
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return {"error": str(problem.errno), "reason": "room"}
         return {"error": text, "reason": getattr(problem, "reason", None) or _reason(text.lower())}
