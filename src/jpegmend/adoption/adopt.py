@@ -93,7 +93,9 @@ def _measure_state(file: Path, given: Given, say: Say) -> Card:
     from jpegmend.runtimes.spandrel_network import import_spandrel, load_network, network_call, predicts_quality
 
     if given.white not in (None, 1):
-        raise InvalidOption(f"white={given.white:g} for a .safetensors, whose networks take 0 to 1; leave it out")
+        raise InvalidOption(
+            f"a range of 0 to {given.white:g} for a .safetensors, whose networks take 0 to 1; leave it out"
+        )
     import_spandrel()
     from jpegmend.models import cost
 

@@ -30,7 +30,6 @@ OPTIONS = {
     "timeout": "--timeout",
     "jobs": "--jobs",
     "overwrite": "--overwrite",
-    "white": "--range",
 }
 """The option for each argument: ``quality`` of the API is ``--assume-quality``, ``--quality`` is the result's."""
 

@@ -220,6 +220,8 @@ class Jobs:
             for event in [event for event in job.events if event.number > after]:
                 after = event.number
                 yield event
+            if after < job.count:
+                continue  # others came while these were sent
             if job.ended or job.id not in self._jobs:
                 return
             await news.wait()
