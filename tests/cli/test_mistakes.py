@@ -115,7 +115,7 @@ def test_without_permission(folder: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_full_disk_is_told_and_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["a.jpg", "-o", "/dev/full", "--format", "png"]) == 1
-    assert "No space left on device" in capsys.readouterr().err
+    assert "/dev/full cannot be written: no space is left there" in capsys.readouterr().err
     for words in (["a.jpg", "--overwrite"], ["models"]):
         with open("/dev/full", "w") as full:
             command = [sys.executable, "-m", "jpegmend", *words]

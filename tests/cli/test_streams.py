@@ -61,7 +61,12 @@ def test_signals_end_it_without_leftovers(folder: Path, number: signal.Signals, 
         Path(f"sub/{each}.jpg").write_bytes(as_jpeg(picture(each).resize((400, 300))))
     command = [sys.executable, "-m", "jpegmend", "sub", "-o", "out", "--jobs", "2"]
     run = subprocess.Popen(
-        command, env={**os.environ, "TMPDIR": str(folder / "temporary")}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        env={**os.environ, "TMPDIR": str(folder / "temporary")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Where the tests themselves run in a shell's background, SIGINT is ignored, and would be here too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert run.stdout is not None
     run.stdout.readline()
