@@ -15,7 +15,7 @@ from jpegmend import weights
 from jpegmend.evaluation.measure.results import Result
 from jpegmend.evaluation.papers import comparison
 from jpegmend.evaluation.report import distance
-from jpegmend.evaluation.report.benchmark_tables import seconds_per_megapixel, timings
+from jpegmend.evaluation.report.benchmark_tables import seconds_per_megapixel, timings, widest
 from jpegmend.evaluation.report.rivals import RIVALS
 from jpegmend.explanation import themes
 from jpegmend.explanation.drawing import Drawing
@@ -57,7 +57,7 @@ class Dot:
 
 def measured(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) -> list[Dot]:
     """The released networks as measured: gray, projection off, and seconds from the benchmark ``speed``."""
-    timed = timings(benchmarks)
+    timed = widest(timings(benchmarks))
     found = [
         Dot(name, mean.scores["psnr"], weights.PACKAGED[name].multiply_adds, seconds_per_megapixel(name, timed))
         for (name, data_set, quality), mean in comparison.measured(PROTOCOL, stored).items()

@@ -13,6 +13,11 @@ def timings(benchmarks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [found for found in reversed(benchmarks) if "speed" in found]
 
 
+def widest(timed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The speed benchmark that timed most networks, alone: times of several machines cannot be compared."""
+    return sorted(timed, key=lambda found: -len({line["what"] for line in found["speed"]}))[:1]
+
+
 def seconds_per_megapixel(name: str, timed: Sequence[Mapping[str, Any]]) -> float | None:
     """Of the picture nearest to one megapixel, from the first of the speed benchmarks that timed ``name``."""
     for found in timed:

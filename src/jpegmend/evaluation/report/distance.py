@@ -13,7 +13,7 @@ from jpegmend.evaluation.papers import published
 from jpegmend.evaluation.papers.comparison import measured
 from jpegmend.evaluation.papers.paper_names import key
 from jpegmend.evaluation.papers.published import Published
-from jpegmend.evaluation.report.benchmark_tables import seconds_per_megapixel, timings
+from jpegmend.evaluation.report.benchmark_tables import seconds_per_megapixel, timings, widest
 from jpegmend.evaluation.report.markdown import grid, number
 from jpegmend.weights import Card
 
@@ -84,7 +84,7 @@ def of_network(network: str, stored: Sequence[Result], benchmarks: Sequence[Mapp
     PSNR at four qualities with the difference to the printed one, seconds a megapixel from the benchmark ``speed``, and
     what was spent.
     """
-    ours, timed = measured("papers-gray", stored), timings(benchmarks)
+    ours, timed = measured("papers-gray", stored), widest(timings(benchmarks))
     header = ["model", "compared with", "set", *QUALITIES, "seconds a megapixel", "spent"]
     lines = [
         [*line[:-1], number(seconds_per_megapixel(card.name, timed), 1), line[-1]]
