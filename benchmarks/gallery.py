@@ -103,8 +103,8 @@ def page(drawings: list[Drawing], plots: list[Drawing]) -> str:
         lines += [f"## {plot.title}", "", f"![{plot.alt}](gallery/{plot.name}.svg)", "", plot.caption, ""]
     made_on = f"{made.get('machine')}, commit {made.get('commit')}"
     lines.append(
-        f"<sub>Seconds: {made_on}. The photograph: Eileen Collins, NASA, public domain; "
-        "scan and drawing: `examples/make.py`, CC0.</sub>"
+        f"<sub>Seconds: one run on {made_on}; other programs may have run beside it. The photograph: Eileen Collins, "
+        "NASA, public domain; scan and drawing: `examples/make.py`, CC0.</sub>"
     )
     return "\n".join(lines) + "\n"
 

@@ -96,8 +96,11 @@ def frontier(ours: Sequence[Dot], others: Sequence[Dot]) -> Drawing:
         axes[1].set(xlabel="thousand multiply-adds a pixel")
         axes[1].legend(loc="lower right")
         for axis, points in zip(axes, (timed, [*counted[0], *counted[1]]), strict=True):
-            axis.set_xscale("log")
-            axis.xaxis.set_minor_formatter("")  # over less than a decade matplotlib would name every minor tick
+            costs = [cost for _, cost, _ in points]
+            # Over less than a decade a logarithmic axis may have no named tick.
+            if max(costs, default=1) >= 10 * min(costs, default=1):
+                axis.set_xscale("log")
+                axis.xaxis.set_minor_formatter("")
             axis.margins(x=0.2, y=0.12)
             _write_names(figure, axis, points)
         return figure
