@@ -14,7 +14,7 @@ from PIL import Image
 import jpegmend
 from jpegmend import jpeg, weights
 from jpegmend.data import codec
-from jpegmend.restoration import pipeline
+from jpegmend.restoration import opening
 from jpegmend.runtimes import Answer, PictureFacts
 
 
@@ -67,7 +67,7 @@ def test_training_and_pipeline_show_the_same(
     sampling: codec.Sampling, size: tuple[int, int], quality: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, seen = photo(*size, sampling, quality), Recorder()
-    monkeypatch.setattr(pipeline, "open_runtime", lambda *_, **__: seen)
+    monkeypatch.setattr(opening, "open_runtime", lambda *_, **__: seen)
     jpegmend.restore(data, model=weights.find("mend-s"))
     shown = shown_in_training(data, sampling)
     assert tuple(shown.sampling[0].int().tolist()) == seen.sampling

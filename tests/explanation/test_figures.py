@@ -22,6 +22,14 @@ def subject(photo, clear):
     return prepare(photo, Options(), clear)
 
 
+def test_the_page_that_is_asked_for_is_explained(tmp_path):
+    path = tmp_path / "pages.tif"
+    first, second = (Image.fromarray(np.full((side, side), 90, np.uint8)) for side in (48, 64))
+    first.save(path, save_all=True, append_images=[second])
+    found = prepare(path, Options(page=2, quality=20))
+    assert (found.opened.height, found.opened.width) == found.final.pixels.shape == (64, 64)
+
+
 def test_blocks_of_one_value_have_steps_at_their_edges_only():
     plane = np.random.default_rng(0).random((6, 9)).astype(np.float32).repeat(8, 0).repeat(8, 1)
     steps = steps_by_phase(plane)

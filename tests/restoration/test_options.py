@@ -13,7 +13,7 @@ from jpegmend import restore
 from jpegmend.blocks import Earlier
 from jpegmend.errors import DamagedJpeg, InvalidOption
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
-from jpegmend.restoration import guess, pipeline, tile_sizes
+from jpegmend.restoration import guess, opening, tile_sizes
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_runtime_and_threads_arrive(data, identity, monkeypatch):
         asked.append((card.name, options))
         return jpegmend.runtimes.open_runtime(card, **options)
 
-    monkeypatch.setattr(pipeline, "open_runtime", open_and_note)
+    monkeypatch.setattr(opening, "open_runtime", open_and_note)
     restore(data, model=identity, threads=1, runtime="onnx", provider="cpu")
     restore(data, model=identity, strength=0)
     assert asked == [("identity", {"runtime": "onnx", "threads": 1, "provider": "cpu"})]

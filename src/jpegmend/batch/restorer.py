@@ -9,7 +9,8 @@ from typing import Any
 from jpegmend import weights
 from jpegmend.errors import InvalidOption
 from jpegmend.restoration import Options, Restored, restore
-from jpegmend.runtimes import Runtime, open_runtime
+from jpegmend.restoration.opening import open_network
+from jpegmend.runtimes import Runtime
 
 
 class Restorer:
@@ -30,9 +31,7 @@ class Restorer:
         self._runtime: Runtime | None = None
         self._open = True
         if self.options.strength > 0:
-            card = weights.find(self.options.model)
-            asked = self.options
-            self._runtime = open_runtime(card, runtime=asked.runtime, threads=asked.threads, provider=asked.provider)
+            self._runtime = open_network(weights.find(self.options.model), self.options)
 
     def restore(self, source: Any, *, progress: Callable[[int, int], None] | None = None) -> Restored:
         """Restore a picture; see ``jpegmend.restore``.

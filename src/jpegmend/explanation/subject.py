@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend import blocks, metrics, reading, weights
+from jpegmend import blocks, metrics, weights
 from jpegmend.errors import InvalidOption
 from jpegmend.reading import Opened, Source
+from jpegmend.restoration.opening import open_picture
 from jpegmend.restoration.options import Options
 from jpegmend.restoration.output_array import OutputArray, as_stored
 from jpegmend.restoration.pipeline import restore
@@ -154,7 +155,7 @@ def prepare(
     free = _restore(given, replace(options, consistent=False))
     if not free.report.strength:
         raise InvalidOption(f"nothing was restored, so there is nothing to explain: {'; '.join(free.report.warnings)}")
-    opened = reading.open_source(given, max_pixels=options.max_pixels)
+    opened = open_picture(given, options)
     final = _project(free, make_plan(opened, card, options), card)
     return Subject(
         name=name or _name(source),

@@ -13,6 +13,7 @@ from jpegmend.errors import InvalidOption
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import metadata
 from jpegmend.restoration.merging import MergedAnswer
+from jpegmend.restoration.opening import open_network, open_picture
 from jpegmend.restoration.options import Options, options_as_keywords
 from jpegmend.restoration.output_array import OutputArray
 from jpegmend.restoration.overview import Overviews
@@ -23,7 +24,7 @@ from jpegmend.restoration.restored import Restored
 from jpegmend.restoration.tile_loop import TileLoop
 from jpegmend.restoration.tile_runner import TileRunner
 from jpegmend.restoration.tile_sizes import choose_tiles
-from jpegmend.runtimes import Floats, MeanOfFlips, Runtime, open_runtime
+from jpegmend.runtimes import Floats, MeanOfFlips, Runtime
 from jpegmend.weights import Card
 
 
@@ -46,22 +47,12 @@ def restore(source: Source, options: Options) -> Restored:
     card = weights.find(options.model)
     if card.scale != 1:
         raise InvalidOption(f"{card.name!r} enlarges by {card.scale}; use upscale, or a model that restores")
-    network = _open(card, options) if options.strength > 0 else None
-    opened = reading.open_source(
-        source,
-        max_pixels=options.max_pixels,
-        timeout=options.timeout,
-        strict=options.strict,
-        page=options.page or 1,
-    )
+    network = open_network(card, options) if options.strength > 0 else None
+    opened = open_picture(source, options)
     if network is not None and options.thorough > 1:
         network = MeanOfFlips(network, options.thorough)
     plan = make_plan(opened, card, options)
     return _Job(opened, plan, card, network if plan.strength > 0 else None, options).run(started)
-
-
-def _open(card: Card, options: Options) -> Runtime:
-    return open_runtime(card, runtime=options.runtime, threads=options.threads, provider=options.provider)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from jpegmend import reading, weights
 from jpegmend.errors import InvalidOption, TooLarge
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import colour, metadata
+from jpegmend.restoration.opening import open_network, open_picture
 from jpegmend.restoration.options import SharedOptions, options_as_keywords
 from jpegmend.restoration.output_array import OutputArray
 from jpegmend.restoration.plan import Plan
@@ -25,7 +26,7 @@ from jpegmend.restoration.scene import Scene, make_scene, to_floats, upsample
 from jpegmend.restoration.tile_loop import cover_tile
 from jpegmend.restoration.tile_sizes import choose_tiles
 from jpegmend.restoration.tiles import Window, round_up
-from jpegmend.runtimes import Floats, PictureFacts, Runtime, open_runtime
+from jpegmend.runtimes import Floats, PictureFacts, Runtime
 from jpegmend.weights import Card
 
 MODEL = "mdu-sr-x3"
@@ -62,14 +63,8 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
     card = weights.find(options.model)
     if card.scale == 1:
         raise InvalidOption(f"{card.name!r} keeps the size; use restore, or a model that enlarges such as {MODEL!r}")
-    network = open_runtime(card, runtime=options.runtime, threads=options.threads, provider=options.provider)
-    opened = reading.open_source(
-        source,
-        max_pixels=options.max_pixels,
-        timeout=options.timeout,
-        strict=options.strict,
-        page=options.page or 1,
-    )
+    network = open_network(card, options)
+    opened = open_picture(source, options)
     if opened.height * opened.width * card.scale**2 > options.max_pixels:
         raise TooLarge(
             f"{opened.width}x{opened.height} enlarged by {card.scale} has more pixels than max_pixels allows, "
