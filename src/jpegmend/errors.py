@@ -8,6 +8,7 @@ JpegmendError
 │   └── TooLarge               the header states more pixels than allowed
 ├── DecoderStopped             the decoder was ended from outside, or had no room for its files; the input may be sound
 ├── OutputError                the result cannot be written to that place or in that format
+│   └── NoRoom                 no space is left there, a quota is used up, or it is larger than a file may be
 ├── StorageError               an object store does not answer, or refuses access
 ├── JobError                   there is no job of `jpegmend cluster`, or it differs from what is asked or installed
 ├── InvalidOption              an argument is outside its range (also a ``ValueError``)
@@ -86,6 +87,10 @@ class DecoderStopped(JpegmendError):
 
 class OutputError(JpegmendError):
     """The result cannot be written to that place or in that format."""
+
+
+class NoRoom(OutputError):
+    """A file cannot grow: no space is left, a quota is used up, or it is larger than a file may be."""
 
 
 class StorageError(JpegmendError):

@@ -18,11 +18,13 @@ import httpx
 import pytest
 from PIL import Image
 
+from jpegmend.web.problems import CODES
 from jpegmend.web.server import Server
 from jpegmend.web.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOKEN = "a-token-for-tests-only"
+ASYNC = {"Prefer": "respond-async"}
 AS_TIFF = ["--format", "tiff", "--bits", "16", "--strength", "0.5", "--no-consistent", "--strip"]
 
 
@@ -119,3 +121,33 @@ def small() -> bytes:
     stream = io.BytesIO()
     Image.effect_noise((48, 32), 60).convert("RGB").save(stream, "JPEG", quality=20)
     return stream.getvalue()
+
+
+def job(client: httpx.Client, photo: bytes, **options: Any) -> dict[str, Any]:
+    """A job that has ended."""
+    answer = client.post("/v1/restore", params=options, content=photo, headers=ASYNC)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == f"jobs/{answer.json()['id']}"
+    return events(client, answer.json()["id"])[-1][2]
+
+
+def events(client: httpx.Client, name: str, **headers: str) -> list[tuple[int, str, dict[str, Any]]]:
+    """Number, kind and data of the events of a job, to its end."""
+    found = []
+    with client.stream("GET", f"/v1/jobs/{name}/events", headers=headers) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        text = "".join(stream.iter_text())
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if "event" in fields:
+            found.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
+    return found
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of a problem, whose members agree with the answer."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == answer.status_code
+    assert (told["status"], told["title"]) == CODES[told["code"]]
+    return answer.status_code, told["code"]

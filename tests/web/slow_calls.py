@@ -1,9 +1,10 @@
-"""Calls for workers that take as long, and as much memory, as a test wants."""
+"""Calls for workers that take as long, and as much memory, as a test wants, or fail as it wants."""
 
 import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from jpegmend.batch import news
 
@@ -38,6 +39,20 @@ def hold(count: int, seconds: float) -> int:
     held = bytearray(os.urandom(1)) * count
     time.sleep(seconds)
     return len(held)
+
+
+def fill() -> None:
+    """Write where no space is left."""
+    with open("/dev/full", "wb", buffering=0) as full:
+        full.write(b"x")
+
+
+def restore_at_the_second_try(order: Any) -> dict[str, Any]:
+    """In place of a restoration: the first process is killed in the middle."""
+    from jpegmend.web.work import restore_picture
+
+    die(str(order.folder / "marks"), 1)
+    return restore_picture(order)
 
 
 def restore_slowly(order: object) -> None:

@@ -134,6 +134,15 @@ def test_a_killed_worker_costs_one_try(tmp_path: Path, times: int) -> None:
     run(test, tmp_path)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    async def test(scheduler: Scheduler) -> None:
+        scheduler.submit(doomed := task(slow_calls.fill))
+        assert await code(doomed) == "no-room"
+
+    run(test, tmp_path)
+
+
 def test_a_full_queue_refuses_and_says_when_to_come_back(tmp_path: Path) -> None:
     async def test(scheduler: Scheduler) -> None:
         scheduler.submit(task(slow_calls.tell_for, 60))

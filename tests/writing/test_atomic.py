@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jpegmend.errors import OutputError
+from jpegmend.errors import NoRoom, OutputError
 from jpegmend.jpeg import Metadata
 from jpegmend.writing import files, png
 
@@ -86,7 +86,7 @@ def test_file_systems_without_links(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("raised", "seen"),
-    [(OSError(errno.ENOSPC, "No space left on device"), OutputError), (KeyboardInterrupt(), KeyboardInterrupt)],
+    [(OSError(errno.ENOSPC, "No space left on device"), NoRoom), (KeyboardInterrupt(), KeyboardInterrupt)],
 )
 @pytest.mark.parametrize("before", [None, b"mine"])
 def test_a_failure_leaves_what_was_there(raised, seen, before, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -13,14 +14,16 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from jpegmend.errors import JpegmendError
+from jpegmend.errors import JpegmendError, describe, says_no_room
 from jpegmend.web import archive, events, handlers, pages
 from jpegmend.web.bodies import drain
 from jpegmend.web.guard import Guard, add_headers
 from jpegmend.web.metrics import Counting
-from jpegmend.web.problems import Problem, from_error
+from jpegmend.web.problems import Problem, from_error, from_other_error
 from jpegmend.web.service import Service
 from jpegmend.web.settings import Settings
+
+log = logging.getLogger("jpegmend.web")
 
 
 def routes() -> list[Route | Mount]:
@@ -69,6 +72,7 @@ def make_app(settings: Settings) -> Starlette:
         exception_handlers={
             Problem: _tell_problem,
             JpegmendError: _tell_error,
+            OSError: _tell_os_error,
             HTTPException: _tell_http,
             Exception: _tell_unexpected,
         },
@@ -86,6 +90,14 @@ async def _tell_problem(request: Request, error: Exception) -> Response:
 async def _tell_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, JpegmendError)
     return await _tell_problem(request, from_error(error))
+
+
+async def _tell_os_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    if not says_no_room(error):
+        raise error
+    log.error("a request was refused: %s", describe(error))
+    return await _tell_problem(request, from_other_error(error))
 
 
 async def _tell_http(request: Request, error: Exception) -> Response:

@@ -28,6 +28,7 @@ _BODY_CODES = (
     "damaged-jpeg",
     "input-error",
     "output-error",
+    "no-room",
     "decoder-stopped",
     "time-limit",
     "memory-limit",

@@ -65,6 +65,7 @@ _OF_CLASSES: Mapping[type[errors.JpegmendError], tuple[int, str]] = {
     errors.MissingExtra: (501, "A package is needed that is not installed here"),
     errors.InvalidRecipe: (500, "A training recipe is invalid"),
     errors.MissingData: (500, "A data set is missing"),
+    errors.NoRoom: (507, "The service has no space left for its files"),
     errors.StorageError: (500, "An object store does not answer"),
     errors.JobError: (500, "A job of the cluster is not as asked for"),
     errors.NotComparable: (500, "Results cannot be compared"),
@@ -134,3 +135,9 @@ def from_error(error: errors.JpegmendError) -> Problem:
     for pattern, word in _WORDS:
         detail = pattern.sub(word, detail)
     return Problem(code, detail)
+
+
+def from_other_error(error: Exception) -> Problem:
+    """The problem of an error that is none of the package: that no space is left is told, others are internal."""
+    no_room = isinstance(error, OSError) and errors.says_no_room(error)
+    return Problem(code_of(errors.NoRoom) if no_room else "internal")

@@ -19,7 +19,7 @@ from jpegmend.batch.news import Cancelled
 from jpegmend.batch.processes import Worker, WorkerDied
 from jpegmend.batch.share import Share
 from jpegmend.errors import JpegmendError
-from jpegmend.web.problems import Problem, from_error
+from jpegmend.web.problems import Problem, from_error, from_other_error
 from jpegmend.web.settings import Settings
 
 log = logging.getLogger("jpegmend.web")
@@ -239,9 +239,9 @@ class Scheduler:
             if problem.detail is None:
                 log.error("a job failed: %s: %s", type(error).__name__, error)
             _fail(task, problem)
-        except Exception:
+        except Exception as error:
             log.exception("a job failed by an unexpected error")
-            _fail(task, Problem("internal"))
+            _fail(task, from_other_error(error))
         finally:
             limits.cancel()
 

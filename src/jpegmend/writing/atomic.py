@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from jpegmend.errors import OutputError, describe
+from jpegmend.errors import NoRoom, OutputError, describe, says_no_room
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 
@@ -57,7 +57,8 @@ def open_target(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(f"{target} cannot be written: {describe(error)}") from error
+        kind = NoRoom if says_no_room(error) else OutputError
+        raise kind(f"{target} cannot be written: {describe(error)}") from error
 
 
 def write_bytes(target: Path, content: bytes) -> None:
