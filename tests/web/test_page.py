@@ -202,6 +202,19 @@ def test_many_with_a_broken_one_in_one_archive(open_page: Any, photo: bytes) -> 
     page.locator("#start").wait_for()
 
 
+def test_chosen_files_and_the_pictures_of_a_chosen_folder(open_page: Any, small: bytes, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    for name in ("a.jpg", "b.png", "below/c.JPEG", ".hidden.jpg", "a.restored.png", "notes.txt"):
+        (tmp_path / name).write_bytes(small)
+    page = open_page()
+    page.set_input_files("#files", [tmp_path / "a.jpg", tmp_path / "b.png"])
+    page.get_by_text("2 of 2 done").wait_for()
+    page.set_input_files("#folder", tmp_path)
+    page.get_by_text("5 of 5 done").wait_for()
+    names = page.locator(".item-name").all_inner_texts()
+    assert (names[:2], sorted(names[2:])) == (["a.jpg", "b.png"], ["a.jpg", "b.png", "c.JPEG"])
+
+
 def test_phone_zoom_and_pan_in_step(open_page: Any, photo: bytes) -> None:
     page = open_page(390, 844, "dark")
     give(page, ("a-very-long-name-of-a-picture-from-a-telephone-20261127-232551.jpg", photo), kind="paste")
@@ -233,7 +246,7 @@ def test_phone_zoom_and_pan_in_step(open_page: Any, photo: bytes) -> None:
 SMALL = """() => [...document.querySelectorAll("button, select, summary, a, label, input[type=range]")]
   .filter((each) => each.checkVisibility() && !each.matches(".pair > label, .row > label"))
   .map((each) => [each.outerHTML.slice(0, 60), each.getBoundingClientRect()])
-  .filter(([, box]) => box.height < 42 || box.width < 42)
+  .filter(([, box]) => box.height < 44 || box.width < 44)
   .map(([text]) => text)"""
 
 

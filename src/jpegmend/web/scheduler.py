@@ -236,7 +236,7 @@ class Scheduler:
             self._after_death(task, limits, error)
         except JpegmendError as error:
             problem = from_error(error)
-            if problem.detail is None:
+            if problem.detail is None or problem.status >= 500:
                 log.error("a job failed: %s: %s", type(error).__name__, error)
             _fail(task, problem)
         except Exception as error:
