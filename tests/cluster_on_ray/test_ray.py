@@ -99,6 +99,28 @@ def test_a_picture_that_ends_its_actor_three_times_is_set_aside(ray_cluster: Any
     assert cluster("status", f"{bucket}/dst")[1]["aside"] == ["5b.jpg"]
 
 
+def test_each_actor_takes_a_gpu_where_the_job_asks_for_one(ray_cluster: Any, bucket: str, cluster, monkeypatch) -> None:
+    """Ray believes that a machine has the GPUs it is said to have; without a network none is used."""
+    from jpegmend.cluster.on_ray import RayCrew
+
+    found: list[tuple[int, set[str]]] = []
+    close = RayCrew.close
+
+    def look_and_close(self: RayCrew) -> None:
+        found.append((len(self._actors), set(self._nodes.values())))
+        close(self)
+
+    monkeypatch.setattr(RayCrew, "close", look_and_close)
+    cluster("plan", f"{bucket}/src", f"{bucket}/dst", "--provider", "cuda", *DECODE)
+    machine = ray_cluster.add_node(num_cpus=2, num_gpus=2, object_store_memory=80_000_000)
+    try:
+        code, ran = cluster("run", f"{bucket}/dst", "--address", ray_cluster.address)
+    finally:
+        ray_cluster.remove_node(machine)
+    assert (code, ran["done"]) == (0, 11)
+    assert found == [(2, {machine.node_id})]
+
+
 def test_the_driver_is_killed_and_another_goes_on(ray_cluster: Any, server: Any, bucket: str, cluster) -> None:
     fill(bucket)
     whole = expected(bucket, cluster)
