@@ -13,9 +13,8 @@ from jpegmend.errors import InvalidOption
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import metadata
 from jpegmend.restoration.merging import MergedAnswer
-from jpegmend.restoration.opening import open_network, open_picture
+from jpegmend.restoration.opening import applied_orientation, make_output, open_network, open_picture
 from jpegmend.restoration.options import Options, options_as_keywords
-from jpegmend.restoration.output_array import OutputArray
 from jpegmend.restoration.overview import Overviews
 from jpegmend.restoration.plan import Plan, make_plan
 from jpegmend.restoration.plane_groups import Group, make_groups
@@ -69,7 +68,8 @@ class _Job:
     def run(self, started: float) -> Restored:
         groups = self._groups()
         runner = self._runner(groups[0]) if self.network else None
-        output, planes = self._output(), self._planes(groups)
+        output = make_output(self.opened, self.plan.scene, self.options, self.opened.alpha)
+        planes, orientation = self._planes(groups), applied_orientation(self.opened, self.options)
         held = self.opened.bytes_held + output.pixels.nbytes + sum(plane.nbytes for plane in planes or ())
         card = self.card if runner else None
         tiles = choose_tiles(self.plan.scene, groups, card, memory=self.options.memory_bytes, held=held)
@@ -82,16 +82,14 @@ class _Job:
             planes=planes,
         )
         loop.run(tiles, self.options.progress)
-        carried = metadata.adapt(
-            self.opened.metadata, applied=self._applied_orientation(), keep_profile=self.plan.keeps_profile
-        )
+        carried = metadata.adapt(self.opened.metadata, applied=orientation, keep_profile=self.plan.keeps_profile)
         report = make_report(
             self.opened,
             self.plan,
             size=output.pixels.shape[:2],
             bits=output.pixels.itemsize * 8,
             carried=metadata.names(carried),
-            orientation_applied=self._applied_orientation() != 1,
+            orientation_applied=orientation != 1,
             card=self.card,
             notes=self._window_notes(groups) if runner else (),
             runtime=self.network.name if self.network else None,
@@ -139,24 +137,6 @@ class _Job:
         if runner is None:
             return None
         return runner.quality if self._estimates_once() and runner.quality is not None else runner.merged.quality
-
-    def _applied_orientation(self) -> int:
-        """The EXIF orientation that is applied to the pixels; 1 is none."""
-        return self.opened.metadata.orientation if self.options.orientation == "apply" else 1
-
-    def _output(self) -> OutputArray:
-        scene, alpha = self.plan.scene, self.opened.alpha
-        channels = 4 if alpha is not None else 1 if scene.colour == "gray" else 3
-        output = OutputArray(
-            scene.height,
-            scene.width,
-            channels,
-            bits=self.options.bits or self.opened.bits,
-            orientation=self._applied_orientation(),
-        )
-        if alpha is not None:
-            output.write_alpha(alpha)
-        return output
 
     def _planes(self, groups: tuple[Group, ...]) -> tuple[Floats, ...] | None:
         """Empty arrays for the float planes, with ``keep_planes``; else None."""

@@ -15,9 +15,8 @@ from jpegmend import reading, weights
 from jpegmend.errors import InvalidOption, TooLarge
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import colour, metadata
-from jpegmend.restoration.opening import open_network, open_picture
+from jpegmend.restoration.opening import applied_orientation, make_output, open_network, open_picture
 from jpegmend.restoration.options import SharedOptions, options_as_keywords
-from jpegmend.restoration.output_array import OutputArray
 from jpegmend.restoration.plan import Plan
 from jpegmend.restoration.plane_groups import Group, make_groups
 from jpegmend.restoration.report import make_report
@@ -86,7 +85,9 @@ class _Job:
     def run(self, started: float) -> Restored:
         plan = self._plan()
         groups = make_groups(self.scene, self.card.planes, self.card.multiple)
-        output = self._output()
+        alpha = None if self.opened.alpha is None else _bicubic(self.opened.alpha, self.card.scale)
+        output = make_output(self.opened, self.scene, self.options, alpha, self.card.scale)
+        orientation = applied_orientation(self.opened, self.options)
         held = output.pixels.nbytes + self.opened.bytes_held
         tiles = choose_tiles(self.scene, groups, self.card, memory=self.options.memory_bytes, held=held)
         progress = self.options.progress or (lambda done, total: None)
@@ -97,14 +98,14 @@ class _Job:
             target = _larger(shown.move(-self.scene.top, -self.scene.left), self.card.scale)
             output.write(target, plan.convert(np.stack(planes)))
             progress(done, len(tiles))
-        carried = metadata.adapt(self.opened.metadata, applied=self._applied(), keep_profile=plan.keeps_profile)
+        carried = metadata.adapt(self.opened.metadata, applied=orientation, keep_profile=plan.keeps_profile)
         report = make_report(
             self.opened,
             plan,
             size=output.pixels.shape[:2],
             bits=output.pixels.itemsize * 8,
             carried=metadata.names(carried),
-            orientation_applied=self._applied() != 1,
+            orientation_applied=orientation != 1,
             card=self.card,
             runtime=self.network.name,
             passes=1,
@@ -134,18 +135,6 @@ class _Job:
                 *([f"page 1 of {pages} is enlarged"] if left_out else []),
             ),
         )
-
-    def _applied(self) -> int:
-        return self.opened.metadata.orientation if self.options.orientation == "apply" else 1
-
-    def _output(self) -> OutputArray:
-        s, alpha, bits = self.card.scale, self.opened.alpha, self.options.bits or self.opened.bits
-        channels = 4 if alpha is not None else 1 if self.scene.colour == "gray" else 3
-        size = self.scene.height * s, self.scene.width * s
-        output = OutputArray(*size, channels, bits=bits, orientation=self._applied())
-        if alpha is not None:
-            output.write_alpha(_bicubic(alpha, s))
-        return output
 
     def _enlarge(self, group: Group, tile: Window, shown: Window) -> Iterator[Floats]:
         """Each plane of a group on the enlarged luma grid, [s h, s w] for the window ``shown`` [h, w]."""
