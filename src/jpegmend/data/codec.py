@@ -113,7 +113,7 @@ def observe(file: File) -> Observation:
     v, h = FACTORS[file.sampling]
     y, *colour = planes
     if not colour:
-        # Planes that are not in the file are 0.5, unlike the neutral chroma 128/255 of a colour file.
+        # Unlike the neutral chroma of a colour file, ``blocks.NEUTRAL``.
         flat = torch.full_like(y, 255 * GRAY_CHROMA).expand(-1, 2, -1, -1)
         seen, tables = torch.cat([y, flat], 1), torch.stack([file.luma, *[torch.ones_like(file.luma)] * 2], 1)
     else:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from jpegmend.blocks import GRAY_CHROMA
 from jpegmend.data import codec
 from jpegmend.data.codec import File, Sampling
 from jpegmend.errors import InvalidRecipe
@@ -159,9 +160,9 @@ def degrade(
     """Compress a batch of clean crops, all with the same sampling.
 
     ``clean`` is ``[B, 3, H, W]`` uint8 RGB, sides multiples of 16. Returns the input of the network and the truth
-    ``[B, 3, H, W]`` (YCbCr in 0..1; for gray pictures chroma is 0.5). A batch of simulated uploads is smaller than
-    ``clean``. ``qualities``, one per picture, are those of the (last) compression with libjpeg's tables; None: drawn
-    from ``degradation``.
+    ``[B, 3, H, W]`` (YCbCr in 0..1; for gray pictures chroma is ``GRAY_CHROMA``). A batch of simulated uploads is
+    smaller than ``clean``. ``qualities``, one per picture, are those of the (last) compression with libjpeg's tables;
+    None: drawn from ``degradation``.
     """
     kinds = list(degradation.sampling)
     sampling = rng.choices(kinds, [degradation.sampling[kind] for kind in kinds])[0]
@@ -192,8 +193,8 @@ def cut(seen: Observation, truth: Tensor, side: int, rng: random.Random) -> tupl
 
 
 def as_written(rgb: Tensor, sampling: Sampling, studio: bool) -> Tensor:
-    """The planes before compression: ``[B, 3, H, W]`` YCbCr on 0..255; gray is rounded, its chroma 127.5."""
+    """The planes before compression: ``[B, 3, H, W]`` YCbCr on 0..255; gray is rounded, its chroma ``GRAY_CHROMA``."""
     if sampling != "gray":
         return codec.rgb_to_ycbcr(rgb)
     y = torch.round(codec.studio_luma(rgb) if studio else codec.rgb_to_ycbcr(rgb)[:, :1])
-    return torch.cat([y, torch.full_like(y, 127.5).expand(-1, 2, -1, -1)], 1)
+    return torch.cat([y, torch.full_like(y, 255 * GRAY_CHROMA).expand(-1, 2, -1, -1)], 1)
