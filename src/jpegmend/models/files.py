@@ -180,6 +180,7 @@ def export_onnx(
     from jpegmend.models import onnx_file
 
     seen = example(spec, config, 96, 128)
-    outputs = _output_names(network.eval(), seen, tuple(traces))
+    # The names do not depend on the size; attention costs the square of it.
+    outputs = _output_names(network.eval(), example(spec, config, 32, 32), tuple(traces))
     tensors = tuple(getattr(seen, name) for name in spec.inputs)
     onnx_file.write(path, _ForExport(network, spec.inputs, tuple(traces)), tensors, spec.inputs, outputs, half=half)
