@@ -18,6 +18,7 @@ from jpegmend.cli.parser import Parser
 from jpegmend.cli.restore import add
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
+from jpegmend.reading import open_source
 from jpegmend.restoration import Options
 from jpegmend.runtimes import RUNTIMES
 
@@ -41,6 +42,13 @@ def reported(capsys: pytest.CaptureFixture[str], *options: str) -> dict:
 def test_bits(folder: Path, bits: int) -> None:
     restored("--bits", str(bits))
     assert Path("out.png").read_bytes()[24] == bits  # IHDR's bit depth
+
+
+def test_16_bits_hold_what_the_network_gives(folder: Path) -> None:
+    restored("--bits", "16")
+    values = open_source("out.png").values
+    assert values is not None and values.dtype == np.uint16
+    assert (values % 257).any(), "8 bits, spread over 16"
 
 
 def test_quality_is_that_of_the_jpeg_that_is_written(folder: Path) -> None:

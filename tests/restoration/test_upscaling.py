@@ -10,7 +10,7 @@ from PIL import Image
 
 from jpegmend import restore
 from jpegmend.errors import InvalidOption, ModelError, TooLarge, WeightsDamaged
-from jpegmend.restoration import upscale
+from jpegmend.restoration import tile_sizes, upscale
 
 
 def repeated(pixels):
@@ -108,6 +108,17 @@ def test_the_result_counts_as_pixels(repeating, draw):
     with pytest.raises(TooLarge, match="enlarged by 3"):
         upscale(draw(16, 16), model=repeating, max_pixels=256)
     assert upscale(draw(16, 16), model=repeating, max_pixels=9 * 256).width == 48
+
+
+def test_memory_counts_the_picture_and_its_larger_result(make_card, draw):
+    side, each = 320, 100.0
+    source = draw(side, side).astype(np.uint16) * 257
+    held = source.nbytes + 9 * source.nbytes
+    memory = int(tile_sizes.BASE_BYTES) + held + 2_000_000
+    card = make_card("enlarger", 3, planes="rgb", halo=0, bytes_per_pixel=each)
+    tiles = upscale(source, model=card, memory=memory).report.tiles
+    assert side * side / tiles * (each + 9 * tile_sizes.OWN_BYTES_PER_PIXEL) <= 2_000_000
+    assert tiles < 120
 
 
 def test_a_page_is_selected(repeating, draw):
