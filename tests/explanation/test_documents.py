@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -31,6 +32,10 @@ def result(model: str, psnr: float, protocol: str = "papers-gray", consistent: b
 
 def test_a_page_has_every_figure_and_old_ones_go(photo, tmp_path):
     found = jpegmend.explain(photo)
+    # One figure of pixels and one of lines: each kind has its own format.
+    few = [found.figures[name] for name in ("close", "grid")]
+    assert [drawing.photographic for drawing in few] == [True, False]
+    found = replace(found, sections=(replace(found.sections[0], drawings=tuple(few)),))
     (tmp_path / "mend-s").mkdir()
     (tmp_path / "mend-s" / "old.svg").write_text("old")
     page = documents.write_page(found, tmp_path)

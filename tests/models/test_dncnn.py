@@ -94,10 +94,6 @@ def test_any_size_and_type(observed, channels, dtype):
     assert SPEC.planes(config) == ("rgb" if channels == 3 else "y")
 
 
-def test_export_agrees_at_another_size(exported):
-    assert exported(SPEC, SMALL, (37, 53)) < 5e-5
-
-
 def test_impossible_depth_is_refused():
     with pytest.raises(InvalidOption, match="depth=1"):
         Config(depth=1)

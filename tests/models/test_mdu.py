@@ -21,7 +21,8 @@ SMALL = {"stages": 2, "width": 4, "depth": 2, "points": 11}
 
 
 def size(config):
-    return sum(p.numel() for p in MDU(config).parameters())
+    with torch.device("meta"):
+        return sum(p.numel() for p in MDU(config).parameters())
 
 
 def dictionary(config):
@@ -211,9 +212,9 @@ def test_trains_as_the_loop_does(observed, kind):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
-@pytest.mark.parametrize("options", [{"proximal": "resnet+piecewise"}, {"fold": 2, "scale": 3}])
-def test_export_agrees_at_other_sizes(exported, options):
-    assert exported(SPEC, Config(**{**SMALL, "stages": 1, **options}), (37, 53), (64, 40)) < 1e-5
+def test_export_agrees_at_other_sizes(exported):
+    options = {"proximal": "resnet+piecewise", "fold": 2, "scale": 3}
+    assert exported(SPEC, Config(**{**SMALL, "stages": 1, "depth": 1, **options}), (37, 53), (64, 40)) < 1e-5
 
 
 def test_compiles_as_one_graph(observed):

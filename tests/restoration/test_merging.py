@@ -30,9 +30,9 @@ def test_tiles_give_the_quality_and_traces_of_the_whole(tiling, make_card, data)
     for restored in (whole, tiled):
         assert restored.report.quality_by_network == pytest.approx(100 * planes[0].mean(), abs=1.5)
         assert [part.shape for part in restored.traces["ends"]] == [(3, 304, 208)] * 2
-        assert restored.traces["half"][0] == pytest.approx(half, abs=1e-5)
-        assert restored.traces["ends"][0] == pytest.approx(planes, abs=1e-5)
-        assert restored.traces["ends"][1] == pytest.approx(planes**2, abs=1e-5)
+        np.testing.assert_allclose(restored.traces["half"][0], half, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(restored.traces["ends"][0], planes, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(restored.traces["ends"][1], planes**2, rtol=0, atol=1e-5)
     assert json.dumps(tiled.report.as_dict())
 
 
@@ -60,7 +60,7 @@ def test_traces_off_the_grid_are_those_of_the_first_tile():
 
 def test_only_luma_speaks_where_components_go_alone(make_card, data):
     restored = restore(data, model=make_card("judge", planes="y"), traces=("ends",), keep_planes=True, consistent=False)
-    assert restored.traces["ends"][0] == pytest.approx(restored.planes[0][None], abs=1e-6)
+    np.testing.assert_allclose(restored.traces["ends"][0], restored.planes[0][None], rtol=0, atol=1e-6)
     assert restored.report.quality_by_network == pytest.approx(100 * restored.planes[0].mean(), abs=0.06)
 
 

@@ -198,7 +198,7 @@ def test_a_warm_start_always_has_a_rise():
 # Importing the compiler makes torch warn of its own older parts.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_run_takes_the_same_course(pictures, tmp_path):
-    network = {"network": "dncnn", "config": {"depth": 3, "width": 4}, "steps": 4}
+    network = {"network": "dncnn", "config": {"depth": 2, "width": 4}, "steps": 3}
     plain = loop.train(tiny(**network), settings(tmp_path / "plain", pictures))
     compiled = loop.train(tiny(**network, compile=True), settings(tmp_path / "compiled", pictures))
     assert hasattr(compiled.runners["network"], "_orig_mod")

@@ -17,13 +17,36 @@ from jpegmend.training import loop
 from jpegmend.training.recipe import read_recipe
 from jpegmend.training.run import RunSettings
 
+STAND_IN = """
+import json, signal, sys, time
+from pathlib import Path
+
+stops = []
+signal.signal(signal.SIGTERM, lambda *_: stops.append(1))
+words = sys.argv
+if "network=nonesuch" in words:
+    sys.exit("no network nonesuch")
+folder = Path(words[words.index("--out") + 1])
+steps = next((int(word[6:]) for word in words if word.startswith("steps=")), 60)
+log = folder / "log.jsonl"
+done = len(log.read_text().splitlines()) if "--resume" in words else 0
+for step in range(done + 1, steps + 1):
+    (folder / "checkpoint.pt").touch()
+    with log.open("a") as file:
+        file.write(json.dumps({"step": step, "minutes": 0, **({"stopped": True} if stops else {})}) + chr(10))
+    if stops:
+        sys.exit()
+    time.sleep(0.01)
+(folder / "average.safetensors").touch()
+"""
+
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the training by /proc")
 SCRIPT = Path(__file__).parents[2] / "scripts" / "queue"
 RECIPE = """
 name = "tiny"
 network = "arcnn"
 config = { kernels = [3, 3], widths = [4], deviation = 0.1 }
-steps = 60
+steps = 30
 [[phases]]
 share = 1.0
 crop = 16
@@ -41,6 +64,16 @@ recipe = "{folder}/tiny.toml"
 warm_start = "tiny"
 set = ["steps=4"]
 """
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch) -> None:
+    """In place of ``jpegmend train`` a program that writes what the queue reads, and starts in a tenth of a second."""
+    package = tmp_path / "stand_in" / "jpegmend"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(STAND_IN)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
 
 
 def write_list(folder, pictures, text=LIST):
@@ -81,7 +114,7 @@ def train_uninterrupted(folder, pictures):
     """The weights of both entries by the training loop itself, on one thread as in the queue."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    weights, steps = None, {"tiny": 60, "second": 4}
+    weights, steps = None, {"tiny": 30, "second": 4}
     for name, count in steps.items():
         recipe = read_recipe(folder / "tiny.toml", {"steps": count})
         loop.train(recipe, RunSettings(folder=folder / "alone" / name, data=[pictures], warm_start=weights))
@@ -96,35 +129,43 @@ def test_a_killed_queue_goes_on_and_ends_like_one_that_was_not(pictures, tmp_pat
         (child,) = Path(f"/proc/{queue.pid}/task/{queue.pid}/children").read_text().split()
         os.kill(queue.pid, signal.SIGKILL)
         os.kill(int(child), signal.SIGKILL)
-    at = len(steps_logged(tmp_path, "tiny"))
-    with start_and_wait(tmp_path, at + 2) as queue:
-        queue.send_signal(signal.SIGTERM)
-        assert queue.wait(60) == 0
-    assert at + 2 <= len(steps_logged(tmp_path, "tiny")) < 60
     assert "begun" in run(tmp_path, "status")
     run(tmp_path)
     for name, expected in train_uninterrupted(tmp_path, pictures).items():
         found = load_file(tmp_path / "runs" / name / "average.safetensors")
         assert all(torch.equal(found[key], expected[key]) for key in expected)
     with safe_open(tmp_path / "runs/second/average.safetensors", "pt") as file:
-        assert json.loads(file.metadata()["earlier"])["steps"] == 60
+        assert json.loads(file.metadata()["earlier"])["steps"] == 30
     assert [row.split()[1] for row in run(tmp_path, "status").splitlines()] == ["status", "done", "done"]
     assert "train" not in run(tmp_path)
 
 
-def test_a_queue_waits_for_a_training_that_outlived_the_one_before(pictures, tmp_path):
-    write_list(tmp_path, pictures, LIST.split("[[entry]]\nname")[0])
+def test_sigterm_ends_the_training_and_the_queue_and_is_no_failure(tmp_path, stand_in):
+    write_list(tmp_path, tmp_path)
+    with start_and_wait(tmp_path, 2) as queue:
+        queue.send_signal(signal.SIGTERM)
+        assert queue.wait(60) == 0
+    at = len(steps_logged(tmp_path, "tiny"))
+    assert 2 <= at < 60
+    assert "begun" in run(tmp_path, "status")
+    run(tmp_path)
+    assert steps_logged(tmp_path, "tiny") == list(range(1, 61))
+    assert steps_logged(tmp_path, "second") == [1, 2, 3, 4]
+
+
+def test_a_queue_waits_for_a_training_that_outlived_the_one_before(tmp_path, stand_in):
+    write_list(tmp_path, tmp_path, LIST.split("[[entry]]\nname")[0])
     with start_and_wait(tmp_path, 2) as queue:
         os.kill(queue.pid, signal.SIGKILL)
     assert "waiting" in run(tmp_path)
     assert steps_logged(tmp_path, "tiny") == list(range(1, 61))
 
 
-def test_what_fails_is_marked_and_the_queue_goes_on(pictures, tmp_path):
+def test_what_fails_is_marked_and_the_queue_goes_on(tmp_path, stand_in):
     more = '[[entry]]\nname = "bad"\nrecipe = "{folder}/tiny.toml"\nset = ["network=nonesuch"]\n'
     more += '[[entry]]\nname = "orphan"\nrecipe = "{folder}/tiny.toml"\nwarm_start = "bad"\n'
     more += '[[entry]]\nname = "good"\nrecipe = "{folder}/tiny.toml"\nset = ["steps=2"]\n'
-    write_list(tmp_path, pictures, LIST.split("[[entry]]")[0] + more)
+    write_list(tmp_path, tmp_path, LIST.split("[[entry]]")[0] + more)
     run(tmp_path)
     rows = {row.split()[0]: row for row in run(tmp_path, "status").splitlines()}
     assert "failed" in rows["bad"]

@@ -11,8 +11,9 @@ import jpegmend
 from jpegmend import cli
 from jpegmend.errors import InvalidOption, WeightsDamaged, WeightsMissing
 from jpegmend.evaluation.measure.ranking import measure_ranking
-from jpegmend.models import ranker_file
+from jpegmend.models import files, ranker_file
 from jpegmend.runtimes.ranker import load_ranker
+from jpegmend.training import release
 
 RECIPE = """
 name = "tiny"
@@ -36,6 +37,12 @@ losses = { mae = 1.0, quality_score = 0.001, feature_matching = 0.01 }
 
 
 @pytest.fixture(scope="module")
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
 def run(pictures, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranker")
     (folder / "tiny.toml").write_text(RECIPE)
@@ -45,8 +52,11 @@ def run(pictures, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def card(run, tmp_path_factory):
+def card(run, tmp_path_factory, monkeypatch_module):
     made = tmp_path_factory.mktemp("cards")
+    # The network's own graph is not read here, and takes seconds.
+    monkeypatch_module.setattr(files, "export_onnx", lambda path, *_: path.write_bytes(b""))
+    monkeypatch_module.setattr(release, "check_onnx", lambda *_: 0.0)
     assert cli.run(["release", str(run), "--name", "mine", "--out", str(made)]) == 0
     return made / "mine.json"
 
