@@ -1,4 +1,4 @@
-"""Which worker does which pictures of which shard next: plain code without clock, network or processes.
+"""Scheduler: gives pictures of shards to workers. Without clock, network or processes, which tests simulate.
 
 A shard is cut into tasks of about a minute, so that little is lost with a worker and all workers end together. A task
 that was lost with its worker is done again; if processes end again and again, it is cut into smaller ones down to one
@@ -68,11 +68,6 @@ class Scheduler:
     def over(self) -> bool:
         """Whether nothing is left to do."""
         return not (self._units or self._ranges or self._unopened)
-
-    @property
-    def all_given_out(self) -> bool:
-        """Whether every picture has been given to a worker at least once."""
-        return not (self._ranges or self._unopened)
 
     def assign(self, now: float) -> list[tuple[int, Task]]:
         """Tasks for the workers that have none."""

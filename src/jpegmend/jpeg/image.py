@@ -58,8 +58,6 @@ class Scan:
     """First zigzag coefficient it codes; 0 is DC."""
     last: int
     """Last zigzag coefficient it codes."""
-    refines: bool
-    """Whether it is a successive-approximation pass that adds a bit to coefficients of an earlier scan."""
     complete: bool
     """Whether a marker follows its data; False if the file ends inside it."""
     lowest_bit: int = 0

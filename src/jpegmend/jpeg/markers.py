@@ -208,7 +208,7 @@ class _Reading:
         if not self.scans:
             self.first_restart_interval = self.restart_interval
         first, last, approximation = body[-3], body[-2], body[-1]
-        self.scans.append(Scan(chosen, first, last, approximation >> 4 > 0, False, approximation & 15))
+        self.scans.append(Scan(chosen, first, last, False, approximation & 15))
         self.open_scan = True
 
     def _scanned(self, names: bytes) -> tuple[int, ...]:
