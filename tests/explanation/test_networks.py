@@ -17,8 +17,8 @@ import torch
 from tests.explanation.conftest import as_jpeg, clear_picture
 
 from jpegmend.explanation import cqr, dcsc, dual, mdu, qgcn
-from jpegmend.explanation.specimen import Specimen, make_specimen, plane
 from jpegmend.explanation.subject import prepare
+from jpegmend.explanation.traced_run import TracedRun, plane, trace_network
 from jpegmend.models import NETWORKS, files
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.cqr import Ranker, RankerConfig
@@ -81,40 +81,40 @@ def make_card(folder: Path, name: str) -> Card:
 
 
 @pytest.fixture(scope="module")
-def specimens(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Specimen]:
-    made: dict[str, Specimen] = {}
+def traced_run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TracedRun]:
+    made: dict[str, TracedRun] = {}
 
-    def find(name: str) -> Specimen:
+    def find(name: str) -> TracedRun:
         if name not in made:
             folder = tmp_path_factory.mktemp(name)
             gray = clear_picture(96, 112).convert("L")
             gray.save(folder / "clear.png")
             card = make_card(folder, name)
-            made[name] = make_specimen(prepare(as_jpeg(gray), Options(model=card), folder / "clear.png"))
+            made[name] = trace_network(prepare(as_jpeg(gray), Options(model=card), folder / "clear.png"))
         return made[name]
 
     return find
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_and_their_words(name, specimens, check_words):
-    drawn = list(DRAWINGS[name](specimens(name)))
+def test_figures_and_their_words(name, traced_run_of, check_words):
+    drawn = list(DRAWINGS[name](traced_run_of(name)))
     assert {drawing.name for drawing in drawn} == FIGURES[name]
     assert not [words for drawing in drawn if drawing.name not in ALIKE for words in check_words(drawing)]
 
 
 # Not CQR: restore runs it in windows of 96 pixels, the figures on the whole region.
 @pytest.mark.parametrize("name", [name for name in FIGURES if name != "cqr"])
-def test_the_network_gives_what_restore_gives(name, specimens):
-    specimen = specimens(name)
-    restored = specimen.subject.luma(specimen.subject.free)
+def test_the_network_gives_what_restore_gives(name, traced_run_of):
+    traced = traced_run_of(name)
+    restored = traced.subject.luma(traced.subject.free)
     height, width = restored.shape
-    assert np.abs(plane(specimen.estimate.planes)[:height, :width] - restored).max() < 1e-4
+    assert np.abs(plane(traced.estimate.planes)[:height, :width] - restored).max() < 1e-4
 
 
-def test_the_last_code_decodes_to_the_output(specimens):
-    specimen = specimens("dcsc")
-    assert dcsc._scores(specimen)[-1] == pytest.approx(specimen.psnr(plane(specimen.estimate.planes)), abs=1e-6)
+def test_the_last_code_decodes_to_the_output(traced_run_of):
+    traced = traced_run_of("dcsc")
+    assert dcsc._scores(traced)[-1] == pytest.approx(traced.psnr(plane(traced.estimate.planes)), abs=1e-6)
 
 
 def test_codes_on_block_edges_are_told_from_others():
@@ -125,8 +125,8 @@ def test_codes_on_block_edges_are_told_from_others():
     assert dcsc.grid_ratio(edges + 0.01, 8) > dcsc.grid_ratio(both, 8) > dcsc.grid_ratio(inside + 0.01, 8)
 
 
-def test_an_atom_is_what_one_coefficient_draws(specimens):
-    network = specimens("mdu").network
+def test_an_atom_is_what_one_coefficient_draws(traced_run_of):
+    network = traced_run_of("mdu").network
     M = torch.zeros(1, 18, 5, 5)
     M[0, 4, 2, 2] = 1
     from jpegmend.models.layers import unfold
@@ -137,24 +137,24 @@ def test_an_atom_is_what_one_coefficient_draws(specimens):
     assert np.abs(tile).max() > 0
 
 
-def test_its_own_vector_changes_nothing_and_another_does(specimens):
-    specimen = specimens("qgcn")
-    own = specimen.traces["global"][0]
-    assert np.array_equal(qgcn.with_vector(specimen, own), plane(specimen.estimate.planes))
-    assert not np.array_equal(qgcn.with_vector(specimen, own + 1), plane(specimen.estimate.planes))
-    assert specimen.network.branch is not None, "the network itself was changed"
+def test_its_own_vector_changes_nothing_and_another_does(traced_run_of):
+    traced = traced_run_of("qgcn")
+    own = traced.traces["global"][0]
+    assert np.array_equal(qgcn.with_vector(traced, own), plane(traced.estimate.planes))
+    assert not np.array_equal(qgcn.with_vector(traced, own + 1), plane(traced.estimate.planes))
+    assert traced.network.branch is not None, "the network itself was changed"
 
 
-def test_gain_is_that_of_restore(specimens):
+def test_gain_is_that_of_restore(traced_run_of):
     from jpegmend import metrics
     from jpegmend.evaluation.measure.degrade_and_score import decode, encode
 
-    specimen = specimens("qgcn")
-    clear = np.rint(255 * specimen.clear).astype(np.uint8)
+    traced = traced_run_of("qgcn")
+    clear = np.rint(255 * traced.clear).astype(np.uint8)
     file = encode(clear, 10, "4:4:4")
-    restored = restore(file, model=specimen.subject.card, bits=8).to_array(8)
+    restored = restore(file, model=traced.subject.card, bits=8).to_array(8)
     expected = metrics.psnr(restored, clear, peak=255) - metrics.psnr(decode(file), clear, peak=255)
-    assert qgcn.gains(specimen, specimen.subject.card, (10,)) == [pytest.approx(expected)]
+    assert qgcn.gains(traced, traced.subject.card, (10,)) == [pytest.approx(expected)]
 
 
 def test_accuracy_counts_pairs():
@@ -163,21 +163,21 @@ def test_accuracy_counts_pairs():
     assert set(cqr.accuracy({quality: -score for quality, score in perfect.items()}).values()) == {0.0}
 
 
-def test_without_a_ranker_cqr_has_no_figures(specimens):
-    specimen = specimens("cqr")
-    card = dataclasses.replace(specimen.subject.card, files={})
-    bare = dataclasses.replace(specimen, subject=dataclasses.replace(specimen.subject, card=card))
+def test_without_a_ranker_cqr_has_no_figures(traced_run_of):
+    traced = traced_run_of("cqr")
+    card = dataclasses.replace(traced.subject.card, files={})
+    bare = dataclasses.replace(traced, subject=dataclasses.replace(traced.subject, card=card))
     assert list(cqr.drawings(bare)) == []
 
 
-def test_without_a_classifier_dual_has_no_figures_of_it(specimens):
-    specimen = dataclasses.replace(specimens("dual"), config={**specimens("dual").config, "semantic": False})
-    assert {drawing.name for drawing in dual.drawings(specimen)} == {"dual-histograms", "dual-stages", "dual-scores"}
+def test_without_a_classifier_dual_has_no_figures_of_it(traced_run_of):
+    traced = dataclasses.replace(traced_run_of("dual"), config={**traced_run_of("dual").config, "semantic": False})
+    assert {drawing.name for drawing in dual.drawings(traced)} == {"dual-histograms", "dual-stages", "dual-scores"}
 
 
-def test_weights_that_are_older_than_a_hyper_parameter_have_its_default(specimens, monkeypatch):
-    subject = specimens("dcsc").subject
+def test_weights_that_are_older_than_a_hyper_parameter_have_its_default(traced_run_of, monkeypatch):
+    subject = traced_run_of("dcsc").subject
     network, facts = files.load_weights(subject.card.folder / "dcsc.safetensors")
     older = {key: value for key, value in facts["config"].items() if key != "last"}
     monkeypatch.setattr(files, "load_weights", lambda path: (network, {**facts, "config": older}))
-    assert make_specimen(subject).config["last"] == 1.0
+    assert trace_network(subject).config["last"] == 1.0

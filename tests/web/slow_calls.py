@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jpegmend.batch import news
+from jpegmend.batch import messages
 
 
 def tell_for(seconds: float) -> str:
-    """Tell news every 20 ms."""
+    """Send a message every 20 ms."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        news.tell("still here")
+        messages.send("still here")
         time.sleep(0.02)
     return "done"
 

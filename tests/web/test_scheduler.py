@@ -50,7 +50,7 @@ async def code(task: Task) -> str:
 def test_cancelling_ends_a_call_at_its_next_news_and_spares_its_process(tmp_path: Path) -> None:
     async def test(scheduler: Scheduler) -> None:
         heard: list[Any] = []
-        running, waiting = task(slow_calls.tell_for, 60, on_news=heard.append), task(slow_calls.tell_for, 0)
+        running, waiting = task(slow_calls.tell_for, 60, on_message=heard.append), task(slow_calls.tell_for, 0)
         scheduler.submit(running)
         scheduler.submit(waiting)
         while not heard:
@@ -74,7 +74,7 @@ def test_cancelling_ends_a_call_at_its_next_news_and_spares_its_process(tmp_path
 def test_a_request_to_cancel_that_comes_late_does_not_end_the_next_call(tmp_path: Path) -> None:
     async def test(scheduler: Scheduler) -> None:
         heard: list[Any] = []
-        scheduler.submit(running := task(slow_calls.tell_for, 0.5, on_news=heard.append))
+        scheduler.submit(running := task(slow_calls.tell_for, 0.5, on_message=heard.append))
         while not heard:
             await asyncio.sleep(0.01)
         scheduler._workers[0].ask_to_cancel()

@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from jpegmend.batch import news
+from jpegmend.batch import messages
 from jpegmend.errors import JpegmendError
 
 Given = TypeVar("Given")
@@ -49,11 +49,11 @@ class Worker:
         return None if self._process is None else self._process.pid
 
     def call(
-        self, function: Callable[..., Any], *arguments: Any, on_news: Callable[[Any], None] = lambda value: None
+        self, function: Callable[..., Any], *arguments: Any, on_message: Callable[[Any], None] = lambda value: None
     ) -> Any:
         """The function's result, computed in the process; the function must be one of a module.
 
-        ``on_news`` is called, in this thread, with each value that the function sends by ``news.tell``.
+        ``on_message`` is called, in this thread, with each value that the function sends by ``messages.send``.
 
         Raises:
             Cancelled: the call was cancelled.
@@ -65,7 +65,7 @@ class Worker:
         try:
             self._send((function, arguments), process)
             while (message := pickle.load(process.stdout))[0] is None:
-                on_news(message[1])
+                on_message(message[1])
             done, value = message
         except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
             raise WorkerDied(_why(process.wait())) from error
@@ -74,11 +74,11 @@ class Worker:
         return value
 
     def ask_to_cancel(self) -> None:
-        """Have the running call end by ``Cancelled`` when it next sends news."""
+        """Have the running call end by ``Cancelled`` when it next sends a message."""
         process = self._process
         if process is not None:
             with contextlib.suppress(OSError, ValueError):  # it has ended
-                self._send(news.CANCEL, process)
+                self._send(messages.CANCEL, process)
 
     def kill(self) -> None:
         """End the process at once, in the middle of a call too; the next call starts another."""

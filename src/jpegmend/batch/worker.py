@@ -16,7 +16,7 @@ import sys
 import threading
 from typing import Any, BinaryIO, NoReturn
 
-from jpegmend.batch import news
+from jpegmend.batch import messages
 
 Call = tuple[Any, tuple[Any, ...]]
 """A function of a module and its arguments."""
@@ -34,12 +34,12 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     signal.signal(signal.SIGTERM, _stop)
-    news.connect(answers)
+    messages.connect(answers)
     waiting: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(calls, waiting), daemon=True).start()
     try:
         while (call := waiting.get()) is not None:
-            news.begun()
+            messages.note_begun()
             answers.write(_answer(call))
             answers.flush()
     except BrokenPipeError:
@@ -69,7 +69,7 @@ def _receive(calls: BinaryIO, waiting: queue.SimpleQueue[Call | None]) -> None:
     try:
         while True:
             call = pickle.load(calls)
-            if news.received(call):
+            if messages.note_received(call):
                 waiting.put(call)
     except (EOFError, OSError, pickle.UnpicklingError):
         waiting.put(None)

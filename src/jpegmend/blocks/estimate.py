@@ -29,11 +29,11 @@ _BLOCKS, _FEW_BLOCKS = 1500, 500
 """Number of blocks used for the final estimate, and for choosing the grid."""
 _NOISE = (0.33, 0.55, 0.9, 1.5)
 """Standard deviations of the noise tried, 0..255 scale: that of 8-bit rounding is 0.29, a second compression adds."""
-_ENOUGH = 8
-"""Number of coefficients above ``_CLEARLY`` that a frequency needs to be used."""
-_CLEARLY = 2.0
+_LEAST_COUNT = 8
+"""Number of coefficients above ``_CLEAR_SIZE`` that a frequency needs to be used."""
+_CLEAR_SIZE = 2.0
 """Least absolute value of a coefficient that counts, 0..255 scale."""
-_HALF_SURE, _AT_LEAST = 0.33, 40.0
+_HALF_CONFIDENT, _LEAST_GAIN = 0.33, 40.0
 """Log-likelihood gain over "no compression" at which the confidence is one half: in nats per block, and the least total
 in nats. Compressed pictures have 1 to 10 per block; wrong estimates have been seen at 0.3."""
 
@@ -85,7 +85,7 @@ def estimate(plane: Floats) -> Compression:
     if quality is None or gain <= 0:
         return NOTHING
     blocks_seen = min(_BLOCKS, (plane.shape[0] // 8) * (plane.shape[1] // 8))
-    return Compression(quality, offset, gain / (gain + max(_AT_LEAST, _HALF_SURE * blocks_seen)))
+    return Compression(quality, offset, gain / (gain + max(_LEAST_GAIN, _HALF_CONFIDENT * blocks_seen)))
 
 
 def _grids(plane: Floats) -> list[tuple[int, int]]:
@@ -115,11 +115,11 @@ def _judge(plane: Floats, offset: tuple[int, int], *, thorough: bool) -> tuple[f
     for index, values in enumerate(coefficients.T):
         sizes = np.abs(values)
         # Distinct values, because equal coefficients in all blocks come from a drawn gradient, not from compression.
-        if len(np.unique(np.round(sizes[sizes > _CLEARLY], 2))) < _ENOUGH:
+        if len(np.unique(np.round(sizes[sizes > _CLEAR_SIZE], 2))) < _LEAST_COUNT:
             continue
         counted += 1
         steps, place = np.unique(quality_steps(index, candidates), return_inverse=True)
-        total += np.stack([gains(sizes, steps, sigma, _CLEARLY) for sigma in noise])[:, place]
+        total += np.stack([gains(sizes, steps, sigma, _CLEAR_SIZE) for sigma in noise])[:, place]
     if counted < 2:
         return 0.0, None
     best = total.max(axis=0)

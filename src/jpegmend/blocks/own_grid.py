@@ -55,10 +55,10 @@ def _level_gains(counts: NDArray[np.int_], first: Array, second: float) -> Array
     # Levels fall off geometrically; earlier levels do so too, on their own step.
     falling = max(1 - float(counts.sum() / (counts * level).sum()), 0.01)
     reached = _normal((np.arange(len(counts) + 1) + 0.5 - earlier[:, None] * ratio[..., None]) * second / _SIGMA)
-    likelihood = (_falling(earlier, np.power(falling, ratio))[:, None, :] @ np.diff(reached, axis=-1))[:, 0]
+    likelihood = (_geometric(earlier, np.power(falling, ratio))[:, None, :] @ np.diff(reached, axis=-1))[:, 0]
     # Below, rounding between the compressions makes levels of zeros.
     within = (level < (_EARLIER + 0.5) * ratio) & ((level - 0.5) * second > 3.5 * _SIGMA)
-    plain = within * _falling(level, np.float64(falling))
+    plain = within * _geometric(level, np.float64(falling))
     plain /= np.maximum(plain.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     likelihood *= within
     likelihood /= np.maximum(likelihood.sum(axis=1, keepdims=True), np.finfo(float).tiny)
@@ -68,7 +68,7 @@ def _level_gains(counts: NDArray[np.int_], first: Array, second: float) -> Array
     return np.asarray(np.where(ratio[:, 0] <= 1.2, np.minimum(gained, 0), gained))
 
 
-def _falling(level: NDArray[np.int_], ratio: Array | np.float64) -> Array:
+def _geometric(level: NDArray[np.int_], ratio: Array | np.float64) -> Array:
     """Geometric distributions [..., L] over levels [L], normalised."""
     found = np.power(ratio, level - 1.0)
     return np.asarray(found / found.sum(axis=-1, keepdims=True))

@@ -27,7 +27,7 @@ _LEAST_PATTERNS = 100
 """Fewer different blocks than this come from drawings of equal squares, whose coefficients look quantised."""
 _CLASSES = 4
 """Classes of blocks by their number of nonzero levels; the error of level 0 is estimated in each."""
-_ENOUGH = 8
+_LEAST_COUNT = 8
 """Number of coefficients clearly above the noise that a frequency needs to be used."""
 _RESOLVED = 3.0
 """Least ratio of a step to the noise's standard deviation at which the frequency is evidence for the step."""
@@ -115,8 +115,8 @@ class _Places:
         for index, (u, v) in enumerate(FREQUENCIES):
             sizes, sigma = values[:, u, v], sigmas[:, u, v]
             typical = float(np.median(sigma))
-            clearly = sizes > 2 * sigma
-            if clearly.sum() < _ENOUGH:
+            clear = sizes > 2 * sigma
+            if clear.sum() < _LEAST_COUNT:
                 continue
             steps, place = np.unique(quality_steps(index, qualities), return_inverse=True)
             gained = gains(sizes, steps, sigma, 2 * typical)

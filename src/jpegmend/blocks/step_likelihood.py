@@ -21,27 +21,27 @@ _FLAT = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 """Shares of coefficients that are zero because the picture is flat there, tried for "no compression"."""
 
 
-def gains(sizes: Array, steps: NDArray[Any], sigma: Array | float, clearly: float) -> Array:
+def gains(sizes: Array, steps: NDArray[Any], sigma: Array | float, threshold: float) -> Array:
     """Log-likelihood ratios [S] of steps [S] against no compression, in nats, summed over the coefficients.
 
     ``sizes`` [N] are absolute values on the 0..255 scale; ``sigma`` is the standard deviation of their noise, one
-    for all or [N]; sizes above ``clearly`` are more than noise, and at least one must be.
+    for all or [N]; sizes above ``threshold`` are more than noise, and at least one must be.
     """
     step = steps[:, None].astype(np.float64)
     level = np.round(sizes / step)
     zeros = (level == 0).mean(axis=1, keepdims=True)
-    scale = float(sizes[sizes > clearly].mean())
+    scale = float(sizes[sizes > threshold].mean())
     # Share of the exponential tail that the encoder rounded to this level, of all that did not become zero.
     share = (1 - zeros) * np.exp(-(level - 1) * step / scale) * (1 - np.exp(-step / scale))
     share = np.where(level == 0, 2 * zeros, share)
-    likelihood = (1 - OUTLIERS) * share * _bell(np.square(sizes - level * step), sigma)
+    likelihood = (1 - OUTLIERS) * share * _normal_density(np.square(sizes - level * step), sigma)
     likelihood += OUTLIERS * np.exp(-sizes / scale) / scale
-    return np.asarray(np.log(np.maximum(likelihood, np.finfo(float).tiny)).sum(axis=1) - _without(sizes, sigma))
+    return np.asarray(np.log(np.maximum(likelihood, np.finfo(float).tiny)).sum(axis=1) - _uncompressed(sizes, sigma))
 
 
-def _without(sizes: Array, sigma: Array | float) -> float:
+def _uncompressed(sizes: Array, sigma: Array | float) -> float:
     """Log-likelihood of sizes [N] without compression: zeros of flat areas, else exponentially distributed."""
-    flat = 2 * _bell(np.square(sizes), sigma)
+    flat = 2 * _normal_density(np.square(sizes), sigma)
     least = float(np.median(sigma))
     descending = np.sort(sizes)[::-1]
     found = []
@@ -53,6 +53,6 @@ def _without(sizes: Array, sigma: Array | float) -> float:
     return float(max(found))
 
 
-def _bell(squares: Array, sigma: Array | float) -> Array:
+def _normal_density(squares: Array, sigma: Array | float) -> Array:
     """The normal density of numbers whose squares are given."""
     return np.asarray(np.exp(-squares / (2 * np.square(sigma))) / (sigma * np.sqrt(2 * np.pi)))

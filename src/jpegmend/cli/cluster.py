@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from jpegmend.cluster.storage import Storage
 
 ACTIONS = ("plan", "run", "status", "retry")
-_SHOWN = 20
-"""Pictures that were set aside, as far as they are listed."""
+_MOST_LISTED = 20
+"""Greatest number of set-aside pictures that are listed."""
 
 
 def add(parser: Parser) -> None:
@@ -193,7 +193,7 @@ def _crew(given: Namespace, job: Job, destination: Storage) -> Any:
 
 
 class _Show:
-    """One progress line of a run, and what it came to."""
+    """Progress line and summary of a run."""
 
     def __init__(self, scheduler: Scheduler, *, shown: bool) -> None:
         from jpegmend.cli.progress import Bar
@@ -213,7 +213,7 @@ class _Show:
             self._seen = now
 
     def finish(self, given: Namespace, destination: Storage) -> None:
-        """Say what the run came to, unless an error ended it before the first picture."""
+        """Print the summary, unless an error ended the run before the first picture."""
         self._bar.close()
         if not (self._scheduler.over or self._scheduler.totals.pictures):
             return
@@ -264,9 +264,9 @@ def _status_lines(status: Status) -> list[str]:
         lines[-1] += f", {status.seconds / status.megapixels:.2f} s a megapixel on one worker"
     for name, count in status.errors.items():
         lines.append(f"failed, {name}: {count:,}, such as {translate(status.examples[name])}")
-    lines += [f"set aside: {key}" for key in status.aside[:_SHOWN]]
-    if len(status.aside) > _SHOWN:
-        lines.append(f"set aside: {len(status.aside) - _SHOWN:,} more; --json lists them")
+    lines += [f"set aside: {key}" for key in status.aside[:_MOST_LISTED]]
+    if len(status.aside) > _MOST_LISTED:
+        lines.append(f"set aside: {len(status.aside) - _MOST_LISTED:,} more; --json lists them")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What the command says of a network of others before it is used: its licence, and what was found out about it."""
+"""Message on a network of others before it is used: its licence, and its interface and tiles as measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jpegmend.weights.catalogue import user_folder
 
 
 def tell(model: str, *, quiet: bool = False) -> str | Card:
-    """The card of a network of others, after a word on it on standard error; any other name as it is.
+    """The card of a network of others, after a message on standard error; any other name is returned unchanged.
 
     Raises:
         UnknownModel, WeightsDamaged, ModelRefused: as ``jpegmend.weights.find``.

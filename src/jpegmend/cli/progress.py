@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 _EVERY = 0.1
 """Least seconds between two updates of the line."""
-_PATIENCE = 3
+_LEAST_TILES = 3
 """Number of tiles from which a single picture gets a progress line."""
 
 
@@ -36,7 +36,7 @@ class Bar:
         """A callback for ``restore``, which takes the number of tiles done and of all tiles."""
 
         def advance(done: int, total: int) -> None:
-            if total >= _PATIENCE:
+            if total >= _LEAST_TILES:
                 self._draw(f"{name}: {done} of {total} tiles{self._left(done, total)}")
 
         return advance

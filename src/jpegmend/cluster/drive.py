@@ -1,4 +1,4 @@
-"""A run of a job: what earlier runs have left is read, the scheduler made, and its tasks given to a crew of workers."""
+"""A run of a job: makes a scheduler for what earlier runs have left, and gives its tasks to a crew of workers."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from jpegmend.cluster.work import Session
 from jpegmend.errors import JobError, MissingExtra, StorageError
 
 _GROW = 30.0
-"""Seconds between two looks at the size of the cluster."""
+"""Seconds between two checks of the size of the cluster."""
 _PAUSE = 5.0
 """Seconds before an actor that could not open its session tries again."""
 _ASK = 1.0
@@ -106,7 +106,7 @@ class RayCrew:
 
     def wait(self, until: float) -> list[Event]:
         """The next events; an empty list if there are none until that time."""
-        self._look_around()
+        self._check_actors()
         timeout = max(0.0, min(until, self.now() + _ASK) - self.now())
         ready = self._ready(timeout)
         events = [event for ref in ready if (event := self._event(ref)) is not None]
@@ -164,8 +164,8 @@ class RayCrew:
     def _hello(self, worker: int) -> None:
         self._calls[self._actors[worker].hello.remote()] = _Call(worker, True)
 
-    def _look_around(self) -> None:
-        """Greet actors whose pause is over, and start more if the cluster has grown."""
+    def _check_actors(self) -> None:
+        """Ask actors whose pause is over to open their session, and start more if the cluster has grown."""
         now = self.now()
         for when, worker in list(self._later):
             if when <= now:

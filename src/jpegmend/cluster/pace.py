@@ -1,4 +1,4 @@
-"""How long tasks take, and how long they should be."""
+"""Measured speed of workers, and the length of tasks that is chosen by it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ class Limits:
     """Times in seconds, and counts, by which a job is scheduled."""
 
     longest: float = 60.0
-    """A task, where workers are seldom lost."""
+    """Longest task, where workers are seldom lost."""
     shortest: float = 5.0
-    """A task, where they are lost often, and at the end of the job."""
+    """Shortest task, where they are lost often, and at the end of the job."""
     overhead: float = 0.3
     """What a task costs beside its pictures: reading the first, writing the last and the results."""
     first: int = 8
     """Pictures of a task as long as no speed is known."""
     deaths: int = 3
-    """A picture is set aside when so many processes ended during it."""
+    """Number of worker processes that ended during a picture, at which it is set aside."""
     losses: int = 6
-    """... or so many workers, those that were lost with their machine included."""
+    """The same number with workers included that were lost with their machine."""
     attempts: int = 9
     """Times that a task is tried while a storage does not answer."""
     hung: float = 3600.0
-    """A worker is taken for hung after this time with one task,"""
+    """Seconds with one task after which a worker counts as hung; ``hung_factor`` may allow longer."""
     hung_factor: float = 20.0
-    """or after so many times the expected time, whichever is longer."""
+    """The same as a multiple of the expected time; the longer of the two counts."""
     late_factor: float = 2.0
-    """A task is given to a second worker after so many times the expected time."""
+    """Multiple of the expected time after which a task is given to a second worker."""
     look: float = 10.0
-    """How often hung and late workers are looked for."""
+    """Seconds between two checks for hung and late workers."""
 
     def pause(self, failed: int) -> float:
         """Seconds to wait after a task has failed so many times; 15 minutes in all."""

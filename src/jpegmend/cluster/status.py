@@ -1,4 +1,4 @@
-"""What has become of a job: counts of its shards, failures by kind, and trying again what failed."""
+"""State of a job: counts of its shards, failures by kind; and how failed pictures are tried again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks of workers, what they report, and the events of a crew of workers."""
+"""Tasks of workers, their reports, and the events of a crew of workers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a task came to; small, because it is sent to the driver."""
+    """Result of a task; small, because it is sent to the driver."""
 
     done: int = 0
     failed: int = 0

@@ -1,4 +1,4 @@
-"""Tasks that are not done yet: what happened to them so far, and what is done after their worker was lost."""
+"""Tasks that are not done yet: their history, and how they are divided after their worker was lost."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Totals:
 
 
 def parts(unit: Unit, limits: Limits) -> list[Unit]:
-    """What is done instead of a task that was lost with its worker."""
+    """The tasks that replace one that was lost with its worker."""
     task = unit.task
     if task.kind != RESTORE:
         return [unit]

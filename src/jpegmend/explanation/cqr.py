@@ -15,7 +15,7 @@ from jpegmend.evaluation.measure.ranking import count_right
 from jpegmend.explanation import themes
 from jpegmend.explanation.drawing import Drawing
 from jpegmend.explanation.panels import Panel, charts, mosaic, upward
-from jpegmend.explanation.specimen import Specimen
+from jpegmend.explanation.traced_run import TracedRun
 from jpegmend.models.cqr import Ranker
 from jpegmend.models.ranker_file import load_ranker
 from jpegmend.runtimes import Floats
@@ -31,21 +31,21 @@ QUALITIES = tuple(range(5, 100, 5))
 DIFFERENCES = (5, 10, 20, 40)
 
 
-def drawings(specimen: Specimen) -> Iterator[Drawing]:
+def drawings(traced: TracedRun) -> Iterator[Drawing]:
     """The figures of the ranker; nothing where none was released with the network."""
-    if RANKER_WEIGHTS not in specimen.subject.card.files:
+    if RANKER_WEIGHTS not in traced.subject.card.files:
         return
-    ranker, _ = load_ranker(weights.path(specimen.subject.card, RANKER_WEIGHTS))
-    base, name = _base(specimen)
-    yield activations(specimen, ranker, base, name)
-    yield scores(specimen, ranker, base, name)
+    ranker, _ = load_ranker(weights.path(traced.subject.card, RANKER_WEIGHTS))
+    base, name = _base(traced)
+    yield activations(traced, ranker, base, name)
+    yield scores(traced, ranker, base, name)
 
 
-def _base(specimen: Specimen) -> tuple[Floats, str]:
+def _base(traced: TracedRun) -> tuple[Floats, str]:
     """The luma that is compressed again, and its name: the reference, or the restored picture where there is none."""
-    if specimen.clear is not None:
-        return specimen.clear, "reference"
-    subject = specimen.subject
+    if traced.clear is not None:
+        return traced.clear, "reference"
+    subject = traced.subject
     return subject.luma(subject.final)[subject.region.slices], "restored picture"
 
 
@@ -68,12 +68,13 @@ def score(ranker: Ranker, picture: Floats) -> float:
     return float(ranker(torch.from_numpy(np.ascontiguousarray(picture))[None, None]).score)
 
 
-def activations(specimen: Specimen, ranker: Ranker, base: Floats, name: str) -> Drawing:
-    """One feature map a layer, that which tells the clear picture from quality 10 best, for five pictures."""
-    pictures: dict[str, Floats] = {name: base, "this file": specimen.decoded}
+def activations(traced: TracedRun, ranker: Ranker, base: Floats, name: str) -> Drawing:
+    """One feature map a layer for five pictures: the map that differs most between the clear picture and quality 10."""
+    pictures: dict[str, Floats] = {name: base, "this file": traced.decoded}
     pictures |= {f"quality {quality}": compressed(base, quality) for quality in _FIGURE_4}
     found = {title: features(ranker, picture) for title, picture in pictures.items()}
-    chosen = [_telling(found[name][n], found[f"quality {_FIGURE_4[0]}"][n]) for n in range(len(found[name]))]
+    worse = found[f"quality {_FIGURE_4[0]}"]
+    chosen = [_most_changed_channel(*pair) for pair in zip(found[name], worse, strict=True)]
 
     def draw() -> Figure:
         panels = [Panel(picture, title) for title, picture in pictures.items()]
@@ -86,7 +87,7 @@ def activations(specimen: Specimen, ranker: Ranker, base: Floats, name: str) -> 
     return Drawing(
         name="cqr-activations",
         title="Activations of the ranker (fig. 4)",
-        caption=f"Top row: the {name} in {specimen.where}, the file, and the {name} compressed at three qualities. "
+        caption=f"Top row: the {name} in {traced.where}, the file, and the {name} compressed at three qualities. "
         "Below: of two layers of the ranker the feature map that differs most between the first picture and quality "
         "10, all on one scale. The ranker answers to block edges and ringing, and the less the better the picture "
         "is.",
@@ -96,16 +97,16 @@ def activations(specimen: Specimen, ranker: Ranker, base: Floats, name: str) -> 
     )
 
 
-def _telling(clear: NDArray[Any], worse: NDArray[Any]) -> int:
+def _most_changed_channel(clear: NDArray[Any], worse: NDArray[Any]) -> int:
     """The channel of [K, H, W] whose mean absolute activation rises by the largest share."""
     before, after = (np.abs(maps).mean((1, 2)) for maps in (clear, worse))
     return int(((after - before) / (before + 0.1 * before.mean() + 1e-6)).argmax())
 
 
-def scores(specimen: Specimen, ranker: Ranker, base: Floats, name: str) -> Drawing:
+def scores(traced: TracedRun, ranker: Ranker, base: Floats, name: str) -> Drawing:
     """Score against quality with the file marked, and the share of pairs that are ranked correctly."""
     by_quality = {quality: score(ranker, compressed(base, quality)) for quality in QUALITIES}
-    own, best = score(ranker, specimen.decoded), score(ranker, base)
+    own, best = score(ranker, traced.decoded), score(ranker, base)
     right = accuracy(by_quality)
 
     def draw() -> Figure:
@@ -113,8 +114,8 @@ def scores(specimen: Specimen, ranker: Ranker, base: Floats, name: str) -> Drawi
         axes[0].plot(list(by_quality), list(by_quality.values()), marker="o", label=f"{name}, compressed")
         axes[0].axhline(best, color=themes.SERIES[2], linestyle="--", label=f"{name} itself")
         axes[0].axhline(own, color=themes.SERIES[1], linestyle=":", label="this file")
-        if specimen.subject.opened.quality:
-            axes[0].plot([specimen.subject.opened.quality], [own], marker="D", markersize=8, color=themes.SERIES[1])
+        if traced.subject.opened.quality:
+            axes[0].plot([traced.subject.opened.quality], [own], marker="D", markersize=8, color=themes.SERIES[1])
         axes[0].set(xlabel="libjpeg quality", ylabel="score, higher is better")
         axes[0].margins(y=0.12)
         axes[0].legend(loc="lower right")

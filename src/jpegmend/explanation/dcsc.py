@@ -13,7 +13,7 @@ from torch import Tensor
 from jpegmend.explanation import themes
 from jpegmend.explanation.drawing import Drawing
 from jpegmend.explanation.panels import Panel, charts, mosaic, signed, upward
-from jpegmend.explanation.specimen import Specimen, plane
+from jpegmend.explanation.traced_run import TracedRun, plane
 from jpegmend.models.layers import unfold
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ _FEATURES = 4
 """Feature maps shown of each dilation, as in fig. 2."""
 _CODES = 6
 """Codes shown in a row, as in fig. 3."""
-_LIVING = 0.03
+_LEAST_ACTIVE = 0.03
 """Share of places at which a code must be nonzero to be shown."""
-_MOMENTS = 6
+_ITERATIONS = 6
 """Iterations shown of a code."""
 
 
-def drawings(specimen: Specimen) -> Iterator[Drawing]:
+def drawings(traced: TracedRun) -> Iterator[Drawing]:
     """All figures of DCSC, in the order of the paper."""
-    yield features(specimen)
-    yield codes(specimen)
-    yield moments(specimen)
-    yield course(specimen)
-    yield correction(specimen)
+    yield features(traced)
+    yield codes(traced)
+    yield iterations(traced)
+    yield convergence(traced)
+    yield correction(traced)
 
 
 def maps(tensor: Tensor) -> NDArray[Any]:
@@ -54,10 +54,10 @@ def grid_ratio(code: NDArray[Any], period: int) -> float:
     return float(code[edge].mean()) / inside if inside > 0 else 0.0
 
 
-def features(specimen: Specimen) -> Drawing:
+def features(traced: TracedRun) -> Drawing:
     """Four feature maps of each dilation, those that vary most."""
-    found = [maps(X) for X in specimen.traces["X"]]
-    dilations = specimen.config["dilations"]
+    found = [maps(X) for X in traced.traces["X"]]
+    dilations = traced.config["dilations"]
     rows = [maps_of[np.argsort(-maps_of.std((1, 2)))[:_FEATURES]] for maps_of in found]
 
     def draw() -> Figure:
@@ -71,7 +71,7 @@ def features(specimen: Specimen) -> Drawing:
     return Drawing(
         name="dcsc-features",
         title="Features by dilation (fig. 2)",
-        caption=f"The features X of {specimen.where}: for each dilation the {_FEATURES} maps that vary most. The "
+        caption=f"The features X of {traced.where}: for each dilation the {_FEATURES} maps that vary most. The "
         "larger the dilation, the larger the structures a map answers to.",
         alt="Rows of feature maps, one row for each dilation.",
         draw=draw,
@@ -79,12 +79,12 @@ def features(specimen: Specimen) -> Drawing:
     )
 
 
-def codes(specimen: Specimen) -> Drawing:
+def codes(traced: TracedRun) -> Drawing:
     """Codes of the last iteration: those that lie on block edges most, and those that do least."""
-    U = maps(specimen.traces["U"][-1])
-    period = max(2, 8 // specimen.config["fold"])
-    living = [number for number in range(len(U)) if (U[number] > 0).mean() > _LIVING]
-    ranked = sorted(living, key=lambda number: -grid_ratio(U[number], period))
+    U = maps(traced.traces["U"][-1])
+    period = max(2, 8 // traced.config["fold"])
+    active = [number for number in range(len(U)) if (U[number] > 0).mean() > _LEAST_ACTIVE]
+    ranked = sorted(active, key=lambda number: -grid_ratio(U[number], period))
     count = min(_CODES, len(ranked) // 2) or len(ranked)
     rows = [*ranked[:count], *ranked[-count:]] if len(ranked) > 1 else ranked
     ratios = [grid_ratio(U[number], period) for number in rows]
@@ -99,9 +99,9 @@ def codes(specimen: Specimen) -> Drawing:
     return Drawing(
         name="dcsc-codes",
         title="Sparse codes U_R: artifacts and structure (fig. 3)",
-        caption=f"Codes of the last iteration in {specimen.where}. Top row: those that lie on the edges of the 8x8 "
+        caption=f"Codes of the last iteration in {traced.where}. Top row: those that lie on the edges of the 8x8 "
         "blocks most, the separated blocking artifacts; bottom row: those that do least, structure of the picture. "
-        f"The number is the mean activation beside block edges over that inside blocks. {len(U) - len(living)} of "
+        f"The number is the mean activation beside block edges over that inside blocks. {len(U) - len(active)} of "
         f"{len(U)} codes are nonzero at fewer than 3 % of the places.",
         alt="Two rows of maps: codes that follow the block grid, and codes that follow the picture.",
         draw=draw,
@@ -109,15 +109,15 @@ def codes(specimen: Specimen) -> Drawing:
     )
 
 
-def moments(specimen: Specimen) -> Drawing:
+def iterations(traced: TracedRun) -> Drawing:
     """Two codes during the iterations."""
-    by_iteration = [maps(U) for U in specimen.traces["U"]]
+    by_iteration = [maps(U) for U in traced.traces["U"]]
     last = by_iteration[-1]
-    period = max(2, 8 // specimen.config["fold"])
+    period = max(2, 8 // traced.config["fold"])
     strongest = np.argsort(-last.mean((1, 2)))[:12]
     ranked = sorted(strongest, key=lambda number: -grid_ratio(last[number], period))
     chosen = [int(ranked[0]), int(ranked[-1])]
-    shown = moments_of(len(by_iteration) - 1)
+    shown = chosen_iterations(len(by_iteration) - 1)
 
     def draw() -> Figure:
         panels = []
@@ -137,10 +137,10 @@ def moments(specimen: Specimen) -> Drawing:
     )
 
 
-def moments_of(last: int, count: int = _MOMENTS) -> list[int]:
+def chosen_iterations(last: int, count: int = _ITERATIONS) -> list[int]:
     """Iterations to show: 0, the last, and between them at growing distances.
 
-    >>> moments_of(40)
+    >>> chosen_iterations(40)
     [0, 1, 3, 6, 16, 40]
     """
     if last < count:
@@ -149,12 +149,12 @@ def moments_of(last: int, count: int = _MOMENTS) -> list[int]:
     return sorted(found)
 
 
-def course(specimen: Specimen) -> Drawing:
-    """How the codes settle: share of zeros, change by step, and PSNR where there is a reference."""
-    U = specimen.traces["U"]
+def convergence(traced: TracedRun) -> Drawing:
+    """Convergence of the codes: share of zeros, change by step, and PSNR where there is a reference."""
+    U = traced.traces["U"]
     zeros = [100 * float((code == 0).float().mean()) for code in U]
     changes = [math.nan, *(float((b - a).norm() / b.norm().clamp(min=1e-12)) for a, b in zip(U, U[1:], strict=False))]
-    scores = _scores(specimen)
+    scores = _scores(traced)
 
     def draw() -> Figure:
         lines: list[tuple[Sequence[float], str]] = [
@@ -180,34 +180,34 @@ def course(specimen: Specimen) -> Drawing:
     )
 
 
-def _scores(specimen: Specimen) -> list[float]:
+def _scores(traced: TracedRun) -> list[float]:
     """PSNR in dB of the answer that W_R reads off each U_r; empty without a reference."""
-    if specimen.clear is None:
+    if traced.clear is None:
         return []
     found = []
-    for U in specimen.traces["U"]:
-        H = unfold(specimen.network.W_R(U), specimen.config["fold"], *specimen.decoded.shape)  # type: ignore[operator]
-        found.append(specimen.psnr(specimen.decoded + plane(H.detach())))
+    for U in traced.traces["U"]:
+        H = unfold(traced.network.W_R(U), traced.config["fold"], *traced.decoded.shape)  # type: ignore[operator]
+        found.append(traced.psnr(traced.decoded + plane(H.detach())))
     return found
 
 
-def correction(specimen: Specimen) -> Drawing:
+def correction(traced: TracedRun) -> Drawing:
     """H, which is added to the picture, beside input and output."""
-    H = 255 * plane(specimen.traces["H"][0])
-    output = plane(specimen.estimate.planes)
+    H = 255 * plane(traced.traces["H"][0])
+    output = plane(traced.estimate.planes)
 
     def draw() -> Figure:
         panels = [
-            Panel(specimen.decoded, f"J, the input{specimen.score(specimen.decoded)}"),
+            Panel(traced.decoded, f"J, the input{traced.score(traced.decoded)}"),
             Panel(H, "H, the correction", signed(H, "gray levels")),
-            Panel(output, f"O = J + H{specimen.score(output)}"),
+            Panel(output, f"O = J + H{traced.score(output)}"),
         ]
         return mosaic(panels, 3)
 
     return Drawing(
         name="dcsc-correction",
         title="The correction H",
-        caption=f"What the last code is decoded to, in {specimen.where}: the negative artifacts, which are added to "
+        caption=f"What the last code is decoded to, in {traced.where}: the negative artifacts, which are added to "
         f"the input. Root mean square {float(np.sqrt(np.square(H).mean())):.2f} gray levels.",
         alt="Three panels: the input, the correction, and their sum.",
         draw=draw,

@@ -1,4 +1,4 @@
-"""Figures of Dual: histograms (fig. 1), u, g and x by stage, the classifier (fig. 5, 6), the worth of f_s (fig. 7)."""
+"""Figures of Dual: histograms (fig. 1), u, g and x by stage, the classifier (fig. 5, 6), the effect of f_s (fig. 7)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from jpegmend.explanation import themes
 from jpegmend.explanation.drawing import Drawing
 from jpegmend.explanation.panels import Panel, Scale, charts, mosaic, signed, upward
-from jpegmend.explanation.specimen import Specimen, plane
+from jpegmend.explanation.traced_run import TracedRun, plane
 from jpegmend.models.dual import Dual, gradient, without_semantic
 from jpegmend.runtimes import Floats
 
@@ -24,36 +24,36 @@ _CROP = 96
 """Side in pixels of the crop with and without f_s."""
 
 
-def drawings(specimen: Specimen) -> Iterator[Drawing]:
+def drawings(traced: TracedRun) -> Iterator[Drawing]:
     """All figures of Dual, in the order of the paper; those of the classifier where the network has one."""
-    yield histograms(specimen)
-    yield stages(specimen)
-    if specimen.clear is not None:
-        yield scores(specimen)
-    if specimen.config["semantic"]:
-        yield derivative(specimen)
-        yield activations(specimen)
-        yield without_classifier(specimen)
+    yield histograms(traced)
+    yield stages(traced)
+    if traced.clear is not None:
+        yield scores(traced)
+    if traced.config["semantic"]:
+        yield derivative(traced)
+        yield activations(traced)
+        yield without_classifier(traced)
 
 
-def _compared(specimen: Specimen) -> tuple[Floats, str]:
+def _clear_or_output(traced: TracedRun) -> tuple[Floats, str]:
     """The picture to compare the input with, and its name."""
-    if specimen.clear is not None:
-        return specimen.clear, "reference"
-    return plane(specimen.estimate.planes), "output"
+    if traced.clear is not None:
+        return traced.clear, "reference"
+    return plane(traced.estimate.planes), "output"
 
 
 def _gradient(picture: Floats) -> Tensor:
     return gradient(torch.from_numpy(np.ascontiguousarray(picture))[None, None])
 
 
-def histograms(specimen: Specimen) -> Drawing:
+def histograms(traced: TracedRun) -> Drawing:
     """Histograms of gray levels and of gradients, input beside reference."""
-    x, name = _compared(specimen)
-    pictures = {"y, the input": specimen.decoded, f"x, the {name}": x}
+    x, name = _clear_or_output(traced)
+    pictures = {"y, the input": traced.decoded, f"x, the {name}": x}
     levels = np.arange(-0.5, 256)
     slopes = np.arange(-60.5, 61)
-    output = plane(specimen.estimate.planes)
+    output = plane(traced.estimate.planes)
     more = {"the output": output} if name == "reference" else {}
 
     def draw() -> Figure:
@@ -73,7 +73,7 @@ def histograms(specimen: Specimen) -> Drawing:
     return Drawing(
         name="dual-histograms",
         title="Histograms of picture and gradient (fig. 1)",
-        caption=f"Of {specimen.where}. The paper builds on the right chart: compression leaves more differences at "
+        caption=f"Of {traced.where}. The paper builds on the right chart: compression leaves more differences at "
         "zero, fewer small ones, and peaks where block edges step by one quantised level; that is alike in all "
         "pictures, while gray levels depend on the picture. The right axis is logarithmic.",
         alt="Two charts: histograms of gray levels and of gradients for input and comparison.",
@@ -81,14 +81,10 @@ def histograms(specimen: Specimen) -> Drawing:
     )
 
 
-def stages(specimen: Specimen) -> Drawing:
+def stages(traced: TracedRun) -> Drawing:
     """u, g and x of every stage."""
-    u, x = ([plane(part) for part in specimen.traces[name]] for name in ("u", "x"))
-    g = (
-        [_length(part) for part in specimen.traces["g"]]
-        if "g" in specimen.traces
-        else [_length(_gradient(p)) for p in x]
-    )
+    u, x = ([plane(part) for part in traced.traces[name]] for name in ("u", "x"))
+    g = [_length(part) for part in traced.traces["g"]] if "g" in traced.traces else [_length(_gradient(p)) for p in x]
     count = len(x)
 
     def draw() -> Figure:
@@ -96,16 +92,16 @@ def stages(specimen: Specimen) -> Drawing:
         panels = []
         for k in range(count):
             panels += [
-                Panel(u[k], f"u, stage {k + 1}{specimen.score(u[k])}"),
+                Panel(u[k], f"u, stage {k + 1}{traced.score(u[k])}"),
                 Panel(g[k], f"|g|, stage {k + 1}", scale),
-                Panel(x[k], f"x, stage {k + 1}{specimen.score(x[k])}"),
+                Panel(x[k], f"x, stage {k + 1}{traced.score(x[k])}"),
             ]
         return mosaic(panels, 3)
 
     return Drawing(
         name="dual-stages",
         title="u, g and x by stage",
-        caption=f"A row a stage, in {specimen.where}: u is the answer of the de-blocker (eq. 8), g the gradients "
+        caption=f"A row a stage, in {traced.where}: u is the answer of the de-blocker (eq. 8), g the gradients "
         "after the steps down the classifier's derivative (eq. 9), x the picture that fits both and the input (eq. "
         "10).",
         alt="Rows of three panels, one row a stage: de-blocked picture, gradients, and the picture that fits both.",
@@ -119,11 +115,11 @@ def _length(g: Tensor) -> NDArray[Any]:
     return np.asarray(255 * g[0].square().sum(0).sqrt().numpy())
 
 
-def scores(specimen: Specimen) -> Drawing:
+def scores(traced: TracedRun) -> Drawing:
     """PSNR of u and x by stage."""
-    lines = {name: [specimen.psnr(plane(part)) for part in specimen.traces[name]] for name in ("u", "x")}
-    before = specimen.psnr(specimen.decoded)
-    scalars = [{name: float(value.detach()) for name, value in part().items()} for part in _network(specimen).scalars]
+    lines = {name: [traced.psnr(plane(part)) for part in traced.traces[name]] for name in ("u", "x")}
+    before = traced.psnr(traced.decoded)
+    scalars = [{name: float(value.detach()) for name, value in part().items()} for part in _network(traced).scalars]
 
     def draw() -> Figure:
         figure, (axis,) = charts(1, height=270, width=620)
@@ -139,22 +135,22 @@ def scores(specimen: Specimen) -> Drawing:
     return Drawing(
         name="dual-scores",
         title="PSNR by stage",
-        caption=f"PSNR to the reference in {specimen.where}; stage 0 is the input. The learned scalars"
+        caption=f"PSNR to the reference in {traced.where}; stage 0 is the input. The learned scalars"
         f"{' of the first stage' if len(scalars) > 1 else ''}: {words}.",
         alt="Line chart of PSNR against the stage for u and x.",
         draw=draw,
     )
 
 
-def _network(specimen: Specimen) -> Dual:
-    assert isinstance(specimen.network, Dual)
-    return specimen.network
+def _network(traced: TracedRun) -> Dual:
+    assert isinstance(traced.network, Dual)
+    return traced.network
 
 
-def derivative(specimen: Specimen) -> Drawing:
+def derivative(traced: TracedRun) -> Drawing:
     """The classifier's derivative by stage, beside the gradient of the input."""
-    lengths = [_length(part) for part in specimen.traces["derivative"]]
-    start = _length(_gradient(specimen.decoded))
+    lengths = [_length(part) for part in traced.traces["derivative"]]
+    start = _length(_gradient(traced.decoded))
 
     def draw() -> Figure:
         words = "length, % of the largest"
@@ -167,7 +163,7 @@ def derivative(specimen: Specimen) -> Drawing:
     return Drawing(
         name="dual-derivative",
         title="Derivative of the classifier by stage (fig. 5)",
-        caption=f"Left: the gradient of the input in {specimen.where}. Then, for each stage, the length of the "
+        caption=f"Left: the gradient of the input in {traced.where}. Then, for each stage, the length of the "
         "derivative of the classifier's output with respect to g at the last inner step, normalised: where a change "
         "of the gradients would make the picture look less compressed.",
         alt="Maps: the gradient of the input, and the derivative of the classifier at each stage.",
@@ -176,13 +172,13 @@ def derivative(specimen: Specimen) -> Drawing:
     )
 
 
-def activations(specimen: Specimen) -> Drawing:
+def activations(traced: TracedRun) -> Drawing:
     """One feature map of the classifier's last convolution for input, output and reference."""
-    classifier = _network(specimen).classifier
+    classifier = _network(traced).classifier
     assert classifier is not None
-    pictures = {"input": specimen.decoded, "output": plane(specimen.estimate.planes)}
-    if specimen.clear is not None:
-        pictures["reference"] = specimen.clear
+    pictures = {"input": traced.decoded, "output": plane(traced.estimate.planes)}
+    if traced.clear is not None:
+        pictures["reference"] = traced.clear
     with torch.no_grad():
         found = {name: classifier.activations(_gradient(picture))[0].numpy() for name, picture in pictures.items()}
         chances = {name: float(classifier(_gradient(picture))) for name, picture in pictures.items()}
@@ -201,17 +197,17 @@ def activations(specimen: Specimen) -> Drawing:
         name="dual-activations",
         title="Activations of the classifier (fig. 6)",
         caption=f"Feature map {channel} of the last convolution, that which differs most between input and {last}, in "
-        f"{specimen.where}, on one scale. The titles give the classifier's probability that a picture was compressed.",
+        f"{traced.where}, on one scale. The titles give the classifier's probability that a picture was compressed.",
         alt="Maps of one feature of the classifier for each picture.",
         draw=draw,
         photographic=True,
     )
 
 
-def without_classifier(specimen: Specimen) -> Drawing:
+def without_classifier(traced: TracedRun) -> Drawing:
     """The same weights with and without f_s."""
-    plain = without_semantic(_network(specimen))
-    with_it, without = plane(specimen.estimate.planes), plane(specimen.run(specimen.seen, plain).planes)
+    plain = without_semantic(_network(traced))
+    with_it, without = plane(traced.estimate.planes), plane(traced.run(traced.seen, plain).planes)
     change = 255 * (with_it - without)
     side = min(_CROP, *change.shape)
     total = np.square(change)
@@ -224,8 +220,8 @@ def without_classifier(specimen: Specimen) -> Drawing:
 
     def draw() -> Figure:
         panels = [
-            Panel(without[here], f"without f_s{specimen.score(without)}"),
-            Panel(with_it[here], f"with f_s{specimen.score(with_it)}"),
+            Panel(without[here], f"without f_s{traced.score(without)}"),
+            Panel(with_it[here], f"with f_s{traced.score(with_it)}"),
             Panel(change[here], "what f_s changes", signed(change, "gray levels")),
         ]
         return mosaic(panels, 3, zoom=3)

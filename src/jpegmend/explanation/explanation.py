@@ -129,9 +129,9 @@ def _inside(subject: Subject) -> Iterator[Section]:
     """The figures of the network itself, where it has some."""
     if module := NETWORKS.get(subject.card.network):
         with extra_needed("it", "torch"):
-            from jpegmend.explanation.specimen import make_specimen
-        specimen = make_specimen(subject)
-        yield Section(f"Inside {subject.card.title}", tuple(import_module(module).drawings(specimen)))
+            from jpegmend.explanation.traced_run import trace_network
+        traced = trace_network(subject)
+        yield Section(f"Inside {subject.card.title}", tuple(import_module(module).drawings(traced)))
 
 
 def _missing(subject: Subject) -> Iterator[str]:

@@ -17,10 +17,10 @@ from jpegmend.runtimes import Floats
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_EIGHTFOLD = 16.0
+_LIMIT = 16.0
 """Gray levels at the ends of the difference's scale: times 8 they fill the 128 levels on each side of middle gray."""
 _CROP, _CROPS = 100, 3
-_CLOSE = 40
+_GRID_CROP = 40
 """Side in pixels of the crops in which the block grid is drawn."""
 
 
@@ -29,7 +29,7 @@ def general_drawings(subject: Subject) -> Iterator[Drawing]:
     yield comparison(subject)
     yield crops(subject)
     yield grid(subject)
-    yield close(subject)
+    yield grid_crop(subject)
     yield spectrum(subject)
     yield spectrum_course(subject)
     if subject.reference is not None and subject.clear is not None:
@@ -45,7 +45,7 @@ def comparison(subject: Subject) -> Drawing:
         panels = [
             Panel(shown(subject.decoded), "input, as decoded"),
             Panel(shown(subject.final), f"output of {subject.card.name}"),
-            Panel(change, "difference times 8", signed(change, "output − input, gray levels", _EIGHTFOLD)),
+            Panel(change, "difference times 8", signed(change, "output − input, gray levels", _LIMIT)),
         ]
         return mosaic(panels, 3)
 
@@ -53,7 +53,7 @@ def comparison(subject: Subject) -> Drawing:
         name="comparison",
         title="Input, output, difference",
         caption=f"The whole picture before and after, and what was changed in {subject.component}: red is lighter, "
-        f"blue darker, and the strongest colour stands for {_EIGHTFOLD:.0f} gray levels of 255. The root mean square "
+        f"blue darker, and the strongest colour stands for {_LIMIT:.0f} gray levels of 255. The root mean square "
         f"of the change is {moved:.2f} gray levels.",
         alt=f"Three pictures side by side: the input, the output of {subject.card.name}, and a map of their "
         "difference.",
@@ -132,9 +132,9 @@ def grid(subject: Subject) -> Drawing:
     )
 
 
-def close(subject: Subject) -> Drawing:
+def grid_crop(subject: Subject) -> Drawing:
     """A small crop of the first plane with the lines of the block grid."""
-    (window,) = subject.strongest(1, _CLOSE)
+    (window,) = subject.strongest(1, _GRID_CROP)
 
     def draw() -> Figure:
         panels = [
@@ -146,8 +146,8 @@ def close(subject: Subject) -> Drawing:
     return Drawing(
         name="close",
         title="Blocks at 800 %",
-        caption=f"{subject.component.capitalize()} of the {_CLOSE} by {_CLOSE} pixels with the largest change. The "
-        "yellow lines are the edges of the file's 8x8 blocks.",
+        caption=f"{subject.component.capitalize()} of the {_GRID_CROP} by {_GRID_CROP} pixels with the largest change. "
+        "The yellow lines are the edges of the file's 8x8 blocks.",
         alt="Two enlarged crops with the lines of the block grid, before and after.",
         draw=draw,
         photographic=True,

@@ -12,7 +12,7 @@ from torch import Tensor
 from jpegmend.explanation import themes
 from jpegmend.explanation.drawing import Drawing
 from jpegmend.explanation.panels import Panel, Scale, charts, mosaic, signed
-from jpegmend.explanation.specimen import Specimen, plane
+from jpegmend.explanation.traced_run import TracedRun, plane
 from jpegmend.models.layers import unfold
 from jpegmend.models.mdu import MDU
 
@@ -25,21 +25,21 @@ _ATOMS = 24
 """Most atoms shown of each dilation."""
 
 
-def drawings(specimen: Specimen) -> Iterator[Drawing]:
+def drawings(traced: TracedRun) -> Iterator[Drawing]:
     """All figures of MDU, in the order of the paper."""
-    yield layers(specimen)
-    yield stages(specimen)
-    if specimen.clear is not None:
-        yield scores(specimen)
-    yield steps(specimen)
-    yield dictionary(specimen)
+    yield layers(traced)
+    yield stages(traced)
+    if traced.clear is not None:
+        yield scores(traced)
+    yield steps(traced)
+    yield dictionary(traced)
 
 
-def layers(specimen: Specimen) -> Drawing:
+def layers(traced: TracedRun) -> Drawing:
     """The artifact layer of each dilation at the last stage, and their sum."""
-    found = [255 * plane(layer) for layer in specimen.traces["H_by_dilation"]]
-    total = 255 * plane(specimen.traces["H"][-1])
-    dilations = specimen.config["dilations"]
+    found = [255 * plane(layer) for layer in traced.traces["H_by_dilation"]]
+    total = 255 * plane(traced.traces["H"][-1])
+    dilations = traced.config["dilations"]
     energy = [float(np.sqrt(np.square(layer).mean())) for layer in found]
 
     def draw() -> Figure:
@@ -54,7 +54,7 @@ def layers(specimen: Specimen) -> Drawing:
     return Drawing(
         name="mdu-layers",
         title="Artifact layers by dilation (fig. 7)",
-        caption=f"The artifacts H of the last stage in {specimen.where}, apart by dilation of the dictionary. With the "
+        caption=f"The artifacts H of the last stage in {traced.where}, apart by dilation of the dictionary. With the "
         f"dilation the structures become larger. Root mean square in gray levels: {sizes}.",
         alt="Maps of the artifact layers, one for each dilation, and of their sum.",
         draw=draw,
@@ -73,15 +73,15 @@ def chosen_stages(last: int, most: int = _STAGES) -> list[int]:
     )
 
 
-def stages(specimen: Specimen) -> Drawing:
+def stages(traced: TracedRun) -> Drawing:
     """O and H by stage."""
-    O, H = specimen.traces["O"], specimen.traces["H"]  # noqa: E741 - the paper's letters
+    O, H = traced.traces["O"], traced.traces["H"]  # noqa: E741 - the paper's letters
     shown = chosen_stages(len(H))
     pictures = [plane(O[t]) for t in shown]
     artifacts = [255 * plane(H[t - 1]) for t in shown if t]
 
     def draw() -> Figure:
-        panels = [Panel(O, f"O, stage {t}{specimen.score(O)}") for t, O in zip(shown, pictures, strict=True)]  # noqa: E741
+        panels = [Panel(O, f"O, stage {t}{traced.score(O)}") for t, O in zip(shown, pictures, strict=True)]  # noqa: E741
         scale = signed(artifacts[-1], "gray levels")
         later = (t for t in shown if t)
         panels.append(Panel(np.zeros_like(pictures[0]), "H, stage 0: none yet", scale))
@@ -91,7 +91,7 @@ def stages(specimen: Specimen) -> Drawing:
     return Drawing(
         name="mdu-stages",
         title="Picture O and artifacts H by stage (fig. 8)",
-        caption=f"Top row: the picture O after each stage in {specimen.where}; stage 0 is the convolution with which "
+        caption=f"Top row: the picture O after each stage in {traced.where}; stage 0 is the convolution with which "
         "it starts. Bottom row: the artifacts H, on one scale. J = O + H holds only approximately.",
         alt="Two rows of panels: the picture by stage above, the artifacts by stage below.",
         draw=draw,
@@ -99,12 +99,12 @@ def stages(specimen: Specimen) -> Drawing:
     )
 
 
-def scores(specimen: Specimen) -> Drawing:
+def scores(traced: TracedRun) -> Drawing:
     """PSNR of O by stage, and of J - H."""
-    O, H = specimen.traces["O"], specimen.traces["H"]  # noqa: E741 - the paper's letters
-    of_O = [specimen.psnr(plane(picture)) for picture in O]
-    of_H = [specimen.psnr(specimen.decoded - plane(layer)) for layer in H]
-    before = specimen.psnr(specimen.decoded)
+    O, H = traced.traces["O"], traced.traces["H"]  # noqa: E741 - the paper's letters
+    of_O = [traced.psnr(plane(picture)) for picture in O]
+    of_H = [traced.psnr(traced.decoded - plane(layer)) for layer in H]
+    before = traced.psnr(traced.decoded)
 
     def draw() -> Figure:
         figure, (axis,) = charts(1, height=270, width=620)
@@ -119,17 +119,17 @@ def scores(specimen: Specimen) -> Drawing:
     return Drawing(
         name="mdu-scores",
         title="PSNR by stage",
-        caption=f"PSNR to the reference in {specimen.where}: of O, and of the input less the artifacts H. The last O "
+        caption=f"PSNR to the reference in {traced.where}: of O, and of the input less the artifacts H. The last O "
         f"has {of_O[-1]:.2f} dB, the input {before:.2f} dB.",
         alt="Line chart of PSNR against the stage.",
         draw=draw,
     )
 
 
-def steps(specimen: Specimen) -> Drawing:
+def steps(traced: TracedRun) -> Drawing:
     """The learned steps of every stage."""
-    eta_1, eta_2 = (np.array([float(value.detach()) for value in specimen.traces[name]]) for name in ("eta_1", "eta_2"))
-    start = specimen.config["steps"]
+    eta_1, eta_2 = (np.array([float(value.detach()) for value in traced.traces[name]]) for name in ("eta_1", "eta_2"))
+    start = traced.config["steps"]
 
     def draw() -> Figure:
         figure, axes = charts(2, height=260)
@@ -153,11 +153,11 @@ def steps(specimen: Specimen) -> Drawing:
     )
 
 
-def dictionary(specimen: Specimen) -> Drawing:
+def dictionary(traced: TracedRun) -> Drawing:
     """The atoms of the dictionary as tiles, a row of tiles a dilation."""
-    assert isinstance(specimen.network, MDU)
-    kernels = specimen.network.W.W.detach()
-    dilations, fold = specimen.config["dilations"], specimen.config["fold"]
+    assert isinstance(traced.network, MDU)
+    kernels = traced.network.W.W.detach()
+    dilations, fold = traced.config["dilations"], traced.config["fold"]
     tiles = {
         dilation: [atom_tile(atom, fold) for atom in part.unbind(1)][:_ATOMS]
         for dilation, part in zip(dilations, kernels.chunk(len(dilations), 1), strict=True)

@@ -59,7 +59,7 @@ class Job:
     """Its events, of ``progress`` the last alone."""
     count: int = 0
     """Number of events so far."""
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at the next event, and then replaced."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a result is written in another format."""
@@ -109,8 +109,8 @@ class Job:
         if kind == "progress":
             self.events = [event for event in self.events if event.kind != "progress"]
         self.events.append(Event(self.count, kind, self.describe(**more)))
-        news, self.news = self.news, asyncio.Event()
-        news.set()
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
 
 
 class Jobs:
@@ -161,7 +161,7 @@ class Jobs:
                 keep=job.kept,
             )
 
-        job.task = Task(call=call, on_start=lambda: self._started(job), on_news=lambda value: _tiles(job, value))
+        job.task = Task(call=call, on_start=lambda: self._started(job), on_message=lambda value: _tiles(job, value))
         job.task.answer.add_done_callback(lambda answer: self._ended(job, answer))
         self._scheduler.submit(job.task)
         job.publish("queued", queued_before=self._scheduler.position(job.task))
@@ -216,7 +216,7 @@ class Jobs:
     async def events(self, job: Job, after: int) -> AsyncIterator[Event]:
         """Events of a job with a number above ``after``, past and future, until it ends."""
         while True:
-            news = job.news
+            changed = job.changed
             for event in [event for event in job.events if event.number > after]:
                 after = event.number
                 yield event
@@ -224,7 +224,7 @@ class Jobs:
                 continue  # others came while these were sent
             if job.ended or job.id not in self._jobs:
                 return
-            await news.wait()
+            await changed.wait()
 
     def expire(self) -> None:
         """Remove what was kept for its time, and the oldest above the limit of bytes.

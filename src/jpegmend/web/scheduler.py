@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from jpegmend.batch.news import Cancelled
+from jpegmend.batch.messages import Cancelled
 from jpegmend.batch.processes import Worker, WorkerDied
 from jpegmend.batch.share import Share
 from jpegmend.errors import JpegmendError
@@ -39,8 +39,8 @@ class Task:
     call: Callable[[int], tuple[Any, ...]]
     """Gives the function and its arguments, for a number of CPU threads."""
     on_start: Callable[[], None] = lambda: None
-    on_news: Callable[[Any], None] = lambda value: None
-    """Called in the event loop with what the function tells."""
+    on_message: Callable[[Any], None] = lambda value: None
+    """Called in the event loop with each message of the function."""
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """The function's result; its exceptions are :class:`Problem`."""
     worker: Worker | None = None
@@ -220,9 +220,9 @@ class Scheduler:
         function, *arguments = task.call(self._share.all_threads if alone else self._share.threads)
 
         def tell(value: Any) -> None:
-            loop.call_soon_threadsafe(task.on_news, value)
+            loop.call_soon_threadsafe(task.on_message, value)
 
-        call = loop.run_in_executor(self._threads, lambda: worker.call(function, *arguments, on_news=tell))
+        call = loop.run_in_executor(self._threads, lambda: worker.call(function, *arguments, on_message=tell))
         limits = asyncio.create_task(self._watch(worker, task))
         try:
             result = await call

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend.batch import news
+from jpegmend.batch import messages
 from jpegmend.batch.inputs import read_input
 from jpegmend.batch.settings import Output
 from jpegmend.batch.work import OtherPages, save_result
@@ -66,7 +66,7 @@ def restore_picture(order: Order) -> dict[str, Any]:
 
     _be_nice()
     data = read_input(order.folder / INPUT, order.max_bytes)
-    options = {**order.options, "progress": lambda done, total: news.tell((done, total))}
+    options = {**order.options, "progress": lambda done, total: messages.send((done, total))}
     restored = restore(data, **options)
     others = _OtherPages(order, data, options, restored.report.pages if order.output.all_pages else 1)
     target = order.folder / result_name(order.output)

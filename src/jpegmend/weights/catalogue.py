@@ -56,7 +56,7 @@ class Catalogue(Mapping[str, Card]):
             self._read[file] = changed, read_card(file)
         return self._read[file][1]
 
-    def sound(self) -> Iterator[Card]:
+    def readable(self) -> Iterator[Card]:
         """Every card that can be read; the folders are listed once."""
         for file in self._files().values():
             with contextlib.suppress(WeightsDamaged):
@@ -133,13 +133,13 @@ def find(name: str | Path | Card) -> Card:
     card = MODELS.get(name)
     if card is None:
         raise UnknownModel(
-            f"no model {name!r}{_near(name)}; there are: {', '.join(MODELS) or 'none'}; or give the path of a card, "
+            f"no model {name!r}{_hint(name)}; there are: {', '.join(MODELS) or 'none'}; or give the path of a card, "
             "NAME.json, or of a network, NAME.onnx or NAME.safetensors"
         )
     return card
 
 
-def _near(name: str) -> str:
+def _hint(name: str) -> str:
     near = difflib.get_close_matches(name, list(MODELS), 1)
     return f", did you mean {near[0]}?" if near else ""
 
@@ -182,7 +182,7 @@ def _card_beside(file: Path) -> Card | None:
 def adopted(file: Path) -> Card | None:
     """The card of the catalogue whose weights are equal to this file, by size and checksum; None without one."""
     state = file.stat()
-    for card in MODELS.sound():
+    for card in MODELS.readable():
         for entry in card.files.values():
             known = card.folder / entry["file"]
             if known.is_file() and known.stat().st_size == state.st_size and checksum(file) == entry["sha256"]:

@@ -1,4 +1,4 @@
-"""``Specimen``: the network of a model and its input on the region that is shown, with every intermediate result.
+"""``TracedRun``: one run of a network on the region that is shown, with all its intermediate results.
 
 The region is run as one piece, whatever the tiles of the model are. Shape letters: C planes, H W pixels.
 """
@@ -30,8 +30,8 @@ from jpegmend.runtimes.contract import batch_inputs
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Specimen:
-    """A network and its input, the first group of planes of the picture."""
+class TracedRun:
+    """A network, its input (the first group of planes of the picture, in the region), and its answer with traces."""
 
     subject: Subject
     network: nn.Module
@@ -84,7 +84,7 @@ def plane(tensor: Tensor) -> Floats:
     return np.asarray(tensor[0, 0].detach().float().numpy())
 
 
-def make_specimen(subject: Subject) -> Specimen:
+def trace_network(subject: Subject) -> TracedRun:
     """Load the network of the subject's model, and its input on the region with the largest change.
 
     Raises:
@@ -96,7 +96,7 @@ def make_specimen(subject: Subject) -> Specimen:
     across, down = plan.scene.left, plan.scene.top
     region = subject.region.move(down, across)
     window = region.align(group.align_rows, group.align_columns).clip(group.height, group.width)
-    return Specimen(
+    return TracedRun(
         subject=subject,
         network=network,
         config=_whole_config(facts),

@@ -1,4 +1,4 @@
-"""News that a running call sends from a worker process to its parent, and the parent's request to cancel the call."""
+"""Messages that a running call sends from a worker process to its parent, and the parent's request to cancel it."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from typing import Any, BinaryIO
 from jpegmend.errors import JpegmendError
 
 CANCEL = "cancel"
-"""What the parent sends instead of a call to cancel the last call that it sent."""
+"""The message by which the parent cancels the last call that it sent."""
 
 
 class Cancelled(JpegmendError):
     """The call was cancelled by its parent."""
 
 
-class _Line:
+class _Connection:
     """State of this process's connection to its parent; calls are numbered from 1 as they come."""
 
     answers: BinaryIO | None = None
     received = begun = cancelled = 0
 
 
-_line = _Line()
+_connection = _Connection()
 
 
 def connect(answers: BinaryIO) -> None:
-    """Send news to this stream, on which answers go to the parent."""
-    _line.answers = answers
+    """Send messages to this stream, on which answers go to the parent."""
+    _connection.answers = answers
 
 
-def received(call: object) -> bool:
+def note_received(call: object) -> bool:
     """Note what the parent has sent; False if it was a request to cancel, which is no call."""
     if call == CANCEL:
-        _line.cancelled = _line.received
+        _connection.cancelled = _connection.received
         return False
-    _line.received += 1
+    _connection.received += 1
     return True
 
 
-def begun() -> None:
+def note_begun() -> None:
     """Note that the next call begins."""
-    _line.begun += 1
+    _connection.begun += 1
 
 
-def tell(news: Any) -> None:
+def send(message: Any) -> None:
     """Send a value to the parent in the middle of a call; nothing where there is no parent.
 
     Raises:
-        Cancelled: the parent wants this call no more.
+        Cancelled: the parent cancelled this call.
     """
-    if _line.answers is None:
+    if _connection.answers is None:
         return
-    if _line.cancelled >= _line.begun:
+    if _connection.cancelled >= _connection.begun:
         raise Cancelled("cancelled by the caller")
-    pickle.dump((None, news), _line.answers, protocol=5)
-    _line.answers.flush()
+    pickle.dump((None, message), _connection.answers, protocol=5)
+    _connection.answers.flush()
