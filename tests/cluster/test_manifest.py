@@ -13,7 +13,8 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 # Fields of KubeRay's ray.io/v1 (https://ray-project.github.io/kuberay/reference/api/) that a job like this may have.
 JOB = {"activeDeadlineSeconds", "backoffLimit", "entrypoint", "rayClusterSpec", "runtimeEnvYAML", "submissionMode"}
 JOB |= {"shutdownAfterJobFinishes", "submitterConfig", "submitterPodTemplate", "suspend", "ttlSecondsAfterFinished"}
-CLUSTER = {"headGroupSpec", "workerGroupSpecs", "rayVersion", "enableInTreeAutoscaling", "autoscalerOptions", "suspend"}
+CLUSTER = {"headGroupSpec", "workerGroupSpecs", "rayVersion", "enableInTreeAutoscaling", "autoscalerOptions"}
+CLUSTER |= {"authOptions", "suspend"}
 HEAD = {"serviceType", "headService", "enableIngress", "rayStartParams", "template"}
 WORKERS = {"groupName", "replicas", "minReplicas", "maxReplicas", "numOfHosts", "rayStartParams", "template"}
 

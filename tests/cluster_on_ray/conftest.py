@@ -111,16 +111,18 @@ def results(address: str) -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def ray_cluster(server: BadServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Two machines of one CPU each (two raylets on this one); processes that restore the poison end."""
-    pytest.importorskip("ray", reason=WHY)
+    """Two machines of one CPU each (two raylets on this one), with a token; processes that restore the poison end."""
     folder = tmp_path_factory.mktemp("poison")
     (folder / "sitecustomize.py").write_text(ENDS_AT_POISON)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
         patch.setenv("RAY_raylet_start_wait_time_s", "300")
         patch.setenv("RAY_health_check_period_ms", "1000")
         patch.setenv("RAY_worker_niceness", "0")
+        pytest.importorskip("ray", reason=WHY)  # reads some of these variables when it is imported
         from ray.cluster_utils import Cluster
 
         node = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}

@@ -99,6 +99,16 @@ def test_a_picture_that_ends_its_actor_three_times_is_set_aside(ray_cluster: Any
     assert cluster("status", f"{bucket}/dst")[1]["aside"] == ["5b.jpg"]
 
 
+def test_a_token_that_is_missing_is_told(ray_cluster: Any, bucket: str, cluster, tmp_path: Path) -> None:
+    cluster("plan", f"{bucket}/src", f"{bucket}/dst", *DECODE)
+    command = [sys.executable, "-m", "jpegmend", "cluster", "run", f"{bucket}/dst", "--address", ray_cluster.address]
+    without = {**os.environ, "RAY_AUTH_TOKEN": "", "HOME": str(tmp_path)}
+    done = subprocess.run(command, env=without, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "if it has a token, set RAY_AUTH_MODE=token" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_each_actor_takes_a_gpu_where_the_job_asks_for_one(ray_cluster: Any, bucket: str, cluster, monkeypatch) -> None:
     """Ray believes that a machine has the GPUs it is said to have; without a network none is used."""
     from jpegmend.cluster.on_ray import RayCrew

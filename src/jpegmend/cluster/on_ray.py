@@ -227,9 +227,10 @@ def _connect(address: str) -> Any:
         raise MissingExtra("--address auto needs Ray; pip install 'jpegmend[cluster]', or --address local") from error
     try:
         ray.init(address=address, log_to_driver=False, logging_level="error", ignore_reinit_error=True)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise JobError(
             f"--address {address}: no Ray cluster answers there ({str(error).splitlines()[0]}); start one with "
-            "`ray start --head`, or use --address local"
+            "`ray start --head`; if it has a token, set RAY_AUTH_MODE=token and put it into ~/.ray/auth_token; or use "
+            "--address local"
         ) from error
     return ray
