@@ -1,9 +1,11 @@
-"""Throughput and memory of the command on a folder of small files, with one process and with several.
+"""Throughput and memory of the command on a folder of small files, and its threads on one large file.
 
-    python benchmarks/batch.py --files 2000 --jobs 1 2 --repeats 3
+    python benchmarks/batch.py --files 2000 --runs 1x1 1x2 2x1 --repeats 3 --large 3000
 
 Makes the files (crops of the pictures in examples/, 256x256 by default, qualities 10 to 90) in a temporary folder and
-prints files a second, processor seconds and peak memory of all processes together for each number of jobs, by turns.
+prints files a second, processor seconds and memory of all processes together for each run, by turns. A run is named by
+its processes and the threads of each: 2x1 is two processes of one thread. Then one picture of so many pixels a side
+is restored with one thread and with all, and its PNG is written.
 """
 
 from __future__ import annotations
@@ -56,10 +58,10 @@ def memory(pid: int) -> int:
     return total
 
 
-def run(folder: Path, output: Path, jobs: int, more: list[str]) -> dict[str, float]:
+def run(source: Path, output: Path, more: list[str]) -> dict[str, float]:
     """One run of the command: seconds, processor seconds, memory at a third of the run and at its peak."""
     before, started = os.times(), time.perf_counter()
-    command = [sys.executable, "-m", "jpegmend", str(folder), "-o", str(output), "--jobs", str(jobs), "-q", *more]
+    command = [sys.executable, "-m", "jpegmend", str(source), "-o", str(output), "-q", *more]
     process = subprocess.Popen(command)
     seen: list[int] = []
     over = threading.Event()
@@ -84,24 +86,45 @@ def run(folder: Path, output: Path, jobs: int, more: list[str]) -> dict[str, flo
     return {"seconds": seconds, "processor": used, "third": third / 1e6, "peak": max(seen, default=0) / 1e6}
 
 
+def measure_large(folder: Path, side: int, more: list[str]) -> None:
+    """Print the seconds of one large picture with one thread and with all, and those of its PNG."""
+    from jpegmend import restore
+
+    with Image.open(EXAMPLES / "harbour.jpg") as image:
+        image.convert("RGB").resize((side, side)).save(folder / "large.jpg", quality=20)
+    for name, words in (("one thread", ["--threads", "1"]), ("all threads", [])):
+        found = run(folder / "large.jpg", folder / f"{len(words)}.png", [*words, *more])
+        print(f"{side}x{side}, {name}: {found['seconds']:.1f} s, {found['processor']:.1f} processor s")
+    decoded = restore(folder / "large.jpg", strength=0, bits=8)
+    started = time.perf_counter()
+    decoded.to_bytes("png")
+    print(f"{side}x{side}, its PNG: {time.perf_counter() - started:.1f} s", flush=True)
+
+
 def main() -> None:
     """Measure by turns and print a line a run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--side", type=int, default=256)
-    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--runs", nargs="*", default=["1x1", "1x2", "2x1"], metavar="PROCESSESxTHREADS")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--large", type=int, metavar="SIDE", help="also one picture of so many pixels a side")
     given, more = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "files")
         make_files(folder, given.files, given.side)
-        print("jobs  files/s  seconds  processor s  MB at a third  MB at most")
+        print(f"{given.files} files of {given.side}x{given.side}")
+        print("run  files/s  seconds  processor s  MB at a third  MB at most")
         for repeat in range(given.repeats):
-            for jobs in given.jobs:
-                found = run(folder, Path(place, f"out-{repeat}-{jobs}"), jobs, more)
+            for name in given.runs:
+                jobs, threads = map(int, name.split("x"))
+                words = ["--jobs", str(jobs), "--threads", str(jobs * threads), *more]
+                found = run(folder, Path(place, f"out-{repeat}-{name}"), words)
                 speed, used = given.files / found["seconds"], found["processor"]
-                line = f"{jobs:4}  {speed:7.2f}  {found['seconds']:7.1f}  {used:11.1f}"
+                line = f"{name}  {speed:7.2f}  {found['seconds']:7.1f}  {used:11.1f}"
                 print(f"{line}  {found['third']:13.0f}  {found['peak']:10.0f}", flush=True)
+        if given.large:
+            measure_large(Path(place), given.large, more)
 
 
 if __name__ == "__main__":
