@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jpegmend.errors import ModelError as ModelError
     from jpegmend.errors import NotAnImage as NotAnImage
     from jpegmend.errors import OutputError as OutputError
+    from jpegmend.errors import OverBudget as OverBudget
     from jpegmend.errors import TooLarge as TooLarge
     from jpegmend.errors import UnsupportedJpeg as UnsupportedJpeg
     from jpegmend.explanation.explanation import Explanation as Explanation
@@ -58,6 +59,7 @@ _PUBLIC = {
     "TooLarge": "jpegmend.errors",
     "DecoderStopped": "jpegmend.errors",
     "OutputError": "jpegmend.errors",
+    "OverBudget": "jpegmend.errors",
     "InvalidOption": "jpegmend.errors",
     "ModelError": "jpegmend.errors",
     "MissingExtra": "jpegmend.errors",

@@ -7,6 +7,7 @@ JpegmendError
 │   ├── DamagedJpeg            nothing can be decoded, or with ``strict``: anything in the file is damaged
 │   └── TooLarge               the header states more pixels than allowed
 ├── DecoderStopped             the decoder was ended from outside, or had no room for its files; the input may be sound
+├── OverBudget                 restoring or writing took more memory or time than a picture of its size may
 ├── OutputError                the result cannot be written to that place or in that format
 │   └── NoRoom                 no space is left there, a quota is used up, or it is larger than a file may be
 ├── StorageError               an object store does not answer, or refuses access
@@ -83,6 +84,10 @@ class TooLarge(InputError):
 
 class DecoderStopped(JpegmendError):
     """The decoder was ended from outside, or had no room for temporary files; the input may be sound."""
+
+
+class OverBudget(JpegmendError):
+    """Restoring or writing a picture took more memory or processor time than one of its size may."""
 
 
 class OutputError(JpegmendError):

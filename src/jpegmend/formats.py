@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 READ = {
-    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     "png": (".png",),
     "webp": (".webp",),
     "bmp": (".bmp",),

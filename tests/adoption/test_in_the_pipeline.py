@@ -59,7 +59,7 @@ def test_the_command_adopts(tmp_path: Path, user_models: Path, capsys: pytest.Ca
     path = graphs.write(tmp_path / "net.onnx", graphs.blur(2))
     assert cli.run(["adopt", str(path), "--name", "mine"]) == 0
     assert "exact tiles with a halo of 8" in capsys.readouterr().out
-    assert json.loads((user_models / "mine.json").read_text())["foreign"]["runner"] == "onnx"
+    assert json.loads((user_models / "mine.json").read_text())["foreign"]["input"] == "x"
     assert cli.run(["adopt", str(path), "--name", "mine"]) == 2
     assert "--overwrite" in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 """The verbs ``doctor`` and ``completion``."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -31,6 +32,21 @@ def test_a_changed_weights_file_is_found(
     assert cli.run(["doctor"]) == 1
     said = capsys.readouterr().out
     assert "FAILED  weights" in said and "sha256" in said and "FAILED  restoring" in said and "ok      decoding" in said
+
+
+def test_a_damaged_adopted_network_is_one_line(user_models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    user_models.mkdir()
+    card = json.loads((MODELS["mend-s"].folder / "mend-s.json").read_text())
+    shutil.copy(MODELS["mend-s"].folder / card["files"]["onnx"]["file"], user_models)
+    (user_models / "sound.json").write_text(json.dumps(card | {"files": {"onnx": card["files"]["onnx"]}}))
+    (user_models / "broken.json").write_text("{")
+    (user_models / "gone.json").write_text(json.dumps(card | {"files": {"onnx": {"file": "no.onnx", "sha256": "0"}}}))
+    assert cli.run(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    failed = [line.split(":")[0] for line in lines if line.startswith("FAILED")]
+    assert failed == ["FAILED  adopted network broken", "FAILED  adopted network gone"]
+    assert any(line.startswith("ok      adopted network sound") for line in lines)
+    assert lines[-1].startswith("ok      restoring")
 
 
 def complete(script: Path, *words: str) -> list[str]:

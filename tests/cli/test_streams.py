@@ -80,8 +80,14 @@ def test_signals_end_it_without_leftovers(folder: Path, number: signal.Signals, 
 
 
 @pytest.mark.parametrize("source", ["- < /dev/zero", "/dev/zero", "- < <(yes)"])
-def test_endless_input_is_bounded(folder: Path, source: str) -> None:
-    done = shell(f"jpegmend -o x.png --max-bytes 5M {source}")
+def test_an_endless_stream_of_no_picture_is_given_up_at_once(folder: Path, source: str) -> None:
+    done = shell(f"jpegmend -o x.png {source}", timeout=60)
+    assert done.returncode == 1
+    assert b"no picture format" in done.stderr
+
+
+def test_an_endless_picture_is_bounded(folder: Path) -> None:
+    done = shell("jpegmend -o x.png --max-bytes 5M - < <(cat a.jpg /dev/zero)")
     assert done.returncode == 1
     assert b"5,000,000 bytes" in done.stderr and b"--max-bytes" in done.stderr
 

@@ -88,6 +88,7 @@ def test_public_names() -> None:
         "NotAnImage",
         "Options",
         "OutputError",
+        "OverBudget",
         "Restored",
         "Restorer",
         "TooLarge",

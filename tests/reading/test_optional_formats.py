@@ -159,6 +159,15 @@ def test_results_as_avif_and_jpeg_xl(format, shape):
     assert opened.metadata.xmp == b"<x/>" and b"maker" in opened.metadata.exif
 
 
+def test_jpeg_xl_turns_pixels_whose_orientation_it_cannot_state():
+    pytest.importorskip("pillow_jxl")
+    pixels, stream = draw_picture(40, 56), io.BytesIO()
+    (lost,) = write(pixels, Metadata(exif=exif(6)[6:], orientation=6), stream, format="jxl", quality=100)
+    assert "pixels are turned" in lost
+    opened = open_source(stream.getvalue())
+    assert np.array_equal(opened.values, np.rot90(pixels, -1)) and opened.metadata.orientation == 1
+
+
 def test_avif_keeps_the_profile_and_jpeg_xl_converts_to_srgb(draw_p3):
     pixels, icc = draw_p3
     stream = io.BytesIO()

@@ -200,7 +200,7 @@ def test_networks_that_cannot_run_here(
     other = replace(MODELS["mend-s"], name="other", files={"safetensors": {"file": "other", "sha256": "0"}})
     monkeypatch.setattr("jpegmend.web.models.find_spec", lambda name: None if name == "spandrel" else name)
     assert models._runs(other)
-    assert not models._runs(replace(other, foreign=Foreign(runner="spandrel")))
+    assert not models._runs(replace(other, foreign=Foreign()))
     for cached in (models._cards, models.available):
         cached.cache_clear()
     try:

@@ -102,7 +102,7 @@ def _measure_state(file: Path, given: Given, say: Say) -> Card:
     _refuse_our_own(file)
     say("recognising its architecture")
     network = load_network(file)
-    foreign = Foreign(runner="spandrel")
+    foreign = Foreign()
     call, blind = network_call(network, "cpu", available_threads()), predicts_quality(network)
     # With a stated quality such a network does not look at the whole picture.
     facts = PictureFacts(quality=_QUALITY if blind else None)

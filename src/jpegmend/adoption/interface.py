@@ -90,7 +90,7 @@ def _stated(session: Any, name: str) -> tuple[Foreign, tuple[int, ...]]:
         size = (shape[2] or shape[3] or 0, shape[3] or shape[2] or 0)
         if min(size) < 16:
             raise ModelRefused(f"{name} takes pictures of {size[1]}x{size[0]} pixels; at least 16x16 is needed")
-    return Foreign(runner="onnx", input=entry.name, output="-", half=TYPES[entry.type], size=size), channels
+    return Foreign(input=entry.name, output="-", half=TYPES[entry.type], size=size), channels
 
 
 def _picture(channels: int, foreign: Foreign, multiple: int) -> tuple[Floats, Floats]:

@@ -35,6 +35,8 @@ def state_of(path: Path) -> State | None:
 def read_input(path: Path, max_bytes: int) -> bytes:
     """The bytes of a file, of a pipe, or of standard input; each is read once and never beyond ``max_bytes``.
 
+    Of data that begins as no picture only the first piece is read, so that an endless stream is given up at once.
+
     Raises:
         TooLarge: there is more.
         InputError: it cannot be read, or standard input is closed.
@@ -54,9 +56,13 @@ def sha256(data: bytes) -> str:
 
 
 def _take(stream: BinaryIO, max_bytes: int) -> bytes:
+    from jpegmend.jpeg import sniff
+
     pieces, total = [], 0
     while piece := stream.read(min(_PIECE, max_bytes + 1 - total)):
         pieces.append(piece)
+        if not total and len(piece) == _PIECE and sniff(piece[:512]) == "unknown":
+            break  # the reader says so
         total += len(piece)
         if total > max_bytes:
             raise TooLarge(f"more than {max_bytes:,} bytes; raise max_bytes to read it")

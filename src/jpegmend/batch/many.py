@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from jpegmend import weights
+from jpegmend.batch.limited import limited
 from jpegmend.batch.processes import Pool, Worker
 from jpegmend.batch.share import share_out
 from jpegmend.errors import JpegmendError
@@ -65,4 +66,5 @@ def _results(sources: Iterable[Any], jobs: int, threads: int, options: dict[str,
 
 
 def _restore(source: Any, options: dict[str, Any]) -> Restored:
-    return restore(source, **options)
+    with limited():
+        return restore(source, **options)

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from jpegmend.batch import messages
+from jpegmend.batch.limited import TIME_IS_UP, TOO_SLOW
 from jpegmend.errors import JpegmendError
 
 Given = TypeVar("Given")
@@ -234,6 +235,8 @@ def _result(future: Future[Any]) -> Any:
 
 
 def _why(status: int) -> str:
+    if status == TIME_IS_UP:
+        return f"{TOO_SLOW}: the worker process was ended"
     if status == -getattr(signal, "SIGKILL", 9):
         return "the worker process was killed by the system, most likely because memory ran out; give fewer --jobs"
     if status < 0:

@@ -13,6 +13,7 @@ from jpegmend import errors
 from jpegmend.batch.find import STANDARD
 from jpegmend.batch.inputs import is_large
 from jpegmend.batch.journal import Entry
+from jpegmend.batch.limited import time_raises
 from jpegmend.batch.plan import Item, Journals, remove_leftovers
 from jpegmend.batch.processes import Pool, Worker, WorkerDied
 from jpegmend.batch.settings import Settings
@@ -73,7 +74,8 @@ def _outcomes(
 
 def _here(item: Item, settings: Settings, share: Share, progress: Callable[[Item], Progress] | None) -> Outcome:
     begin(item, settings)
-    outcome = work(_task(Job(item, True), settings, share), progress(item) if progress else None)
+    with time_raises():  # the process goes on, to tell of it
+        outcome = work(_task(Job(item, True), settings, share), progress(item) if progress else None)
     finish(item, settings, outcome)
     return outcome
 

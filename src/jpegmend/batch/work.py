@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from jpegmend.batch.comparison import Gain, compared_with, labels, measure, read_reference
 from jpegmend.batch.find import STANDARD
 from jpegmend.batch.inputs import read_input, sha256, state_of
+from jpegmend.batch.limited import limited
 from jpegmend.batch.settings import Output
 from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError, OutputError, describe
 from jpegmend.formats import WRITTEN
@@ -65,7 +66,8 @@ def work(task: Task, progress: Progress | None = None) -> Outcome:
     started = time.perf_counter()
     state = state_of(task.source)
     try:
-        facts = _restore(task, progress)
+        with limited():
+            facts = _restore(task, progress)
     except (JpegmendError, OSError, MemoryError) as error:
         return failure(error, time.perf_counter() - started)
     if state is not None:

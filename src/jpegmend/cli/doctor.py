@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import platform
 import sys
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.parser import Parser
-from jpegmend.errors import JpegmendError
+from jpegmend.errors import JpegmendError, WeightsDamaged
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from jpegmend.weights import Card
 
 PACKAGES = ("numpy", "onnxruntime", "pillow", "pyjpegio", "tifffile")
 EXTRAS = ("torch", "spandrel", "scipy", "pillow-heif", "pillow-jxl-plugin")
@@ -34,6 +37,7 @@ def run(given: Namespace) -> int:
         ("machine", _machine),
         ("temporary files", _temporary),
         ("weights", _weights),
+        *((f"adopted network {name}", functools.partial(_adopted, name)) for name in _adopted_names()),
         ("decoding", _decoding),
         ("restoring", _restoring),
     )
@@ -75,13 +79,41 @@ def _temporary() -> str:
 
 
 def _weights() -> str:
+    """Check every network of the package; the error names all that are damaged."""
     from jpegmend import weights
 
-    released = [card for card in weights.MODELS.values() if card.released]
-    for card in released:
-        for form in card.files:
-            weights.path(card, form)
-    return f"{', '.join(card.name for card in released)}: files as their cards state"
+    released, problems = [], []
+    for name in weights.PACKAGED:
+        try:
+            card = weights.MODELS[name]
+            if card.released:
+                _verify(card)
+                released.append(name)
+        except JpegmendError as error:
+            problems.append(str(error))
+    if problems:
+        raise WeightsDamaged("; ".join(problems))
+    return f"{', '.join(released)}: files as their cards state"
+
+
+def _adopted_names() -> list[str]:
+    from jpegmend import weights
+
+    return [name for name in weights.MODELS if name not in weights.PACKAGED]
+
+
+def _adopted(name: str) -> str:
+    from jpegmend import weights
+
+    _verify(weights.MODELS[name])
+    return "its file is as its card states"
+
+
+def _verify(card: Card) -> None:
+    from jpegmend import weights
+
+    for form in card.files:
+        weights.path(card, form)
 
 
 def _decoding() -> str:

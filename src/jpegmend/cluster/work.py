@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from jpegmend.batch.inputs import sha256
+from jpegmend.batch.limited import limited
 from jpegmend.batch.work import OtherPages, failure, save_result
 from jpegmend.cluster import tables
 from jpegmend.cluster.job import marker_key, open_job, piece_key, pieces_of, results_key, shard_key
@@ -126,9 +127,10 @@ class Session:
         try:
             if isinstance(data, JpegmendError):
                 raise data
-            restored = restore(data, **self._options)
-            others = OtherPages(data, self._options, restored.report.pages if output.all_pages else 1)
-            save_result(restored, buffer, output, overwrite=False, others=others)
+            with limited():
+                restored = restore(data, **self._options)
+                others = OtherPages(data, self._options, restored.report.pages if output.all_pages else 1)
+                save_result(restored, buffer, output, overwrite=False, others=others)
         except Exception as error:  # an unexpected error in one picture must not stop the others
             outcome = failure(error)
             if outcome.fatal:

@@ -1,7 +1,8 @@
-"""Limits of memory, processor time, wall time and pixels for every decoder of untrusted bytes.
+"""Limits of memory, processor time, wall time and pixels for all that is done with one picture.
 
-The limits grow linearly with the size of the picture. ``worker.py`` applies them to its own process; ``process.py``
-kills a worker that exceeds its wall time.
+The limits grow linearly with the size of the picture, which ``max_pixels`` bounds. ``Limits`` are those of a decoder:
+``worker.py`` applies them to its own process, and ``process.py`` kills a worker that exceeds its wall time.
+``restoration_limits`` are those of restoring and writing, which ``batch/limited.py`` applies.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ MEBI = 1 << 20
 _SLACK = 128 * MEBI
 """Bytes of memory that every decoder may use in addition to the needs of the picture."""
 _MACHINE_SHARE = 0.5
-"""Share of the machine's physical memory that one decoder may use."""
+"""Share of the machine's physical memory that one picture may use."""
 _BYTES_PER_LEVEL = 1.1 * (2 + 4)
 """Bytes of memory per DCT coefficient: libjpeg's int16 array, the library's int32 copy, and 10 % reserve."""
 _BYTES_PER_PIXEL = 20.0
@@ -28,6 +29,15 @@ takes one for 8,000, a page with text one for 500."""
 _SECONDS, _SECONDS_PER_MEBI = 5.0, 0.2
 _SECONDS_PER_PIXEL = 0.5e-6
 """Ten times the measured time of the slowest format (lossless WebP) on a desktop core of 2020."""
+_RESTORING, _RESTORING_PER_PIXEL = 1024 * MEBI, 250.0
+"""Bytes of memory for restoring and writing a picture, without the network. Measured at 2 megapixels: up to 185 a pixel
+(16-bit PNG with alpha)."""
+_RESTORING_SECONDS, _RESTORING_SECONDS_PER_PIXEL = 60.0, 20e-6
+"""Ten times the measured time of the slowest part (writing AVIF) on a desktop core of 2020, and a minute."""
+_SLOWEST = 3e8
+"""Multiply-adds a second that a network does at least on one core; a core of 2020 does a hundred times as many."""
+_UNKNOWN_COST = 1e8
+"""Multiply-adds a pixel where the card does not state them, several times those of the largest networks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +101,21 @@ def picture_limits(size: int, *, max_pixels: int = MAX_PIXELS, timeout: float | 
     )
 
 
+def restoration_limits(
+    pixels: int, *, network_bytes: float = 0.0, multiply_adds: float | None = 0.0
+) -> tuple[float, float]:
+    """Bytes of memory and seconds of processor time for restoring a picture of ``pixels`` and writing it.
+
+    ``network_bytes``: memory of one run of the network. ``multiply_adds``: its operations a pixel, None if unknown.
+    """
+    memory = _RESTORING + _RESTORING_PER_PIXEL * pixels + 3 * network_bytes
+    cost = _UNKNOWN_COST if multiply_adds is None else multiply_adds
+    seconds = _RESTORING_SECONDS + pixels * (_RESTORING_SECONDS_PER_PIXEL + cost / _SLOWEST)
+    return memory if (most := machine_limit()) is None else min(memory, most), seconds
+
+
 def machine_limit() -> float | None:
-    """Greatest number of bytes that one decoder may use on this machine; None if its memory size is unknown."""
+    """Greatest number of bytes that one picture may use on this machine; None if its memory size is unknown."""
     memory = physical_memory()
     return None if memory is None else _MACHINE_SHARE * memory
 

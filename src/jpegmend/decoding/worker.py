@@ -32,6 +32,7 @@ def main() -> None:
     """Answer requests until standard input closes or the worker has been idle for a minute."""
     # Ctrl-C is sent to the whole process group; the parent ends the worker itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    remove_limits()  # those of the parent hold for its picture alone (batch/limited.py)
     # Answers are written to a duplicate of standard output, so that C code that prints there cannot mix with them.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -149,8 +150,8 @@ class Limiter:
                 "memory",
             )
         seconds = limits["seconds"] + limits["seconds_per_pixel"] * pixels
-        _limit_processor_time(seconds)
-        _limit_memory(int(memory))
+        limit_processor_time(seconds)
+        limit_memory(int(memory), "RLIMIT_AS")
         if _ALARM:
             signal.setitimer(signal.ITIMER_REAL, limits["timeout"] or 30 + 4 * seconds)
 
@@ -160,8 +161,8 @@ class Limiter:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _limit_processor_time(extra: float) -> None:
-    """Limit processor time to ``extra`` seconds from now on; the system then ends the process."""
+def limit_processor_time(extra: float) -> None:
+    """Limit processor time to ``extra`` seconds from now on; the system then ends the process by SIGXCPU."""
     try:
         import resource
     except ImportError:
@@ -169,16 +170,34 @@ def _limit_processor_time(extra: float) -> None:
     _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + extra))
 
 
-def _limit_memory(extra: int) -> None:
-    """Limit growth of the address space to ``extra`` bytes from now on, if the system reports its size."""
+_STATM = {"RLIMIT_AS": 0, "RLIMIT_DATA": 5}
+"""Fields of /proc/self/statm that the limits refer to: all pages, and private writable ones."""
+
+
+def limit_memory(extra: int, kind: str) -> None:
+    """Limit growth of this process to ``extra`` bytes from now on, if the system reports its size.
+
+    ``kind``: ``RLIMIT_AS``, the address space; ``RLIMIT_DATA``, without mapped files and what libraries only reserve.
+    """
     try:
         import resource
 
         with open("/proc/self/statm", encoding="ascii") as statm:
-            held = int(statm.read().split()[0]) * resource.getpagesize()
+            held = int(statm.read().split()[_STATM[kind]]) * resource.getpagesize()
     except (ImportError, OSError):
         return
-    _lower(resource.RLIMIT_AS, held + extra)
+    _lower(getattr(resource, kind), held + extra)
+
+
+def remove_limits() -> None:
+    """Set the limits of processor time and of private memory to what the system allows at most."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for kind in (resource.RLIMIT_CPU, resource.RLIMIT_DATA):
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (hard, hard))
 
 
 def _lower(kind: int, limit: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,6 +15,10 @@ from jpegmend.restoration.output_array import OutputArray
 from jpegmend.restoration.scene import Scene
 from jpegmend.runtimes import Runtime, open_runtime
 from jpegmend.weights import Card
+
+BeforeWork = Callable[[Opened, Card, "Runtime | None", SharedOptions], None]
+BEFORE_WORK: ContextVar[BeforeWork | None] = ContextVar("BEFORE_WORK", default=None)
+"""Called with each picture of this context that is about to be restored; the runtime is None where no network runs."""
 
 
 def open_picture(source: Source, options: SharedOptions) -> Opened:

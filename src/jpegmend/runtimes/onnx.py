@@ -152,7 +152,7 @@ def open_session(file: Path, threads: int, provider: str = "cpu") -> Any:
     options.enable_mem_pattern = False
     cpu = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
     providers: list[Any] = [cpu] if provider == "cpu" else [PROVIDERS[provider], cpu]
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors come as exceptions; printed too they would drown the message
     try:
         # The bytes that were checked, not the file, which could have changed since.
         session = onnxruntime.InferenceSession(data, options, providers=providers)

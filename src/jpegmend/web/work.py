@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from jpegmend.batch import messages
 from jpegmend.batch.inputs import read_input
+from jpegmend.batch.limited import limited
 from jpegmend.batch.settings import Output
 from jpegmend.batch.work import OtherPages, save_result
 from jpegmend.formats import WRITTEN
@@ -62,9 +63,14 @@ def result_name(output: Output) -> str:
 
 def restore_picture(order: Order) -> dict[str, Any]:
     """Restore the input and write the result; returns the report and what is known of the change."""
+    _be_nice()
+    with limited():
+        return _restore(order)
+
+
+def _restore(order: Order) -> dict[str, Any]:
     from jpegmend.restoration import restore
 
-    _be_nice()
     data = read_input(order.folder / INPUT, order.max_bytes)
     options = {**order.options, "progress": lambda done, total: messages.send((done, total))}
     restored = restore(data, **options)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from jpegmend.errors import ModelRefused
 
-RUNNERS = ("onnx", "spandrel")
 MAX_BYTES = 2**30
 """Largest model file that is opened, in bytes; FBCNN's, the largest of the usual ones, has 0.3 GB."""
 
@@ -22,12 +21,10 @@ def check_size(count: int, name: str) -> None:
 class Foreign:
     """The interface of a network of others, as trial runs found it or the user stated it."""
 
-    runner: str
-    """``onnx``: an ONNX graph; ``spandrel``: a state dict whose architecture the library spandrel recognises."""
     input: str = ""
-    """Name of the graph's input, [1, C, H, W]."""
+    """Name of an ONNX graph's input, [1, C, H, W]; empty for state dicts."""
     output: str = ""
-    """Name of the graph's output of the same shape."""
+    """Name of an ONNX graph's output of the same shape; empty for state dicts."""
     half: bool = False
     """Whether input and output are float16."""
     black: float = 0.0
@@ -48,9 +45,8 @@ class Foreign:
         """Pairs of whether a value is wrong, and what is wrong, as a card reports them."""
         sides = self.size or (8, 8)
         return (
-            (self.runner not in RUNNERS, f"runner {self.runner!r}; allowed: {', '.join(RUNNERS)}"),
             (not self.white > self.black, f"white {self.white} is not above black {self.black}"),
-            (self.runner == "onnx" and not (self.input and self.output), "an ONNX graph needs input and output"),
+            (bool(self.input) != bool(self.output), "an ONNX graph needs both input and output"),
             (len(sides) != 2 or min(sides) < 8, f"size {self.size}; it must be a height and a width of at least 8"),
         )
 

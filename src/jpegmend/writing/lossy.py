@@ -6,8 +6,9 @@ import importlib.util
 from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
-from PIL import Image, features
+from PIL import Image, ImageOps, features
 
+from jpegmend.decoding.picture_metadata import ORIENTATION
 from jpegmend.errors import MissingExtra
 from jpegmend.jpeg import Metadata, set_orientation
 
@@ -74,11 +75,16 @@ def write_avif(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quali
 def write_jxl(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
     """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` in sRGB as JPEG XL, lossless at quality 100; returns as above.
 
-    The plugin writes neither a colour profile nor an orientation other than upright.
+    The plugin writes neither a colour profile nor an orientation other than upright: such pixels are turned.
     """
     import pillow_jxl
 
     image = Image.fromarray(pixels)
+    turned: tuple[str, ...] = ()
+    if metadata.orientation != 1:
+        image.getexif()[ORIENTATION] = metadata.orientation
+        image = ImageOps.exif_transpose(image)
+        turned = ("the orientation, which this encoder of JPEG XL cannot state: the pixels are turned by it",)
     make: Any = pillow_jxl.Encoder  # its type stub lists only two of the arguments
     encoder = make(
         mode=image.mode,
@@ -93,7 +99,6 @@ def write_jxl(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, qualit
     exif = set_orientation(metadata.exif, 1) if metadata.exif else None
     boxes = {"exif": exif, "xmp": metadata.xmp, "jumb": None, "compress": False}
     stream.write(encoder(image.tobytes(), image.width, image.height, jpeg_encode=False, **boxes))
-    turned = ("the orientation, which this encoder of JPEG XL cannot state",) if metadata.orientation != 1 else ()
     return (*turned, *_left_out(metadata))
 
 
