@@ -33,6 +33,7 @@ def test_check_names_what_is_missing_and_fails(sets, capsys):
 
 
 def test_a_packed_set_is_found_before_its_folder(sets, capsys):
+    pytest.importorskip("torch")
     assert cli.run(["data", "pack", "Classic5"]) == 0
     assert "5 pictures" in capsys.readouterr().out
     assert find_data(["Classic5"]) == ([sets / "Classic5.npy"], None)
@@ -62,5 +63,6 @@ def test_settings_are_read_as_toml():
     ],
 )
 def test_mistakes_end_with_a_message(sets, words, code, capsys):
+    pytest.importorskip("torch")
     assert cli.run(words) == code
     assert capsys.readouterr().err.startswith("jpegmend: ")

@@ -43,6 +43,8 @@ from .conftest import as_jpeg, picture
 def test_a_mistake_is_named(
     folder: Path, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if words[0] == "train":
+        pytest.importorskip("torch")
     Path("empty").mkdir()
     Path("loop").symlink_to("loop")
     before = sorted(folder.rglob("*"))

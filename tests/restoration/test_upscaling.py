@@ -52,7 +52,7 @@ def test_subsampled_chroma_stays_on_luma(make_card):
     """Blue rises by two levels a column; a chroma plane one enlarged pixel off would be 0.67 levels off."""
     columns = np.arange(96)
     planes = [np.full((48, 96), 128.0), np.tile(30.0 + 2 * columns, (48, 1)), np.full((48, 96), 128.0)]
-    picture = Image.fromarray(np.stack(planes, -1).astype(np.uint8), "YCbCr")
+    picture = Image.frombytes("YCbCr", (96, 48), np.stack(planes, -1).astype(np.uint8).tobytes())
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=100, subsampling=2)
     larger = upscale(stream.getvalue(), model=make_card("enlarger", 3, "linear"))

@@ -71,7 +71,7 @@ def _managed(profile: bytes | None, inverted: bool) -> Converter | None:
     def convert(cmyk: Floats) -> Floats:
         ink = 1 - cmyk if inverted else cmyk
         stored = np.floor(np.clip(ink, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0)
-        image = Image.fromarray(np.ascontiguousarray(stored), "CMYK")
+        image = Image.frombytes("CMYK", (stored.shape[1], stored.shape[0]), stored.tobytes())
         shown = np.asarray(ImageCms.applyTransform(image, transform))
         return np.asarray(shown.transpose(2, 0, 1), np.float32) * np.float32(1 / 255)
 

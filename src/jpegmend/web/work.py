@@ -174,7 +174,7 @@ def _write_change(before: NDArray[Any], after: NDArray[Any], path: Path) -> dict
         change = np.abs(before[rows].astype(np.int16) - after[rows])
         total += int(change.sum(dtype=np.int64))
         largest[rows] = change if change.ndim == 2 else change.max(2)
-    image = Image.fromarray(largest, "L")
+    image = Image.fromarray(largest)
     image.putpalette(_palette().tobytes())
     image.save(path, "PNG", compress_level=1)
     return {"mean": round(total / before.size, 3), "largest": int(largest.max()), "shown": SHOWN_CHANGE}
