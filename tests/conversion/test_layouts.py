@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from tests.conversion import checkpoints
+from tests.conversion.made_up_files import arcnn_file, cells, dcsc_file, dncnn_file, weights
 
 from jpegmend import weights as weights_of_cards
 from jpegmend.conversion import convert, layouts
@@ -20,10 +20,6 @@ torch = pytest.importorskip("torch")
 RANDOM = np.random.default_rng(0)
 Y = RANDOM.random((16, 24)).astype(np.float32)
 ONES = np.ones((1, 8, 8), np.float32)
-
-
-def weights(*shape: int) -> np.ndarray:
-    return (RANDOM.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))).astype(np.float32)
 
 
 def correlate(x: np.ndarray, kernel: np.ndarray, dilation: int = 1, mode: str = "constant") -> np.ndarray:
@@ -51,22 +47,6 @@ def answer(layout: layouts.Layout, planes: np.ndarray = Y[None], tables: np.ndar
         return network(seen).planes[0].numpy()
 
 
-def dcsc_file(folder: Path, names: str = "conv2d", optimiser: bool = True) -> tuple[Path, dict[str, np.ndarray]]:
-    features, filters = 4, 6
-    shapes = [(1, features)] * 3 + [(3 * features, filters), (filters, filters), (filters, 1)]
-    tensors: dict[str, np.ndarray] = {}
-    for place, shape in enumerate(shapes):
-        name = f"net/{names}" + (f"_{place}" if place else "")
-        tensors[f"{name}/kernel"] = weights(3, 3, *shape) * (0.5 if shape == (filters, filters) else 1)
-        if place not in (3, 4):
-            tensors[f"{name}/bias"] = weights(shape[1])
-    made = dict(tensors)
-    if optimiser:
-        made |= {f"{name}/Adam": values + 1 for name, values in tensors.items()}
-        made |= {"beta1_power": np.float32([0.9]).reshape(()), "global_step": np.array(7, np.int64)}
-    return checkpoints.write(folder / "model", made), tensors
-
-
 @pytest.mark.parametrize("names", ["conv2d", "layer"])
 def test_dcsc_by_its_checkpoint(tmp_path: Path, names: str) -> None:
     file, tensors = dcsc_file(tmp_path, names)
@@ -83,27 +63,9 @@ def test_dcsc_by_its_checkpoint(tmp_path: Path, names: str) -> None:
     assert answer(found)[0] == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
-def cells(parts: list[Any]) -> np.ndarray:
-    made = np.empty((1, len(parts)), object)
-    for place, part in enumerate(parts):
-        made[0, place] = part
-    return made
-
-
 def test_dncnn_by_its_mat(tmp_path: Path) -> None:
-    from scipy.io import savemat
-
-    widths = [1, 5, 5, 1]
-    filters = [weights(3, 3, taken, given) for taken, given in zip(widths, widths[1:], strict=False)]
-    biases = [weights(count)[:, None] for count in widths[1:]]
-    parts: list[Any] = []
-    for place, (kernel, bias) in enumerate(zip(filters, biases, strict=True)):
-        stored = kernel[..., 0] if kernel.shape[3] == 1 else kernel  # MATLAB drops the last axis
-        parts.append({"type": "conv", "weights": cells([stored, bias]), "pad": 1, "stride": 1})
-        if place < 2:
-            parts.append({"type": "relu"})
-    savemat(tmp_path / "DnCNN3.mat", {"net": {"layers": cells(parts)}})
-    found = layouts.dncnn_mat(tmp_path / "DnCNN3.mat")
+    file, filters, biases = dncnn_file(tmp_path)
+    found = layouts.dncnn_mat(file)
     assert found.config == {"channels": 1, "width": 5, "depth": 3, "normalised": False}
     x = Y[..., None]
     for place, (kernel, bias) in enumerate(zip(filters, biases, strict=True)):
@@ -113,21 +75,8 @@ def test_dncnn_by_its_mat(tmp_path: Path) -> None:
 
 
 def test_arcnn_by_its_mat(tmp_path: Path, user_models: Path) -> None:
-    from scipy.io import savemat
-
-    sides, widths = (9, 7, 1, 5), (1, 6, 4, 3, 1)
-    kernels = [weights(side, side, *pair) for side, *pair in zip(sides, widths, widths[1:], strict=False)]
-    biases = [weights(count) for count in widths[1:]]
-    found: dict[str, np.ndarray] = {}
-    for name, kernel, bias in zip(("1", "2", "22", "3"), kernels, biases, strict=True):
-        # [I, H W, O], pixels of a kernel column by column, as MATLAB's reshape does.
-        flat = kernel.transpose(2, 0, 1, 3).reshape(kernel.shape[2], -1, kernel.shape[3], order="F")
-        by_columns = np.stack([[k.ravel("F") for k in kernel[:, :, i].transpose(2, 0, 1)] for i in range(len(flat))])
-        found[f"weights_conv{name}"] = by_columns.transpose(0, 2, 1)
-        found[f"biases_conv{name}"] = bias[:, None]
-    found["weights_conv3"] = found["weights_conv3"][..., 0]
-    savemat(tmp_path / "q10.mat", found)
-    card = convert(tmp_path / "q10.mat", "arcnn-mat", "authors", licence="non-commercial use only")
+    file, kernels, biases = arcnn_file(tmp_path)
+    card = convert(file, "arcnn-mat", "authors", licence="non-commercial use only")
     assert (card.network, card.halo, weights_of_cards.find("authors")) == ("arcnn", 9, card)
     x = Y[..., None]
     for place, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
