@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from jpegmend import inspect, restore
-from jpegmend.restoration import overview
+from jpegmend.restoration import guess, overview
+from jpegmend.restoration.scene import PixelScene
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,10 @@ def test_the_small_picture_shows_the_whole(size):
     assert small.shape == (1, 112, 112)
     rows, columns = np.mgrid[:112, :112] + 0.5
     assert np.abs(small[0] - (rows + columns) / 224).max() < 0.02
+
+
+@pytest.mark.parametrize(("quality", "confidence", "used"), [(50, 0.51, True), (50, 0.49, False), (None, 0.9, False)])
+def test_an_estimate_is_used_only_with_confidence(quality, confidence, used, monkeypatch):
+    monkeypatch.setattr(guess, "estimate", lambda plane: (quality, (3, 5), confidence))
+    scene = PixelScene(np.zeros((40, 40), np.uint8), 50, (0, 0), (1, 1))
+    assert guess.estimate_compression(scene) == (guess.Guess(50, (3, 5), 0.51) if used else None)

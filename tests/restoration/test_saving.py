@@ -1,12 +1,13 @@
 """Results of ``Restored``: arrays, Pillow images, files."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from jpegmend import restore
+from jpegmend import Restored, restore
 from jpegmend.errors import InvalidOption, OutputError
 
 
@@ -73,3 +74,9 @@ def test_a_mark_is_only_written_where_a_network_ran(restored, identity):
 
 def test_says_what_it_is(restored):
     assert repr(restored) == "<Restored 40x30, ycbcr, 16 bits, by identity>"
+
+
+def test_a_density_a_centimetre_becomes_one_an_inch(restored):
+    metadata = replace(restored.metadata, density=(100.0, 50.0, "dpcm"))
+    image = Restored(restored.pixels, metadata, restored.report).to_image()
+    assert image.info["dpi"] == pytest.approx((254, 127))

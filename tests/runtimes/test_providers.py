@@ -90,3 +90,15 @@ def test_a_provider_that_falls_back_is_an_error(networks, tmp_path, monkeypatch:
     runtimes.close()
     with pytest.raises(ModelError, match="could not be started"):
         onnx_runtime.open_onnx(networks.identity(tmp_path), 1, "cuda")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_pytorch_takes_cuda_only_where_there_is_a_device(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert providers.choose_device("cpu") == "cpu" and providers.choose_device("auto") is None
+    if there:
+        assert providers.choose_device("cuda") == "cuda"
+    else:
+        with pytest.raises(InvalidOption, match="no CUDA device"):
+            providers.choose_device("cuda")
