@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jpegmend import blocks, jpeg
-from jpegmend.blocks import fidelity
+from jpegmend.blocks import fidelity, quantisation
 from jpegmend.errors import InvalidOption
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
 
@@ -164,3 +164,23 @@ def test_planes_that_do_not_fit_the_levels_are_refused():
         fidelity.project(np.zeros((8, 8)), levels, np.ones((8, 8)))
     with pytest.raises(InvalidOption, match="crop or pad"):
         fidelity.project_upsampled(np.zeros((16, 16)), levels, np.ones((8, 8)), 2, 2)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 1)], ids=["DC", "AC"])
+@pytest.mark.parametrize("level", [-8, -4, 0, 4, 8])
+def test_missing_low_bits_widen_a_cell_to_every_level_they_allow(place: tuple[int, int], level: int) -> None:
+    """T.81 G.1.2, by trial of all levels: two bits of DC are cut by a shift, two of AC from the magnitude."""
+
+    def cut(whole: int) -> int:
+        return whole >> 2 << 2 if place == (0, 0) else int(np.sign(whole)) * (abs(whole) >> 2 << 2)
+
+    allowed = [whole for whole in range(-40, 41) if cut(whole) == level]
+    table, bits, levels = np.full((8, 8), 10), np.zeros((8, 8), np.uint8), np.zeros((1, 1, 8, 8), np.int16)
+    bits[place], bits[3, 3], levels[0, 0][place] = 2, 16, level
+    for far, bound in ((-1000.0, min(allowed) - 0.5), (1000.0, max(allowed) + 0.5)):
+        wanted = np.zeros((1, 1, 8, 8))
+        wanted[0, 0][place] = wanted[0, 0, 3, 3] = far
+        plane = (blocks.join_blocks(blocks.idct(wanted)) + 128) / 255
+        found = quantisation.coefficients(fidelity.project(plane, levels, table, inset=0.0, unknown_bits=bits))[0, 0]
+        assert found[place] == pytest.approx(10 * bound, abs=1e-6)
+        assert found[3, 3] == pytest.approx(far, abs=1e-6), "a level without any scan can have every value"

@@ -96,8 +96,8 @@ def _correction(
     steps = check_table(table)
     largest = np.abs(centre).max(axis=(-2, -1), keepdims=True)
     margin = np.maximum(inset * steps, _NOISE * largest) if inset else np.zeros_like(steps)
-    reach = steps / 2 - np.minimum(margin, steps / 2)
-    low, high = centre - reach, centre + reach
+    half = steps / 2 - np.minimum(margin, steps / 2)
+    low, high = centre - half, centre + half
     if unknown_bits is not None:
         below, above = _widen(levels, steps, unknown_bits)
         low, high = low - below, high + above

@@ -138,9 +138,9 @@ def into_cells(plane: Tensor, decoded: Tensor, table: Tensor) -> Tensor:
     ``blocks.fidelity.project``.
     """
     D = dct_matrix(plane.device)
-    reach = table[:, None, None] / 255 / 2
+    half = table[:, None, None] / 255 / 2
     found = D @ split_blocks(plane - decoded) @ D.T
-    return decoded + join_blocks(D.T @ found.clamp(-reach, reach) @ D)
+    return decoded + join_blocks(D.T @ found.clamp(-half, half) @ D)
 
 
 def show(file: File) -> Tensor:

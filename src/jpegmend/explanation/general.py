@@ -179,9 +179,9 @@ def spectrum(subject: Subject) -> Drawing:
         figure, axes = charts(2, columns=2, height=330)
         _map(figure, axes[0], found["input"], Scale(themes.AMOUNT, low, high, words), "spectrum of the input")
         change = found["output"] - found["input"]
-        reach = max(3.0, robust_limit(np.abs(change)))
+        limit = max(3.0, robust_limit(np.abs(change)))
         _map(
-            figure, axes[1], change, Scale(themes.SIGNED, -reach, reach, "output − input, dB"), "change of the spectrum"
+            figure, axes[1], change, Scale(themes.SIGNED, -limit, limit, "output − input, dB"), "change of the spectrum"
         )
         return figure
 

@@ -162,11 +162,11 @@ def dictionary(traced: TracedRun) -> Drawing:
         dilation: [atom_tile(atom, fold) for atom in part.unbind(1)][:_ATOMS]
         for dilation, part in zip(dilations, kernels.chunk(len(dilations), 1), strict=True)
     }
-    reach = max(float(np.abs(tile).max()) for row in tiles.values() for tile in row)
+    limit = max(float(np.abs(tile).max()) for row in tiles.values() for tile in row)
 
     def draw() -> Figure:
         panels = [
-            Panel(sheet(row), f"dilation {dilation}", Scale(themes.SIGNED, -reach, reach, "weight"))
+            Panel(sheet(row), f"dilation {dilation}", Scale(themes.SIGNED, -limit, limit, "weight"))
             for dilation, row in tiles.items()
         ]
         return mosaic(panels, len(panels))

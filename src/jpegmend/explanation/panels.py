@@ -54,8 +54,8 @@ class Panel:
 
 def signed(values: NDArray[Any], words: str, limit: float | None = None) -> Scale:
     """A scale with zero in the middle; ``limit`` by default covers all but the largest thousandth."""
-    reach = robust_limit(np.abs(values)) if limit is None else limit
-    return Scale(themes.SIGNED, -reach, reach, words)
+    end = robust_limit(np.abs(values)) if limit is None else limit
+    return Scale(themes.SIGNED, -end, end, words)
 
 
 def upward(values: NDArray[Any], words: str, colours: str = themes.STRENGTH, limit: float | None = None) -> Scale:
@@ -154,9 +154,9 @@ class _Place:
 
 def _pull_in(bar: Axes, scale: Scale) -> None:
     """Align the numbers at the ends of a colour bar inwards, so that those of two bars side by side do not touch."""
-    reach = scale.high - scale.low
+    span = scale.high - scale.low
     for tick, label in zip(bar.get_xticks(), bar.get_xticklabels(), strict=False):
-        place = (tick - scale.low) / reach
+        place = (tick - scale.low) / span
         label.set_horizontalalignment("left" if place < 0.04 else "right" if place > 0.96 else "center")
 
 

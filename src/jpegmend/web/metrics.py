@@ -58,7 +58,9 @@ class _Now:
         yield GaugeMetricFamily("jpegmend_kept_bytes", "Bytes of kept files", value=jobs.bytes)
         memory = sum(resident_bytes(pid) for pid in scheduler.pids)
         yield GaugeMetricFamily("jpegmend_workers_resident_bytes", "Memory of the workers", value=memory)
-        yield CounterMetricFamily("jpegmend_worker_restarts", "Workers that ended unasked", value=scheduler.restarts)
+        yield CounterMetricFamily(
+            "jpegmend_worker_restarts", "Workers that ended unexpectedly", value=scheduler.restarts
+        )
         yield CounterMetricFamily("jpegmend_pixels_restored", "Pixels restored", value=jobs.pixels)
         ended = CounterMetricFamily("jpegmend_jobs_ended", "Jobs that ended, by outcome", labels=("outcome",))
         for outcome, count in jobs.ended.items():

@@ -48,7 +48,7 @@ class Task:
     cancelled: float | None = None
     """When it was cancelled."""
     tries: int = 0
-    """Number of workers that ended unasked during it."""
+    """Number of workers that ended unexpectedly during it."""
 
     @property
     def ended(self) -> bool:
@@ -78,7 +78,7 @@ class Scheduler:
         self._running = 0
         self._recent: deque[float] = deque(maxlen=32)
         self.restarts = 0
-        """Number of worker processes that ended unasked."""
+        """Number of worker processes that ended unexpectedly."""
         self.ready = False
         """Whether the default network is loaded in a worker."""
         self.stopping = False
@@ -198,7 +198,7 @@ class Scheduler:
             await self._do(worker, self._waiting.popleft())
 
     async def _do(self, worker: Worker, task: Task) -> None:
-        """Do a call, again where its worker ended unasked or the call was cancelled in place of the one before."""
+        """Do a call, again where its worker ended unexpectedly or the call was cancelled in place of the one before."""
         started = time.monotonic()
         task.worker = worker
         self._running += 1
