@@ -89,3 +89,10 @@ def test_the_steps_are_those_of_libjpeg(quality: int) -> None:
     whole = Image.open(io.BytesIO(saved(quality))).quantization[0]
     expected = [whole[8 * row + column] for row, column in estimation.FREQUENCIES]
     assert [int(estimation.quality_steps(i, np.array([quality]))[0]) for i in range(len(estimation._BASE))] == expected
+
+
+def test_the_two_phases_with_the_largest_steps_are_tried() -> None:
+    """A step at every eighth row from 3, a smaller one from 6: their phases, and no others, are candidates."""
+    rows = np.arange(160)
+    column = 0.02 * ((rows + 5) // 8 % 2) + 0.01 * ((rows + 2) // 8 % 2)
+    assert sorted(estimation._edges(np.tile(column[:, None], (1, 160)).astype(np.float32))) == [3, 6]
