@@ -1,5 +1,6 @@
 """Requests that are refused before any work, and the headers of every answer."""
 
+import errno
 import socket
 import time
 from pathlib import Path
@@ -168,11 +169,12 @@ class TestSpool:
         assert (tmp_path / "holiday.jpg").exists()
 
 
+@pytest.mark.parametrize("error", [RuntimeError("unexpected"), OSError(errno.EIO, "unexpected")])
 def test_unexpected_errors_have_the_headers_too(
-    client: httpx.Client, running: Any, monkeypatch: pytest.MonkeyPatch
+    client: httpx.Client, running: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(name: str) -> None:
-        raise RuntimeError("unexpected")
+        raise error
 
     monkeypatch.setattr(running.service.jobs, "find", fail)
     answer = client.get("/v1/jobs/x")
