@@ -97,7 +97,7 @@ def test_the_contract_holds_whether_or_not_the_quality_feeds_the_planes(place: P
 
     for each in (spec, dataclasses.replace(spec, build=Apart, inputs=("planes",), quality_from="tiles")):
         (config,) = each.small_configs()
-        contract.test_shape_is_kept_at_odd_sizes(each, config, batch=3)
+        contract.test_shape_is_kept_at_odd_sizes(each, config)
         contract.test_gradient_reaches_every_parameter(each, config)
         contract.test_traces_only_when_asked(each, config)
         contract.test_quality_is_one_number_a_picture(each, config)

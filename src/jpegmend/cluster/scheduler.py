@@ -69,6 +69,11 @@ class Scheduler:
         """Whether nothing is left to do."""
         return not (self._units or self._ranges or self._unopened)
 
+    @property
+    def all_given_out(self) -> bool:
+        """Whether every picture has been given to a worker at least once; read by the simulation."""
+        return not (self._ranges or self._unopened)
+
     def assign(self, now: float) -> list[tuple[int, Task]]:
         """Tasks for the workers that have none."""
         given = []
