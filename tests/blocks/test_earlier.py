@@ -43,13 +43,14 @@ def drawing(kind: str) -> Image.Image:
         "stripes": 40 + 160 * (y // 4 % 2),
         "checks": 60 + 130 * ((x // 8 + y // 8) % 2),
         "dots": 220 - 180 * ((x % 6 < 2) & (y % 6 < 2)),
+        "cells": np.random.default_rng(12).integers(2, size=(53, 53)).repeat(6, 0).repeat(6, 1) * 141,
         "letters": np.where(np.random.default_rng(0).integers(2, size=(80, 80)).repeat(4, 0).repeat(4, 1), 250, 10),
         "ramp": x * 0.7 + 10,
     }[kind]
     return Image.fromarray(values.astype(np.uint8))
 
 
-@pytest.mark.parametrize("kind", ["photo", "gray", "stripes", "checks", "dots", "letters", "ramp"])
+@pytest.mark.parametrize("kind", ["photo", "gray", "stripes", "checks", "dots", "cells", "letters", "ramp"])
 def test_compressed_once(kind: str) -> None:
     picture = PHOTO if kind == "photo" else PHOTO.convert("L") if kind == "gray" else drawing(kind)
     for quality in (15, 50, 75, 90, 98):
