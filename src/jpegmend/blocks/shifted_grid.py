@@ -115,8 +115,7 @@ class _Places:
         for index, (u, v) in enumerate(FREQUENCIES):
             sizes, sigma = values[:, u, v], sigmas[:, u, v]
             typical = float(np.median(sigma))
-            clear = sizes > 2 * sigma
-            if clear.sum() < _LEAST_COUNT:
+            if (sizes > 2 * np.maximum(sigma, typical)).sum() < _LEAST_COUNT:
                 continue
             steps, place = np.unique(quality_steps(index, qualities), return_inverse=True)
             gained = gains(sizes, steps, sigma, 2 * typical)
