@@ -5,8 +5,9 @@
     python benchmarks/earlier.py restore --data LIVE1 --out docs/results/earlier-restored.json
 
 ``fit`` and ``find`` compress pictures once (any quality and sampling; drawings and periodic textures among them) and
-twice (on the same grid and on shifted ones), and look at what ``find_earlier`` says. ``restore`` compares the PSNR of
-files compressed twice, restored as they come, with the search off, and with the earlier compression told.
+twice (on the same grid, on shifted ones, and scaled in between), and look at what ``find_earlier`` and ``find_scaled``
+say. ``restore`` compares the PSNR of files compressed twice, restored as they come, with the search off, and with the
+earlier compression told.
 """
 
 from __future__ import annotations
@@ -26,14 +27,17 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from jpegmend import metrics, restore
-from jpegmend.blocks import Earlier, earlier, find_earlier
+from jpegmend.blocks import Earlier, Scaling, decode, earlier, find_scaled
 from jpegmend.evaluation.measure.degrade_and_score import encode as encode_pixels
 from jpegmend.evaluation.measure.environment import environment
 from jpegmend.evaluation.measure.sources import pictures
 from jpegmend.jpeg import read
+from jpegmend.reading import open_source
 from jpegmend.restoration import guess
+from jpegmend.restoration.scene import make_scene
 
 FIRST, SECOND = (10, 20, 30), (50, 75, 90, 95)
+SCALES = (0.6, 0.75, 0.9, 1.25, 1.6)
 FITTED = (8, 10, 12, 15, 20, 25, 30, 35, 40)
 ONCE = (5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92, 95, 98)
 SAMPLINGS = ("gray", "4:4:4", "4:2:2", "4:2:0")
@@ -50,6 +54,13 @@ class Case:
     shift: tuple[int, int]
     sampling: str
     data: bytes
+    scale: float = 1.0
+    """Between the compressions."""
+
+    @property
+    def kind(self) -> str:
+        """``aligned`` and ``shifted`` grids, or ``scaled-0.7``."""
+        return f"scaled-{self.scale:g}" if self.scale != 1 else "shifted" if any(self.shift) else "aligned"
 
 
 def encode(picture: Image.Image, quality: int, sampling: str = "4:2:0") -> bytes:
@@ -57,9 +68,18 @@ def encode(picture: Image.Image, quality: int, sampling: str = "4:2:0") -> bytes
     return encode_pixels(np.asarray(picture.convert("L" if sampling == "gray" else "RGB")), quality, sampling)
 
 
-def twice(picture: Image.Image, first: int, second: int, shift: tuple[int, int], sampling: str = "4:2:0") -> bytes:
-    """Compressed, cut by ``shift`` rows and columns at the top left, compressed again."""
-    once = Image.open(io.BytesIO(encode(picture, first, sampling)))
+def scaled(picture: Image.Image, scale: float) -> Image.Image:
+    """A picture scaled by the bicubic filter."""
+    if scale == 1:
+        return picture
+    return picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC)
+
+
+def twice(
+    picture: Image.Image, first: int, second: int, shift: tuple[int, int], sampling: str = "4:2:0", scale: float = 1.0
+) -> bytes:
+    """Compressed, scaled, cut by ``shift`` rows and columns at the top left, compressed again."""
+    once = scaled(Image.open(io.BytesIO(encode(picture, first, sampling))), scale)
     return encode(once.crop((shift[1], shift[0], *once.size)), second, sampling)
 
 
@@ -119,38 +139,43 @@ def once_cases(paths: list[Path], count: int, scale: float) -> Iterator[Case]:
 
 
 def twice_cases(paths: list[Path], each: int, firsts: tuple[int, ...] = FIRST) -> Iterator[Case]:
-    """Files compressed twice: for each pair of qualities ``each`` pictures on the same grid, and as many shifted."""
+    """Files compressed twice: for each pair of qualities ``each`` pictures on the same grid, shifted, and scaled."""
     rng = random.Random(2)
-    for index, (first, second, moved) in enumerate(itertools.product(firsts, SECOND, (False, True))):
+    for index, (first, second, way) in enumerate(itertools.product(firsts, SECOND, ("same", "moved", *SCALES))):
+        scale = way if isinstance(way, float) else 1.0
         for number in range(each):
             path = paths[(index * 7 + number) % len(paths)]
             shift = (0, 0)
-            while moved and shift == (0, 0):
+            while way != "same" and shift == (0, 0):
                 shift = (rng.randrange(8), rng.randrange(8))
             sampling = rng.choice(("gray", "4:2:0", "4:4:4"))
-            yield Case(path.name, first, second, shift, sampling, twice(opened(path), first, second, shift, sampling))
+            data = twice(opened(path), first, second, shift, sampling, scale)
+            yield Case(path.name, first, second, shift, sampling, data, scale)
 
 
-def is_right(case: Case, quality: int, offset: tuple[int, int]) -> bool:
-    """Whether the earlier compression was found: its grid, and its quality within 5."""
-    return case.first is not None and abs(quality - case.first) <= 5 and same_grid(case, offset)
-
-
-def same_grid(case: Case, offset: tuple[int, int]) -> bool:
-    """Whether an offset is that of the first compression."""
-    return offset == tuple(-part % 8 for part in case.shift)
+def is_right(case: Case, found: Earlier) -> bool:
+    """Whether the earlier compression was found: its quality within 5, and its grid or scale."""
+    if case.first is None or abs(found.quality - case.first) > 5:
+        return False
+    if found.scaling is None:
+        return case.scale == 1 and found.offset == tuple(-part % 8 for part in case.shift)
+    return all(abs(axis.scale / case.scale - 1) < 0.01 for axis in found.scaling)
 
 
 def fit(paths: list[Path], count: int) -> None:
-    """Print the constants of the logistic regression, and keep nothing."""
-    seen: dict[str, list[tuple[tuple[float, ...], bool]]] = {"shifted": [], "aligned": []}
-    cases = itertools.chain(once_cases(paths, count, 1.0), twice_cases(paths, max(1, count // 72), FITTED))
+    """Print the constants of the logistic regressions, and keep nothing."""
+    seen: dict[str, list[tuple[tuple[float, ...], bool]]] = {"shifted": [], "aligned": [], "scaled": []}
+    cases = itertools.chain(once_cases(paths, count, 1.0), twice_cases(paths, max(1, count // 252), FITTED))
     for case in cases:
         luma = read(case.data).components[0]
         for kind, evidence in earlier.find_evidence(luma.levels, luma.table, case.second).items():
-            right = is_right(case, evidence.quality, evidence.offset)
-            if right or case.first is None or not same_grid(case, evidence.offset):
+            right = is_right(case, Earlier(evidence.quality, evidence.offset, 0.0))
+            if right or case.first is None or case.kind != kind:
                 seen[kind].append((evidence.features, right))
+        plane = decode(luma.levels, luma.table)[: luma.rows, : luma.columns]
+        if (found := find_scaled(plane, own_grid=True)) is not None:
+            right = is_right(case, Earlier(found.quality, (0, 0), 0.0, found.scaling))
+            seen["scaled"].append((found.features, right))
     print({kind: tuple(round(float(x), 3) for x in regress(rows)) for kind, rows in seen.items()})
 
 
@@ -174,8 +199,7 @@ def find(paths: list[Path], count: int, out: Path) -> None:
     wrong = []
     # BSDS500's pictures are JPEGs of quality 95: scaled by 2/3 they are clean.
     for case in itertools.chain(once_cases(paths, count, 2 / 3), twice_cases(paths, max(1, count // 25))):
-        luma = read(case.data).components[0]
-        found = find_earlier(luma.levels, luma.table, case.second)
+        found = guess.find_earlier_compression(make_scene(open_source(case.data)), case.second)
         used = found is not None and found.probability >= SURE
         if case.first is None:
             if used:
@@ -183,8 +207,8 @@ def find(paths: list[Path], count: int, out: Path) -> None:
                     {"picture": case.picture, "quality": case.second, "sampling": case.sampling, "found": found}
                 )
             continue
-        key = f"{case.first}+{case.second} {'shifted' if any(case.shift) else 'aligned'}"
-        right = found is not None and is_right(case, found.quality, found.offset)
+        key = f"{case.first}+{case.second} {case.kind}"
+        right = found is not None and is_right(case, found)
         table.setdefault(key, []).append((used, right, found.probability if found else 0.0))
     uses = [right for rows in table.values() for used, right, _ in rows if used]
     result = {
@@ -203,12 +227,17 @@ def find(paths: list[Path], count: int, out: Path) -> None:
 def compare(paths: list[Path], out: Path, model: str) -> None:
     """PSNR in dB of RGB: as decoded, restored without the search, restored as it comes, and with the truth told."""
     rows: dict[str, list[list[float]]] = {}
-    for path, (first, second, moved) in itertools.product(paths, itertools.product(FIRST, SECOND, (False, True))):
-        picture = opened(path)
-        shift = (3, 5) if moved else (0, 0)
-        truth = np.asarray(picture)[shift[0] :, shift[1] :]
-        data = twice(picture, first, second, shift)
+    ways = ("aligned", "shifted", *SCALES)
+    for path, (first, second, way) in itertools.product(paths, itertools.product(FIRST, SECOND, ways)):
+        picture, scale = opened(path), way if isinstance(way, float) else 1.0
+        shift = (0, 0) if way == "aligned" else (3, 5)
+        truth = np.asarray(scaled(picture, scale))[shift[0] :, shift[1] :]
+        data = twice(picture, first, second, shift, scale=scale)
         told = Earlier(first, (-shift[0] % 8, -shift[1] % 8), 1.0)
+        if scale != 1:
+            scales = [new / old for new, old in zip(scaled(picture, scale).size, picture.size, strict=True)][::-1]
+            edges = (-shift[0], -shift[1])
+            told = Earlier(first, (0, 0), 1.0, Scaling.from_blocks(truth.shape[:2], (scales[0], scales[1]), edges))
         with mock.patch.object(guess, "find_earlier_compression", lambda *_, told=told: told):
             best = restore(data, model=model, bits=8).to_array(8)
         answers = [
@@ -217,7 +246,7 @@ def compare(paths: list[Path], out: Path, model: str) -> None:
             restore(data, model=model, bits=8).to_array(8),
             best,
         ]
-        key = f"{first}+{second} {'shifted' if moved else 'aligned'}"
+        key = f"{first}+{second} {way if scale == 1 else f'scaled-{scale:g}'}"
         rows.setdefault(key, []).append([metrics.psnr(truth, answer, peak=255) for answer in answers])
     names = ("decoded", "without", "found", "told")
     means = {key: dict(zip(names, np.mean(values, 0).round(3).tolist(), strict=True)) for key, values in rows.items()}

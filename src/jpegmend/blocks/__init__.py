@@ -11,12 +11,15 @@ from jpegmend.blocks.dct import dct, idct, join_blocks, split_blocks
 from jpegmend.blocks.earlier import Earlier, find_earlier
 from jpegmend.blocks.estimate import Compression, estimate
 from jpegmend.blocks.quantisation import coefficients, decode, dequantise, quantise
+from jpegmend.blocks.scaled_grid import find_scaled
+from jpegmend.blocks.scaling import Scaling
 
 __all__ = [
     "GRAY_CHROMA",
     "NEUTRAL",
     "Compression",
     "Earlier",
+    "Scaling",
     "split_blocks",
     "cmyk_to_rgb",
     "coefficients",
@@ -27,6 +30,7 @@ __all__ = [
     "estimate",
     "fidelity",
     "find_earlier",
+    "find_scaled",
     "idct",
     "quantise",
     "rgb_to_ycbcr",

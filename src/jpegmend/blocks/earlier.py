@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jpegmend.blocks.evidence import Evidence
 from jpegmend.blocks.own_grid import find_aligned
+from jpegmend.blocks.scaling import Scaling
 from jpegmend.blocks.shifted_grid import find_shifted
 
 _CALIBRATION = {"shifted": (-12.202, 3.783, 4.914, 2.091, 1.735), "aligned": (2.782, 6.788, 11.294, 1.36, -0.64)}
@@ -30,6 +31,8 @@ class Earlier(NamedTuple):
     """Row and column of the picture where its first whole block begins, 0..7 each; (0, 0) is the file's own grid."""
     probability: float
     """0..1."""
+    scaling: Scaling | None = None
+    """From the picture as it was compressed then to this one, if it was scaled since; ``offset`` is then (0, 0)."""
 
 
 def find_earlier(levels: NDArray[np.int16], table: NDArray[Any], quality: int) -> Earlier | None:

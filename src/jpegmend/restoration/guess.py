@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend.blocks import Earlier, find_earlier
+from jpegmend.blocks import Earlier, find_earlier, find_scaled
 from jpegmend.blocks.estimate import estimate
 from jpegmend.restoration.scene import PixelScene, Scene
 from jpegmend.restoration.tiles import Window
@@ -20,7 +20,11 @@ CONFIDENT = 0.5
 DOUBLED = 0.88
 """Second difference of chroma inside pairs of samples over that between pairs, below which chroma was subsampled."""
 SURE = 0.95
-"""Least probability (0..1) at which an earlier compression of a JPEG file is undone."""
+"""Least probability (0..1) at which an earlier compression is undone."""
+_FINER = 8
+"""Least difference between the quality of a file and that of an earlier compression of the scaled picture."""
+_MOST_PIXELS = 24_000_000
+"""Pixels beyond which an earlier compression at another scale is not searched: it is undone in one piece, in memory."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +57,43 @@ def estimate_compression(scene: Scene) -> Guess | None:
 
 
 def find_earlier_compression(scene: Scene, quality: int | None) -> Earlier | None:
-    """The most likely earlier compression of a JPEG file of that ``quality``, from the middle of its first plane.
+    """The most likely earlier compression of a JPEG file of that ``quality``, at its scale or at another.
 
-    None for pictures without tables, and for colour spaces in which that plane is neither gray nor luma.
+    None for colour spaces whose first plane is neither gray nor luma. Of pictures without tables, ``quality`` None,
+    only compressions at another scale are searched here: those at their own are found by ``estimate_compression``.
     """
     plane = scene.planes[0]
-    if quality is None or plane.levels is None or scene.colour not in ("gray", "ycbcr"):
-        return None
-    if plane.unknown_bits is not None:
+    if scene.colour not in ("gray", "ycbcr") or plane.unknown_bits is not None:
         return None  # missing scans look like a stronger compression
+    found = None
+    if quality is not None and plane.levels is not None:
+        found = _find_unscaled(scene, quality)
+        if found is not None and found.probability >= SURE:
+            return found
+    scaled = _find_scaled(scene, quality)
+    return max((each for each in (found, scaled) if each), key=lambda each: each.probability, default=None)
+
+
+def _find_unscaled(scene: Scene, quality: int) -> Earlier | None:
+    """An earlier compression at the scale of the file, from the middle of its first plane."""
+    plane = scene.planes[0]
+    assert plane.levels is not None
     whole = Window(0, plane.rows // 8, 0, plane.columns // 8)
     top, left = (max(0, length - SIDE // 8) // 2 for length in (whole.height, whole.width))
     part = Window(top, top + SIDE // 8, left, left + SIDE // 8).clip(whole.height, whole.width)
     return find_earlier(plane.levels[part.slices], plane.table, quality) if part.height and part.width else None
+
+
+def _find_scaled(scene: Scene, quality: int | None) -> Earlier | None:
+    """An earlier compression at another scale, from the whole first plane."""
+    plane = scene.planes[0]
+    if scene.height * scene.width > _MOST_PIXELS or not plane.vertical == plane.horizontal == 1:
+        return None
+    whole = Window(scene.top, plane.rows, scene.left, plane.columns)
+    found = find_scaled(np.clip(scene.read(0, whole), 0, 1), own_grid=quality is not None)
+    if found is None or (quality is not None and found.quality > quality - _FINER):
+        return None
+    return Earlier(found.quality, (0, 0), found.probability, found.scaling)
 
 
 def describe(found: Earlier) -> str:
@@ -75,7 +103,12 @@ def describe(found: Earlier) -> str:
     'first at about quality 20 on a grid shifted by 5 rows and 2 columns (probability 0.98)'
     """
     rows, columns = found.offset
-    where = f" on a grid shifted by {rows} rows and {columns} columns" if any(found.offset) else ""
+    where = ""
+    if found.scaling is not None:
+        axis = found.scaling.columns
+        where = f" at about {axis.original} x {found.scaling.rows.original} pixels, then scaled by {axis.scale:.2f}"
+    elif any(found.offset):
+        where = f" on a grid shifted by {rows} rows and {columns} columns"
     # Never rounded up to 1.
     return f"first at about quality {found.quality}{where} (probability {int(found.probability * 100) / 100:.2f})"
 

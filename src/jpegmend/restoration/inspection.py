@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jpegmend.blocks import rgb_to_ycbcr
+from jpegmend.blocks import Earlier, rgb_to_ycbcr
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.reading import Opened, Source, open_source
@@ -60,9 +60,9 @@ class Inspection:
     estimated_quality: int | None
     """The libjpeg quality estimated from the pixels, 1..100; None if no trace of compression was found."""
     grid: tuple[int, int] | None
-    """Row and column of the picture where the 8x8 blocks of that compression begin."""
+    """Row and column of the picture where the 8x8 blocks of that compression begin; None too if it was scaled since."""
     conflict: str | None
-    """The earlier compression in words, if the file was compressed twice; else None."""
+    """The earlier compression in words, if the file was compressed twice, or scaled since; else None."""
     earlier_probability: float | None
     """The probability (0..1) of the most likely earlier compression; None if there is nothing to judge by."""
     metadata: dict[str, str]
@@ -101,7 +101,7 @@ class Inspection:
         if self.ranker_score is not None:
             lines.append(f"by the ranker: score {self.ranker_score:.2f}, higher is better")
         if self.conflict:
-            lines.append(f"compressed twice: {self.conflict}")
+            lines.append(f"compressed {'twice' if self.quality else 'before'}: {self.conflict}")
         lines += [f"{name}: {words}" for name, words in self.metadata.items()]
         if self.lost:
             lines.append(f"{self.lost:.0%} of the picture is missing from the file")
@@ -111,7 +111,8 @@ class Inspection:
     def _seen(self) -> str:
         if self.estimated_quality is None:
             return "by its pixels: no trace of compression that could be named"
-        return f"by its pixels: quality about {self.estimated_quality}, blocks begin at {self.grid}"
+        blocks = f", blocks begin at {self.grid}" if self.grid else ""
+        return f"by its pixels: quality about {self.estimated_quality}{blocks}"
 
 
 def inspect(
@@ -130,6 +131,7 @@ def inspect(
     earlier = guess.find_earlier_compression(scene, opened.quality)
     sure = earlier is not None and earlier.probability >= guess.SURE
     found = earlier if earlier is not None and sure else guess.estimate_compression(scene)
+    scaled = isinstance(found, Earlier) and found.scaling is not None
     return Inspection(
         format=opened.format,
         colour=opened.colour,
@@ -145,7 +147,7 @@ def inspect(
         restart_interval=opened.restart_interval,
         components=tuple(_component(opened, index) for index in range(len(opened.components))),
         estimated_quality=found.quality if found else None,
-        grid=found.offset if found else None,
+        grid=None if found is None or scaled else found.offset,
         conflict=guess.describe(earlier) if earlier is not None and sure else None,
         earlier_probability=round(earlier.probability, 4) if earlier else None,
         metadata=_words(opened.metadata),

@@ -47,8 +47,8 @@ def make_output(
 ) -> OutputArray:
     """An array for the picture enlarged by ``scale``; ``alpha`` [s H, s W], if there is one, is in it already."""
     output = OutputArray(
-        scene.height * scale,
-        scene.width * scale,
+        opened.height * scale,
+        opened.width * scale,
         4 if alpha is not None else 1 if scene.colour == "gray" else 3,
         bits=options.bits or opened.bits,
         orientation=applied_orientation(opened, options),

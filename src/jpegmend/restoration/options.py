@@ -114,8 +114,8 @@ class Options(SharedOptions):
     quality: int | None = None
     """1..100: treat the picture as compressed with libjpeg's tables of that quality, whatever the file says."""
     earlier: bool = True
-    """Whether an earlier, stronger compression is searched for in a JPEG file and, where it is found, the picture
-    restored from that one: with its tables, on its block grid."""
+    """Whether an earlier, stronger compression of a JPEG file is searched for, and one before any picture was scaled.
+    Where one is found, the picture is restored from that: with its tables, on its block grid, at its scale."""
     thorough: int = 1
     """1, 2 or 4: passes of the network, over the picture and its mirror images, of which the mean is taken. 2 and 4
     take two and four times as long."""

@@ -68,11 +68,15 @@ class _Job:
     options: Options
 
     def run(self, started: float) -> Restored:
-        groups = self._groups()
+        groups, unscaled = self._groups(), self.plan.unscaled
         runner = self._runner(groups[0]) if self.network else None
         output = make_output(self.opened, self.plan.scene, self.options, self.opened.alpha)
         planes, orientation = self._planes(groups), applied_orientation(self.opened, self.options)
         held = self.opened.bytes_held + output.pixels.nbytes + sum(plane.nbytes for plane in planes or ())
+        # A picture that was scaled since its compression is restored in an array of its own, at its first scale.
+        restored = output if unscaled is None else unscaled.empty_output()
+        if unscaled is not None:
+            held += unscaled.bytes_held + restored.pixels.nbytes
         card = self.card if runner else None
         tiles = choose_tiles(self.plan.scene, groups, card, memory=self.options.memory_bytes, held=held)
         loop = TileLoop(
@@ -80,10 +84,12 @@ class _Job:
             groups=groups,
             runner=runner,
             convert=self.plan.convert,
-            output=output,
+            output=restored,
             planes=planes,
         )
         loop.run(tiles, self.options.progress)
+        if unscaled is not None:
+            unscaled.write(restored.pixels, output)
         carried = metadata.adapt(self.opened.metadata, applied=orientation, keep_profile=self.plan.keeps_profile)
         report = make_report(
             self.opened,

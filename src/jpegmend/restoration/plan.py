@@ -15,6 +15,7 @@ from jpegmend.restoration.guess import Guess
 from jpegmend.restoration.options import Options
 from jpegmend.restoration.scene import JpegScene, PixelScene, Scene, make_scene
 from jpegmend.restoration.tile_loop import decode
+from jpegmend.restoration.unscaled import Unscaled
 from jpegmend.weights import Card
 
 
@@ -33,7 +34,9 @@ class Plan:
     guess: Guess | None = None
     """Quality and block grid estimated from the pixels of a picture without tables; None where no trace was found."""
     earlier: Earlier | None = None
-    """The most likely earlier compression of a JPEG file, undone if it is probable enough; None if none was found."""
+    """The most likely earlier compression, undone if it is probable enough; None if none was found."""
+    unscaled: Unscaled | None = None
+    """The picture at the scale of its earlier compression, if it was scaled since; ``scene`` is then its scene."""
     estimated: bool = False
     """Whether the network's input has tables that are not the file's."""
     keeps_profile: bool = True
@@ -80,6 +83,9 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
     if opened.stated and options.quality is None:
         return _plan_stated(opened, options)
     found = guess.estimate_compression(make_scene(opened))
+    earlier = guess.find_earlier_compression(make_scene(opened), None) if found is None and options.earlier else None
+    if earlier is not None and earlier.probability >= guess.SURE:
+        return _plan_scaled_samples(opened, earlier, options)
     quality = options.quality or (found.quality if found else None)
     offset = found.offset if found else (0, 0)
     scene = PixelScene(opened.values, quality or 100, offset, guess.guess_sampling(opened.values, offset))
@@ -93,6 +99,24 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
         guess=found,
         estimated=True,
         warnings=opened.warnings if quality is not None else (*opened.warnings, clean),
+    )
+
+
+def _plan_scaled_samples(opened: Opened, found: Earlier, options: Options) -> Plan:
+    """The plan for a picture without tables that was compressed, then scaled."""
+    assert opened.values is not None and found.scaling is not None
+    unscaled = Unscaled(opened.values, found.scaling, options.quality or found.quality)
+    why = guess.describe(found)
+    return Plan(
+        scene=unscaled.scene,
+        convert=colour.choose(unscaled.scene.colour),
+        strength=options.strength,
+        consistent=False,
+        consistent_why="off: there are no tables",
+        earlier=found,
+        unscaled=unscaled,
+        estimated=True,
+        warnings=(*opened.warnings, f"compressed before: {why}; treated as that"),
     )
 
 
@@ -155,12 +179,16 @@ def _plan_twice_compressed(plan: Plan, found: Earlier, opened: Opened, options: 
             consistent_why=f"off: compressed twice, {why}",
             warnings=(*plan.warnings, f"compressed twice: {why}; treated as that"),
         )
-    if found.offset == (0, 0):
+    if found.offset == (0, 0) and found.scaling is None:
         return replace(plan, scene=JpegScene(opened, quality=quality))
     if options.consistent:
         # With consistent=True the file's own grid is used, which the projection needs, not that of the earlier one.
         return replace(plan, estimated=options.quality is not None)
-    scene = PixelScene(decode(plan.scene, plan.convert), quality, found.offset, plan.scene.sampling or (0, 0))
+    values = decode(plan.scene, plan.convert)
+    if found.scaling is not None:
+        unscaled = Unscaled(values, found.scaling, quality)
+        return replace(plan, scene=unscaled.scene, unscaled=unscaled, convert=colour.choose(unscaled.scene.colour))
+    scene = PixelScene(values, quality, found.offset, plan.scene.sampling or (0, 0))
     return replace(plan, scene=scene, convert=colour.choose(scene.colour))
 
 

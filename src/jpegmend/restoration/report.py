@@ -35,8 +35,10 @@ class Report:
     """The libjpeg quality that was estimated: of an earlier compression of a JPEG file, or of a picture without tables.
     None if none was found or none searched."""
     earlier_probability: float | None
-    """The probability (0..1) of the most likely earlier compression of a JPEG file, whether it was used or not; None if
-    there is nothing to judge by or none was searched."""
+    """The probability (0..1) of the most likely earlier compression of a JPEG file, or of a picture that was scaled
+    since, whether it was used or not; None if there is nothing to judge by or none was searched."""
+    earlier_size: tuple[int, int] | None
+    """About the columns and rows at an earlier compression that was undone, if the picture was scaled since."""
     quality_by_network: float | None
     """The network's own estimate of the picture's libjpeg quality, 1..100; None for networks without one."""
     estimated: bool
@@ -113,6 +115,7 @@ def make_report(
         quality_exact=opened.quality_exact,
         estimated_quality=plan.estimated_quality,
         earlier_probability=round(plan.earlier.probability, 4) if plan.earlier else None,
+        earlier_size=None if plan.unscaled is None else (plan.scene.width, plan.scene.height),
         quality_by_network=None if quality_by_network is None else round(quality_by_network, 1),
         estimated=plan.estimated,
         grid=(-scene.top % 8, -scene.left % 8),

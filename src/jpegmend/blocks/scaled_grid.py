@@ -1,0 +1,229 @@
+"""Search for an earlier JPEG compression in a picture that was scaled since: its scale, block grid and quality.
+
+Steps at the edges of the earlier blocks recur with a period of 8 times the scale, so the spectrum has a line at each
+multiple of that frequency. In the picture scaled back, DCT coefficients are multiples of the earlier steps plus noise.
+
+Shape letters: N samples of a profile, P periods, K harmonics, T phases, B blocks, Q qualities.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegmend.blocks.dct import Floats, dct, split_blocks
+from jpegmend.blocks.estimate import FREQUENCIES, quality_steps
+from jpegmend.blocks.evidence import TRIED
+from jpegmend.blocks.scaling import Scaling
+from jpegmend.blocks.step_likelihood import Array, gains
+
+SMALLEST, LARGEST = 0.55, 3.0
+"""Scales that are looked for; at a half every second edge lies on an edge of the file's own blocks."""
+_LEAST_SIDE = 96
+"""Smallest side in pixels of a picture that is looked at."""
+_OWN = 0.03
+"""Scales nearer to 1 than this are not told from an unscaled grid."""
+_LIMIT = 4.0
+"""Largest step at a block edge that counts, 0..255 scale; larger ones are edges of the picture."""
+_LARGEST_STEP = 24.0
+"""Steps beyond this are edges of the picture, such as those of a drawing of equal cells, and are left out."""
+_HARMONICS, _PHASES = 7, 32
+_PERIODS: Array = 1 / np.arange(1 / (8 * LARGEST), 1 / (8 * SMALLEST), 1 / 40000)
+_PERIODS = _PERIODS[np.abs(_PERIODS / 8 - 1) > _OWN]
+_NEAR = 4
+"""Periods on either side that count as one: the sizes of scaled pictures are rounded, for rows and columns apart."""
+_PEAKS, _LEAST_LINES = 3, 7.0
+"""Number of periods whose qualities are tried, and the least strength of their lines."""
+_QUALITIES = np.array([quality for quality in TRIED if quality <= 60])
+_NOISE = (1.0, 2.0, 3.5, 6.0, 9.0)
+"""Standard deviations of the noise tried, 0..255 scale: of the later compression, and of what scaling lost."""
+_WORTH_REFINING = -1.5
+"""Gain in nats for each block below which nothing was found; moving the ends of the axes adds less than 1."""
+_BAND, _CORNER = 256, 512
+"""Rows that are read together, and the side of the corners of large pictures that are scaled back."""
+_BLOCKS, _FEW, _LEAST_COUNT = 600, 3, 8
+"""Number of blocks used; every how many are used to choose noise and quality; and the number of coefficients above the
+noise that a frequency needs to be used."""
+_CALIBRATION = (0.516, 4.024)
+"""Logistic regression of the probability on ``Scaled.features``: constant, then weight (``benchmarks/earlier.py fit``).
+
+Fitted on 500 pictures and drawings from CID22, CLIC and photographs, of which 163 were compressed, then scaled."""
+
+
+class Scaled(NamedTuple):
+    """An earlier compression of a picture that was scaled since."""
+
+    quality: int
+    """libjpeg quality, 1..100."""
+    scaling: Scaling
+    """From the compressed picture to this one."""
+    lines: float
+    """Strength of the spectral lines of the block edges, in standard deviations of noise."""
+    noise: float
+    """Standard deviation of the noise of its DCT coefficients, 0..255 scale."""
+    gain: float
+    """Log-likelihood ratio of the quality against no compression, in nats for each block."""
+
+    @property
+    def features(self) -> tuple[float]:
+        """The input of the calibration."""
+        return (max(-3.0, min(self.gain, 3.0)),)
+
+    @property
+    def probability(self) -> float:
+        """0..1."""
+        constant, weight = _CALIBRATION
+        return float(1 / (1 + np.exp(-constant - weight * self.features[0])))
+
+
+def find_scaled(plane: Floats, *, own_grid: bool) -> Scaled | None:
+    """The most likely earlier compression at another scale in a luma plane [H, W], 0..1; None without any evidence.
+
+    ``own_grid``: the picture is a JPEG file, whose own blocks begin at its corner; their edges are not counted.
+    """
+    if min(plane.shape) < _LEAST_SIDE:
+        return None
+    rows, columns = (_Lines.of(_profile(part, own_grid=own_grid)) for part in (plane.T, plane))
+    found = [_judge(plane, _scaling(plane, rows.near(i), columns.near(i)), lines) for i, lines in _peaks(rows, columns)]
+    likely = max((each for each in found if each is not None), key=lambda each: each.probability, default=None)
+    if likely is None or likely.gain < _WORTH_REFINING:
+        return None
+    return _refine(plane, likely)
+
+
+class _Lines(NamedTuple):
+    """The lines of a profile at all periods."""
+
+    strengths: Array
+    """[P], in standard deviations of noise."""
+    edges: Array
+    """[P]: the first block edge, in samples."""
+
+    @classmethod
+    def of(cls, profile: Array) -> _Lines:
+        """The sum of a profile's [N] harmonics at the best phase of each period."""
+        count = np.minimum(_PERIODS / 2, _HARMONICS).astype(int)
+        harmonics = np.arange(1, _HARMONICS + 1)
+        size = 1 << math.ceil(math.log2(16 * len(profile)))
+        spectrum = np.fft.rfft(profile, size)
+        places = np.rint(harmonics / _PERIODS[:, None] * size).astype(int)
+        lines = np.where(harmonics <= count[:, None], spectrum[np.minimum(places, size // 2)], 0)
+        turns = np.exp(2j * np.pi * harmonics[:, None] * np.arange(_PHASES) / _PHASES)
+        sums = 2 * (lines @ turns).real
+        best = sums.argmax(axis=1)
+        noise = max(float(profile.std()), 1e-6) * np.sqrt(2 * len(profile) * count)
+        return cls(sums[np.arange(len(sums)), best] / noise, best / _PHASES * _PERIODS)
+
+    def near(self, index: int) -> tuple[float, float]:
+        """Period and first edge of the strongest lines near a period."""
+        start = max(0, index - _NEAR)
+        best = start + int(self.strengths[start : index + _NEAR + 1].argmax())
+        return float(_PERIODS[best]), float(self.edges[best])
+
+
+def _profile(plane: Floats, *, own_grid: bool) -> Array:
+    """How much the step before each column of a plane [H, W] exceeds its neighbours, without slow changes: [N]."""
+    bands = [_excess(plane[top : top + _BAND]) for top in range(0, len(plane), _BAND)]
+    profile = np.pad(np.sum(bands, axis=0) / len(plane), (2, 1))
+    profile -= np.convolve(np.pad(profile, 16, mode="reflect"), np.full(33, 1 / 33), "valid")
+    if own_grid:
+        for phase in range(8):
+            profile[phase::8] -= profile[phase::8].mean()
+    deviation = 1.4826 * float(np.median(np.abs(profile)))
+    return np.asarray(np.clip(profile, -6 * deviation, 6 * deviation))
+
+
+def _excess(band: Floats) -> Array:
+    """Sums over the rows of a band [h, W]: by how much a step exceeds the two beside it, [W - 3]."""
+    step = np.abs(np.diff(band, axis=1)) * 255
+    before, here, after = step[:, :-2], step[:, 1:-1], step[:, 2:]
+    beyond = np.clip(here - (before + after) / 2, -_LIMIT, _LIMIT)
+    drawn = np.maximum(np.maximum(before, after), here) > _LARGEST_STEP
+    return np.asarray(np.where(drawn, 0, beyond).sum(axis=0, dtype=np.float64))
+
+
+def _peaks(rows: _Lines, columns: _Lines) -> list[tuple[int, float]]:
+    """The periods with the strongest lines in rows and columns together, and their strengths."""
+    widest = [
+        np.lib.stride_tricks.sliding_window_view(
+            np.pad(np.maximum(each.strengths, 0), _NEAR, mode="edge"), 2 * _NEAR + 1
+        ).max(axis=1)
+        for each in (rows, columns)
+    ]
+    together = np.hypot(*widest)
+    found = []
+    for _ in range(_PEAKS):
+        best = int(together.argmax())
+        if together[best] >= _LEAST_LINES:
+            found.append((best, float(together[best])))
+        together[np.abs(_PERIODS / _PERIODS[best] - 1) < 2 * _OWN] = 0
+    return found
+
+
+def _scaling(plane: Floats, row: tuple[float, float], column: tuple[float, float]) -> Scaling:
+    """The scaling of a plane whose rows and columns have these periods and first edges."""
+    (down, top), (across, left) = row, column
+    return Scaling.from_blocks(plane.shape, (down / 8, across / 8), (top, left))
+
+
+def _judge(plane: Floats, scaling: Scaling, lines: float) -> Scaled | None:
+    """The best quality of a picture scaled back; None where no coefficient exceeds the noise."""
+    sizes, used = _sizes(plane, scaling)
+    totals = np.array([_gains(sizes[::_FEW], used, _QUALITIES, noise) for noise in _NOISE])
+    if not totals.any():
+        return None
+    noise, first = np.unravel_index(totals.argmax(), totals.shape)
+    near = _QUALITIES[first] + np.arange(-1, 2)
+    total = _gains(sizes, used, near, _NOISE[noise])
+    best = int(total.argmax())
+    return Scaled(int(near[best]), scaling, lines, _NOISE[noise], float(total[best]) / len(sizes))
+
+
+def _refine(plane: Floats, found: Scaled) -> Scaled:
+    """The same compression with both ends of each axis moved by up to half a sample of the original, if likelier."""
+    for number in (1, 0):
+        axis = found.scaling[number]
+        for start, end in itertools.product((-0.5, 0.0, 0.5), repeat=2):
+            scaling = found.scaling.replace(number, axis.move(start, end))
+            sizes, used = _sizes(plane, scaling)
+            gain = float(_gains(sizes, used, np.array([found.quality]), found.noise)[0]) / len(sizes)
+            if gain > found.gain:
+                found = found._replace(scaling=scaling, gain=gain)
+    again = _judge(plane, found.scaling, found.lines)
+    return again if again is not None and again.gain > found.gain else found
+
+
+def _sizes(plane: Floats, scaling: Scaling) -> tuple[Array, list[int]]:
+    """Absolute DCT coefficients [B, 8, 8] of the picture scaled back, and the frequencies that scaling left.
+
+    Of large pictures two opposite corners are used, which move most where a scale is a little wrong.
+    """
+    height, width = plane.shape
+    corners = [(0, 0)] if max(plane.shape) <= 2 * _CORNER else [(0, 0), (height - _CORNER, width - _CORNER)]
+    cut = []
+    for top, left in ((max(0, row), max(0, column)) for row, column in corners):
+        part = plane if len(corners) == 1 else plane[top : top + _CORNER, left : left + _CORNER]
+        original = scaling.of_part((top, left), part.shape).undo(part)
+        rows, columns = (side // 8 * 8 for side in original.shape)
+        cut.append(split_blocks(original[:rows, :columns]).reshape(-1, 8, 8))
+    blocks = np.concatenate(cut)
+    blocks = blocks[:: max(1, len(blocks) // _BLOCKS)]
+    sizes = np.abs(dct(np.ascontiguousarray(blocks, np.float32) * np.float32(255)).astype(np.float64))
+    highest = 6.4 * min(1.0, scaling.rows.scale, scaling.columns.scale)
+    return sizes, [index for index, place in enumerate(FREQUENCIES) if max(place) <= highest]
+
+
+def _gains(sizes: Array, used: list[int], qualities: NDArray[np.int_], noise: float) -> Array:
+    """Log-likelihood ratios [Q] of qualities for coefficients [B, 8, 8] with noise of one standard deviation."""
+    total = np.zeros(len(qualities))
+    for index in used:
+        values = sizes[(slice(None), *FREQUENCIES[index])]
+        if (values > 2 * noise).sum() < _LEAST_COUNT:
+            continue
+        steps, place = np.unique(quality_steps(index, qualities), return_inverse=True)
+        total += gains(values, steps, noise, 2 * noise)[place]
+    return total
