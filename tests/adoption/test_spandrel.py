@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import shlex
 import sys
 import warnings
@@ -152,7 +153,19 @@ def test_enlarging_networks_and_unknown_tensors_are_refused(spandrel: Any, make:
         weights.find(written(torch.nn.Conv2d(3, 3, 3), tmp_path, "unknown"))
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff" * 100, b"\x10\0\0\0\0\0\0\0{not json at all", b"\0" * 8])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff" * 100,
+        b"\x10\0\0\0\0\0\0\0{not json at all",
+        b"\0" * 8,
+        pickle.dumps({"weight": 1}),
+        b"PK\x03\x04" + bytes(60),  # a zip, as PyTorch's own files are
+        (1 << 40).to_bytes(8, "little") + b"{",
+        b'\x45\0\0\0\0\0\0\0{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}',
+    ],
+)
 def test_broken_files_are_damaged(spandrel: Any, tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "broken.safetensors"
     path.write_bytes(data)

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from jpegmend import runtimes
+from jpegmend import restore, runtimes
 from jpegmend.errors import InvalidOption, MissingExtra, ModelError
 from jpegmend.runtimes import Answer, PictureFacts, open_runtime, providers
 from jpegmend.runtimes import onnx as onnx_runtime
@@ -43,6 +43,33 @@ def test_a_faster_provider_is_taken_after_the_first_tile(monkeypatch: pytest.Mon
         assert np.array_equal(run(PLANES, ONES, PictureFacts()).planes, PLANES)
     assert run.name == "onnx cuda"
     assert (made["cpu"].runs, made["cuda"].runs, made["coreml"].runs) == (1, 4, 2)
+
+
+class Slowed:
+    """A runtime under another name, that long later."""
+
+    def __init__(self, run, name: str, seconds: float) -> None:
+        self.run, self.name, self.seconds = run, name, seconds
+
+    def __call__(self, *given, **more) -> Answer:
+        time.sleep(self.seconds)
+        return self.run(*given, **more)
+
+
+@pytest.mark.parametrize("asked", ["auto", "openvino"])
+def test_the_report_names_the_provider_that_computed(
+    networks, tmp_path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    real = onnx_runtime.open_onnx
+    monkeypatch.setattr(providers, "installed", lambda: ("cpu", "openvino"))
+    monkeypatch.setattr(
+        onnx_runtime,
+        "open_onnx",
+        lambda card, threads, name: Slowed(real(card, threads), f"onnx {name}", 0.1 * (name == "cpu")),
+    )
+    picture = np.tile(np.arange(64, dtype=np.uint8), (64, 1))
+    report = restore(picture, model=networks.identity(tmp_path), provider=asked, quality=30, threads=1).report
+    assert report.runtime == "onnx openvino"
 
 
 @pytest.mark.parametrize("other", [Made("onnx cuda", 0.2), Made("onnx cuda", 0, 0.01), Made("onnx cuda", 0, np.nan)])
