@@ -16,14 +16,14 @@ from contextlib import nullcontext
 from jpegmend.training.cpu import cpu_settings
 
 torch.set_num_threads(1)
-layer = torch.nn.Parameter(torch.rand(32, 1, 1))
+layer = torch.nn.Conv2d(32, 32, 3, padding=1, bias=False)
 
 def step():
     seen = code = torch.rand(8, 32, 64, 64)
     for _ in range(10):
-        code = torch.relu(seen + layer * code)
+        code = torch.relu(seen + layer(code))
     code.square().mean().backward()
-    layer.grad = None
+    layer.weight.grad = None
 
 def fetched():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
