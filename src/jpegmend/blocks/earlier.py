@@ -20,6 +20,8 @@ _CALIBRATION = {"shifted": (-12.202, 3.783, 4.914, 2.091, 1.735), "aligned": (2.
 """Logistic regression of the probability on ``Evidence.features``: constant, then weights.
 
 Fitted on three small samples of CID22, CLIC and photographs, by the method of ``python benchmarks/earlier.py fit``."""
+_LEAST_GAIN = {"shifted": -np.inf, "aligned": 0.2}
+"""Gain below which the probability is 0: on the own grid, levels that never occur are then those of a drawing."""
 
 
 class Earlier(NamedTuple):
@@ -42,7 +44,7 @@ def find_earlier(levels: NDArray[np.int16], table: NDArray[Any], quality: int) -
     to the table. Earlier compressions are found down from 8 below it; finer ones leave no trace.
     """
     found = [
-        Earlier(evidence.quality, evidence.offset, _probability(evidence, _CALIBRATION[kind]))
+        Earlier(evidence.quality, evidence.offset, _probability(evidence, kind))
         for kind, evidence in find_evidence(levels, table, quality).items()
     ]
     return max(found, key=lambda earlier: earlier.probability, default=None)
@@ -54,7 +56,7 @@ def find_evidence(levels: NDArray[np.int16], table: NDArray[Any], quality: int) 
     return {kind: evidence for kind, evidence in found.items() if evidence is not None}
 
 
-def _probability(evidence: Evidence, weights: tuple[float, ...]) -> float:
-    constant, *slopes = weights
+def _probability(evidence: Evidence, kind: str) -> float:
+    constant, *slopes = _CALIBRATION[kind]
     score = constant + float(np.dot(slopes, evidence.features))
-    return float(1 / (1 + np.exp(-np.clip(score, -50, 50))))
+    return float(1 / (1 + np.exp(-np.clip(score, -50, 50)))) if evidence.gain >= _LEAST_GAIN[kind] else 0.0

@@ -19,8 +19,6 @@ _BLOCKS = 4000
 _HIGHEST, _EARLIER, _LOW = 64, 12, 14
 """The largest level, the largest earlier level, and the number of frequencies counted."""
 _SIGMA = float(np.sqrt(ROUNDING))
-_LEAST_GAIN = 0.2
-"""Nats for each nonzero level below which the levels that never occur are those of a drawing with few colours."""
 
 
 def find_aligned(levels: NDArray[np.int16], table: NDArray[Any], quality: int) -> Evidence | None:
@@ -47,8 +45,6 @@ def find_aligned(levels: NDArray[np.int16], table: NDArray[Any], quality: int) -
     near = np.unique(np.clip(candidates[gained.sum(0).argmax()] + np.arange(-1, 2), 1, quality - APART))
     gained = judge(near)
     best, counted = int(gained.sum(0).argmax()), int(sum(each.sum() for each in counts))
-    if gained[:, best].sum() < _LEAST_GAIN * counted:
-        return None
     return make_evidence(int(near[best]), (0, 0), gained[:, best], counted, counted)
 
 
