@@ -32,7 +32,9 @@ _LIMIT = 4.0
 _LARGEST_STEP = 24.0
 """Steps beyond this are edges of the picture, such as those of a drawing of equal cells, and are left out."""
 _HARMONICS, _PHASES = 7, 32
-_PERIODS: Array = 1 / np.arange(1 / (8 * LARGEST), 1 / (8 * SMALLEST), 1 / 40000)
+_STEP, _FINER = 1 / 40000, 33
+"""Step of the frequencies that are tried first, and the number of those tried around the best of them."""
+_PERIODS: Array = 1 / np.arange(1 / (8 * LARGEST), 1 / (8 * SMALLEST), _STEP)
 _PERIODS = _PERIODS[np.abs(_PERIODS / 8 - 1) > _OWN]
 _NEAR = 4
 """Periods on either side that count as one: the sizes of scaled pictures are rounded, for rows and columns apart."""
@@ -48,10 +50,10 @@ _BAND, _CORNER = 256, 512
 _BLOCKS, _FEW, _LEAST_COUNT = 600, 3, 8
 """Number of blocks used; every how many are used to choose noise and quality; and the number of coefficients above the
 noise that a frequency needs to be used."""
-_CALIBRATION = (0.516, 4.024)
+_CALIBRATION = (0.603, 4.265)
 """Logistic regression of the probability on ``Scaled.features``: constant, then weight (``benchmarks/earlier.py fit``).
 
-Fitted on 500 pictures and drawings from CID22, CLIC and photographs, of which 163 were compressed, then scaled."""
+Fitted on 850 pictures and drawings from CID22, CLIC and photographs, of which 292 were compressed, then scaled."""
 
 
 class Scaled(NamedTuple):
@@ -98,10 +100,10 @@ def find_scaled(plane: Floats, *, own_grid: bool) -> Scaled | None:
 class _Lines(NamedTuple):
     """The lines of a profile at all periods."""
 
+    profile: Array
+    """[N]."""
     strengths: Array
     """[P], in standard deviations of noise."""
-    edges: Array
-    """[P]: the first block edge, in samples."""
 
     @classmethod
     def of(cls, profile: Array) -> _Lines:
@@ -112,17 +114,27 @@ class _Lines(NamedTuple):
         spectrum = np.fft.rfft(profile, size)
         places = np.rint(harmonics / _PERIODS[:, None] * size).astype(int)
         lines = np.where(harmonics <= count[:, None], spectrum[np.minimum(places, size // 2)], 0)
-        turns = np.exp(2j * np.pi * harmonics[:, None] * np.arange(_PHASES) / _PHASES)
-        sums = 2 * (lines @ turns).real
-        best = sums.argmax(axis=1)
         noise = max(float(profile.std()), 1e-6) * np.sqrt(2 * len(profile) * count)
-        return cls(sums[np.arange(len(sums)), best] / noise, best / _PHASES * _PERIODS)
+        return cls(profile, _at_phases(lines).max(axis=1) / noise)
 
     def near(self, index: int) -> tuple[float, float]:
-        """Period and first edge of the strongest lines near a period."""
+        """Period and first edge of the strongest lines near a period, on a finer grid of both."""
         start = max(0, index - _NEAR)
-        best = start + int(self.strengths[start : index + _NEAR + 1].argmax())
-        return float(_PERIODS[best]), float(self.edges[best])
+        coarse = _PERIODS[start + int(self.strengths[start : index + _NEAR + 1].argmax())]
+        frequencies = 1 / coarse + np.linspace(-_STEP, _STEP, _FINER)
+        harmonics = np.arange(1, min(int(coarse / 2), _HARMONICS) + 1)
+        turned = np.exp(-2j * np.pi * frequencies[:, None] * np.arange(len(self.profile)))
+        lines = np.stack([turned**harmonic @ self.profile for harmonic in harmonics], axis=1)
+        sums = _at_phases(lines, 4 * _PHASES)
+        best, phase = np.unravel_index(sums.argmax(), sums.shape)
+        return float(1 / frequencies[best]), float(phase / sums.shape[1] / frequencies[best])
+
+
+def _at_phases(lines: NDArray[np.complex128], phases: int = _PHASES) -> Array:
+    """The sums [P, T] of lines [P, K] and their conjugates where the first edge is at each phase of the period."""
+    harmonics = np.arange(1, lines.shape[1] + 1)
+    turns = np.exp(2j * np.pi * harmonics[:, None] * np.arange(phases) / phases)
+    return np.asarray(2 * (lines @ turns).real)
 
 
 def _profile(plane: Floats, *, own_grid: bool) -> Array:
