@@ -10,6 +10,7 @@ extras spandrel, matlab and training, and runs from the root of the repository.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import sys
@@ -80,6 +81,7 @@ def tiles_of(card: Any) -> str:
 
 def main() -> None:
     """Adopt and restore each, and print a line."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     sys.path.insert(0, os.getcwd())
     from jpegmend import restore
 

@@ -42,7 +42,7 @@ def run_here(monkeypatch, capsys):
     return call
 
 
-LONG = ("cluster", "earlier", "gallery", "service")
+LONG = ("cluster", "earlier", "gallery", "networks_of_others", "service")
 
 
 def test_every_benchmark_is_tried_here():
@@ -106,9 +106,10 @@ def test_the_mean_over_mirror_images_is_compared_with_one_pass(tmp_path, picture
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="it reads the memory of processes in /proc")
 def test_the_command_on_a_folder_is_measured_for_each_number_of_processes():
-    header, *lines = run("batch", "--files", "2", "--side", "32", "--jobs", "1", "2", "--repeats", "1").splitlines()
-    assert header.split()[:2] == ["jobs", "files/s"]
-    assert [line.split()[0] for line in lines] == ["1", "2"] and all(float(line.split()[1]) > 0 for line in lines)
+    said = run("batch", "--files", "2", "--side", "32", "--runs", "1x1", "2x1", "--repeats", "1")
+    sizes, header, *lines = said.splitlines()
+    assert sizes == "2 files of 32x32" and header.split()[:2] == ["run", "files/s"]
+    assert [line.split()[0] for line in lines] == ["1x1", "2x1"] and all(float(line.split()[1]) > 0 for line in lines)
 
 
 def test_a_folder_of_mixed_files_is_restored_killed_and_resumed(tmp_path):
