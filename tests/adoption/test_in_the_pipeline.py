@@ -75,3 +75,8 @@ def test_evaluate_measures_it(name: str, tmp_path: Path) -> None:
     result = evaluate([name, "jpeg"], [folder], PROTOCOLS["papers-gray"], tmp_path / "out", qualities=[(10,)])
     assert {mean.model for mean in result.means} == {name, "jpeg"}
     assert result.models[name]["sha256"]
+
+
+def test_the_explanation_has_its_general_figures(name: str, photo: bytes) -> None:
+    found = jpegmend.explain(photo, model=name, side=64)
+    assert len(found.figures) >= 5

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from jpegmend import inspect, metrics, restore
+from jpegmend import explain, inspect, metrics, restore
 
 PHOTO = Image.fromarray(data.astronaut()).crop((60, 0, 380, 288))
 SCALE = 1.4
@@ -79,3 +79,7 @@ def test_inspection(form: str) -> None:
     facts = inspect(saved(LARGER, form, **({"quality": 88} if form == "JPEG" else {})))
     assert facts.conflict is not None and "scaled by 1.40" in facts.conflict
     assert facts.grid is None and abs((facts.estimated_quality or 0) - 12) <= 3
+
+
+def test_an_explanation_is_of_the_picture_as_it_is() -> None:
+    assert len(explain(FILE, side=64).figures) >= 5

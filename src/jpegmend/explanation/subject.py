@@ -144,6 +144,8 @@ def prepare(
 ) -> Subject:
     """Restore a picture, and keep it as decoded, without the projection, and with it.
 
+    A picture that was scaled since an earlier compression is restored at its own scale, by the tables of the file.
+
     Raises:
         InputError: the source or the reference cannot be read.
         InvalidOption: there is nothing to restore, or the reference has another size.
@@ -153,6 +155,10 @@ def prepare(
     card = weights.find(options.model)
     options = replace(options, model=card, orientation="keep", keep_planes=True, strength=1.0)
     free = _restore(given, replace(options, consistent=False))
+    if free.report.earlier_size is not None:
+        # Its planes would have another size than the picture.
+        options = replace(options, earlier=False)
+        free = _restore(given, replace(options, consistent=False))
     if not free.report.strength:
         raise InvalidOption(f"nothing was restored, so there is nothing to explain: {'; '.join(free.report.warnings)}")
     opened = open_picture(given, options)

@@ -58,7 +58,8 @@ class Restored:
         self.planes = planes
         """With ``keep_planes``: float32 planes 0..1, not clipped, padded to whole blocks, without the orientation. A
         plane that was restored alone is [8R, 8K]; chroma restored together with luma is [v*8R, h*8K] for sampling
-        factors v and h."""
+        factors v and h. Planes and ``traces`` of a picture that was restored at the scale of an earlier compression
+        have that scale (``report.earlier_size``)."""
         self.traces = dict(traces)  # a mapping proxy cannot be sent to another process
         """With ``traces``: intermediate results of the network by name, float32, without the orientation. Arrays on
         the grid of the planes, or on one coarser by an integer factor s, are merged from the tiles to [K, H/s, W/s];
