@@ -8,6 +8,8 @@ from PIL import Image
 from skimage import data
 
 from jpegmend import explain, inspect, metrics, restore
+from jpegmend.blocks import Scaling
+from jpegmend.restoration.unscaled import fits
 
 PHOTO = Image.fromarray(data.astronaut()).crop((60, 0, 380, 288))
 SCALE = 1.4
@@ -72,6 +74,17 @@ def test_gray_with_another_quality_told() -> None:
 def test_the_files_own_cells_can_be_asked_for() -> None:
     restored = restore(FILE, consistent=True)
     assert restored.report.consistent and restored.report.earlier_size is None
+
+
+def test_without_strength_the_pixels_stay_as_they_are() -> None:
+    restored = restore(saved(LARGER, "PNG"), strength=0, bits=8)
+    assert restored.report.earlier_size is None
+    assert np.array_equal(restored.to_array(), np.asarray(LARGER))
+
+
+def test_a_picture_that_would_not_fit_into_memory_is_restored_as_it_is() -> None:
+    scaling = Scaling.from_blocks((3000, 4000), (0.6, 0.6), (0.0, 0.0))
+    assert fits(scaling, None) and fits(scaling, 4_000_000_000) and not fits(scaling, 2_000_000_000)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])

@@ -38,8 +38,9 @@ _PERIODS: Array = 1 / np.arange(1 / (8 * LARGEST), 1 / (8 * SMALLEST), _STEP)
 _PERIODS = _PERIODS[np.abs(_PERIODS / 8 - 1) > _OWN]
 _NEAR = 4
 """Periods on either side that count as one: the sizes of scaled pictures are rounded, for rows and columns apart."""
-_PEAKS, _LEAST_LINES = 3, 7.0
-"""Number of periods whose qualities are tried, and the least strength of their lines."""
+_PEAKS, _LEAST_LINES, _LEAST_SHARE = 3, 8.5, 0.8
+"""Periods whose qualities are tried: how many at most, and the least strength of their lines, also as a share of the
+greatest."""
 _QUALITIES = np.array([quality for quality in TRIED if quality <= 60])
 _NOISE = (1.0, 2.0, 3.5, 6.0, 9.0)
 """Standard deviations of the noise tried, 0..255 scale: of the later compression, and of what scaling lost."""
@@ -63,8 +64,6 @@ class Scaled(NamedTuple):
     """libjpeg quality, 1..100."""
     scaling: Scaling
     """From the compressed picture to this one."""
-    lines: float
-    """Strength of the spectral lines of the block edges, in standard deviations of noise."""
     noise: float
     """Standard deviation of the noise of its DCT coefficients, 0..255 scale."""
     gain: float
@@ -90,7 +89,7 @@ def find_scaled(plane: Floats, *, own_grid: bool) -> Scaled | None:
     if min(plane.shape) < _LEAST_SIDE:
         return None
     rows, columns = (_Lines.of(_profile(part, own_grid=own_grid)) for part in (plane.T, plane))
-    found = [_judge(plane, _scaling(plane, rows.near(i), columns.near(i)), lines) for i, lines in _peaks(rows, columns)]
+    found = [_judge(plane, _scaling(plane, rows.near(index), columns.near(index))) for index in _peaks(rows, columns)]
     likely = max((each for each in found if each is not None), key=lambda each: each.probability, default=None)
     if likely is None or likely.gain < _WORTH_REFINING:
         return None
@@ -158,8 +157,8 @@ def _excess(band: Floats) -> Array:
     return np.asarray(np.where(drawn, 0, beyond).sum(axis=0, dtype=np.float64))
 
 
-def _peaks(rows: _Lines, columns: _Lines) -> list[tuple[int, float]]:
-    """The periods with the strongest lines in rows and columns together, and their strengths."""
+def _peaks(rows: _Lines, columns: _Lines) -> list[int]:
+    """The periods with the strongest lines in rows and columns together."""
     widest = [
         np.lib.stride_tricks.sliding_window_view(
             np.pad(np.maximum(each.strengths, 0), _NEAR, mode="edge"), 2 * _NEAR + 1
@@ -167,12 +166,11 @@ def _peaks(rows: _Lines, columns: _Lines) -> list[tuple[int, float]]:
         for each in (rows, columns)
     ]
     together = np.hypot(*widest)
-    found = []
-    for _ in range(_PEAKS):
-        best = int(together.argmax())
-        if together[best] >= _LEAST_LINES:
-            found.append((best, float(together[best])))
-        together[np.abs(_PERIODS / _PERIODS[best] - 1) < 2 * _OWN] = 0
+    least = max(_LEAST_LINES, _LEAST_SHARE * float(together.max()))
+    found: list[int] = []
+    while len(found) < _PEAKS and together.max() >= least:
+        found.append(int(together.argmax()))
+        together[np.abs(_PERIODS / _PERIODS[found[-1]] - 1) < 2 * _OWN] = 0
     return found
 
 
@@ -182,7 +180,7 @@ def _scaling(plane: Floats, row: tuple[float, float], column: tuple[float, float
     return Scaling.from_blocks(plane.shape, (down / 8, across / 8), (top, left))
 
 
-def _judge(plane: Floats, scaling: Scaling, lines: float) -> Scaled | None:
+def _judge(plane: Floats, scaling: Scaling) -> Scaled | None:
     """The best quality of a picture scaled back; None where no coefficient exceeds the noise."""
     sizes, used = _sizes(plane, scaling)
     totals = np.array([_gains(sizes[::_FEW], used, _QUALITIES, noise) for noise in _NOISE])
@@ -192,7 +190,7 @@ def _judge(plane: Floats, scaling: Scaling, lines: float) -> Scaled | None:
     near = _QUALITIES[first] + np.arange(-1, 2)
     total = _gains(sizes, used, near, _NOISE[noise])
     best = int(total.argmax())
-    return Scaled(int(near[best]), scaling, lines, _NOISE[noise], float(total[best]) / len(sizes))
+    return Scaled(int(near[best]), scaling, _NOISE[noise], float(total[best]) / len(sizes))
 
 
 def _refine(plane: Floats, found: Scaled) -> Scaled:
@@ -205,7 +203,7 @@ def _refine(plane: Floats, found: Scaled) -> Scaled:
             gain = float(_gains(sizes, used, np.array([found.quality]), found.noise)[0]) / len(sizes)
             if gain > found.gain:
                 found = found._replace(scaling=scaling, gain=gain)
-    again = _judge(plane, found.scaling, found.lines)
+    again = _judge(plane, found.scaling)
     return again if again is not None and again.gain > found.gain else found
 
 

@@ -15,7 +15,7 @@ from jpegmend.restoration.guess import Guess
 from jpegmend.restoration.options import Options
 from jpegmend.restoration.scene import JpegScene, PixelScene, Scene, make_scene
 from jpegmend.restoration.tile_loop import decode
-from jpegmend.restoration.unscaled import Unscaled
+from jpegmend.restoration.unscaled import Unscaled, fits
 from jpegmend.weights import Card
 
 
@@ -82,10 +82,12 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
     assert opened.values is not None
     if opened.stated and options.quality is None:
         return _plan_stated(opened, options)
-    found = guess.estimate_compression(make_scene(opened))
-    earlier = guess.find_earlier_compression(make_scene(opened), None) if found is None and options.earlier else None
-    if earlier is not None and earlier.probability >= guess.SURE:
-        return _plan_scaled_samples(opened, earlier, options)
+    plain = make_scene(opened)
+    found = guess.estimate_compression(plain)
+    if found is None and options.earlier and options.strength > 0:
+        earlier = _within_memory(guess.find_earlier_compression(plain, None), options)
+        if earlier is not None and earlier.probability >= guess.SURE:
+            return _plan_scaled_samples(opened, earlier, options)
     quality = options.quality or (found.quality if found else None)
     offset = found.offset if found else (0, 0)
     scene = PixelScene(opened.values, quality or 100, offset, guess.guess_sampling(opened.values, offset))
@@ -118,6 +120,13 @@ def _plan_scaled_samples(opened: Opened, found: Earlier, options: Options) -> Pl
         estimated=True,
         warnings=(*opened.warnings, f"compressed before: {why}; treated as that"),
     )
+
+
+def _within_memory(found: Earlier | None, options: Options) -> Earlier | None:
+    """An earlier compression, but None where restoring at its scale would take more memory than is allowed."""
+    if found is not None and found.scaling is not None and not fits(found.scaling, options.memory_bytes):
+        return None
+    return found
 
 
 def _plan_stated(opened: Opened, options: Options) -> Plan:
@@ -154,7 +163,7 @@ def _plan_file(opened: Opened, options: Options) -> Plan:
     if options.strength == 0:
         return replace(plan, consistent=False, consistent_why="off: the decoded picture itself was asked for")
     if options.earlier:
-        plan = replace(plan, earlier=guess.find_earlier_compression(scene, opened.quality))
+        plan = replace(plan, earlier=_within_memory(guess.find_earlier_compression(scene, opened.quality), options))
     sure = plan.earlier is not None and plan.earlier.probability >= guess.SURE
     if options.quality is not None:
         why = f"off: treated as quality {options.quality} instead of by its own tables"

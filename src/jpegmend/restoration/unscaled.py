@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +12,24 @@ from jpegmend.blocks import Scaling
 from jpegmend.restoration.output_array import OutputArray
 from jpegmend.restoration.scene import PixelScene, to_floats
 from jpegmend.restoration.tiles import Window
-from jpegmend.runtimes import Floats
 
 _SAMPLING = (2, 2)
 """Chroma subsampling of the first compression: scaling leaves no trace of it, and 4:2:0 is the most common."""
 
 
+_BYTES_PER_PIXEL = 45
+"""Bytes for each pixel of the first scale: RGB in float32 three times, while it is made, and the result."""
+
+
+def fits(scaling: Scaling, memory: int | None) -> bool:
+    """Whether a picture may be restored at its first scale within half of ``memory`` bytes; None: no limit."""
+    return memory is None or scaling.rows.original * scaling.columns.original * _BYTES_PER_PIXEL <= memory / 2
+
+
 class Unscaled:
     """The picture at the scale at which it was first compressed, and the way back."""
 
-    def __init__(self, values: NDArray[np.generic], scaling: Scaling, quality: int) -> None:
+    def __init__(self, values: NDArray[Any], scaling: Scaling, quality: int) -> None:
         """``values`` [H, W] or [H, W, 3] RGB: the picture as it is (uint8, uint16, or float 0..1)."""
         self._values, self._scaling = values, scaling
         planes = [scaling.undo(to_floats(plane)) for plane in _channels(values)]
@@ -38,7 +47,7 @@ class Unscaled:
         channels = 1 if self.scene.colour == "gray" else 3
         return OutputArray(self.scene.height, self.scene.width, channels, bits=16)
 
-    def write(self, restored: NDArray[np.generic], output: OutputArray) -> None:
+    def write(self, restored: NDArray[Any], output: OutputArray) -> None:
         """Add the change from the scene to ``restored`` [h, w] or [h, w, 3] to the picture, and write the sum.
 
         What the scaling to the first scale and back would lose is thus kept.
@@ -51,10 +60,10 @@ class Unscaled:
         output.write(Window(0, height, 0, width), np.stack(planes))
 
 
-def _channels(values: NDArray[np.generic]) -> Iterator[Floats]:
+def _channels(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """The channels [H, W] of an array [H, W] or [H, W, C], as they are."""
     if values.ndim == 2:
-        yield values  # type: ignore[misc]
+        yield values
         return
     for channel in range(values.shape[2]):
-        yield values[..., channel]  # type: ignore[misc]
+        yield values[..., channel]
