@@ -10,9 +10,10 @@ from jpegmend.cli import run
 
 
 def test_an_adopted_network_gives_the_bytes_of_the_command(tmp_path: Path, user_models: Path) -> None:
-    adopt(graphs.write(tmp_path / "net.onnx", graphs.blur(2)), "mine", licence="CC-BY-NC-4.0")
     photo = EXAMPLES / "edge.jpg"
     with serving(tmp_path / "jobs") as running, running.client() as client:
+        assert "mine" not in {model["name"] for model in client.get("/v1/models").json()["models"]}
+        adopt(graphs.write(tmp_path / "net.onnx", graphs.blur(2)), "mine", licence="CC-BY-NC-4.0")
         listed = {model["name"]: model for model in client.get("/v1/models").json()["models"]}
         assert listed["mine"]["licence"] == "CC-BY-NC-4.0"
         answer = client.post("/v1/restore", params={"model": "mine"}, content=photo.read_bytes())

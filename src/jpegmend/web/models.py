@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from jpegmend.errors import WeightsDamaged
 from jpegmend.weights import DEFAULT, MODELS, Card
 
 
-@functools.cache
-def _cards() -> Mapping[str, Card]:
-    """Cards of all networks that restore, without those that cannot be read."""
-    cards: dict[str, Card] = {}
-    for name in MODELS:
-        with contextlib.suppress(WeightsDamaged):
-            if MODELS[name].scale == 1:
-                cards[name] = MODELS[name]
-    return cards
+def _cards() -> dict[str, Card]:
+    """Cards of all networks that restore, without those that cannot be read; the catalogue keeps those it has read."""
+    return {card.name: card for card in MODELS.readable() if card.scale == 1}
 
 
 def names() -> tuple[str, ...]:
@@ -28,7 +18,6 @@ def names() -> tuple[str, ...]:
     return tuple(_cards())
 
 
-@functools.cache
 def available() -> tuple[str, ...]:
     """Names of those that can run here: released, with an ONNX file or with the package installed that runs them."""
     return tuple(name for name, card in _cards().items() if _runs(card))
@@ -47,7 +36,7 @@ def describe() -> list[dict[str, Any]]:
             "title": card.title,
             "paper": card.paper,
             "default": name == DEFAULT,
-            "available": name in available(),
+            "available": _runs(card),
             "planes": card.planes,
             "parameters": card.parameters,
             "multiply_adds": card.multiply_adds,
