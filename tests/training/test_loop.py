@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 
 import pytest
 import torch
@@ -139,7 +140,10 @@ def test_a_warm_start_may_take_only_what_fits(pictures, tmp_path):
         start(other, warm_start=weights, partly=True)
 
 
-def test_a_minutes_budget_ends_and_a_short_one_is_said(pictures, tmp_path, capsys):
+def test_a_minutes_budget_ends_and_a_short_one_is_said(pictures, tmp_path, capsys, monkeypatch):
+    real = loop.step
+    # On a fast machine more than a hundred steps of so small a network would fit into the budget.
+    monkeypatch.setattr(loop, "step", lambda run: time.sleep(0.01) or real(run))
     state = loop.train(tiny(steps=None, minutes=0.005), settings(tmp_path, pictures))
     assert state.step > 0
     assert state.seconds >= 0.3
