@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,8 +30,7 @@ def general_drawings(subject: Subject) -> Iterator[Drawing]:
     yield crops(subject)
     yield grid(subject)
     yield grid_crop(subject)
-    yield spectrum(subject)
-    yield spectrum_course(subject)
+    yield from spectra(subject)
     if subject.reference is not None and subject.clear is not None:
         yield errors(subject)
 
@@ -168,10 +167,18 @@ def power(plane: Floats) -> NDArray[Any]:
     return np.asarray(np.fft.fftshift(10 * np.log10(total / max(count, 1) / np.square(window).sum() + 1e-3)))
 
 
-def spectrum(subject: Subject) -> Drawing:
-    """The power spectrum before, and how the restoration changed it."""
+def spectra(subject: Subject) -> Iterator[Drawing]:
+    """Power spectra as maps, and along rows and columns as lines."""
     planes = {"input": subject.luma(subject.decoded), "output": subject.luma(subject.final)}
+    if subject.clear is not None:
+        planes["reference"] = subject.clear
     found = {name: power(plane) for name, plane in planes.items()}
+    yield spectrum(found, subject.component)
+    yield spectrum_course(found)
+
+
+def spectrum(found: Mapping[str, NDArray[Any]], component: str) -> Drawing:
+    """The power spectrum of the input, and how the restoration changed it."""
     low, high = (float(np.quantile(found["input"], part)) for part in (0.01, 0.999))
     words = "power, dB"
 
@@ -188,7 +195,7 @@ def spectrum(subject: Subject) -> Drawing:
     return Drawing(
         name="spectrum",
         title="Spectrum before and after",
-        caption=f"Power spectrum of {subject.component}, the mean over squares of up to 128 pixels; the middle is the "
+        caption=f"Power spectrum of {component}, the mean over squares of up to 128 pixels; the middle is the "
         "mean value, the edges are the finest detail. Block edges show as dots and lines at multiples of 1/8 of a "
         "cycle a pixel; blue in the right map is what the restoration took away, red what it added.",
         alt="Two maps: the power spectrum of the input, and how the restoration changed it.",
@@ -197,12 +204,9 @@ def spectrum(subject: Subject) -> Drawing:
     )
 
 
-def spectrum_course(subject: Subject) -> Drawing:
+def spectrum_course(found: Mapping[str, NDArray[Any]]) -> Drawing:
     """Spectra along rows and columns as lines."""
-    planes = {"input": subject.luma(subject.decoded), "output": subject.luma(subject.final)}
-    if subject.clear is not None:
-        planes["reference"] = subject.clear
-    lines = {name: _course(power(plane)) for name, plane in planes.items()}
+    lines = {name: _course(values) for name, values in found.items()}
 
     def draw() -> Figure:
         figure, (axis,) = charts(1, height=270, width=620)

@@ -44,7 +44,9 @@ class Subject:
     card: Card
     opened: Opened
     options: Options
-    """Of the restoration, with which the network's input can be made again."""
+    """Of the restoration."""
+    plan: Plan
+    """Of the restoration with the projection, by which the network's input can be made again."""
     decoded: Restored
     """The picture as decoded."""
     free: Restored
@@ -162,12 +164,14 @@ def prepare(
     if not free.report.strength:
         raise InvalidOption(f"nothing was restored, so there is nothing to explain: {'; '.join(free.report.warnings)}")
     opened = open_picture(given, options)
-    final = _project(free, make_plan(opened, card, options), card)
+    plan = make_plan(opened, card, options)
+    final = _project(free, plan, card)
     return Subject(
         name=name or _name(source),
         card=card,
         opened=opened,
         options=options,
+        plan=plan,
         decoded=_restore(given, replace(options, strength=0.0)),
         free=free,
         final=final,

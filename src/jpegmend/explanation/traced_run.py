@@ -21,7 +21,7 @@ from jpegmend.explanation.subject import Subject, psnr
 from jpegmend.models import files
 from jpegmend.models.contract import Estimate, Observation
 from jpegmend.restoration.overview import Overviews
-from jpegmend.restoration.plan import Plan, make_plan
+from jpegmend.restoration.plan import Plan
 from jpegmend.restoration.plane_groups import Group, make_groups
 from jpegmend.restoration.scene import PixelScene
 from jpegmend.restoration.tiles import Window
@@ -91,7 +91,7 @@ def trace_network(subject: Subject) -> TracedRun:
         WeightsMissing, WeightsDamaged: see :func:`jpegmend.weights.path`.
     """
     network, facts = files.load_weights(weights.path(subject.card, "safetensors"))
-    plan = make_plan(subject.opened, subject.card, subject.options)
+    plan = subject.plan
     group = make_groups(plan.scene, subject.card.planes, subject.card.multiple)[0]
     across, down = plan.scene.left, plan.scene.top
     region = subject.region.move(down, across)
