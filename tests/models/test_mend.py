@@ -89,3 +89,32 @@ def test_luma_apart_never_sees_chroma() -> None:
 )
 def test_what_is_compared_costs_the_same(changes: dict[str, Any]) -> None:
     assert cost.count(mend.SPEC, mend.Config(**changes)).multiply_adds == pytest.approx(59e3, rel=0.03)
+
+
+GROWN = [
+    ({}, {"widths": (12, 16, 8)}),
+    ({}, {"blocks": (2, 1, 3)}),
+    ({}, {"widths": (9, 10, 11), "blocks": (1, 2, 2)}),
+    ({"convolution": "separable", "tables": "maps"}, {"widths": (12, 12, 16), "blocks": (2, 2, 2)}),
+    ({"coefficients": True, "chroma_widths": (4, 4, 4)}, {"chroma_widths": (8, 6, 4), "widths": (8, 8, 10)}),
+]
+
+
+@pytest.mark.parametrize(("kind", "larger"), GROWN)
+def test_a_grown_network_begins_with_the_answer_of_the_small_one(kind: dict[str, Any], larger: dict[str, Any]) -> None:
+    old = replace(TINY, **kind)
+    new = replace(old, **larger)
+    small, large, seen = trained_a_little(old), mend.build(new).eval(), example(mend.SPEC, old, 48, 64)
+    large.load_state_dict(mend.grow(small.state_dict(), old, new))
+    answer = large(seen).planes
+    assert torch.allclose(answer, small(seen).planes, atol=1e-6)
+    answer.square().mean().backward()
+    still = {name for name, value in large.named_parameters() if value.grad is None or not value.grad.any()}
+    # Behind a convolution of zeros nothing moves in the first step; the convolution itself does.
+    assert not [name for name in still if "second" in name and ".second.0." not in name]
+
+
+@pytest.mark.parametrize("other", [{"widths": (8, 8, 4)}, {"blocks": (1, 1)}, {"embedding": 16}, {"tables": "maps"}])
+def test_weights_grow_in_width_and_depth_alone(other: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOption, match="do not grow"):
+        mend.grow(mend.build(TINY).state_dict(), TINY, replace(TINY, **other))

@@ -9,7 +9,9 @@ Shape letters: B batch, C channels, H W pixels, E embedding.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import ge
 from typing import Literal
 
 import numpy as np
@@ -206,6 +208,50 @@ def build(config: Config) -> nn.Module:
     return SeparateNetworks(config) if config.chroma_widths else Mend(config)
 
 
+def grow(weights: Mapping[str, Tensor], old: Config, new: Config) -> dict[str, Tensor]:
+    """Initial weights for a wider or deeper network of as many levels, which first gives the output of the old one.
+
+    New blocks begin as the identity. The channels that were there before begin without those that are new.
+
+    Raises:
+        InvalidOption: ``new`` is narrower or has fewer blocks, or differs in more than these.
+    """
+    if replace(new, widths=old.widths, blocks=old.blocks, chroma_widths=old.chroma_widths) != old or not _fits(
+        old, new
+    ):
+        raise InvalidOption(
+            f"weights of {old} do not grow into {new}; widths and blocks may become larger, all else stays as it is"
+        )
+    return {
+        name: _widened(tensor, weights[name], name) if name in weights else _as_identity(tensor, name)
+        for name, tensor in build(new).state_dict().items()
+    }
+
+
+def _fits(old: Config, new: Config) -> bool:
+    """Whether no width and no number of blocks is smaller in ``new``, and there are as many."""
+    pairs = ((old.widths, new.widths), (old.blocks, new.blocks), (old.chroma_widths, new.chroma_widths))
+    return all(len(a) == len(b) and all(map(ge, b, a)) for a, b in pairs)
+
+
+def _as_identity(tensor: Tensor, name: str) -> Tensor:
+    """Initial weights of an added block: 0 in its last convolution alone, so that gradients reach them."""
+    is_last = ".second." in name and ".second.0." not in name
+    return torch.zeros_like(tensor) if is_last else tensor
+
+
+def _widened(fresh: Tensor, trained: Tensor, name: str) -> Tensor:
+    """``trained [O, I, ...]`` inside the larger ``fresh``, whose new inputs do not reach the old outputs."""
+    if "modulation" in name:
+        # Two parts of equal length, scale and shift.
+        parts = zip(fresh.chunk(2), trained.chunk(2), strict=True)
+        return torch.cat([_widened(*pair, name="") for pair in parts])
+    grown, outputs = fresh.clone(), len(trained)
+    grown[:outputs] = 0
+    grown[(slice(outputs), *map(slice, trained.shape[1:]))] = trained
+    return grown
+
+
 def halo(config: Config) -> int:
     """Radius of the receptive field in pixels, rounded up to a multiple of the coarsest level's stride."""
     last = len(config.widths) - 1
@@ -225,6 +271,7 @@ SPEC = Spec(
     build=build,
     planes=lambda config: "ycbcr",
     halo=halo,
+    grow=grow,
     multiple=16,
     tiling="exact",
     inputs=("planes", "tables", "sampling"),
