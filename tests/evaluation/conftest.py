@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -32,11 +33,23 @@ def photo_fixture():
     return make_photo
 
 
-@pytest.fixture
-def blur_card(tmp_path: Path) -> Path:
-    """The card of a network that blurs by one convolution of 3x3, as a file."""
+def tiny_networks() -> ModuleType:
+    """The module ``tests/tiny_networks.py``."""
     spec = importlib.util.spec_from_file_location("tiny_networks", Path(__file__).parents[1] / "tiny_networks.py")
     networks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(networks)
-    networks.blur(tmp_path, 1, 1)
+    return networks
+
+
+@pytest.fixture
+def blur_card(tmp_path: Path) -> Path:
+    """The card of a network that blurs by one convolution of 3x3, as a file."""
+    tiny_networks().blur(tmp_path, 1, 1)
     return tmp_path / "blur.json"
+
+
+@pytest.fixture
+def tripling_card(tmp_path: Path) -> Path:
+    """The card of a network that repeats each pixel three times in both directions, as a file."""
+    tiny_networks().enlarger(tmp_path, 3)
+    return tmp_path / "enlarger.json"

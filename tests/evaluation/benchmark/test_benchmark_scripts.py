@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jpegmend.evaluation.report import benchmark_tables
+
 ROOT = Path(__file__).parents[3]
 COMMANDS = {
     "speed": ["--size", "32", "--repeats", "1", "--no-command"],
@@ -53,6 +55,7 @@ def test_every_benchmark_is_tried_here():
         "everything",
         "mirrors",
         "mixed",
+        "upscale",
         "window",
         *LONG,
     }
@@ -102,6 +105,18 @@ def test_the_mean_over_mirror_images_is_compared_with_one_pass(tmp_path, picture
     found = json.loads(out.read_text())["mirrors"]
     assert [(line["quality"], line["passes"]) for line in found] == [(q, n) for q in (10, 40) for n in (1, 2, 4)]
     assert all((line["gain"] == 0) == (line["passes"] == 1) for line in found)  # the kernel is not symmetric
+
+
+def test_enlargement_is_compared_with_bicubic_interpolation(tmp_path, picture_set, tripling_card, run_here):
+    words = ["--data", str(picture_set), "--model", str(tripling_card), "--quality", "40", "95"]
+    run_here("upscale", *words, "--out", str(tmp_path / "found"))
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["pictures"] == 2 and [line["quality"] for line in found["upscale"]] == [40, 95]
+    low, high = found["upscale"]
+    assert low["JPEG, bicubic"] < high["JPEG, bicubic"]
+    assert high["enlarger"] < high["JPEG, bicubic"]  # repeated pixels
+    assert (tmp_path / "found.webp").read_bytes()[8:12] == b"WEBP"
+    assert "| quality | JPEG, bicubic |" in benchmark_tables.READERS["upscale"](found)
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="it reads the memory of processes in /proc")

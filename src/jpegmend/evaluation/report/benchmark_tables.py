@@ -127,11 +127,11 @@ def earlier(found: Mapping[str, Any]) -> str:
     cases = [key.split() for key in found["earlier"]]
     seconds, firsts = (list(dict.fromkeys(case[0].split("+")[place] for case in cases)) for place in (1, 0))
     places = list(dict.fromkeys(place for _, place in cases))
-    rows = [
-        [first, where, *(f"{found['earlier'][f'{first}+{second} {where}'][0]:.0%}" for second in seconds)]
-        for first in firsts
-        for where in places
-    ]
+    rows = []
+    for first in firsts:
+        for where in places:
+            shares = [found["earlier"][f"{first}+{second} {where}"][0] for second in seconds]
+            rows.append([first, where.replace("scaled-", "scaled by "), *(f"{share:.0%}" for share in shares)])
     once = found["once"]
     remarks = (
         f"share found of {min(number for _, number in found['earlier'].values())} files or more in each case",
@@ -145,12 +145,23 @@ def earlier(found: Mapping[str, Any]) -> str:
 def earlier_restored(found: Mapping[str, Any]) -> str:
     """The table of ``benchmarks/earlier.py restore``: PSNR of files compressed twice."""
     rows = [
-        [case, *(f"{line[name]:.2f}" for name in ("decoded", "without", "found", "told"))]
+        [
+            case.replace("scaled-", "scaled by "),
+            *(f"{line[name]:.2f}" for name in ("decoded", "without", "found", "told")),
+        ]
         for case, line in found["earlier-restored"].items()
     ]
     header = ["qualities", "decoded", "restored without the search", "restored", "restored with the truth told"]
     remark = f"PSNR in dB of RGB, means over {found['pictures']} pictures, {found['model']}"
     return f"{grid(header, rows, numbers=1)}\n\n{_foot(found, remark)}"
+
+
+def upscaled(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/upscale.py``: PSNR of enlarged pictures by quality and method."""
+    names = [name for name in found["upscale"][0] if name != "quality"]
+    rows = [[str(line["quality"]), *(f"{line[name]:.2f}" for name in names)] for line in found["upscale"]]
+    remark = f"PSNR in dB in gray, means over {found['pictures']} pictures, width and height times {found['scale']}"
+    return f"{grid(['quality', *names], rows, numbers=1)}\n\n{_foot(found, remark)}"
 
 
 def _foot(found: Mapping[str, Any], *remarks: str) -> str:
@@ -167,5 +178,6 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "window": window,
     "earlier": earlier,
     "earlier-restored": earlier_restored,
+    "upscale": upscaled,
 }
 """The functions that make a table of a benchmark, by the key of its figures."""
