@@ -50,7 +50,7 @@ def reproducible(made: str) -> bool:
 def machine() -> str:
     """Processor, cores this process may use, system: "AMD EPYC 7B12, 2 cores, Linux"."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{_processor()}, {cores} cores, {platform.system()}"
+    return f"{_processor()}, {cores} core{'' if cores == 1 else 's'}, {platform.system()}"
 
 
 def _processor() -> str:
