@@ -54,16 +54,24 @@ class Group:
             return self._scene.read_together(window)
         return self._scene.read(self.indices[0], window)[None]
 
-    def is_empty(self, window: Window) -> bool:
-        """Whether no level of a window, aligned to blocks, differs from zero; False for planes without levels."""
+    def filled_part(self, window: Window) -> Window | None:
+        """The smallest part of a window, in whole blocks, outside of which every level is zero.
+
+        ``window`` is aligned to blocks. None: all levels are zero. Planes without levels count as filled.
+        """
+        found = None
         for plane in self._planes:
             if plane.levels is None:
-                return False
+                return window
             v, h = self._step(plane)
-            part = slice(window.top // (8 * v), -(-window.bottom // (8 * v)))
-            if plane.levels[part, window.left // (8 * h) : -(-window.right // (8 * h))].any():
-                return False
-        return True
+            top, left = window.top // (8 * v), window.left // (8 * h)
+            levels = plane.levels[top : -(-window.bottom // (8 * v)), left : -(-window.right // (8 * h))]
+            rows, columns = (np.flatnonzero(levels.any(axis)) for axis in ((1, 2, 3), (0, 2, 3)))
+            if rows.size:
+                rows, columns = (rows + top) * 8 * v, (columns + left) * 8 * h
+                part = Window(int(rows[0]), int(rows[-1]) + 8 * v, int(columns[0]), int(columns[-1]) + 8 * h)
+                found = part if found is None else found.around(part)
+        return found
 
     def pack(self, seen: Floats) -> Floats:
         """Planes [n, h, w] as the network's input [C, h, w]."""

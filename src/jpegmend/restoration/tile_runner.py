@@ -29,7 +29,7 @@ class TileRunner:
     consistent: bool
     """Whether the answer is projected into the file's quantisation cells."""
     skips_empty: bool = False
-    """Whether regions without any level are left as they are: for files of which a part is missing."""
+    """Whether what lies further than the halo from any nonzero level is left as decoded: for files that lack a part."""
     overview: Callable[[Group], Floats] | None = None
     """Makes the overview of a group; None for networks without that input."""
     quality: float | None = None
@@ -49,10 +49,17 @@ class TileRunner:
 
     def restore(self, group: Group, region: Window) -> Floats:
         """Restore the planes [n, h, w] of a region, whose edges are multiples of the group's alignment."""
-        if self.skips_empty and group.is_empty(
-            region.grow(round_up(self.card.halo, 8)).clip(group.height, group.width)
-        ):
-            return group.read(region)
+        if not self.skips_empty:
+            return self._restore(group, region)
+        planes = group.read(region)
+        halo = round_up(self.card.halo, 8)
+        if filled := group.filled_part(region.grow(halo).clip(group.height, group.width)):
+            part = filled.grow(halo).align(group.align_rows, group.align_columns).intersect(region)
+            if part.height and part.width:
+                planes[(slice(None), *part.inside(region))] = self._restore(group, part)
+        return planes
+
+    def _restore(self, group: Group, region: Window) -> Floats:
         if self.card.tiling == "window":
             decoded, answer = group.read(region), self._blend(group, region)
         else:

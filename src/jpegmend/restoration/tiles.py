@@ -51,6 +51,15 @@ class Window:
             min(self.right, other.right),
         )
 
+    def around(self, other: Window) -> Window:
+        """The smallest window that covers both."""
+        return Window(
+            min(self.top, other.top),
+            max(self.bottom, other.bottom),
+            min(self.left, other.left),
+            max(self.right, other.right),
+        )
+
     def move(self, rows: int, columns: int) -> Window:
         """The window shifted down and to the right."""
         return Window(self.top + rows, self.bottom + rows, self.left + columns, self.right + columns)
