@@ -95,4 +95,5 @@ def test_inspection(form: str) -> None:
 
 
 def test_an_explanation_is_of_the_picture_as_it_is() -> None:
+    pytest.importorskip("matplotlib")
     assert len(explain(FILE, side=64).figures) >= 5
