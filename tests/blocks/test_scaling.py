@@ -35,6 +35,19 @@ def test_the_original_covers_the_picture_and_begins_at_a_block() -> None:
     scaling = Scaling.from_blocks((300, 301), (1.5, 0.75), (5.0, 6.0))
     assert scaling.rows.origin == 5.0 - 12 and scaling.columns.origin == 0.0
     assert scaling.rows.origin + scaling.rows.original * 1.5 >= 300
-    part = scaling.of_part((100, 40), (80, 90))
-    assert (part.rows.origin - (scaling.rows.origin - 100)) % 12 < 1e-9
-    assert (part.columns.scaled, part.rows.scaled) == (90, 80)
+
+
+@given(SCALES, SCALES, EDGES, EDGES)
+def test_rows_of_whole_blocks_are_those_of_the_original(down: float, across: float, top: float, left: float) -> None:
+    scaling = Scaling.from_blocks((120, 130), (down, across), (top, left))
+    plane = np.random.default_rng(1).random((120, 130), np.float32)
+    original = scaling.undo(plane)
+    (first, rows), (left_block, columns) = (axis.whole_blocks for axis in scaling)
+    for axis, start, count in zip(scaling, (first, left_block), (rows, columns), strict=True):
+        begin, end = axis.edges(start, count)
+        assert -1e-6 <= begin < 8 * axis.scale and axis.scaled - 8 * axis.scale < end <= axis.scaled + 1e-4
+    for number in (first + 1, first + rows - 2):  # at the edges of the picture one repeats them and the other does not
+        blocks = scaling.undo_blocks(plane, number)
+        assert blocks.shape == (8, 8 * columns)
+        same = original[8 * number :][:8, 8 * left_block :][:, : 8 * columns]
+        assert np.abs(blocks - same)[:, 8:-8].max() < 1e-4

@@ -38,16 +38,25 @@ _PERIODS: Array = 1 / np.arange(1 / (8 * LARGEST), 1 / (8 * SMALLEST), _STEP)
 _PERIODS = _PERIODS[np.abs(_PERIODS / 8 - 1) > _OWN]
 _NEAR = 4
 """Periods on either side that count as one: the sizes of scaled pictures are rounded, for rows and columns apart."""
-_PEAKS, _LEAST_LINES, _LEAST_SHARE = 3, 8.5, 0.8
-"""Periods whose qualities are tried: how many at most, and the least strength of their lines, also as a share of the
+_PEAKS, _LEAST_SHARE = 3, 0.8
+"""Number of periods whose qualities are tried, at most, and the least strength of their lines, as a share of the
 greatest."""
+_LEAST_LINES, _MOST_LINES, _SMALL_PIXELS = 8.5, 20.0, 250_000
+"""Least strength of the lines of a period that is tried: up to that number of pixels, and of the largest pictures. Both
+the lines of earlier blocks and those of other patterns grow with the picture."""
 _QUALITIES = np.array([quality for quality in TRIED if quality <= 60])
 _NOISE = (1.0, 2.0, 3.5, 6.0, 9.0)
 """Standard deviations of the noise tried, 0..255 scale: of the later compression, and of what scaling lost."""
-_WORTH_REFINING = -1.5
-"""Gain in nats for each block below which nothing was found; moving the ends of the axes adds less than 1."""
-_BAND, _CORNER = 256, 512
-"""Rows that are read together, and the side of the corners of large pictures that are scaled back."""
+_EXACT_LINES = 12.0
+"""Strength of the lines of both axes from which the scale is exact."""
+_MOVES = [move for move in itertools.product((-0.5, 0.0, 0.5), repeat=2) if any(move)]
+"""How far the ends of an axis are moved where it is not, in samples of the original."""
+_LEAST_GAIN = -1.5
+"""Gain in nats for each block below which nothing was found; exact scales have added up to 4."""
+_BAND = 256
+"""Rows that are read together."""
+_LEAST_BANDS = 12
+"""Least number of rows of blocks that are scaled back."""
 _BLOCKS, _FEW, _LEAST_COUNT = 600, 3, 8
 """Number of blocks used; every how many are used to choose noise and quality; and the number of coefficients above the
 noise that a frequency needs to be used."""
@@ -89,11 +98,16 @@ def find_scaled(plane: Floats, *, own_grid: bool) -> Scaled | None:
     if min(plane.shape) < _LEAST_SIDE:
         return None
     rows, columns = (_Lines.of(_profile(part, own_grid=own_grid)) for part in (plane.T, plane))
-    found = [_judge(plane, _scaling(plane, rows.near(index), columns.near(index))) for index in _peaks(rows, columns)]
-    likely = max((each for each in found if each is not None), key=lambda each: each.probability, default=None)
-    if likely is None or likely.gain < _WORTH_REFINING:
+    found = []
+    for index in _peaks(rows, columns, plane.size):
+        judged = _judge(plane, _scaling(plane, rows.near(index), columns.near(index)))
+        if judged is not None and judged.gain >= _LEAST_GAIN:
+            exact = min(rows.strength(index), columns.strength(index)) >= _EXACT_LINES
+            found.append((judged, exact))
+    if not found:
         return None
-    return _refine(plane, likely)
+    likely, exact = max(found, key=lambda pair: pair[0].gain)
+    return likely if exact else _refine(plane, likely)
 
 
 class _Lines(NamedTuple):
@@ -116,10 +130,14 @@ class _Lines(NamedTuple):
         noise = max(float(profile.std()), 1e-6) * np.sqrt(2 * len(profile) * count)
         return cls(profile, _at_phases(lines).max(axis=1) / noise)
 
+    def strength(self, index: int) -> float:
+        """The greatest strength near a period."""
+        return float(self.strengths[self._near(index)].max())
+
     def near(self, index: int) -> tuple[float, float]:
         """Period and first edge of the strongest lines near a period, on a finer grid of both."""
-        start = max(0, index - _NEAR)
-        coarse = _PERIODS[start + int(self.strengths[start : index + _NEAR + 1].argmax())]
+        near = self._near(index)
+        coarse = _PERIODS[near.start + int(self.strengths[near].argmax())]
         frequencies = 1 / coarse + np.linspace(-_STEP, _STEP, _FINER)
         harmonics = np.arange(1, min(int(coarse / 2), _HARMONICS) + 1)
         turned = np.exp(-2j * np.pi * frequencies[:, None] * np.arange(len(self.profile)))
@@ -127,6 +145,10 @@ class _Lines(NamedTuple):
         sums = _at_phases(lines, 4 * _PHASES)
         best, phase = np.unravel_index(sums.argmax(), sums.shape)
         return float(1 / frequencies[best]), float(phase / sums.shape[1] / frequencies[best])
+
+    @staticmethod
+    def _near(index: int) -> slice:
+        return slice(max(0, index - _NEAR), index + _NEAR + 1)
 
 
 def _at_phases(lines: NDArray[np.complex128], phases: int = _PHASES) -> Array:
@@ -157,8 +179,8 @@ def _excess(band: Floats) -> Array:
     return np.asarray(np.where(drawn, 0, beyond).sum(axis=0, dtype=np.float64))
 
 
-def _peaks(rows: _Lines, columns: _Lines) -> list[int]:
-    """The periods with the strongest lines in rows and columns together."""
+def _peaks(rows: _Lines, columns: _Lines, pixels: int) -> list[int]:
+    """The periods with the strongest lines in rows and columns together of a picture of so many pixels."""
     widest = [
         np.lib.stride_tricks.sliding_window_view(
             np.pad(np.maximum(each.strengths, 0), _NEAR, mode="edge"), 2 * _NEAR + 1
@@ -166,7 +188,8 @@ def _peaks(rows: _Lines, columns: _Lines) -> list[int]:
         for each in (rows, columns)
     ]
     together = np.hypot(*widest)
-    least = max(_LEAST_LINES, _LEAST_SHARE * float(together.max()))
+    strong = min(_MOST_LINES, _LEAST_LINES * max(1.0, pixels / _SMALL_PIXELS) ** 0.4)
+    least = max(strong, _LEAST_SHARE * float(together.max()))
     found: list[int] = []
     while len(found) < _PEAKS and together.max() >= least:
         found.append(int(together.argmax()))
@@ -183,12 +206,12 @@ def _scaling(plane: Floats, row: tuple[float, float], column: tuple[float, float
 def _judge(plane: Floats, scaling: Scaling) -> Scaled | None:
     """The best quality of a picture scaled back; None where no coefficient exceeds the noise."""
     sizes, used = _sizes(plane, scaling)
-    totals = np.array([_gains(sizes[::_FEW], used, _QUALITIES, noise) for noise in _NOISE])
+    totals = _gains(sizes[::_FEW], used, _QUALITIES, _NOISE)
     if not totals.any():
         return None
     noise, first = np.unravel_index(totals.argmax(), totals.shape)
     near = _QUALITIES[first] + np.arange(-1, 2)
-    total = _gains(sizes, used, near, _NOISE[noise])
+    total = _gains(sizes, used, near, _NOISE[noise : noise + 1])[0]
     best = int(total.argmax())
     return Scaled(int(near[best]), scaling, _NOISE[noise], float(total[best]) / len(sizes))
 
@@ -197,10 +220,10 @@ def _refine(plane: Floats, found: Scaled) -> Scaled:
     """The same compression with both ends of each axis moved by up to half a sample of the original, if likelier."""
     for number in (1, 0):
         axis = found.scaling[number]
-        for start, end in itertools.product((-0.5, 0.0, 0.5), repeat=2):
+        for start, end in _MOVES:
             scaling = found.scaling.replace(number, axis.move(start, end))
             sizes, used = _sizes(plane, scaling)
-            gain = float(_gains(sizes, used, np.array([found.quality]), found.noise)[0]) / len(sizes)
+            gain = float(_gains(sizes, used, np.array([found.quality]), (found.noise,))[0, 0]) / len(sizes)
             if gain > found.gain:
                 found = found._replace(scaling=scaling, gain=gain)
     again = _judge(plane, found.scaling)
@@ -208,32 +231,28 @@ def _refine(plane: Floats, found: Scaled) -> Scaled:
 
 
 def _sizes(plane: Floats, scaling: Scaling) -> tuple[Array, list[int]]:
-    """Absolute DCT coefficients [B, 8, 8] of the picture scaled back, and the frequencies that scaling left.
+    """Absolute DCT coefficients [B, 8, 8] of blocks of the picture scaled back, and the frequencies that scaling left.
 
-    Of large pictures two opposite corners are used, which move most where a scale is a little wrong.
+    Only some rows of blocks are scaled back, spread over the picture.
     """
-    height, width = plane.shape
-    corners = [(0, 0)] if max(plane.shape) <= 2 * _CORNER else [(0, 0), (height - _CORNER, width - _CORNER)]
-    cut = []
-    for top, left in ((max(0, row), max(0, column)) for row, column in corners):
-        part = plane if len(corners) == 1 else plane[top : top + _CORNER, left : left + _CORNER]
-        original = scaling.of_part((top, left), part.shape).undo(part)
-        rows, columns = (side // 8 * 8 for side in original.shape)
-        cut.append(split_blocks(original[:rows, :columns]).reshape(-1, 8, 8))
-    blocks = np.concatenate(cut)
+    rows, columns = scaling
+    first, count = rows.whole_blocks
+    bands = min(count, max(_LEAST_BANDS, math.ceil(_BLOCKS / max(1, columns.whole_blocks[1]))))
+    numbers = np.linspace(first, first + count - 1, bands).astype(int).tolist()
+    blocks = np.concatenate([split_blocks(scaling.undo_blocks(plane, number))[0] for number in numbers])
     blocks = blocks[:: max(1, len(blocks) // _BLOCKS)]
-    sizes = np.abs(dct(np.ascontiguousarray(blocks, np.float32) * np.float32(255)).astype(np.float64))
-    highest = 6.4 * min(1.0, scaling.rows.scale, scaling.columns.scale)
+    sizes = np.abs(dct(blocks * np.float32(255)).astype(np.float64))
+    highest = 6.4 * min(1.0, rows.scale, columns.scale)
     return sizes, [index for index, place in enumerate(FREQUENCIES) if max(place) <= highest]
 
 
-def _gains(sizes: Array, used: list[int], qualities: NDArray[np.int_], noise: float) -> Array:
-    """Log-likelihood ratios [Q] of qualities for coefficients [B, 8, 8] with noise of one standard deviation."""
-    total = np.zeros(len(qualities))
+def _gains(sizes: Array, used: list[int], qualities: NDArray[np.int_], noises: tuple[float, ...]) -> Array:
+    """Log-likelihood ratios [len(noises), Q] of qualities for coefficients [B, 8, 8] with these deviations of noise."""
+    total = np.zeros((len(noises), len(qualities)))
     for index in used:
         values = sizes[(slice(None), *FREQUENCIES[index])]
-        if (values > 2 * noise).sum() < _LEAST_COUNT:
-            continue
         steps, place = np.unique(quality_steps(index, qualities), return_inverse=True)
-        total += gains(values, steps, noise, 2 * noise)[place]
+        for number, noise in enumerate(noises):
+            if (values > 2 * noise).sum() >= _LEAST_COUNT:
+                total[number] += gains(values, steps, noise, 2 * noise)[place]
     return total

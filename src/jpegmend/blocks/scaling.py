@@ -9,6 +9,9 @@ import numpy as np
 
 from jpegmend.blocks.dct import Floats
 
+_LANCZOS = 3
+"""Samples on either side that a Lanczos filter reads, of a picture that is not reduced."""
+
 
 class Axis(NamedTuple):
     """The scaling of rows or of columns."""
@@ -30,6 +33,17 @@ class Axis(NamedTuple):
         if period + origin < 1e-6:
             origin = 0.0
         return cls(scale, origin, math.ceil(round((length - origin) / scale, 6)), length)
+
+    @property
+    def whole_blocks(self) -> tuple[int, int]:
+        """Number of the first block that lies inside the scaled picture, and of how many do."""
+        first = 0 if self.origin == 0 else 1
+        return first, math.floor((self.scaled - self.origin) / (8 * self.scale) + 1e-6) - first
+
+    def edges(self, first: int, count: int) -> tuple[float, float]:
+        """Where blocks begin and end in the scaled picture: ``count`` of them, from number ``first``."""
+        start = self.origin + 8 * self.scale * first
+        return start, start + 8 * self.scale * count
 
     def move(self, start: float, end: float) -> Axis:
         """The axis with its ends moved by samples of the original."""
@@ -53,12 +67,6 @@ class Scaling(NamedTuple):
         """The scaling with other rows (0) or columns (1)."""
         return self._replace(rows=axis) if number == 0 else self._replace(columns=axis)
 
-    def of_part(self, corner: tuple[int, int], shape: tuple[int, ...]) -> Scaling:
-        """The scaling of a part [h, w] of the scaled picture that begins at ``corner``; blocks begin at its corner."""
-        scales = (self.rows.scale, self.columns.scale)
-        edges = (self.rows.origin - corner[0], self.columns.origin - corner[1])
-        return Scaling.from_blocks(shape, scales, edges)
-
     def undo(self, plane: Floats) -> Floats:
         """A scaled plane [H, W] at the original's size, its edge repeated; blocks begin at its corner."""
         before, after = zip(*(_missing(axis) for axis in self), strict=True)
@@ -66,6 +74,15 @@ class Scaling(NamedTuple):
         starts = [first + axis.origin for first, axis in zip(before, self, strict=True)]
         box = [(start, start + axis.original * axis.scale) for start, axis in zip(starts, self, strict=True)]
         return _resize(padded, (self.rows.original, self.columns.original), box)
+
+    def undo_blocks(self, plane: Floats, number: int) -> Floats:
+        """The whole blocks [8, 8K] of one row of blocks, by its number, of a scaled plane [H, W] scaled back."""
+        left, right = self.columns.edges(*self.columns.whole_blocks)
+        top, bottom = self.rows.edges(number, 1)
+        reach = math.ceil(_LANCZOS * max(1.0, self.rows.scale)) + 1
+        start = max(0, math.floor(top) - reach)
+        band = plane[start : math.ceil(bottom) + reach]
+        return _resize(band, (8, 8 * self.columns.whole_blocks[1]), [(top - start, bottom - start), (left, right)])
 
     def redo(self, plane: Floats) -> Floats:
         """A plane of the original's size at the scaled picture's, [H, W]."""

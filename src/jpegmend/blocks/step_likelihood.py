@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 OUTLIERS = 0.03
 """Share of coefficients that are no multiples of a step, because of clipped pixels or retouching."""
-_FLAT = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
+_FLAT = np.array([0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98])
 """Shares of coefficients that are zero because the picture is flat there, tried for "no compression"."""
 
 
@@ -42,15 +42,13 @@ def gains(sizes: Array, steps: NDArray[Any], sigma: Array | float, threshold: fl
 def _uncompressed(sizes: Array, sigma: Array | float) -> float:
     """Log-likelihood of sizes [N] without compression: zeros of flat areas, else exponentially distributed."""
     flat = 2 * _normal_density(np.square(sizes), sigma)
-    least = float(np.median(sigma))
-    descending = np.sort(sizes)[::-1]
-    found = []
-    for share in _FLAT:
-        scale = max(float(descending[: max(1, round((1 - share) * len(sizes)))].mean()), least)
-        density = share * flat + (1 - share) * np.exp(-sizes / scale) / scale
-        # For a few bright dots on a flat area the density underflows to 0.
-        found.append(np.log(np.maximum(density, np.finfo(float).tiny)).sum())
-    return float(max(found))
+    counts = np.maximum(1, np.rint((1 - _FLAT) * len(sizes)).astype(int))
+    means = np.cumsum(np.sort(sizes)[::-1])[counts - 1] / counts
+    scale = np.maximum(means, sigma if np.isscalar(sigma) else np.median(sigma))[:, None]
+    share = _FLAT[:, None]
+    density = share * flat + (1 - share) * np.exp(-sizes / scale) / scale
+    # For a few bright dots on a flat area the density underflows to 0.
+    return float(np.log(np.maximum(density, np.finfo(float).tiny)).sum(axis=1).max())
 
 
 def _normal_density(squares: Array, sigma: Array | float) -> Array:
