@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from jpegmend.evaluation.report.markdown import grid
@@ -143,17 +144,26 @@ def earlier(found: Mapping[str, Any]) -> str:
 
 
 def earlier_restored(found: Mapping[str, Any]) -> str:
-    """The table of ``benchmarks/earlier.py restore``: PSNR of files compressed twice."""
+    """The table of ``benchmarks/earlier.py restore``: means over the second qualities."""
+    names = ("decoded", "without", "found", "told")
+    groups: dict[tuple[str, str], list[Mapping[str, float]]] = {}
+    seconds: dict[str, None] = {}
+    for case, line in found["earlier-restored"].items():
+        qualities, where = case.split()
+        first, second = qualities.split("+")
+        groups.setdefault((first, where), []).append(line)
+        seconds[second] = None
     rows = [
         [
-            case.replace("scaled-", "scaled by "),
-            *(f"{line[name]:.2f}" for name in ("decoded", "without", "found", "told")),
+            first,
+            where.replace("scaled-", "scaled by "),
+            *(f"{fmean(line[name] for line in lines):.2f}" for name in names),
         ]
-        for case, line in found["earlier-restored"].items()
+        for (first, where), lines in groups.items()
     ]
-    header = ["qualities", "decoded", "restored without the search", "restored", "restored with the truth told"]
-    remark = f"PSNR in dB of RGB, means over {found['pictures']} pictures, {found['model']}"
-    return f"{grid(header, rows, numbers=1)}\n\n{_foot(found, remark)}"
+    header = ["first quality", "grid", "decoded", "restored, no search", "restored", "restored, truth told"]
+    remark = f"PSNR in dB of RGB, means over {found['pictures']} pictures and second qualities {', '.join(seconds)}"
+    return f"{grid(header, rows, numbers=2)}\n\n{_foot(found, remark, found['model'])}"
 
 
 def upscaled(found: Mapping[str, Any]) -> str:

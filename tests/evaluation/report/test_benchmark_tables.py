@@ -1,0 +1,44 @@
+"""Tables of stored benchmarks: which values stand in which row."""
+
+from jpegmend.evaluation.report import benchmark_tables
+
+ENVIRONMENT = {"machine": "a machine, 2 cores", "commit": "0123456789ab"}
+
+
+def cells(table: str) -> list[list[str]]:
+    """The rows of a Markdown table below its header."""
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+def test_files_compressed_twice_are_averaged_over_the_second_quality():
+    values = {"decoded": 25.0, "without": 26.0, "found": 27.0, "told": 28.0}
+    lines = {
+        f"{first}+{second} {where}": {name: value + first + step for name, value in values.items()}
+        for first in (10, 20)
+        for second, step in ((50, 0.0), (90, 0.5))
+        for where in ("shifted", "scaled-0.75")
+    }
+    found = {"earlier-restored": lines, "pictures": 3, "model": "mend-s", "environment": ENVIRONMENT}
+    table = benchmark_tables.READERS["earlier-restored"](found)
+    assert cells(table) == [
+        ["10", "shifted", "35.25", "36.25", "37.25", "38.25"],
+        ["10", "scaled by 0.75", "35.25", "36.25", "37.25", "38.25"],
+        ["20", "shifted", "45.25", "46.25", "47.25", "48.25"],
+        ["20", "scaled by 0.75", "45.25", "46.25", "47.25", "48.25"],
+    ]
+    assert "3 pictures and second qualities 50, 90" in table and "0123456789ab" in table
+
+
+def test_shares_of_found_earlier_compressions_stand_by_quality_and_grid():
+    shares = {"10+50 aligned": [0.5, 24], "10+90 aligned": [1.0, 30], "10+50 scaled-1.25": [0, 24]}
+    found = {
+        "earlier": shares | {"10+90 scaled-1.25": [0.25, 25]},
+        "precision": 0.997,
+        "threshold": 0.95,
+        "once": {"files": 600, "wrong": [1]},
+        "environment": ENVIRONMENT,
+    }
+    table = benchmark_tables.READERS["earlier"](found)
+    assert cells(table) == [["10", "aligned", "50%", "100%"], ["10", "scaled by 1.25", "0%", "25%"]]
+    assert "24 files or more" in table and "99.7%" in table and "1 of 600 files" in table
