@@ -167,3 +167,11 @@ def test_iterations_are_chosen_at_release(tmp_path):
     assert set(card.files) == {"safetensors", "onnx"}
     with pytest.raises(InvalidOption, match="filters"):
         release.release(weights, "two", folder=tmp_path, changes={"filters": 4})
+
+
+def test_scores_are_those_of_the_released_step():
+    """``best.safetensors`` of step 200, in a run that went on to 300."""
+    log = [{"step": step, "psnr_10": 28 + step / 100, "gain_10": 1.0} for step in (100, 200, 300)] + [{"step": 300}]
+    assert [row["psnr_db"] for row in release.validation_scores(log, 200)] == [30.0]
+    assert [row["psnr_db"] for row in release.validation_scores(log, 250)] == [30.0]
+    assert [row["psnr_db"] for row in release.validation_scores(log)] == [31.0]

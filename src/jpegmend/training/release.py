@@ -124,15 +124,19 @@ def _training_facts(name: str, header: dict[str, Any], log: list[dict[str, Any]]
         "data": list(facts.data or header.get("data", ())),
         "licence": facts.licence,
         "trained": trained,
-        "scores": list(facts.scores) or validation_scores(log),
+        "scores": list(facts.scores) or validation_scores(log, header.get("steps")),
         "notes": facts.notes,
         "caution": [list(point) for point in facts.caution],
     }
 
 
-def validation_scores(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last validation of a run, one row a quality, PSNR and gain over the JPEG in dB."""
-    last: dict[str, Any] = next((line for line in reversed(log) if any(key.startswith("psnr_") for key in line)), {})
+def validation_scores(log: list[dict[str, Any]], steps: int | None = None) -> list[dict[str, Any]]:
+    """The last validation after at most ``steps`` steps, one row a quality, PSNR and gain over the JPEG in dB.
+
+    ``best.safetensors`` may be older than the end of the run.
+    """
+    lines = [line for line in log if steps is None or line["step"] <= steps]
+    last: dict[str, Any] = next((line for line in reversed(lines) if any(key.startswith("psnr_") for key in line)), {})
     qualities = [int(key.removeprefix("psnr_")) for key in last if key.startswith("psnr_")]
     return [
         {
