@@ -23,7 +23,7 @@ from jpegmend.runtimes.contract import available_threads
 from jpegmend.runtimes.foreign import run_planes
 from jpegmend.weights import Card, Foreign, read_card
 from jpegmend.weights.card import write_card
-from jpegmend.weights.catalogue import OPENED, PACKAGED, PICKLED, checksum, refuse_pickles, user_folder
+from jpegmend.weights.catalogue import OPENED, PACKAGED, PICKLED, checksum, file_entry, refuse_pickles, user_folder
 from jpegmend.writing.atomic import write_bytes
 
 Say = Callable[[str], None]
@@ -155,7 +155,7 @@ def _card(file: Path, kind: str, channels: int, tiles: Tiles, held: float, facts
         window=tiles.window,
         released=True,
         exportable=kind == "onnx",
-        files={kind: {"file": file.name, "sha256": checksum(file)}},
+        files={kind: file_entry(file)},
         bytes_per_pixel=round(held),
         folder=file.parent,
         **facts,

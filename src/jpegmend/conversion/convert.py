@@ -11,7 +11,7 @@ from jpegmend.conversion import layouts
 from jpegmend.errors import ModelRefused, extra_needed
 from jpegmend.weights import Card, read_card
 from jpegmend.weights.card import write_card
-from jpegmend.weights.catalogue import checksum, user_folder
+from jpegmend.weights.catalogue import file_entry, user_folder
 
 SOURCES: Mapping[str, Callable[[Path], layouts.Layout]] = {
     "dcsc-tf": layouts.dcsc_tf,
@@ -73,7 +73,7 @@ def convert(
     files.save_weights(weights, spec, config, network.state_dict(), {"licence": licence}, half=False)
     files.export_onnx(graph, network, spec, config, half=False)
     record |= _inputs(graph, record)
-    record["files"] = {path.suffix[1:]: {"file": path.name, "sha256": checksum(path)} for path in (weights, graph)}
+    record["files"] = {path.suffix[1:]: file_entry(path) for path in (weights, graph)}
     card = folder / f"{name}.json"
     write_card(card, record)
     return read_card(card)

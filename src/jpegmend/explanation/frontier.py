@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from jpegmend.evaluation.report.rivals import RIVALS
 from jpegmend.explanation import themes
 from jpegmend.explanation.drawing import Drawing
 from jpegmend.explanation.panels import charts
+from jpegmend.training.curve import read_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -187,8 +187,5 @@ def learning_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
 
 def read_logs(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """The logs of training in a folder by the name of their run, those that hold a gain."""
-    logs = {
-        path.stem: [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-        for path in sorted(folder.glob("*.jsonl"))
-    }
+    logs = {path.stem: read_log(path) for path in sorted(folder.glob("*.jsonl"))}
     return {name: log for name, log in logs.items() if any("gain_10" in line for line in log)}

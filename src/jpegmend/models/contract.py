@@ -89,3 +89,12 @@ class Spec:
     def small_configs(self) -> tuple[Any, ...]:
         """The configs for the contract tests, at least one."""
         return self.small or (self.config(),)
+
+
+def make_config(kind: type[Any], plain: Mapping[str, Any]) -> Any:
+    """A frozen config of a network from plain values: lists, as JSON and TOML have them, become tuples."""
+    return kind(**{key: _frozen(value) for key, value in plain.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from jpegmend import models
 from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged
-from jpegmend.models.contract import Observation, Spec
+from jpegmend.models.contract import Observation, Spec, make_config
 from jpegmend.runtimes.onnx import PLANES, QUALITY, TRACE
 from jpegmend.writing.atomic import write_bytes
 
@@ -27,9 +27,8 @@ FORMAT = "jpegmend-1"
 
 def build(spec: Spec, config: Mapping[str, Any]) -> nn.Module:
     """A network with fresh weights from plain hyper-parameters (lists stand for tuples, as in JSON)."""
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
     try:
-        return spec.build(spec.config(**plain))
+        return spec.build(make_config(spec.config, config))
     except TypeError as error:
         raise WeightsDamaged(f"config of {spec.name}: {error}; written by another version?") from error
 

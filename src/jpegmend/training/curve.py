@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,13 @@ _JUMP = 4.0
 """Factor between the losses of two saves from which they are taken as different loss functions."""
 _MOST = 3
 """Greatest number of panels of losses; earlier ones are left out."""
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's log; empty where there is none."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
 def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:

@@ -14,6 +14,7 @@ from jpegmend import models
 from jpegmend.data.degradation import Degradation
 from jpegmend.data.pictures import Sizes
 from jpegmend.errors import InvalidOption, InvalidRecipe, UnknownModel
+from jpegmend.models.contract import make_config
 from jpegmend.training.auxiliary import AUXILIARIES
 from jpegmend.training.losses import LOSSES
 from jpegmend.training.recipe_file import load
@@ -200,15 +201,10 @@ class Recipe(_Part):
 
 def build_config(kind: type[Any], given: Mapping[str, Any], owner: str) -> Any:
     """A frozen config from plain values (lists stand for tuples); InvalidRecipe where they do not fit."""
-    plain = {key: _frozen(value) for key, value in given.items()}
     try:
-        return kind(**plain)
+        return make_config(kind, given)
     except (TypeError, InvalidOption) as error:
         raise InvalidRecipe(f"config of {owner}: {error}") from error
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:

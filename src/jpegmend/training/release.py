@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from jpegmend import models
 from jpegmend.errors import NotExportable, WeightsMissing
 from jpegmend.models import files, ranker_file
 from jpegmend.models.card_fields import card_fields
-from jpegmend.models.contract import Spec
+from jpegmend.models.contract import Spec, make_config
 from jpegmend.runtimes.onnx import PLANES, QUALITY, import_onnxruntime
 from jpegmend.runtimes.ranker import RANKER_ONNX, RANKER_WEIGHTS
 from jpegmend.training import curve
@@ -26,7 +25,7 @@ from jpegmend.training.receptive_field import measured_halo
 from jpegmend.weights import Card, read_card
 from jpegmend.weights.card import write_card
 from jpegmend.weights.catalogue import CARDS as CARDS
-from jpegmend.weights.catalogue import checksum
+from jpegmend.weights.catalogue import file_entry
 from jpegmend.writing.atomic import write_bytes
 
 ONNX_TOLERANCE = 1e-3
@@ -75,9 +74,9 @@ def release(
         raise WeightsMissing(f"{run}: no average.safetensors there; give the folder that `jpegmend train` wrote")
     facts = facts or Facts()
     network, header = files.load_weights(source, changes)
-    log = read_log(source.parent / "log.jsonl")
+    log = curve.read_log(source.parent / "log.jsonl")
     spec = models.find(header["network"])
-    config = _config(spec, header["config"])
+    config = make_config(spec.config, header["config"])
     folder.mkdir(parents=True, exist_ok=True)
     record = card_fields(name, spec, config) | _training_facts(name, header, log, facts)
     say("measuring the receptive field")
@@ -93,22 +92,11 @@ def release(
     return read_card(path)
 
 
-def _config(spec: Spec, plain: dict[str, Any]) -> Any:
-    return spec.config(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
-
-
 def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     """Header of the weights file: the recipe, and fields of the card."""
     kept = {key: run[key] for key in ("recipe", "steps", "seconds", "earlier") if key in run}
     # Without scores: results refer to the checksum of the weights file, which the scores would change.
     return kept | {key: record[key] for key in ("data", "licence", "trained")}
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log; empty where there is none."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
 def _training_facts(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:
@@ -162,7 +150,7 @@ def _write_files(
         written["onnx"] = base.with_name(f"{base.name}.onnx")
         files.export_onnx(written["onnx"], network, spec, config, traces)
         check_onnx(written["onnx"], network, spec, config)
-    return {form: {"file": path.name, "sha256": checksum(path)} for form, path in written.items()}
+    return {form: file_entry(path) for form, path in written.items()}
 
 
 def _write_ranker(base: Path, trained: Path) -> dict[str, dict[str, str]]:
@@ -173,7 +161,7 @@ def _write_ranker(base: Path, trained: Path) -> dict[str, dict[str, str]]:
     write_bytes(written[RANKER_WEIGHTS], trained.read_bytes())
     ranker, _ = ranker_file.load_ranker(trained)
     ranker_file.export_ranker(written[RANKER_ONNX], ranker)
-    return {form: {"file": path.name, "sha256": checksum(path)} for form, path in written.items()}
+    return {form: file_entry(path) for form, path in written.items()}
 
 
 def check_onnx(path: Path, network: nn.Module, spec: Spec, config: Any) -> float:

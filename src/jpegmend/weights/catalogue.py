@@ -228,6 +228,11 @@ def checksum(file: Path) -> str:
     return _sha256(file, state.st_size, state.st_mtime_ns)
 
 
+def file_entry(file: Path) -> dict[str, str]:
+    """The entry of a weights file in ``Card.files``: its name beside the card, and its checksum."""
+    return {"file": file.name, "sha256": checksum(file)}
+
+
 @lru_cache(maxsize=64)
 def _sha256(file: Path, size: int, changed: int) -> str:
     """SHA-256 of a file, cached; size and time are in the key, so that a replaced file is hashed again."""

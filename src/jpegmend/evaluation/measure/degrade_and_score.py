@@ -148,24 +148,28 @@ def score(truth: Picture, judged: Picture) -> dict[str, float]:
     """
     if truth.shape != judged.shape:
         raise InvalidOption(f"truth of shape {truth.shape} and result of {judged.shape}; they must be alike")
-    pairs = [(truth, judged)] if truth.ndim == 2 else [(truth[..., c], judged[..., c]) for c in range(3)]
+    pairs = _by_channel(truth, judged)
     found = {"psnr": metrics.psnr(truth, judged, peak=255)}
     for name, options in SSIM.items():
         small = min(truth.shape[:2]) < options.get("size", 11)
         values = [math.nan] if small else [metrics.ssim(a, b, peak=255, **options) for a, b in pairs]
         found[f"ssim:{name}"] = float(np.mean(values))
-    return found | {f"psnr_b:{name}": value for name, value in _psnr_b(truth, judged, pairs).items()}
+    return found | {f"psnr_b:{name}": value for name, value in _psnr_b(truth, judged).items()}
 
 
 def baseline(truth: Picture, decoded: Picture) -> tuple[float, float]:
     """PSNR and PSNR-B in dB of the decoded JPEG; gains are differences to them."""
-    pairs = [(truth, decoded)] if truth.ndim == 2 else [(truth[..., c], decoded[..., c]) for c in range(3)]
-    return metrics.psnr(truth, decoded, peak=255), _psnr_b(truth, decoded, pairs)["true"]
+    return metrics.psnr(truth, decoded, peak=255), _psnr_b(truth, decoded)["true"]
 
 
-def _psnr_b(truth: Picture, judged: Picture, pairs: list[tuple[Picture, Picture]]) -> dict[str, float]:
+def _by_channel(truth: Picture, judged: Picture) -> list[tuple[Picture, Picture]]:
+    return [(truth, judged)] if truth.ndim == 2 else [(truth[..., c], judged[..., c]) for c in range(3)]
+
+
+def _psnr_b(truth: Picture, judged: Picture) -> dict[str, float]:
     if min(truth.shape[:2]) < BLOCK:
         return dict.fromkeys(PSNR_B, math.nan)
+    pairs = _by_channel(truth, judged)
     true = [metrics.psnr_b(a, b, peak=255) for a, b in pairs]
     common = [metrics.psnr_b(a, b, peak=255, variant="fbcnn") for a, b in pairs]
     blocking = sum(metrics.bef(b, variant="fbcnn") for _, b in pairs)

@@ -10,6 +10,7 @@ import numpy as np
 
 from jpegmend import weights
 from jpegmend.evaluation.measure.degrade_and_score import Picture
+from jpegmend.evaluation.measure.protocols import method_label
 from jpegmend.weights import Card
 
 JPEG = Card(
@@ -33,7 +34,7 @@ class Method:
     @property
     def name(self) -> str:
         """The card's name; ``+ projection`` where it is on."""
-        return f"{self.card.name} + projection" if self.consistent else self.card.name
+        return method_label(self.card.name, consistent=self.consistent)
 
     @property
     def sha256(self) -> str:

@@ -35,6 +35,11 @@ def label(case: Case) -> str:
     return "+".join(map(str, case)) or GIVEN
 
 
+def method_label(model: str, *, consistent: bool) -> str:
+    """The label of a model, with the projection into the file's quantisation cells on or off."""
+    return f"{model} + projection" if consistent else model
+
+
 def parse_case(text: str | int) -> Case:
     """The inverse of ``label``; each quality 1 to 100.
 

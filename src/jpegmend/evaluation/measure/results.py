@@ -12,7 +12,7 @@ from typing import Any
 
 from jpegmend.errors import MissingData
 from jpegmend.evaluation.measure.degrade_and_score import PSNR_B, SSIM
-from jpegmend.evaluation.measure.protocols import Protocol, check_comparable
+from jpegmend.evaluation.measure.protocols import Protocol, check_comparable, method_label
 
 METRICS = ("psnr", *(f"ssim:{name}" for name in SSIM), *(f"psnr_b:{name}" for name in PSNR_B))
 
@@ -53,15 +53,15 @@ class Row:
     @property
     def label(self) -> str:
         """Model and projection in words, as in tables."""
-        return f"{self.model} + projection" if self.consistent else self.model
+        return method_label(self.model, consistent=self.consistent)
 
     def flat(self) -> dict[str, Any]:
         """The values of a line of a CSV file, the scores as columns of their own."""
-        values = {name.name: getattr(self, name.name) for name in fields(self) if name.name != "scores"}
+        values = {name: getattr(self, name) for name in _PLAIN}
         return {**values, **self.scores}
 
 
-_PLAIN = [name.name for name in fields(Row) if name.name != "scores"]
+_PLAIN = [each.name for each in fields(Row) if each.name != "scores"]
 COLUMNS = [*_PLAIN, *METRICS]
 
 
@@ -116,7 +116,7 @@ class Mean:
     @property
     def label(self) -> str:
         """Model and projection in words, as in tables."""
-        return f"{self.model} + projection" if self.consistent else self.model
+        return method_label(self.model, consistent=self.consistent)
 
 
 def means(rows: Sequence[Row]) -> list[Mean]:
