@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from jpegmend.cluster.drive import files_of_begun
 from jpegmend.cluster.job import MARKERS, Job, marker_key, number_of, pieces_of, results_key
 from jpegmend.cluster.storage import Storage
-from jpegmend.cluster.tables import DONE, SET_ASIDE, Result, read_results, write_results
+from jpegmend.cluster.tables import DONE, SET_ASIDE, Counts, Result, count, read_results, write_results
 from jpegmend.cluster.work import merge
 
 _READERS = 32
@@ -46,6 +46,11 @@ class Status:
         """Pictures without a result."""
         return self.pictures - self.done - self.failed - self.set_aside
 
+    def add(self, counts: Mapping[str, float]) -> None:
+        """Add the counts of a shard, by the names of ``tables.Counts``."""
+        for counted in fields(Counts):
+            setattr(self, counted.name, getattr(self, counted.name) + counts[counted.name])
+
 
 def read_status(destination: Storage, job: Job) -> Status:
     """Counts by the markers of shards and, of shards that are begun, by the results so far.
@@ -58,8 +63,7 @@ def read_status(destination: Storage, job: Job) -> Status:
     troubled = []
     for shard, counts in _markers(destination):
         status.shards_done += 1
-        for name in ("done", "failed", "set_aside", "written", "megapixels", "seconds"):
-            setattr(status, name, getattr(status, name) + counts[name])
+        status.add(counts)
         if counts["failed"] or counts["set_aside"]:
             troubled.append(shard)
     for results in _results(destination, [[results_key(shard)] for shard in troubled]):
@@ -67,13 +71,7 @@ def read_status(destination: Storage, job: Job) -> Status:
     begun = files_of_begun(destination)
     status.shards_begun = len(begun)
     for results in _results(destination, begun.values()):
-        outcomes = [result.outcome for result in results]
-        status.done += outcomes.count(DONE)
-        status.set_aside += outcomes.count(SET_ASIDE)
-        status.failed += len(outcomes) - outcomes.count(DONE) - outcomes.count(SET_ASIDE)
-        status.written += sum(result.written or 0 for result in results)
-        status.megapixels += sum(result.megapixels or 0 for result in results)
-        status.seconds += sum(result.seconds or 0 for result in results)
+        status.add(asdict(count(results)))
         _add_failures(status, errors, results)
     status.errors = dict(errors.most_common())
     return status

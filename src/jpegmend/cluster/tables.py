@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jpegmend.errors import JobError, MissingExtra
@@ -41,6 +42,32 @@ class Result(NamedTuple):
     """Bytes of the result."""
     megapixels: float | None = None
     seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Counts of results."""
+
+    done: int
+    failed: int
+    set_aside: int
+    written: int
+    """Bytes of results."""
+    megapixels: float
+    seconds: float
+
+
+def count(rows: Sequence[Result]) -> Counts:
+    """The counts of some results."""
+    outcomes = [row.outcome for row in rows]
+    return Counts(
+        done=outcomes.count(DONE),
+        failed=outcomes.count(FAILED),
+        set_aside=outcomes.count(SET_ASIDE),
+        written=sum(row.written or 0 for row in rows),
+        megapixels=sum(row.megapixels or 0 for row in rows),
+        seconds=sum(row.seconds or 0 for row in rows),
+    )
 
 
 def shard_hash(rows: Sequence[Stored]) -> str:

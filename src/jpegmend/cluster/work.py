@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 
 from jpegmend.batch.inputs import sha256
 from jpegmend.batch.limited import limited
@@ -71,16 +72,8 @@ class Session:
         else:
             results = list(self._restore(task, rows))
         self._destination.write(piece_key(*task[:3]), tables.write_results(results))
-        counts = [result.outcome for result in results]
-        return Report(
-            done=counts.count(DONE),
-            failed=counts.count(FAILED),
-            set_aside=counts.count(SET_ASIDE),
-            read=sum(row.size for row in rows),
-            written=sum(result.written or 0 for result in results),
-            megapixels=sum(result.megapixels or 0 for result in results),
-            seconds=time.perf_counter() - started,
-        )
+        counts = asdict(tables.count(results)) | {"seconds": time.perf_counter() - started}
+        return Report(read=sum(row.size for row in rows), **counts)
 
     def _read_shard(self, number: int) -> list[Stored]:
         rows = tables.read_shard(self._destination.read(shard_key(number)), self._job.plan)
@@ -170,7 +163,8 @@ class Session:
         rows = [results[row] for row in sorted(results)]
         self._destination.remove_parts([row.output for row in rows])
         self._destination.write(results_key(shard), tables.write_results(rows))
-        self._destination.write(marker_key(shard), json.dumps(count(rows) | {"job": self._job.hash}).encode())
+        counts = {name: round(value, 3) for name, value in asdict(tables.count(rows)).items()}
+        self._destination.write(marker_key(shard), json.dumps(counts | {"job": self._job.hash}).encode())
         self._destination.delete(files)
         return Report()
 
@@ -205,16 +199,3 @@ def gaps(covered: set[int], size: int) -> list[tuple[int, int]]:
         else:
             found.append((row, row + 1))
     return found
-
-
-def count(rows: Sequence[Result]) -> dict[str, float]:
-    """Counts of a shard's results, for its marker."""
-    outcomes = [row.outcome for row in rows]
-    return {
-        "done": outcomes.count(DONE),
-        "failed": outcomes.count(FAILED),
-        "set_aside": outcomes.count(SET_ASIDE),
-        "written": sum(row.written or 0 for row in rows),
-        "megapixels": round(sum(row.megapixels or 0 for row in rows), 3),
-        "seconds": round(sum(row.seconds or 0 for row in rows), 3),
-    }
