@@ -36,9 +36,11 @@ from contextlib import contextmanager
 
 OPTIONAL_PACKAGES = {
     "matplotlib": "matplotlib",
+    "obstore": "obstore",
     "onnx": "onnx",
     "onnxscript": "onnxscript",
     "prometheus_client": "prometheus-client",
+    "pyarrow": "pyarrow",
     "pydantic": "pydantic",
     "pytorch_optimizer": "pytorch-optimizer",
     "safetensors": "safetensors",

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jpegmend.errors import InputError, InvalidOption, MissingExtra, OutputError, StorageError
+from jpegmend.errors import InputError, InvalidOption, OutputError, StorageError, extra_needed
 from jpegmend.writing import atomic
 
 if TYPE_CHECKING:
@@ -180,11 +180,9 @@ class Storage:
 
 
 def _open(address: str, folder: Path | None) -> ObjectStore:
-    try:
+    with extra_needed("`jpegmend cluster`", "cluster"):
         from obstore import exceptions
         from obstore.store import LocalStore, from_url
-    except ImportError as error:
-        raise MissingExtra("this needs obstore and pyarrow; pip install 'jpegmend[cluster]'") from error
     try:
         if folder is not None:
             return LocalStore(folder, mkdir=True)

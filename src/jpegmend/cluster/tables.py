@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jpegmend.errors import JobError, MissingExtra
+from jpegmend.errors import JobError, extra_needed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -143,8 +143,6 @@ def _read(data: bytes) -> Any:
 
 
 def _pyarrow() -> Any:
-    try:
+    with extra_needed("`jpegmend cluster`", "cluster"):
         import pyarrow
-    except ImportError as error:
-        raise MissingExtra("this needs obstore and pyarrow; pip install 'jpegmend[cluster]'") from error
     return pyarrow
