@@ -1,24 +1,17 @@
 """docs/api.md states every option as ``Options`` does: its attribute docstrings are the documentation."""
 
-import ast
-import inspect
 from dataclasses import fields
 from pathlib import Path
 
 from jpegmend import Options
-from jpegmend.restoration import options as module
+from jpegmend.option_texts import docstrings
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 def option_rows() -> list[str]:
     """One table row an option: name, default, attribute docstring."""
-    documented: dict[str, str] = {}
-    for options in (node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)):
-        for field, text in zip(options.body, options.body[1:], strict=False):
-            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                assert isinstance(field.target, ast.Name)
-                documented[field.target.id] = " ".join(str(text.value.value).split()).replace("``", "`")
+    documented = {name: text.replace("``", "`") for name, text in docstrings().items()}
     defaults = {field.name: field.default for field in fields(Options)}
     assert documented.keys() == defaults.keys(), "an option without documentation"
     return [f"| `{name}` | `{_shown(default)}` | {documented[name]} |" for name, default in defaults.items()]

@@ -12,7 +12,7 @@ import jpegmend
 
 SOURCE = Path(jpegmend.__file__).parent
 ORDER = (
-    ("errors", "formats"),
+    ("errors", "formats", "option_texts"),
     ("decoding",),
     ("jpeg", "blocks", "metrics"),
     ("reading", "writing"),

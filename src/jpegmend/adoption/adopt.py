@@ -31,7 +31,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _NO_NAMES = (".json", *OPENED, *PICKLED)
 """Ends of names by which ``weights.find`` looks for a file."""
 _QUALITY = 40.0
-"""Quality that is told to a network which can be told it, while its receptive field is measured."""
+"""Quality given to a network that takes one, while its receptive field is measured."""
 _SIDE = 128
 """Side in pixels of the picture whose cost is counted."""
 _MEASURED: LastUsed[Card] = LastUsed(16)
@@ -178,7 +178,7 @@ def adopt(
     Args:
         file: ``.onnx`` or ``.safetensors``.
         name: how it is called from now on.
-        licence: that of the weights; a non-commercial one is told when the command restores pictures by it.
+        licence: that of the weights; the command names a non-commercial one when it restores pictures by it.
         notes: what a reader of the card should know.
         given: what is not to be measured.
         overwrite: whether a network of this name is replaced.

@@ -135,7 +135,7 @@ def _with_range(session: Any, found: Interface, name: str) -> Interface:
             "values were 0..1, 0..255 and -1..1. If it takes one of the first two and is meant so, say which: "
             "jpegmend adopt --range 1 or --range 255"
         )
-    # A network without biases answers alike in every range: the first one within a hundredth of a dB counts.
+    # A network without biases gives the same result in every range: the first within a hundredth of a dB is taken.
     most = max(score for score, _, _ in near)
     return replace(found, foreign=next(foreign for score, _, foreign in near if score >= most - 0.01))
 

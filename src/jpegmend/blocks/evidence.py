@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jpegmend.blocks.step_likelihood import Array
 
 LEAST_PLACES = 24
-"""Fewer places with detail than this say nothing."""
+"""Least number of places with detail for which there is evidence."""
 ROUNDING = 0.12
 """Variance of the rounding to 8-bit RGB and luma between two compressions, 0..255 scale."""
 APART = 8
@@ -21,7 +21,7 @@ APART = 8
 TRIED = (*range(5, 42), *range(42, 99, 2))
 """Qualities tried first; steps at half a quality are twice as large, so that low qualities are not left out."""
 _LARGEST_GAIN = 5.0
-"""Gains beyond this, in nats, say no more."""
+"""Magnitude to which gains are clipped, in nats, for the calibration."""
 
 
 class Evidence(NamedTuple):

@@ -52,7 +52,7 @@ class Axis(NamedTuple):
 
 
 class Scaling(NamedTuple):
-    """How a picture was scaled: rows and columns."""
+    """The scaling of a picture: of its rows and of its columns."""
 
     rows: Axis
     columns: Axis

@@ -24,7 +24,7 @@ from jpegmend.blocks.step_likelihood import Array, gains
 _PLACES, _FEW = 1000, 250
 """Number of places used for the final estimate, and for choosing grid and quality."""
 _LEAST_PATTERNS = 100
-"""Fewer different blocks than this come from drawings of equal squares, whose coefficients look quantised."""
+"""Least number of different blocks; fewer come from drawings of equal squares, whose coefficients look quantised."""
 _CLASSES = 4
 """Classes of blocks by their number of nonzero levels; the error of level 0 is estimated in each."""
 _LEAST_COUNT = 8
@@ -87,7 +87,7 @@ class _Places:
         return cls(pixels, variances)
 
     def every(self, most: int) -> _Places:
-        """About that many of the places."""
+        """Every n-th place, so that about ``most`` are left."""
         step = max(1, len(self.pixels) // most)
         return _Places(self.pixels[::step], self.errors[::step])
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import functools
-import itertools
 import re
-from pathlib import Path
 
 from jpegmend.errors import InvalidOption
+from jpegmend.option_texts import option_texts
 
 OPTIONS = {
     "model": "--model",
@@ -51,28 +48,14 @@ _WORDS = (
 )
 
 
-@functools.cache
 def documented() -> dict[str, str]:
-    """What each option of ``jpegmend.restore`` does, for the command's help: the docstrings of ``Options``.
-
-    Read from the source: importing it would load numpy, and ``--help`` would take half a second.
-    """
-    source = Path(__file__).parents[1] / "restoration" / "options.py"
-    classes = (node for node in ast.parse(source.read_text("utf-8")).body if isinstance(node, ast.ClassDef))
-    return {
-        field.target.id: _as_help(text.value.value)
-        for options in classes
-        for field, text in itertools.pairwise(options.body)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
-    }
+    """What each option of ``jpegmend.restore`` does, for the command's help; percent signs are escaped for argparse."""
+    return {name: _as_help(text) for name, text in option_texts().items()}
 
 
 def _as_help(text: str) -> str:
-    """A docstring without markup, in the words of the command, percent signs escaped for argparse."""
-    text = " ".join(text.split()).replace("``jpegmend.MODELS``", "`jpegmend models`").replace("``", "")
-    text = re.sub(r"\bNone( for)?(:?) ", r"without it\2 ", text).replace("%", "%%")
-    return text[:1].lower() + text[1:].rstrip(".") if text[1:2].islower() else text.rstrip(".")
+    text = text.replace("jpegmend.MODELS", "`jpegmend models`").replace("%", "%%").rstrip(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def translate(message: str) -> str:

@@ -1,4 +1,4 @@
-"""Metadata of pictures that Pillow has opened; nonsense in it costs that item alone, never the picture.
+"""Metadata of pictures that Pillow has opened; an invalid item is left out, and the picture is still decoded.
 
 It runs in the worker process and imports nothing of this package.
 """
@@ -31,7 +31,7 @@ def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
             found[name] = read()
         except Exception:  # Pillow raises struct.error, SyntaxError, ...; bad metadata must not stop decoding
             found[name] = None
-            left_out.append(f"the {name} in the file makes no sense and is left out")
+            left_out.append(f"the {name} in the file is invalid and is left out")
     return found, left_out
 
 

@@ -18,7 +18,7 @@ _HEADER = 16
 
 
 class BrokenFile(Exception):
-    """A decoder gave up."""
+    """A decoder failed on a file."""
 
     reason = "damaged"
 

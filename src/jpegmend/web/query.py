@@ -13,6 +13,7 @@ from starlette.datastructures import QueryParams
 from jpegmend.batch.settings import Output
 from jpegmend.errors import MissingExtra
 from jpegmend.formats import WRITTEN
+from jpegmend.option_texts import option_texts
 from jpegmend.restoration import Options
 from jpegmend.runtimes import FLIPS
 from jpegmend.web.models import available, names
@@ -36,6 +37,7 @@ def _flag(text: str, default: bool | None = False) -> Parameter:
     return Parameter(schema={"type": "boolean"} | ({} if default is None else {"default": default}), text=text)
 
 
+_TEXTS = option_texts()
 _QUALITY = {"type": "integer", "minimum": 1, "maximum": 100}
 _PAGES, _NAME = 9999, 255
 """Greatest number of a page, and of characters of a name."""
@@ -72,16 +74,10 @@ RESTORATION: Mapping[str, Parameter] = {
     "model": Parameter(schema={"type": "string"}, text="Network by name; `/v1/models` lists them."),
     "strength": Parameter(
         schema={"type": "number", "minimum": 0, "maximum": 1, "default": 1},
-        text="0 gives the decoded picture, 1 the network's answer, values between a blend of both.",
+        text=_TEXTS["strength"],
     ),
-    "consistent": _flag(
-        "Projection of every DCT coefficient into the quantisation cell that the file states. Without it: on where the "
-        "file was compressed once.",
-        None,
-    ),
-    "assume-quality": Parameter(
-        schema=_QUALITY, text="Treat the picture as compressed with libjpeg's tables of that quality."
-    ),
+    "consistent": _flag(_TEXTS["consistent"], None),
+    "assume-quality": Parameter(schema=_QUALITY, text=_TEXTS["quality"]),
     "bits": Parameter(
         schema={"type": "integer", "enum": [8, 16]},
         text="Bits a sample of PNG and TIFF; without it those of the input.",
@@ -92,11 +88,11 @@ RESTORATION: Mapping[str, Parameter] = {
     ),
     "thorough": Parameter(
         schema={"type": "integer", "enum": list(FLIPS), "default": 1},
-        text="Passes of the network, over the picture and its mirror images, of which the mean is taken.",
+        text=_TEXTS["thorough"],
     ),
-    "earlier": _flag("Search for an earlier, stronger compression of a JPEG, and restore from that one.", True),
+    "earlier": _flag(_TEXTS["earlier"], True),
     "keep-orientation": _flag("Leave the EXIF orientation to the viewer; else it is applied."),
-    "strict": _flag("A damaged file is an error; else what can be decoded is restored."),
+    "strict": _flag(_TEXTS["strict"]),
 }
 """Options that decide what is restored."""
 

@@ -1,7 +1,7 @@
 """A small PNG writer that needs a few megabytes beside the picture, and writes 16 bits a sample.
 
 Pillow cannot write 16-bit RGB, and copies the whole picture into four bytes a pixel first. This writer takes rows in
-strips of about a megabyte: filters them together (vectorised), compresses them, writes them, forgets them.
+strips of about a megabyte: filters them together (vectorised), compresses and writes them.
 
 Format: PNG Specification (Third Edition), W3C 2025; filters are section 9, chunk names are quoted where they are made.
 """
@@ -115,7 +115,7 @@ def _big_endian_bytes(strip: NDArray[Any], row_bytes: int) -> Bytes:
 
 
 def _filter(rows: Bytes, pixel_bytes: int) -> Bytes:
-    """Filter every row but the first (which is only the context above) with what suits that row.
+    """Filter every row but the first (the row above, for the filters) with what suits that row.
 
     The choice is the specification's heuristic (12.7): the least sum of differences taken as signed numbers.
     """

@@ -1,4 +1,4 @@
-"""What of the metadata is left out on request, and the conversion to sRGB."""
+"""Removal of metadata on request, and conversion to sRGB."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _has_position(xmp: bytes) -> bool:
 
 def remove_position(exif: bytes) -> tuple[bytes, bool]:
     """An EXIF block (TIFF structure) of the same length without its GPS directory and maker note, and whether it had a
-    maker note (EXIF 2.3, 4.6.3, tags 0x8825 and 0x927C), whose form is the maker's secret.
+    maker note (EXIF 2.3, 4.6.3, tags 0x8825 and 0x927C), whose form is not published.
 
     They become zeros, their entries leave their directories, and nothing else moves.
 
@@ -153,7 +153,7 @@ def to_srgb(pixels: NDArray[Any], metadata: Metadata) -> tuple[NDArray[Any], Met
     """Pixels in sRGB, the metadata without the profile, and what was lost, in words. Alpha stays as it is.
 
     The conversion is Little CMS's, through Pillow, with the perceptual intent and 8 bits a sample. Pixels of a profile
-    that is sRGB itself, or of none, stay as they are. A profile that cannot be used is dropped, which is told.
+    that is sRGB itself, or of none, stay as they are. A profile that cannot be used is dropped and named as lost.
     """
     bare = replace(metadata, icc=None)
     if not metadata.icc:

@@ -107,7 +107,7 @@ def _read_texts(block: bytes | None) -> tuple[dict[int, str], bool]:
             exif.load(block)
             entries = dict(exif)
     except Exception:
-        return {}, False  # whatever a camera wrote there must not cost the user the picture
+        return {}, False  # a damaged EXIF block must not prevent writing the picture
     texts = {tag: str(entries[tag]) for tag in _TEXTS if isinstance(entries.get(tag), str) and entries[tag]}
-    known = {*_TEXTS, _ORIENTATION, 282, 283, 296, 305}  # the density and the program's name are told otherwise
+    known = {*_TEXTS, _ORIENTATION, 282, 283, 296, 305}  # density and program are written as tags of their own
     return texts, set(entries) <= known
