@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -70,6 +72,15 @@ def test_a_benchmark_is_printed_and_kept(tmp_path, capsys):
     assert cli.run([*words, "--json", str(tmp_path / "b.json")]) == 0
     printed = capsys.readouterr().out
     assert "| jpeg | 32x32 |" in printed and "| jpeg | 64x48 |" in printed and (tmp_path / "b.json").exists()
+
+
+def test_the_extra_torch_suffices(pictures, tmp_path, monkeypatch, capsys):
+    """It brings neither matplotlib nor scikit-image."""
+    for name in ("matplotlib", "matplotlib.figure", "skimage"):
+        monkeypatch.setitem(sys.modules, name, None)
+    words = ["evaluate", "--model", "mend-s", "--quality", "10", "--data", str(pictures)]
+    assert cli.run([*words, "--out", str(tmp_path / "out")]) == 0
+    assert "No plots: plotting needs matplotlib" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_pairs_of_files_are_measured_with_the_jpeg_beside(pictures, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""What a first user met and no other test holds: what release and models say, and how wrong arguments are named."""
+"""What a first user met and no other test holds: what models says, and how wrong arguments are named."""
 
 import io
 
@@ -6,14 +6,8 @@ import pytest
 
 import jpegmend
 from jpegmend import cli
-from jpegmend.cli import release
 
 from .conftest import as_jpeg, picture
-
-
-def test_release_says_each_step_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    release._say("measuring the halo")
-    assert capsys.readouterr().err == "measuring the halo ...\n"
 
 
 def test_models_say_what_each_needs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from jpegmend import cli
+from jpegmend.batch import inputs
+
 from .conftest import as_jpeg, picture
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX streams and signals")
@@ -101,6 +104,15 @@ def test_standard_input_and_pipes_among_other_files(folder: Path) -> None:
     made = {path.name: path.read_bytes() for path in Path("out").glob("*.png")}
     assert set(made) == {"stdin-unknown.png", "pipe-unknown.png", "a-15.png", "b-30.png"}
     assert made["stdin-unknown.png"] == made["pipe-unknown.png"] == made["a-15.png"]
+
+
+def test_a_pipe_that_nobody_writes_to_is_given_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("pipe")
+    monkeypatch.setattr(inputs, "_PIPE_SECONDS", 0.05)
+    assert cli.run(["pipe", "-o", "out/", "--strength", "0"]) == 1
+    assert "pipe: nothing was written to this pipe" in capsys.readouterr().err
 
 
 def test_a_pipe_is_read_once(folder: Path) -> None:

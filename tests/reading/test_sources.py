@@ -160,6 +160,38 @@ def test_metadata_that_makes_no_sense_costs_no_picture():
         open_source(Image.new("RGB", (0, 0)))
 
 
+def test_a_resolution_of_0_to_0_and_an_orientation_in_letters_cost_no_picture():
+    picture, stream = draw_picture(20, 20), io.BytesIO()
+    tifffile.imwrite(stream, picture, photometric="rgb", resolution=(72, 72))
+    tags = tifffile.TiffFile(io.BytesIO(stream.getvalue())).pages[0].tags
+    tiff = bytearray(stream.getvalue())
+    for name in ("XResolution", "YResolution"):
+        tiff[tags[name].valueoffset : tags[name].valueoffset + 8] = bytes(8)
+    letters = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x04abc\0\0\0\0\0"
+    for source, left_out in ((bytes(tiff), "density"), (save(picture, "webp", exif=letters), "orientation")):
+        opened = open_source(source)
+        assert opened.height == 20 and opened.metadata.orientation == 1
+        assert [warning for warning in opened.warnings if f"the {left_out} in the file makes no sense" in warning]
+
+
+@pytest.mark.parametrize(("mode", "format"), [("1", "PNG"), ("1", "TIFF"), ("P", "PNG"), ("P", "GIF")])
+def test_one_bit_and_palettes_keep_their_colours(mode, format):
+    image, stream = Image.fromarray(draw_picture(20, 21)).convert(mode), io.BytesIO()
+    image.save(stream, format)
+    values = open_source(stream.getvalue()).values
+    assert values.shape == ((20, 21) if mode == "1" else (20, 21, 3))
+    assert np.array_equal(values, np.asarray(image.convert("L" if mode == "1" else "RGB")))
+
+
+def test_a_layout_that_is_not_read_is_not_called_damage():
+    stream = io.BytesIO()
+    Image.fromarray(draw_picture(8, 8)).save(stream, "BMP")
+    data = bytearray(stream.getvalue())
+    data[28] = 64  # bits a pixel
+    with pytest.raises(UnsupportedJpeg, match=r"Unsupported BMP pixel depth \(64\)"):
+        open_source(bytes(data))
+
+
 class Endless(io.RawIOBase):
     """A stream that never ends, of which no more than ``most`` bytes may be asked for."""
 

@@ -1,6 +1,8 @@
 """A run becomes a released network, by the command line, and the pipeline's runtime agrees with PyTorch."""
 
+import contextlib
 import hashlib
+import io
 import json
 
 import numpy as np
@@ -41,12 +43,21 @@ def run(pictures, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(run, tmp_path_factory):
-    """What the command made of it."""
+    """What the command made of it, and in ``said`` what it said meanwhile."""
     made = tmp_path_factory.mktemp("cards")
     words = ["release", str(run), "--name", "mine", "--out", str(made), "--data", "waves (CC0)", "--notes", "a test"]
     words += ["--caution", "60:1", "80:0"]
-    assert cli.run(words) == 0
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        assert cli.run(words) == 0
+    (made / "said").write_text(said.getvalue())
     return made
+
+
+def test_each_step_is_told(folder):
+    """A release of a large network takes minutes."""
+    lines = (folder / "said").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["measuring", "writing", "drawing"]
+    assert all(line.endswith(" ...") for line in lines)
 
 
 def test_the_card_says_all_that_is_known(run, folder):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import select
 import stat
 import sys
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from jpegmend.batch.find import STANDARD
 from jpegmend.errors import InputError, JpegmendError, TooLarge
 
 _PIECE = 1 << 20
+_PIPE_SECONDS = 300.0
+"""How long the first byte of a pipe may take."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,25 @@ def read_input(path: Path, max_bytes: int) -> bytes:
 
     Raises:
         TooLarge: there is more.
-        InputError: it cannot be read, or standard input is closed.
+        InputError: it cannot be read, standard input is closed, or a named pipe gets nothing for five minutes.
     """
     try:
         if path == STANDARD:
             return _take(sys.stdin.buffer, max_bytes)
-        with path.open("rb") as stream:
+        with _open_pipe(path) if path.is_fifo() else path.open("rb") as stream:
             return _take(stream, max_bytes)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _open_pipe(path: Path) -> BinaryIO:
+    """A named pipe, once something was written to it; plain opening waits for a writer for ever."""
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not select.select([pipe], [], [], _PIPE_SECONDS)[0]:
+        os.close(pipe)
+        raise InputError(f"nothing was written to this pipe for {_PIPE_SECONDS:g} s; start its writer first")
+    os.set_blocking(pipe, True)
+    return os.fdopen(pipe, "rb")
 
 
 def sha256(data: bytes) -> str:

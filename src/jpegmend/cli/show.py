@@ -151,7 +151,8 @@ def _words(item: Item, outcome: Outcome, idle: str) -> str:
     how = report["model"] if report["runtime"] else idle
     lines = [f"{printable(item.picture.path)} -> {printable(item.target)}: {read}; {how}, {outcome.seconds:.1f} s"]
     if report["lost"]:
-        lines.append(f"{report['lost']:.0%} of the picture never arrived; the rest is restored")
+        lost = f"{report['lost']:.0%}"
+        lines.append(f"{lost} of the picture never arrived{'' if lost == '100%' else '; the rest is restored'}")
     lines += [f"note: {translate(note)}" for note in report["warnings"]]
     lines += [f"note: not kept: {translate(what)}" for what in outcome.not_kept]
     if outcome.gain:

@@ -71,16 +71,18 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             text = "its header cannot be read"
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return {"error": str(problem.errno), "reason": "room"}
-        return {"error": text, "reason": getattr(problem, "reason", None) or _reason(text.lower())}
+        return {"error": text, "reason": getattr(problem, "reason", None) or _reason(text.lower(), request["format"])}
     finally:
         limits.stop_clock()
 
 
-def _reason(text: str) -> str:
+def _reason(text: str, format: str) -> str:
     """The ``reason`` of a library's error, from its message."""
     if "memory" in text or "bad_alloc" in text:
         return "memory"
-    return "unsupported" if "arithmetic cod" in text else "damaged"
+    # Pillow begins so for a sound file of a kind it does not read; libjpeg also for marker bytes of a damaged one.
+    unsupported = "arithmetic cod" in text or (format != "jpeg" and text.startswith("unsupported"))
+    return "unsupported" if unsupported else "damaged"
 
 
 def _decode_jpeg(format: str, source: str, out: IO[bytes], limits: Limiter, page: int) -> dict[str, Any]:
