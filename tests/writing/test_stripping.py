@@ -13,7 +13,8 @@ from PIL import Image, ImageCms
 from jpegmend.errors import InvalidOption
 from jpegmend.jpeg import Metadata, set_orientation
 from jpegmend.writing import files
-from jpegmend.writing.stripping import remove_position, strip, to_srgb
+from jpegmend.writing.srgb import to_srgb
+from jpegmend.writing.stripping import remove_position, strip
 
 
 def with_position(endian: str = "<") -> bytes:

@@ -95,7 +95,7 @@ def quality_in_words(report: Mapping[str, Any]) -> str:
 
 
 def _colours(picture: Restored, converts: bool) -> NDArray[Any]:
-    from jpegmend.writing.stripping import to_srgb
+    from jpegmend.writing.srgb import to_srgb
 
     pixels: NDArray[Any] = picture.to_array(16)
     if converts:

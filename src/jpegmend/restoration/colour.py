@@ -7,15 +7,14 @@ describe the result, so it is dropped, with a warning in the report.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from jpegmend import blocks
 from jpegmend.reading import Opened
 from jpegmend.runtimes import Floats
+from jpegmend.writing.srgb import make_transform
 
 Converter = Callable[[Floats], Floats]
 
@@ -61,11 +60,8 @@ def _managed(profile: bytes | None, inverted: bool) -> Converter | None:
         return None
     from PIL import Image, ImageCms
 
-    try:
-        transform: Any = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), "CMYK", "RGB"
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+    transform = make_transform(profile, "CMYK")
+    if transform is None:
         return None
 
     def convert(cmyk: Floats) -> Floats:

@@ -48,6 +48,10 @@ class Group:
             tables *= 3
         return np.stack(tables).astype(np.float32)
 
+    def surround(self, region: Window, halo: int) -> Window:
+        """A region with ``halo`` pixels on each side and more up to the grid, as far as the planes reach."""
+        return region.grow(halo).align(self.align_rows, self.align_columns).clip(self.height, self.width)
+
     def read(self, window: Window) -> Floats:
         """The decoded planes, [n, h, w] for n planes."""
         if self._together:

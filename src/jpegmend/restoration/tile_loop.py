@@ -50,7 +50,7 @@ class TileLoop:
 
     def _restore(self, tile: Window) -> None:
         scene = self.scene
-        shown = tile.intersect(Window(scene.top, scene.top + scene.height, scene.left, scene.left + scene.width))
+        shown = visible_part(tile, scene)
         full_size: list[Floats] = []
         for group in self.groups:
             region = cover_tile(tile, group, scene)
@@ -72,6 +72,11 @@ def decode(scene: Scene, convert: Converter) -> NDArray[np.uint8]:
     loop = TileLoop(scene=scene, groups=groups, runner=None, convert=convert, output=output)
     loop.run(choose_tiles(scene, groups, None))
     return output.pixels
+
+
+def visible_part(tile: Window, scene: Scene) -> Window:
+    """The part of a tile that lies on the picture, which may begin inside its first block and end inside its last."""
+    return tile.intersect(Window(scene.top, scene.top + scene.height, scene.left, scene.left + scene.width))
 
 
 def cover_tile(tile: Window, group: Group, scene: Scene) -> Window:

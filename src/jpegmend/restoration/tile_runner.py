@@ -44,7 +44,7 @@ class TileRunner:
         """The network's estimate of the libjpeg quality, 1..100, from the middle of the picture; None without one."""
         group = self.reported
         middle = Window(group.height // 2, group.height // 2, group.width // 2, group.width // 2)
-        window = middle.grow(MIDDLE // 2).align(group.align_rows, group.align_columns).clip(group.height, group.width)
+        window = group.surround(middle, MIDDLE // 2)
         return self._ask(group, group.read(window)).quality
 
     def restore(self, group: Group, region: Window) -> Floats:
@@ -75,7 +75,7 @@ class TileRunner:
 
     def _run(self, group: Group, region: Window) -> tuple[Floats, Floats]:
         halo = round_up(self.card.halo, 8)
-        window = region.grow(halo).align(group.align_rows, group.align_columns).clip(group.height, group.width)
+        window = group.surround(region, halo)
         seen = group.read(window)
         here = (slice(None), *region.inside(window))
         answer = self._ask(group, seen)

@@ -33,10 +33,9 @@ class Window:
         """Rows and columns, as an index into the whole grid."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
-    def grow(self, rows: int, columns: int | None = None) -> Window:
+    def grow(self, pixels: int) -> Window:
         """The window enlarged by that many samples on every side, not clipped to the grid."""
-        columns = rows if columns is None else columns
-        return Window(self.top - rows, self.bottom + rows, self.left - columns, self.right + columns)
+        return Window(self.top - pixels, self.bottom + pixels, self.left - pixels, self.right + pixels)
 
     def clip(self, height: int, width: int) -> Window:
         """The part inside a grid of that size."""

@@ -22,7 +22,7 @@ from jpegmend.restoration.plane_groups import Group, make_groups
 from jpegmend.restoration.report import make_report
 from jpegmend.restoration.restored import Restored
 from jpegmend.restoration.scene import Scene, make_scene, to_floats, upsample
-from jpegmend.restoration.tile_loop import cover_tile
+from jpegmend.restoration.tile_loop import cover_tile, visible_part
 from jpegmend.restoration.tile_sizes import choose_tiles
 from jpegmend.restoration.tiles import Window, round_up
 from jpegmend.runtimes import Floats, PictureFacts, Runtime
@@ -93,7 +93,7 @@ class _Job:
         progress = self.options.progress or (lambda done, total: None)
         progress(0, len(tiles))
         for done, tile in enumerate(tiles, 1):
-            shown = _on_picture(tile, self.scene)
+            shown = visible_part(tile, self.scene)
             planes = [plane for group in groups for plane in self._enlarge(group, tile, shown)]
             target = _larger(shown.move(-self.scene.top, -self.scene.left), self.card.scale)
             output.write(target, plan.convert(np.stack(planes)))
@@ -152,15 +152,10 @@ class _Job:
     def _answer(self, group: Group, region: Window) -> Floats:
         """The network's output for a region of the group's grid, [n, s h, s w]."""
         halo, s = round_up(self.card.halo, 8), self.card.scale
-        window = region.grow(halo).align(group.align_rows, group.align_columns).clip(group.height, group.width)
+        window = group.surround(region, halo)
         facts = PictureFacts(sampling=group.sampling)
         planes = group.unpack(self.network(group.pack(group.read(window)), group.tables, facts).planes)
         return planes[(slice(None), *_larger(region, s).inside(_larger(window, s)))]
-
-
-def _on_picture(tile: Window, scene: Scene) -> Window:
-    """The part of a tile inside the picture."""
-    return tile.intersect(Window(scene.top, scene.top + scene.height, scene.left, scene.left + scene.width))
 
 
 def _larger(window: Window, scale: int) -> Window:

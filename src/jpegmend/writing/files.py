@@ -22,6 +22,7 @@ from jpegmend.jpeg import Metadata
 from jpegmend.writing import lossy, marking, png, stripping, tiff
 from jpegmend.writing.atomic import open_target
 from jpegmend.writing.depth import to_bits
+from jpegmend.writing.srgb import to_srgb
 
 Page: TypeAlias = tuple[NDArray[Any], Metadata]
 
@@ -100,7 +101,7 @@ def _prepare(
     kept, left_out = stripping.strip(metadata, strip)
     if srgb or strip == "all" or not profiles:
         before = pixels if profiles else to_bits(pixels, 8)
-        pixels, _, lost = stripping.to_srgb(before, metadata)
+        pixels, _, lost = to_srgb(before, metadata)
         kept, left_out = replace(kept, icc=None), left_out + lost
         if not (srgb or strip == "all" or pixels is before):
             left_out += ("the ICC profile: colours are converted to sRGB, which this encoder assumes",)
