@@ -34,10 +34,17 @@ def test_results_in_order_and_errors_in_their_place(pool: Pool) -> None:
     assert isinstance(found[2][1], ValueError)
 
 
-def test_results_as_they_come(pool: Pool) -> None:
-    slow, fast = (time.sleep, 1.5), (divmod, 7, 2)
-    list(pool.as_they_come([fast, fast]))  # both processes have started
-    assert [item for item, _ in pool.as_they_come([slow, fast])] == [fast, slow]
+def test_results_as_they_come(pool: Pool, tmp_path: Path) -> None:
+    slow, fast = (_wait_for, tmp_path / "go on"), (divmod, 7, 2)
+    coming = pool.as_they_come([slow, fast])
+    assert next(coming) == (fast, (3, 1))
+    (tmp_path / "go on").touch()
+    assert list(coming) == [(slow, None)]
+
+
+def _wait_for(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.01)
 
 
 def test_a_process_that_is_killed_costs_one_item(pool: Pool) -> None:

@@ -158,7 +158,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(tmp_path: Path) -> None
             pass
         started = time.monotonic()
         await scheduler.stop()
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 40  # the running call would take 60
         assert await code(waiting) == "shutting-down"
         with pytest.raises(Problem) as late:
             scheduler.submit(task(slow_calls.sleep, 0))

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,11 @@ def test_sizes():
 def test_the_memory_of_what_a_process_started_is_counted():
     tree = footprint.Tree()
     tree.start()
-    grow = "import time; held = bytearray(80_000_000); time.sleep(1)"
-    subprocess.run([sys.executable, "-c", grow], check=True)
-    assert tree.stop() > footprint._resident(os.getpid()) + 70e6
+    own = footprint._resident(os.getpid())
+    grow = "held = bytearray(80_000_000); input()"
+    with subprocess.Popen([sys.executable, "-c", grow], stdin=subprocess.PIPE) as child:
+        end = time.monotonic() + 60
+        while tree.peak < own + 70e6 and time.monotonic() < end:
+            time.sleep(0.01)
+        child.communicate(b"\n")
+    assert tree.stop() > own + 70e6
