@@ -70,7 +70,7 @@ def endless(data: bytes) -> None:
 
 
 def test_a_process_is_ended_where_its_time_is_up() -> None:
-    worker = Worker(1, "")
+    worker = Worker("")
     try:
         with pytest.raises(WorkerDied, match=r"all the processor time.*ended"):
             worker.call(endless, encoded("JPEG"))

@@ -22,7 +22,7 @@ def never(item: object) -> bool:
 
 @pytest.fixture
 def pool():
-    with Pool(call, jobs=2, threads=1) as pool:
+    with Pool(call, jobs=2) as pool:
         yield pool
 
 
@@ -32,6 +32,10 @@ def test_results_in_order_and_errors_in_their_place(pool: Pool) -> None:
     assert [item for item, _ in found] == items
     assert [found[number][1] for number in (0, 1, 3)] == [None, (3, 1), (2, 1)]
     assert isinstance(found[2][1], ValueError)
+
+
+def test_numpy_has_one_thread_in_each(pool: Pool) -> None:
+    assert [answer for _, answer in pool.in_order([(os.getenv, "OPENBLAS_NUM_THREADS")], never)] == ["1"]
 
 
 def test_results_as_they_come(pool: Pool, tmp_path: Path) -> None:
@@ -82,7 +86,7 @@ def test_what_is_printed_is_no_answer(pool: Pool) -> None:
 
 def test_closing_ends_processes_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with Pool(call, jobs=1, threads=1) as pool:
+    with Pool(call, jobs=1) as pool:
         ((_, pid),) = pool.in_order([(os.getpid,)], never)
         running = pool.in_order([(time.sleep, 60), (abs, -1), (abs, -1), (abs, -1)], never)
         threading.Thread(target=lambda: list(running), daemon=True).start()

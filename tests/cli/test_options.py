@@ -199,6 +199,17 @@ def test_threads(folder: Path) -> None:
     assert counts[1] - counts[0] == 5
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads in /proc")
+def test_numpy_starts_no_threads_beside_those_of_the_network(folder: Path) -> None:
+    script = (
+        "import atexit, os, sys; from jpegmend import cli;"
+        "atexit.register(lambda: print(len(os.listdir('/proc/self/task')))); cli.main(sys.argv[1:])"
+    )
+    given = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", script, "a.jpg", "-o", "out.png", "-q", "--threads", "1"]
+    assert subprocess.run(command, env=given, capture_output=True, check=True).stdout == b"1\n"
+
+
 def test_memory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["a.jpg", "--memory", "1M"]) == 1
     assert "--memory" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -73,6 +74,20 @@ def test_a_worker_that_is_ended_from_outside_is_no_damaged_file(stored, monkeypa
         jpeg.read(stored["huffman"])
     monkeypatch.undo()
     decoding.close()
+
+
+def test_a_decoder_that_may_not_be_started_is_told(stored, monkeypatch):
+    """By a process, or by the thread that stops it, as ``ulimit -u`` allows no more of."""
+    decoding.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", Mock(side_effect=BlockingIOError(11, "not now")))
+        with pytest.raises(errors.DecoderStopped, match="ulimit -u"):
+            jpeg.read(stored["huffman"])
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Timer, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        with pytest.raises(errors.DecoderStopped, match="ulimit -u"):
+            jpeg.read(stored["huffman"])
+    assert jpeg.read(stored["huffman"]).lost == 0
 
 
 def test_no_room_for_temporary_files_is_no_damaged_file():

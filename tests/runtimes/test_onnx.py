@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -155,6 +156,29 @@ def test_options(networks, tmp_path):
         open_runtime(replace(card, released=False))
     with pytest.raises(WeightsMissing, match="runtime='torch'"):
         open_runtime(replace(card, files={}, exportable=False), runtime="onnx")
+
+
+def test_too_few_threads_allowed_are_told(networks, tmp_path, monkeypatch):
+    """ONNX Runtime itself waits for ever where the second of its threads cannot be started."""
+    start, started = threading.Thread.start, []
+
+    def refuse(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(ModelError, match=r"2 of 6 threads \(ulimit -u\); give threads=2"):
+        open_runtime(networks.identity(tmp_path), threads=6)
+    started[0].join(timeout=10)
+    assert not started[0].is_alive()
+
+
+def test_threads_do_not_look_for_work_after_a_run(networks, tmp_path):
+    """Where they do, two threads are slower than one on small pictures."""
+    options = open_runtime(networks.identity(tmp_path), threads=2)._session.get_session_options()
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
 
 
 def test_nothing_is_written_outside(tmp_path):

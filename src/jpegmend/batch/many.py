@@ -47,15 +47,15 @@ def restore_many(
     given = {**options, "threads": share.threads, "memory": share.memory}
     if weights.is_file_of_others(checked.model):
         given["model"] = weights.find(checked.model)  # measured once, not in every process
-    return _results(sources, share.jobs, share.threads, given)
+    return _results(sources, share.jobs, given)
 
 
-def _results(sources: Iterable[Any], jobs: int, threads: int, options: dict[str, Any]) -> Iterator[Result]:
+def _results(sources: Iterable[Any], jobs: int, options: dict[str, Any]) -> Iterator[Result]:
     def call(worker: Worker, source: Any) -> Restored:
         restored: Restored = worker.call(_restore, source, options)
         return restored
 
-    with Pool(call, jobs, threads) as pool:
+    with Pool(call, jobs) as pool:
         for source, answer in pool.as_they_come(sources):
             if isinstance(answer, JpegmendError):
                 yield Result(source, None, answer)

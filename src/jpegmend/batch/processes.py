@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from jpegmend.batch import messages
 from jpegmend.batch.limited import TIME_IS_UP, TOO_SLOW
+from jpegmend.decoding.process import ONE_THREAD
 from jpegmend.errors import JpegmendError
 
 Given = TypeVar("Given")
@@ -35,8 +36,7 @@ class WorkerDied(JpegmendError):
 class Worker:
     """A process of :mod:`jpegmend.batch.worker`, started on demand, and again after it has ended."""
 
-    def __init__(self, threads: int, folder: str, kept_open: tuple[int, ...] = ()) -> None:
-        self._threads = threads
+    def __init__(self, folder: str, kept_open: tuple[int, ...] = ()) -> None:
         self._folder = folder
         self._kept_open = kept_open
         self._process: subprocess.Popen[bytes] | None = None
@@ -120,13 +120,12 @@ class Worker:
         self.stop()
         if self.stopping:
             raise WorkerDied("the workers of this run were stopped")
-        counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self._threads))
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "jpegmend.batch.worker", self._folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **counts, "PYTHONPATH": path, "TMPDIR": self._folder},
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path, "TMPDIR": self._folder},
             pass_fds=self._kept_open,
         )
         return self._process
@@ -138,16 +137,13 @@ class Pool(Generic[Given]):
     Args:
         call: what is done with each item: called in a thread with a worker and the item.
         jobs: processes.
-        threads: CPU threads of each, for numpy.
         kept_open: descriptors that the workers inherit.
     """
 
-    def __init__(
-        self, call: Callable[[Worker, Given], Any], jobs: int, threads: int, kept_open: tuple[int, ...] = ()
-    ) -> None:
+    def __init__(self, call: Callable[[Worker, Given], Any], jobs: int, kept_open: tuple[int, ...] = ()) -> None:
         self._call = call
         self._folder = tempfile.TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
-        self._workers = [Worker(threads, self._folder.name, kept_open) for _ in range(jobs)]
+        self._workers = [Worker(self._folder.name, kept_open) for _ in range(jobs)]
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)

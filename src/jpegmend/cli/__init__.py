@@ -7,6 +7,7 @@ a framework.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from jpegmend.cli import streams
 
     streams.prepare()
+    # Before numpy is loaded; see jpegmend.decoding.process.ONE_THREAD.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()

@@ -36,7 +36,7 @@ class LocalCrew:
         self._folder = tempfile.TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._tasks: list[queue.SimpleQueue[Task | None]] = [queue.SimpleQueue() for _ in range(workers)]
-        self._workers = [Worker(settings[2], self._folder.name) for _ in range(workers)]
+        self._workers = [Worker(self._folder.name) for _ in range(workers)]
         self._closing = threading.Event()
         self._threads = [threading.Thread(target=self._serve, args=(number,)) for number in range(workers)]
         for thread in self._threads:

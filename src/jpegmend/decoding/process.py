@@ -18,6 +18,10 @@ from jpegmend.errors import DamagedJpeg, DecoderStopped, JpegmendError
 
 _WORKER = Path(__file__).with_name("worker.py")
 _LOG_LIMIT = 1 << 16
+_NO_MORE = "the system lets no process or thread be started for the decoder: raise its limit (ulimit -u), or end others"
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Environment variables with which numpy has one thread. Its matrix products here are small: threads of its own wait
+for work in a loop, and take the processor from those of the network."""
 _CPU_TIME_OVER = -getattr(signal, "SIGXCPU", 0) or None
 _WALL_TIME_OVER = -getattr(signal, "SIGALRM", 0) or None
 
@@ -92,7 +96,10 @@ class Worker:
 
         timer = threading.Timer(seconds, kill)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError as error:
+            raise DecoderStopped(_NO_MORE) from error
         reply = b""
         try:
             with contextlib.suppress(OSError):  # a broken pipe: it is dead
@@ -118,14 +125,17 @@ class Worker:
             return self._process
         self.stop()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
-        self._process = subprocess.Popen(
-            # -P keeps the script's folder out of the import path: its modules would hide others of the same name.
-            [sys.executable, "-P", str(_WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=_environment(),
-        )
+        try:
+            self._process = subprocess.Popen(
+                # -P keeps the script's folder out of the import path: its modules would hide others of the same name.
+                [sys.executable, "-P", str(_WORKER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env=_environment(),
+            )
+        except BlockingIOError as error:
+            raise DecoderStopped(_NO_MORE) from error
         return self._process
 
     def _take_log(self) -> str:
@@ -159,6 +169,5 @@ def _too_slow(spent: str) -> str:
 
 def _environment() -> dict[str, str]:
     """Environment variables of the worker: the import path of this process, and one thread."""
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    return {**os.environ, **one_thread, "PYTHONPATH": path}
+    return {**os.environ, **ONE_THREAD, "PYTHONPATH": path}

@@ -107,7 +107,7 @@ class Scheduler:
     def start(self, prepare: Callable[[int], tuple[Any, ...]]) -> None:
         """Start the workers; each makes the call ``prepare`` first."""
         self._folder = TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
-        self._workers = [Worker(self._share.threads, self._folder.name) for _ in range(self._share.jobs)]
+        self._workers = [Worker(self._folder.name) for _ in range(self._share.jobs)]
         self._runners = [asyncio.create_task(self._run(worker, prepare)) for worker in self._workers]
 
     @contextlib.contextmanager
