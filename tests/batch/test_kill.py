@@ -12,7 +12,7 @@ from jpegmend.batch.journal import JOURNAL, read
 
 from .conftest import make_picture
 
-KILLS = 10
+KILLS = 20
 
 
 def start(folder: str, jobs: int = 2) -> subprocess.Popen[bytes]:
@@ -30,7 +30,7 @@ def lines(folder: Path) -> int:
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
-def test_ten_kills(tmp_path: Path, monkeypatch) -> None:
+def test_twenty_kills(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     for seed in range(32):
         make_picture(tmp_path / "in" / f"{seed % 4}" / f"{seed}.jpg", seed)
