@@ -142,6 +142,12 @@ def test_strict(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["a.jpg", "--strict", "--overwrite"]) == 1
 
 
+def test_a_picture_of_which_nothing_arrived_has_no_rest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.jpg").write_bytes(as_jpeg(Image.new("L", (64, 64), 128))[:-3])
+    assert cli.run(["a.jpg"]) == 0
+    assert "100% of the picture never arrived\n" in capsys.readouterr().out
+
+
 def test_strip(folder: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Path("a.jpg").write_bytes(as_jpeg(picture(), icc_profile=profile, comment=b"kept"))
