@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jpegmend.cli.parser import Parser, whole
+from jpegmend.cli.streams import say_step
 
 if TYPE_CHECKING:
     from jpegmend.weights import Card
@@ -62,7 +63,7 @@ def run(given: Namespace) -> int:
         notes=given.notes,
         given=Given(white=given.white, multiple=given.multiple, window=given.window),
         overwrite=given.overwrite,
-        say=_say,
+        say=say_step,
     )
     sys.stdout.write(f"{card.name}: {describe(card)}\n")
     _tell(card)
@@ -79,7 +80,7 @@ def _convert(given: Namespace) -> int:
         licence=given.licence,
         notes=given.notes,
         overwrite=given.overwrite,
-        say=_say,
+        say=say_step,
     )
     sys.stdout.write(f"{card.name}: {card.title}, {card.parameters / 1e6:.2f} M parameters, halo {card.halo}\n")
     _tell(card)
@@ -89,8 +90,3 @@ def _convert(given: Namespace) -> int:
 def _tell(card: Card) -> None:
     sys.stdout.write(f"card: {card.folder / card.name}.json\n")
     sys.stdout.write(f"use it: jpegmend photo.jpg --model {card.name}\n")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text} ...\n")
-    sys.stderr.flush()

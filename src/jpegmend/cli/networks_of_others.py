@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from jpegmend import weights
+from jpegmend.cli.streams import say
 from jpegmend.weights import Card, is_non_commercial
 from jpegmend.weights.catalogue import user_folder
 
@@ -17,17 +16,12 @@ def tell(model: str, *, quiet: bool = False) -> str | Card:
     """
     card = weights.find(model)
     if not quiet and is_non_commercial(card.licence):
-        _say(f"{card.name}: licence {card.licence}, for non-commercial use only")
+        say(f"{card.name}: licence {card.licence}, for non-commercial use only")
     if card.foreign is None:
         return model
     if not quiet and card.folder != user_folder():
         from jpegmend.adoption import describe
 
-        _say(f"{card.name}: {describe(card)}")
-        _say(f"jpegmend adopt {model} --name NAME keeps this, and its licence")
+        say(f"{card.name}: {describe(card)}")
+        say(f"jpegmend adopt {model} --name NAME keeps this, and its licence")
     return card
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jpegmend.cli.parser import SEVERAL, Parser
+from jpegmend.cli.streams import say_step
 from jpegmend.cli.train import parse_settings
 from jpegmend.errors import InvalidOption, extra_needed
 
@@ -68,17 +69,12 @@ def run(given: Namespace) -> int:
         facts=facts,
         changes=parse_settings(given.changes),
         traces=given.traces,
-        say=_say,
+        say=say_step,
     )
     for form, entry in card.files.items():
         sys.stdout.write(f"{form}: {card.folder / entry['file']}\n")
     sys.stdout.write(f"card: {card.folder / given.name}.json\n")
     return 0
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text} ...\n")
-    sys.stderr.flush()
 
 
 def read_caution(points: Sequence[str]) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Set-up of the standard streams and of the handlers of SIGTERM, SIGHUP and broken pipes."""
+"""The standard streams: set-up, handlers of SIGTERM, SIGHUP and broken pipes, messages on standard error."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ def prepare() -> None:
         # A signal that is ignored already (nohup) stays ignored.
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
+
+
+def say(text: str) -> None:
+    """Write a line to standard error at once."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def say_step(step: str) -> None:
+    """Say on standard error which step of a long run begins."""
+    say(f"{step} ...")
 
 
 def silence() -> None:
