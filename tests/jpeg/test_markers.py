@@ -203,8 +203,10 @@ def test_fill_bytes_and_stray_bytes_before_a_marker(stored):
 
 
 @given(st.binary(max_size=300), st.binary(max_size=40))
-def test_any_bytes_give_a_header_or_one_of_our_errors(body, lead):
-    for data in (body, b"\xff\xd8" + body, b"\xff\xd8\xff" + body, b"\xff\xd8" + segment(0xDB, lead) + body):
+def test_any_bytes_give_a_header_or_one_of_our_errors(stored, body, lead):
+    sound = stored["huffman"]
+    before_the_header = sound[:2] + segment(0xFE, lead) + body + sound[2:]
+    for data in (body, b"\xff\xd8" + body, b"\xff\xd8" + segment(0xDB, lead) + body, before_the_header):
         try:
             header = jpeg.read_header(data)
         except errors.InputError:
