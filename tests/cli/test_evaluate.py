@@ -1,3 +1,4 @@
+import json
 import sys
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 from jpegmend import cli
 from jpegmend.cli.evaluate import choose
 from jpegmend.errors import InvalidOption
+from jpegmend.evaluation.measure import downstream
 
 
 @pytest.fixture
@@ -44,6 +46,19 @@ def test_lists_of_names(capsys):
     ):
         assert cli.run(["evaluate", *words]) == 0
         assert name in capsys.readouterr().out
+
+
+def test_a_task_is_printed_and_kept(pictures, tmp_path, capsys, monkeypatch):
+    mean = downstream.Task(
+        "mean", "distance of means", truth=np.mean, judge=lambda truth, seen: abs(truth - seen.mean()), counts=bool
+    )
+    monkeypatch.setitem(downstream.TASKS, "mean", mean)
+    words = ["evaluate", "--task", "mean", "--data", str(pictures), "--model", "jpeg", "--quality", "10", "90"]
+    assert cli.run([*words, "--out", str(tmp_path / "kept")]) == 0
+    found = json.loads((tmp_path / "kept" / "mean.json").read_text())
+    low, high = found["task"]
+    assert (low["quality"], high["quality"], low["pictures"]) == ("10", "90", 1) and low["JPEG"] > high["JPEG"]
+    assert f"| 10 | 1 | {low['JPEG']:.3f} |" in capsys.readouterr().out and found["environment"]["commit"]
 
 
 @pytest.mark.parametrize(

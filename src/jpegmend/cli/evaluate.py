@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import BooleanOptionalAction, Namespace
 from dataclasses import dataclass, replace
@@ -60,7 +61,7 @@ def run(given: Namespace) -> int:
         _table(given.table, given.model or [], given.results, settings)
     elif given.task:
         protocol = choose(given.protocol or "rgb-420", given.colour, given.sampling)
-        _task(given.task, given.model or ["mend-s"], settings.names, protocol, given.quality)
+        _task(given.task, given.model or ["mend-s"], settings, protocol, given.quality)
     else:
         protocol = choose(given.protocol, given.colour, given.sampling, paired=bool(given.pairs))
         models = given.model or ["mend-s", "jpeg"]
@@ -200,28 +201,32 @@ def _protocols() -> None:
         _say(f"{name:24} {protocol.title}")
 
 
-def _task(name: str, models: list[str], data: list[str], protocol: Protocol, quality: list[str] | None) -> None:
+def _task(name: str, models: list[str], settings: _Run, protocol: Protocol, quality: list[str] | None) -> None:
+    """Measure a downstream task; writes ``NAME.json`` into the folder of the results and prints its table."""
     from jpegmend.data.sets import locate
     from jpegmend.evaluation.measure import downstream
     from jpegmend.evaluation.measure.degrade_and_score import open_original
+    from jpegmend.evaluation.measure.environment import environment
     from jpegmend.evaluation.measure.methods_under_test import methods
     from jpegmend.evaluation.measure.protocols import label, parse_case
     from jpegmend.evaluation.measure.sources import pictures
-    from jpegmend.evaluation.report import markdown
+    from jpegmend.evaluation.report import benchmark_tables
 
     if name == "list":
         _say("\n".join(f"{task.name:12} {task.sentence}" for task in downstream.TASKS.values()))
         return
     wanted = downstream.find(name)
-    files = [path for folder in data for path in pictures(locate(folder, packed=False))]
+    files = [path for folder in settings.names for path in pictures(locate(folder, packed=False))]
     originals = [open_original(path, protocol) for path in files]
     used = methods([m for m in models if m != "jpeg"], consistent=protocol.consistent, both=False)
-    lines = []
-    for case in [parse_case(text) for text in quality or []] or protocol.qualities:
-        found = downstream.run(wanted, originals, used, protocol, case)
-        texts = (markdown.number(value, 0 if key == "pictures" else 3) for key, value in found.items())
-        lines.append([label(case), *texts])
-    _say(markdown.grid(["quality", "pictures", "JPEG", *(method.name for method in used)], lines))
+    lines = [
+        {"quality": label(case)} | downstream.run(wanted, originals, used, protocol, case)
+        for case in [parse_case(text) for text in quality or []] or protocol.qualities
+    ]
+    found = {"task": lines, "measured": wanted.sentence, "protocol": protocol.name, "environment": environment()}
+    settings.out.mkdir(parents=True, exist_ok=True)
+    (settings.out / f"{wanted.name}.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    _say(benchmark_tables.READERS["task"](found))
 
 
 def _say(text: str) -> None:

@@ -174,6 +174,16 @@ def upscaled(found: Mapping[str, Any]) -> str:
     return f"{grid(['quality', *names], rows, numbers=1)}\n\n{_foot(found, remark)}"
 
 
+def task(found: Mapping[str, Any]) -> str:
+    """The table of ``jpegmend evaluate --task``: mean score by quality and method."""
+    names = [name for name in found["task"][0] if name not in ("quality", "pictures")]
+    rows = [
+        [line["quality"], f"{line['pictures']:.0f}", *(f"{line[name]:.3f}" for name in names)] for line in found["task"]
+    ]
+    remarks = (found["measured"], f"protocol {found['protocol']}")
+    return f"{grid(['quality', 'pictures', *names], rows, numbers=1)}\n\n{_foot(found, *remarks)}"
+
+
 def _foot(found: Mapping[str, Any], *remarks: str) -> str:
     where = found["environment"]
     return f"<sub>{'; '.join(remarks)}; {where['machine']}; commit {where['commit']}.</sub>"
@@ -189,5 +199,6 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "earlier": earlier,
     "earlier-restored": earlier_restored,
     "upscale": upscaled,
+    "task": task,
 }
 """The functions that make a table of a benchmark, by the key of its figures."""

@@ -70,11 +70,11 @@ def _printed(name: str) -> Reference | None:
 def table(stored: Sequence[Result]) -> str:
     """One line a network and set: our PSNR and the difference to the printed one at four qualities, and training cost.
 
-    Networks without weights have one line that says so; networks for RGB alone have none.
+    Networks without weights have one line that says so; networks for RGB alone and for super-resolution have none.
     """
     ours = measured("papers-gray", stored)
     header = ["model", "compared with", "set", *(f"quality {quality}" for quality in QUALITIES), "remarks"]
-    lines = [line for card in weights.PACKAGED.values() if card.planes != "rgb" for line in _lines(card, ours)]
+    lines = [line for card in weights.PACKAGED.values() if _compared(card) for line in _lines(card, ours)]
     return f"{grid(header, lines, numbers=3)}\n\n{_NOTE}"
 
 
@@ -89,7 +89,7 @@ def of_network(network: str, stored: Sequence[Result], benchmarks: Sequence[Mapp
     lines = [
         [*line[:-1], number(seconds_per_megapixel(card.name, timed), 1), line[-1]]
         for card in weights.PACKAGED.values()
-        if card.network == network and card.released and card.planes != "rgb"
+        if card.network == network and card.released and _compared(card)
         for line in _lines(card, ours)
     ]
     where = timed[0]["environment"] if timed else None
@@ -105,6 +105,11 @@ _NOTE = (
     "<sub>PSNR in dB, the papers' gray protocol, projection off; in brackets the difference to the printed figure. "
     "SSIM and PSNR-B stand in the tables of each paper.</sub>"
 )
+
+
+def _compared(card: Card) -> bool:
+    """Whether the gray protocol measures the network."""
+    return card.planes != "rgb" and card.scale == 1
 
 
 def _lines(card: Card, ours: Mapping[tuple[str, str, str], Mean]) -> list[list[str]]:
