@@ -50,6 +50,17 @@ def test_blocks_are_filled_from_what_is_stored(project):
     assert {"README.md", "gray.md", "published-dcsc.md", "published-mdu.md"} <= names
 
 
+def test_benchmarks_of_one_kind_are_told_apart_by_their_files(project):
+    other = {**BENCHMARK, "speed": [{**BENCHMARK["speed"][0], "what": "dcsc-c"}]}
+    (project / "docs" / "results" / "speed-dcsc-c.json").write_text(json.dumps(other))
+    block = "<!-- table:{} -->\n<!-- /table -->\n"
+    (project / "README.md").write_text(block.format("speed") + block.format("speed-dcsc-c"))
+    documents.write(project, allow_dirty=True)
+    first, second = (project / "README.md").read_text().split("<!-- table:speed-dcsc-c -->")
+    assert "| mend-s |" in first and "dcsc-c" not in first
+    assert "| dcsc-c |" in second and "mend-s" not in second
+
+
 def test_a_second_time_nothing_changes(project):
     documents.write(project, allow_dirty=True)
     assert documents.write(project, allow_dirty=True) == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,12 @@ def results(paths: Iterable[Path]) -> list[Result]:
 
 
 def benchmarks(paths: Iterable[Path]) -> list[Mapping[str, Any]]:
-    """The benchmarks among some JSON files or folders of them, by file name."""
-    return [found for path in _files(paths) if set(benchmark_tables.READERS) & (found := _load(path)).keys()]
+    """The benchmarks among some JSON files or folders of them, by file name, which each has as ``file``."""
+    return [
+        found | {"file": path.stem}
+        for path in _files(paths)
+        if set(benchmark_tables.READERS) & (found := _load(path)).keys()
+    ]
 
 
 def check_commits(paths: Iterable[Path]) -> None:
@@ -72,7 +77,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> dict[str, Maker]:
-    """The functions that fill the blocks, by the blocks' names: a protocol, or a benchmark such as ``speed``.
+    """The functions that fill the blocks, by the blocks' names: a protocol, a benchmark such as ``speed``, or its file.
 
     ``PROTOCOL-scores`` is the long table; ``distance``, ``readme`` and ``reached-NETWORK`` are made of
     ``papers-gray``. ``rivals`` and ``models`` need no result: they are made of printed scores and of the cards.
@@ -95,7 +100,8 @@ def makers(stored: Sequence[Result], measured: Sequence[Mapping[str, Any]]) -> d
         for key in benchmark_tables.READERS.keys() & benchmark.keys():
             # "colour" could be taken for the scores of colour pictures.
             name = "colour-shift" if key == "colour" else key
-            found[name] = lambda key=key, benchmark=benchmark: benchmark_tables.READERS[key](benchmark)  # type: ignore[misc]
+            read = partial(benchmark_tables.READERS[key], benchmark)
+            found[name] = found[str(benchmark["file"])] = read
     return found
 
 
