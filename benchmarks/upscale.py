@@ -1,4 +1,4 @@
-"""Super-resolution (MDU, fig. 12) against bicubic interpolation of the JPEG, and of the JPEG restored by mend-s.
+"""Super-resolution (MDU, fig. 12) against bicubic interpolation, of the JPEG and of the JPEG restored by mend-s.
 
     python benchmarks/upscale.py --data LIVE1 --out docs/results/upscale
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of pictures")
     parser.add_argument("--model", default="mdu-sr-x3")
-    parser.add_argument("--quality", type=int, nargs="+", default=[20, 40, 60, 90])
+    parser.add_argument("--quality", type=int, nargs="+", default=[10, 20, 40, 60, 90])
     parser.add_argument("--show", default="", help="file name of the picture in the figure; the first by default")
     parser.add_argument("--shown", type=int, default=60, help="its quality")
     parser.add_argument("--out", type=Path, default=Path("upscale"), help="without a suffix")
@@ -79,6 +79,7 @@ def enlarged(file: bytes, card: weights.Card) -> Mapping[str, Picture]:
         "JPEG, bicubic": bicubic(decode(file), card.scale),
         "mend-s, bicubic": bicubic(restored, card.scale),
         card.name: np.asarray(upscale(file, model=card, bits=8).to_array(8)),
+        f"mend-s, {card.name}": np.asarray(upscale(restored, model=card, bits=8).to_array(8)),
     }
 
 

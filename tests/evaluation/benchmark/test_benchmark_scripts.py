@@ -115,6 +115,7 @@ def test_enlargement_is_compared_with_bicubic_interpolation(tmp_path, picture_se
     low, high = found["upscale"]
     assert low["JPEG, bicubic"] < high["JPEG, bicubic"]
     assert high["enlarger"] < high["JPEG, bicubic"]  # repeated pixels
+    assert low["mend-s, enlarger"] > low["enlarger"]
     assert (tmp_path / "found.webp").read_bytes()[8:12] == b"WEBP"
     assert "| quality | JPEG, bicubic |" in benchmark_tables.READERS["upscale"](found)
 
