@@ -1,5 +1,6 @@
 """Jobs: their events, their files in every form, and how long they are kept."""
 
+import asyncio
 import io
 import sys
 import time
@@ -16,7 +17,9 @@ from tests.web.conftest import ASYNC, events, job, problem
 from jpegmend.batch.settings import Output
 from jpegmend.formats import WRITTEN
 from jpegmend.web.jobs import Jobs
+from jpegmend.web.problems import Problem
 from jpegmend.web.query import Request
+from jpegmend.web.scheduler import Task
 from jpegmend.web.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # workers look for modules where this process does
@@ -101,6 +104,43 @@ def test_results_are_kept_for_a_time_and_up_to_a_size(tmp_path: Path) -> None:
     assert [each.folder.exists() for each in made] == [False, False, True, True]
     jobs.close()
     assert not made[3].folder.exists()
+
+
+class OneCall:
+    """Stands in for the scheduler: keeps the call that was put last, which the test ends."""
+
+    task: Task | None = None
+    cancelled = False
+
+    def submit(self, task: Task, *, first: bool = False) -> None:
+        self.task = task
+
+    def cancel(self, task: Task) -> None:
+        self.cancelled = task is self.task
+
+
+@pytest.mark.parametrize("error", [None, FileNotFoundError("restored-1.pickle"), Problem("cancelled")])
+def test_a_job_that_is_removed_while_its_result_is_written_is_no_more(tmp_path: Path, error: Exception | None) -> None:
+    async def remove_while_writing() -> None:
+        scheduler = OneCall()
+        jobs = Jobs(Settings(folder=tmp_path), scheduler)  # type: ignore[arg-type]
+        made = jobs.open(Request(options={}, output=Output()), kept=True)
+        made.state = "done"
+        writing = asyncio.create_task(jobs.write(made, Output()))
+        while scheduler.task is None:
+            await asyncio.sleep(0)
+        jobs.remove(made)
+        assert scheduler.cancelled and made.folder.exists()  # the worker may still use it
+        if error is None:
+            scheduler.task.answer.set_result(None)
+        else:
+            scheduler.task.answer.set_exception(error)
+        with pytest.raises(Problem, match="no-such-job"):
+            await writing
+        assert not made.folder.exists()
+        jobs.close()
+
+    asyncio.run(remove_while_writing())
 
 
 def test_a_result_in_other_formats_is_that_of_the_command(client: httpx.Client, small: bytes) -> None:

@@ -197,7 +197,7 @@ class Jobs:
         """The file of a job's result in a form; it is written if it does not exist.
 
         Raises:
-            Problem: the job is not done or has failed, or the format cannot hold its picture.
+            Problem: the job is not done, has failed or was removed, or the format cannot hold its picture.
         """
         if job.problem is not None:
             raise job.problem
@@ -206,9 +206,11 @@ class Jobs:
         path = job.result_path(output)
         async with job.writing:
             if not path.exists():
-                task = Task(call=lambda threads: (work.write_again, job.folder, output))
-                self._scheduler.submit(task, first=True)
-                await task.answer
+                job.task = Task(call=lambda threads: (work.write_again, job.folder, output))
+                self._scheduler.submit(job.task, first=True)
+                await asyncio.wait([job.task.answer])
+                self.find(job.id)  # it may have been removed meanwhile
+                job.task.answer.result()
                 job.bytes = spool.bytes_in(job.folder)
         job.used = time.monotonic()
         return path

@@ -3,11 +3,17 @@ import { ask } from "./api.js";
 import { byId } from "./dom.js";
 import { Zoom } from "./zoom.js";
 
-/** Load an image into an element, whole; false if another was asked for meanwhile. */
-async function load(image, address) {
+/** Load an image into an element, whole; false if another was asked for meanwhile, or the signal ends it. */
+async function load(image, address, signal) {
   if (image.dataset.address === address) return true;
   image.dataset.address = address;
-  const blob = await (await ask(address)).blob();
+  let blob;
+  try {
+    blob = await (await ask(address, { signal })).blob();
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  }
   if (image.dataset.address !== address) return false;
   const before = image.src;
   image.src = URL.createObjectURL(blob);
@@ -23,6 +29,7 @@ export class Viewer {
     this.after = byId("after");
     this.change = byId("change");
     this.picture = null;
+    this.loading = new AbortController(); // of the images of the picture
     this.size = null;
     this.zoom = new Zoom(this.stage, [this.before, this.after, this.change], (zoom) => this.#tellZoom(zoom));
     this.#listen();
@@ -71,6 +78,9 @@ export class Viewer {
   }
 
   #clear() {
+    // The service may remove the picture's files at any time.
+    this.loading.abort();
+    this.loading = new AbortController();
     for (const image of [this.before, this.after, this.change]) {
       image.toggleAttribute("data-shown", false);
       image.dataset.address = "";
@@ -85,14 +95,15 @@ export class Viewer {
   }
 
   async #showFile(picture) {
-    if (!(await load(this.before, picture.url)) || this.picture !== picture) return;
+    if (!(await load(this.before, picture.url, this.loading.signal)) || this.picture !== picture) return;
     this.#fit(this.before.naturalWidth, this.before.naturalHeight);
     this.before.toggleAttribute("data-shown", true);
   }
 
   async #showJob(picture, job) {
     const { links, report } = job;
-    const loaded = await Promise.all([load(this.before, links.decoded), load(this.after, `${links.result}?format=png`)]);
+    const { signal } = this.loading;
+    const loaded = await Promise.all([load(this.before, links.decoded, signal), load(this.after, `${links.result}?format=png`, signal)]);
     if (!loaded.every(Boolean) || this.picture !== picture) return;
     this.#fit(report.width, report.height);
     this.before.toggleAttribute("data-shown", true);
@@ -105,7 +116,7 @@ export class Viewer {
   async #showChange() {
     const { picture } = this;
     if (this.stage.dataset.mode !== "change" || picture?.state !== "done") return;
-    if (await load(this.change, picture.job.links.change)) this.change.toggleAttribute("data-shown", true);
+    if (await load(this.change, picture.job.links.change, this.loading.signal)) this.change.toggleAttribute("data-shown", true);
   }
 
   /** A result that the service keeps no longer is made again, once. */
