@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jpegmend import restore, weights
+from jpegmend import restore, upscale, weights
 
 GOLDEN = Path(__file__).parent / "golden"
 RELEASED = [name for name, card in weights.MODELS.items() if card.released]
@@ -29,12 +29,13 @@ def clear() -> Image.Image:
 
 
 def answers(name: str) -> np.ndarray:
-    """Both qualities restored, one below the other, ``[2 H, W, 3]`` uint8."""
+    """Both qualities restored or enlarged, one below the other, ``[2 H, W, 3]`` uint8."""
     found = []
     for quality in QUALITIES:
         stream = io.BytesIO()
         clear().save(stream, "JPEG", quality=quality)
-        found.append(restore(stream.getvalue(), model=name, threads=1).to_array(8))
+        run = restore if weights.MODELS[name].scale == 1 else upscale
+        found.append(run(stream.getvalue(), model=name, threads=1).to_array(8))
     return np.concatenate(found)
 
 
