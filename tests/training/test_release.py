@@ -186,3 +186,10 @@ def test_scores_are_those_of_the_released_step():
     assert [row["psnr_db"] for row in release.validation_scores(log, 200)] == [30.0]
     assert [row["psnr_db"] for row in release.validation_scores(log, 250)] == [30.0]
     assert [row["psnr_db"] for row in release.validation_scores(log)] == [31.0]
+
+
+def test_no_folder_of_the_machine_is_released():
+    recipe = {"name": "x", "stages": [{"auxiliary": "classifier", "weights": "/home/me/runs/c.safetensors"}, {}]}
+    record = {"data": [], "licence": "Apache-2.0", "trained": {}}
+    header = release._header({"recipe": recipe, "steps": 3}, record)
+    assert [stage.get("weights") for stage in header["recipe"]["stages"]] == ["c.safetensors", None]

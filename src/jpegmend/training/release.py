@@ -95,6 +95,9 @@ def release(
 def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     """Header of the weights file: the recipe, and fields of the card."""
     kept = {key: run[key] for key in ("recipe", "steps", "seconds", "earlier") if key in run}
+    for stage in kept.get("recipe", {}).get("stages", ()):
+        if stage.get("weights"):
+            stage["weights"] = Path(stage["weights"]).name  # without the folders of this machine
     # Without scores: results refer to the checksum of the weights file, which the scores would change.
     return kept | {key: record[key] for key in ("data", "licence", "trained")}
 
