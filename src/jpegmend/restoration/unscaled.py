@@ -15,8 +15,6 @@ from jpegmend.restoration.tiles import Window
 
 _SAMPLING = (2, 2)
 """Chroma subsampling of the first compression: scaling leaves no trace of it, and 4:2:0 is the most common."""
-
-
 _BYTES_PER_PIXEL = 45
 """Bytes for each pixel of the first scale: RGB in float32 three times, while it is made, and the result."""
 

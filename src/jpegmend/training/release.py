@@ -95,11 +95,15 @@ def release(
 def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     """Header of the weights file: the recipe, and fields of the card."""
     kept = {key: run[key] for key in ("recipe", "steps", "seconds", "earlier") if key in run}
-    for stage in kept.get("recipe", {}).get("stages", ()):
-        if stage.get("weights"):
-            stage["weights"] = Path(stage["weights"]).name  # without the folders of this machine
+    if "stages" in kept.get("recipe", {}):
+        kept["recipe"] = kept["recipe"] | {"stages": [_without_folder(stage) for stage in kept["recipe"]["stages"]]}
     # Without scores: results refer to the checksum of the weights file, which the scores would change.
     return kept | {key: record[key] for key in ("data", "licence", "trained")}
+
+
+def _without_folder(stage: dict[str, Any]) -> dict[str, Any]:
+    """A stage of a recipe whose ``weights``, where given, are a file name without the folders of this machine."""
+    return stage | {"weights": Path(stage["weights"]).name} if stage.get("weights") else stage
 
 
 def _training_facts(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:

@@ -209,8 +209,10 @@ class Jobs:
                 job.task = Task(call=lambda threads: (work.write_again, job.folder, output))
                 self._scheduler.submit(job.task, first=True)
                 await asyncio.wait([job.task.answer])
+                failed = job.task.answer.exception()
                 self.find(job.id)  # it may have been removed meanwhile
-                job.task.answer.result()
+                if failed is not None:
+                    raise failed
                 job.bytes = spool.bytes_in(job.folder)
         job.used = time.monotonic()
         return path
