@@ -78,8 +78,8 @@ def enlarged(file: bytes, card: weights.Card) -> Mapping[str, Picture]:
     return {
         "JPEG, bicubic": bicubic(decode(file), card.scale),
         "mend-s, bicubic": bicubic(restored, card.scale),
-        card.name: np.asarray(upscale(file, model=card, bits=8).to_array(8)),
-        f"mend-s, {card.name}": np.asarray(upscale(restored, model=card, bits=8).to_array(8)),
+        card.name: np.asarray(upscale(file, model=card, bits=8, restore_first=False).to_array(8)),
+        f"mend-s, {card.name}": np.asarray(upscale(file, model=card, bits=8, restore_first=True).to_array(8)),
     }
 
 

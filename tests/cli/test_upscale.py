@@ -42,6 +42,12 @@ def test_a_file_that_is_named_and_json(photo, model, tmp_path, capsys):
     assert (tmp_path / "large.tif").read_bytes()[:2] in (b"II", b"MM")
 
 
+def test_restoring_first_is_said_and_chosen(photo, model, capsys):
+    for option, said in ("--restore-first", True), ("--no-restore-first", False):
+        assert cli.run(["upscale", str(photo), "--model", model, option, "--overwrite"]) == 0
+        assert ("note: restored by mend-s" in capsys.readouterr().out) == said
+
+
 def test_inputs_and_results_are_not_overwritten(photo, model, capsys):
     before = photo.read_bytes()
     assert cli.run(["upscale", str(photo), "--model", model, "-o", str(photo), "--overwrite"]) == 1

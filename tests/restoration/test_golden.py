@@ -5,6 +5,7 @@
 
 import io
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def answers(name: str) -> np.ndarray:
     for quality in QUALITIES:
         stream = io.BytesIO()
         clear().save(stream, "JPEG", quality=quality)
-        run = restore if weights.MODELS[name].scale == 1 else upscale
+        run = restore if weights.MODELS[name].scale == 1 else partial(upscale, restore_first=False)
         found.append(run(stream.getvalue(), model=name, threads=1).to_array(8))
     return np.concatenate(found)
 

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from jpegmend import restore
+from jpegmend.blocks import Earlier
 from jpegmend.errors import InvalidOption, ModelError, TooLarge, WeightsDamaged
-from jpegmend.restoration import tile_sizes, upscale
+from jpegmend.restoration import guess, tile_sizes, upscale
 
 
 def repeated(pixels):
@@ -27,13 +28,14 @@ def repeating(make_card):
 def test_every_pixel_arrives_in_its_place(size, options, repeating, identity, draw, encode):
     data = encode(draw(*size), quality=40, **options)
     decoded = restore(data, model=identity, strength=0).to_array(16)
-    assert np.array_equal(upscale(data, model=repeating).to_array(16), repeated(decoded))
+    larger = upscale(data, model=repeating, restore_first=False)
+    assert np.array_equal(larger.to_array(16), repeated(decoded))
 
 
 def test_every_kind_of_file(repeating, identity, odd_files):
     for name, data in odd_files.items():
         decoded = restore(data, model=identity, strength=0).to_array(8)
-        larger = upscale(data, model=repeating).to_array(8)
+        larger = upscale(data, model=repeating, restore_first=False).to_array(8)
         assert larger.shape == repeated(decoded).shape, name
         assert np.abs(larger.astype(float) - repeated(decoded)).mean() < 4, name  # chroma is interpolated, not repeated
 
@@ -43,7 +45,7 @@ def test_every_kind_of_file(repeating, identity, odd_files):
 def test_tiled_equals_untiled(kind, subsampling, make_card, draw, encode):
     card, many = (make_card("enlarger", 3, "linear", planes=kind, bytes_per_pixel=b) for b in (100.0, 60_000.0))
     data = encode(draw(203, 185), quality=20, subsampling=subsampling)
-    whole, tiled = upscale(data, model=card), upscale(data, model=many)
+    whole, tiled = (upscale(data, model=each, restore_first=False) for each in (card, many))
     assert whole.report.tiles == 1 and tiled.report.tiles >= 4
     assert np.abs(whole.to_array(16).astype(int) - tiled.to_array(16)).max() <= 8  # of 65535
 
@@ -81,10 +83,48 @@ def test_orientation_alpha_and_metadata(repeating, draw, encode):
     assert np.abs(middle - 5 * ((np.arange(12, 108) + 0.5) / 3 - 0.5)).max() < 1
 
 
+@pytest.mark.parametrize(
+    ("quality", "asked", "restored"), [(40, None, True), (50, None, False), (50, True, True), (40, False, False)]
+)
+def test_low_quality_is_restored_first(quality, asked, restored, repeating, draw, encode):
+    data = encode(draw(33, 50), quality=quality, subsampling=0)
+    larger = upscale(data, model=repeating, restore_first=asked)
+    strength = 1 if restored else 0
+    assert np.array_equal(larger.to_array(16), repeated(restore(data, strength=strength).to_array(16)))
+    assert ("restored by mend-s" in " ".join(larger.report.warnings)) == restored
+    assert larger.report.quality == quality and larger.report.model == "enlarger"
+
+
+def test_an_earlier_compression_counts(repeating, draw, encode, monkeypatch):
+    data = encode(draw(40, 40), quality=90)
+    for found, restored in (15, True), (60, False):
+        monkeypatch.setattr(guess, "find_earlier_compression", lambda *_, found=found: Earlier(found, (3, 6), 1.0))
+        warnings = upscale(data, model=repeating).report.warnings
+        assert ("restored by mend-s" in " ".join(warnings)) == restored
+
+
+def test_what_restoring_found_is_kept(repeating, draw):
+    """Orientation, alpha, ink and warnings of the file survive the restoration before."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    inks = Image.fromarray(draw(24, 40)).convert("CMYK")
+    inks.save(stream, "JPEG", quality=20, exif=exif.tobytes())
+    larger = upscale(stream.getvalue(), model=repeating, bits=None)
+    restored = restore(stream.getvalue(), bits=16)
+    assert larger.pixels.shape == (120, 72, 3) and larger.pixels.dtype == np.uint8
+    assert np.abs(larger.to_array(8) - repeated(restored.to_array(8)).astype(int)).max() <= 1
+    assert larger.metadata == restored.metadata and set(restored.report.warnings) < set(larger.report.warnings)
+    alpha = np.tile(np.arange(0, 200, 5, dtype=np.uint8), (24, 1))
+    picture = np.dstack([draw(24, 40), alpha])
+    both = [upscale(picture, model=repeating, restore_first=first).pixels for first in (True, False)]
+    assert np.array_equal(both[0][..., 3], both[1][..., 3])
+
+
 def test_the_report_says_what_was_done(repeating, draw, encode):
-    report = upscale(encode(draw(20, 30), quality=30), model=repeating).report
+    report = upscale(encode(draw(20, 30), quality=60), model=repeating).report
     assert (report.width, report.height, report.model, report.consistent) == (90, 60, "enlarger", False)
-    assert report.quality == 30 and report.runtime == "onnx cpu"
+    assert report.quality == 60 and report.runtime == "onnx cpu"
 
 
 def test_models_of_the_other_kind_are_refused(repeating, identity, draw):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
+from argparse import BooleanOptionalAction, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ def add(parser: Parser) -> None:
     parser.add_argument("--format", choices=tuple(WRITTEN), help="by the suffix of -o, else png")
     parser.add_argument("--bits", type=int, choices=(8, 16), default=8, help="16 for png and tiff (8)")
     parser.add_argument("--model", metavar="NAME", default="mdu-sr-x3", help="a network that enlarges (mdu-sr-x3)")
+    parser.add_argument(
+        "--restore-first",
+        action=BooleanOptionalAction,
+        help="restore by the default network before enlarging; without it where the quality is 40 or below",
+    )
     parser.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help=said["threads"])
     parser.add_argument("--memory", metavar="SIZE", help=said["memory"])
@@ -54,6 +59,7 @@ def run(given: Namespace) -> int:
         larger = upscale(
             given.file,
             model=card,
+            restore_first=given.restore_first,
             bits=given.bits,
             runtime=given.runtime,
             threads=given.threads,

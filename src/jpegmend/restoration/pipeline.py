@@ -53,12 +53,12 @@ def restore(source: Source, options: Options) -> Restored:
     if network is not None and options.thorough > 1:
         network = MeanOfFlips(network, options.thorough)
     plan = make_plan(opened, card, options)
-    return _Job(opened, plan, card, network if plan.strength > 0 else None, options).run(started)
+    return Restoration(opened, plan, card, network if plan.strength > 0 else None, options).run(started)
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
-    """The restoration of one picture."""
+class Restoration:
+    """The restoration of one picture that was opened and planned."""
 
     opened: Opened
     plan: Plan
@@ -68,6 +68,7 @@ class _Job:
     options: Options
 
     def run(self, started: float) -> Restored:
+        """Restore it; ``started`` is the ``time.perf_counter()`` from which the report's seconds count."""
         groups, unscaled = self._groups(), self.plan.unscaled
         runner = self._runner(groups[0]) if self.network else None
         output = make_output(self.opened, self.plan.scene, self.options, self.opened.alpha)

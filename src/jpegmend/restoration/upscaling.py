@@ -16,8 +16,9 @@ from jpegmend.errors import InvalidOption, TooLarge
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import colour, metadata
 from jpegmend.restoration.opening import applied_orientation, make_output, open_network, open_picture
-from jpegmend.restoration.options import SharedOptions, options_as_keywords
-from jpegmend.restoration.plan import Plan
+from jpegmend.restoration.options import Options, SharedOptions, options_as_keywords
+from jpegmend.restoration.pipeline import Restoration
+from jpegmend.restoration.plan import Plan, make_plan
 from jpegmend.restoration.plane_groups import Group, make_groups
 from jpegmend.restoration.report import make_report
 from jpegmend.restoration.restored import Restored
@@ -30,6 +31,8 @@ from jpegmend.weights import Card
 
 MODEL = "mdu-sr-x3"
 """The default network."""
+RESTORED_UP_TO = 40
+"""The quality up to which restoring first was measured to be better (docs/models/mdu.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +45,18 @@ class UpscaleOptions(SharedOptions):
 
     model: str | Path | Card = MODEL
     """The network, whose card has a ``scale`` above 1: a name of ``jpegmend.MODELS``, the path of a card, or a card."""
+    restore_first: bool | None = None
+    """Whether the default network of ``restore`` restores the picture before it is enlarged. None: where its quality,
+    or that of an earlier compression, is 40 or below."""
 
 
 @options_as_keywords(UpscaleOptions)
 def upscale(source: Source, options: UpscaleOptions) -> Restored:
     """Enlarge a picture by a super-resolution network (MDU eq. 25, 26), which also removes its JPEG artifacts.
 
-    Every plane is enlarged on its own grid; chroma is then upsampled to the size of luma. The keyword arguments are the
-    fields of :class:`UpscaleOptions`; ``max_pixels`` holds for the result too. Metadata is kept unchanged: picture
-    sizes in EXIF stay those of the source.
+    A picture of low quality is restored first (``restore_first``). Every plane is enlarged on its own grid; chroma is
+    then upsampled to the size of luma. The keyword arguments are the fields of :class:`UpscaleOptions`; ``max_pixels``
+    holds for the result too. Metadata is kept unchanged: picture sizes in EXIF stay those of the source.
 
     Raises:
         InputError: the source cannot be read, or it or the result is larger than ``max_pixels``.
@@ -69,11 +75,34 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
             f"{opened.width}x{opened.height} enlarged by {card.scale} has more pixels than max_pixels allows, "
             f"{options.max_pixels}; raise it"
         )
-    return _Job(opened, make_scene(opened), card, network, options).run(started)
+    opened = _restore_first(opened, options)
+    return _Enlargement(opened, make_scene(opened), card, network, options).run(started)
+
+
+def _restore_first(opened: Opened, options: UpscaleOptions) -> Opened:
+    """The picture with restored samples in place of the stored ones, if that is asked for or better."""
+    if options.restore_first is False:
+        return opened
+    shared = ("runtime", "provider", "threads", "memory", "page")
+    first = Options(orientation="keep", **{name: getattr(options, name) for name in shared})
+    card = weights.find(first.model)
+    plan = make_plan(opened, card, first)
+    qualities = [quality for quality in (opened.quality, plan.estimated_quality) if quality is not None]
+    if not plan.strength or not (options.restore_first or min(qualities, default=100) <= RESTORED_UP_TO):
+        return opened
+    restored = Restoration(opened, plan, card, open_network(card, first), first).run(time.perf_counter())
+    note = f"restored by {card.name} before it was enlarged"
+    return replace(
+        opened,
+        components=(),
+        values=restored.pixels[..., :3] if restored.pixels.ndim == 3 else restored.pixels,
+        metadata=restored.metadata,
+        warnings=(*restored.report.warnings, note),
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
+class _Enlargement:
     """The enlargement of one picture."""
 
     opened: Opened
