@@ -72,7 +72,8 @@ def serving(folder: Path, **settings: Any) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("service") / "jobs", max_pixels=2_000_000, max_bytes=1_000_000) as service:
+    limits = {"max_pixels": 2_000_000, "max_bytes": 1_000_000}
+    with serving(tmp_path_factory.mktemp("service") / "jobs", hosts=("photos.example",), **limits) as service:
         yield service
 
 

@@ -1,6 +1,5 @@
 """Jobs: their events, their files in every form, and how long they are kept."""
 
-import asyncio
 import io
 import sys
 import time
@@ -14,13 +13,7 @@ import tifffile
 from PIL import Image, ImageChops, ImageCms, ImageStat
 from tests.web.conftest import ASYNC, events, job, problem
 
-from jpegmend.batch.settings import Output
 from jpegmend.formats import WRITTEN
-from jpegmend.web.jobs import Jobs
-from jpegmend.web.problems import Problem
-from jpegmend.web.query import Request
-from jpegmend.web.scheduler import Task
-from jpegmend.web.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # workers look for modules where this process does
 import slow_calls
@@ -85,62 +78,6 @@ def test_a_worker_that_is_killed_in_the_middle_costs_one_more_try(
     done = job(client, photo, name="edge.jpg")
     assert client.get("/" + done["links"]["result"]).content == command_png.read_bytes()
     assert running.service.scheduler.restarts == before + 1
-
-
-def test_results_are_kept_for_a_time_and_up_to_a_size(tmp_path: Path) -> None:
-    jobs = Jobs(Settings(folder=tmp_path, keep_seconds=100, keep_bytes=1000), None)  # type: ignore[arg-type]
-    made = [jobs.open(Request(options={"model": "mend-s"}, output=Output()), kept=True) for _ in range(4)]
-    now = time.monotonic()
-    for each, age in zip(made, (200, 50, 40, 30), strict=True):
-        each.state, each.bytes, each.used = "done", 500, now - age
-    made[3].state, made[3].bytes = "running", 0
-    waited_for = jobs.open(Request(options={"model": "mend-s"}, output=Output()), kept=False)
-    waited_for.state, waited_for.bytes, waited_for.used = "done", 500, now - 200
-    jobs.expire()
-    assert [each.folder.exists() for each in made] == [False, True, True, True]
-    assert waited_for.folder.exists()  # its answer is not sent yet
-    made[3].state, made[3].bytes = "done", 500
-    jobs.expire()
-    assert [each.folder.exists() for each in made] == [False, False, True, True]
-    jobs.close()
-    assert not made[3].folder.exists()
-
-
-class OneCall:
-    """Stands in for the scheduler: keeps the call that was put last, which the test ends."""
-
-    task: Task | None = None
-    cancelled = False
-
-    def submit(self, task: Task, *, first: bool = False) -> None:
-        self.task = task
-
-    def cancel(self, task: Task) -> None:
-        self.cancelled = task is self.task
-
-
-@pytest.mark.parametrize("error", [None, FileNotFoundError("restored-1.pickle"), Problem("cancelled")])
-def test_a_job_that_is_removed_while_its_result_is_written_is_no_more(tmp_path: Path, error: Exception | None) -> None:
-    async def remove_while_writing() -> None:
-        scheduler = OneCall()
-        jobs = Jobs(Settings(folder=tmp_path), scheduler)  # type: ignore[arg-type]
-        made = jobs.open(Request(options={}, output=Output()), kept=True)
-        made.state = "done"
-        writing = asyncio.create_task(jobs.write(made, Output()))
-        while scheduler.task is None:
-            await asyncio.sleep(0)
-        jobs.remove(made)
-        assert scheduler.cancelled and made.folder.exists()  # the worker may still use it
-        if error is None:
-            scheduler.task.answer.set_result(None)
-        else:
-            scheduler.task.answer.set_exception(error)
-        with pytest.raises(Problem, match="no-such-job"):
-            await writing
-        assert not made.folder.exists()
-        jobs.close()
-
-    asyncio.run(remove_while_writing())
 
 
 def test_a_result_in_other_formats_is_that_of_the_command(client: httpx.Client, small: bytes) -> None:

@@ -25,6 +25,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP photos.example 127.0.0.1",
 ]
 SLOW = 60_000
 """Milliseconds that a restoration may take on a busy machine."""
@@ -110,6 +111,7 @@ SHIFTS = """() => {
 def test_one_picture(open_page: Any, photo: bytes, command_png: Path, running: Any) -> None:
     page = open_page()
     assert serious(page) == []
+    assert page.locator("#bar-note").inner_text() == "Pictures stay on this machine."
     page.evaluate(SHIFTS)
     give(page, ("edge.jpg", photo))
     ready(page)
@@ -138,8 +140,13 @@ def drag_and_keys(page: Any) -> None:
     page.mouse.move(stage["x"] + stage["width"] / 4, height, steps=4)
     page.mouse.up()
     assert 23 < float(slider.input_value()) < 27
+    page.mouse.move(stage["x"] + stage["width"] * 0.8, height)  # a picture that fits is not panned: the border moves
+    page.mouse.down()
+    page.mouse.move(stage["x"] + stage["width"] * 0.35, height, steps=4)
+    page.mouse.up()
+    assert 33 < float(slider.input_value()) < 37
     inset = re.fullmatch(r"inset\(0px 0px 0px ([\d.]+)%\)", style(page, ".layer.after", "clipPath"))
-    assert inset is not None and 23 < float(inset[1]) < 27
+    assert inset is not None and 33 < float(inset[1]) < 37
     slider.focus()
     page.keyboard.press("End")
     assert style(page, ".layer.after", "clipPath") == "inset(0px 0px 0px 100%)"
@@ -207,12 +214,22 @@ def test_chosen_files_and_the_pictures_of_a_chosen_folder(open_page: Any, small:
     for name in ("a.jpg", "b.png", "below/c.JPEG", ".hidden.jpg", "a.restored.png", "notes.txt"):
         (tmp_path / name).write_bytes(small)
     page = open_page()
+    page.clock.install()
     page.set_input_files("#files", [tmp_path / "a.jpg", tmp_path / "b.png"])
     page.get_by_text("2 of 2 done").wait_for()
+    with page.expect_request(re.compile(r"/v1/jobs/[\w-]{22}$")):  # which keeps the job
+        page.clock.fast_forward(301_000)
     page.set_input_files("#folder", tmp_path)
     page.get_by_text("5 of 5 done").wait_for()
     names = page.locator(".item-name").all_inner_texts()
     assert (names[:2], sorted(names[2:])) == (["a.jpg", "b.png"], ["a.jpg", "b.png", "c.JPEG"])
+
+
+def test_the_page_says_where_pictures_go(browser: Any, running: Any) -> None:
+    page = browser.new_page()
+    page.goto(f"http://photos.example:{running.port}/?token={TOKEN}")
+    assert page.locator("#bar-note").inner_text().startswith("Pictures are sent to photos.example")
+    page.close()
 
 
 def test_phone_zoom_and_pan_in_step(open_page: Any, photo: bytes) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from jpegmend.batch.settings import Output
 from jpegmend.web import query
 from jpegmend.web.handlers import disposition
-from jpegmend.web.jobs import Job
+from jpegmend.web.job import Job
 from jpegmend.web.problems import Problem
 from jpegmend.web.service import Service, service_of
 
@@ -35,7 +35,14 @@ async def archive(request: Request) -> Response:
     asked = QueryParams([each for each in request.query_params.multi_items() if each[0] != "job"])
     forms = [query.form_for(asked, job.request.output) for job in jobs]
     headers = {"Content-Disposition": disposition("restored.zip")}
-    return StreamingResponse(_stream(service, jobs, forms), media_type="application/zip", headers=headers)
+    return StreamingResponse(_held(service, jobs, forms), media_type="application/zip", headers=headers)
+
+
+async def _held(service: Service, jobs: list[Job], forms: list[Output]) -> AsyncIterator[bytes]:
+    """The bytes of the archive. A page that is left removes its jobs, while the browser still saves the archive."""
+    with service.jobs.holding(jobs):
+        async for piece in _stream(service, jobs, forms):
+            yield piece
 
 
 async def _stream(service: Service, jobs: list[Job], forms: list[Output]) -> AsyncIterator[bytes]:
@@ -46,13 +53,20 @@ async def _stream(service: Service, jobs: list[Job], forms: list[Output]) -> Asy
     # Pictures are compressed already, so they are stored.
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as made:
         for job, output in zip(jobs, forms, strict=True):
+            reduced = job.reduced
             try:
                 path = await service.jobs.write(job, output)
             except Problem as problem:
                 failed.append(f"{job.request.name}: {problem.detail or problem.as_dict()['title']}")
                 continue
-            for piece in _add(made, path, unused(job.download_name(output), names), sink):
-                yield piece
+            read = job.used
+            try:
+                for piece in _add(made, path, unused(job.download_name(output), names), sink):
+                    yield piece
+            finally:
+                # What was made again for this archive must not push the results out that it still needs.
+                if reduced and job.used == read:
+                    service.jobs.reduce(job)
         if failed:
             made.writestr(FAILURES, "\n".join(failed) + "\n")
     yield sink.take()

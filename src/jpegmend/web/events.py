@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from jpegmend.web.jobs import Event, Job
+from jpegmend.web.job import Event, Job
 from jpegmend.web.problems import Problem
 from jpegmend.web.service import Service, service_of
 

@@ -12,8 +12,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from jpegmend.batch.settings import Output
 from jpegmend.web import bodies, models, query, work
-from jpegmend.web.jobs import MEDIA_TYPES, Job
-from jpegmend.web.problems import Problem
+from jpegmend.web.job import MEDIA_TYPES, Job
 from jpegmend.web.scheduler import Task
 from jpegmend.web.service import Service, service_of, wait_or_leave
 
@@ -103,23 +102,18 @@ async def result(request: Request) -> Response:
 
 async def decoded(request: Request) -> Response:
     """``GET /v1/jobs/{id}/decoded``: the picture as the file has it, as PNG of 8 bits."""
-    return _beside(request, work.DECODED)
+    return await _beside(request, work.DECODED)
 
 
 async def change(request: Request) -> Response:
     """``GET /v1/jobs/{id}/change``: the map of the change, as PNG."""
-    return _beside(request, work.CHANGE)
+    return await _beside(request, work.CHANGE)
 
 
-def _beside(request: Request, name: str) -> Response:
-    found = service_of(request).jobs.find(request.path_params["id"])
-    if found.problem is not None:
-        raise found.problem
-    if not found.ended:
-        raise Problem("not-ready", f"its state is {found.state}; wait for the event done")
-    if not found.request.compare:
-        raise Problem("not-found", "the job was made without compare=true")
-    return FileResponse(found.folder / name, media_type="image/png")
+async def _beside(request: Request, name: str) -> Response:
+    jobs = service_of(request).jobs
+    found = jobs.find(request.path_params["id"])
+    return FileResponse(await jobs.beside(found, name), media_type="image/png")
 
 
 async def inspect(request: Request) -> Response:

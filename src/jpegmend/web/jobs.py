@@ -1,116 +1,24 @@
-"""Jobs: one picture each, with its state, its events, its files and the time until these are removed."""
+"""The jobs of the service: their work, their results in every form, and the time until their files are removed."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-from jpegmend.batch.names import Template
 from jpegmend.batch.settings import Output
-from jpegmend.formats import WRITTEN
 from jpegmend.web import spool, work
+from jpegmend.web.job import Event, Job
 from jpegmend.web.problems import Problem
 from jpegmend.web.query import Request
 from jpegmend.web.scheduler import Scheduler, Task
 from jpegmend.web.settings import Settings
 
-MEDIA_TYPES = {name: f"image/{name}" for name in WRITTEN}
-"""Media types of the output formats."""
-
-
-class Event(NamedTuple):
-    """Something that happened to a job."""
-
-    number: int
-    """Rising from 1; the ``id`` of a server-sent event."""
-    kind: str
-    """``queued``, ``running``, ``progress``, ``done`` or ``failed``."""
-    data: dict[str, Any]
-    """The job as JSON at that moment."""
-
-
-@dataclass(eq=False, kw_only=True)
-class Job:
-    """One picture to restore."""
-
-    id: str
-    folder: Path
-    request: Request
-    state: str = "queued"
-    """``queued``, ``running``, ``done`` or ``failed``."""
-    kept: bool = True
-    """Whether its files stay after the answer."""
-    progress: tuple[int, int] = (0, 0)
-    """Tiles done and all tiles."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """What the worker returned."""
-    problem: Problem | None = None
-    task: Task | None = None
-    created: float = field(default_factory=time.time)
-    used: float = field(default_factory=time.monotonic)
-    """When it ended or was last read."""
-    bytes: int = 0
-    """Bytes of its files, after its end."""
-    events: list[Event] = field(default_factory=list)
-    """Its events, of ``progress`` the last alone."""
-    count: int = 0
-    """Number of events so far."""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set at the next event, and then replaced."""
-    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a result is written in another format."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether it is done or has failed."""
-        return self.state in ("done", "failed")
-
-    def result_path(self, output: Output) -> Path:
-        """The file of its result in a form."""
-        return self.folder / work.result_name(output)
-
-    def download_name(self, output: Output) -> str:
-        """The name of its result, as the command would give it."""
-        name = PurePath(self.request.name.replace("\\", "/")).name or "picture.jpg"
-        suffix = WRITTEN[output.format or "png"].suffixes[0]
-        return str(Template().fill(PurePath(name), suffix, str(self.request.options["model"]), ""))
-
-    def describe(self, *, queued_before: int = 0) -> dict[str, Any]:
-        """The job as plain values."""
-        base = f"v1/jobs/{self.id}"
-        facts: dict[str, Any] = {
-            "id": self.id,
-            "state": self.state,
-            "name": self.request.name,
-            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.created)),
-            "links": {"self": base, "events": f"{base}/events"},
-        }
-        if self.state == "queued":
-            facts["queued_before"] = queued_before
-        if self.progress[1]:
-            facts["progress"] = {"done": self.progress[0], "total": self.progress[1]}
-        if self.state == "done":
-            facts |= self.facts
-            facts["result_name"] = self.download_name(self.request.output)
-            facts["links"]["result"] = f"{base}/result"
-            if self.request.compare:
-                facts["links"] |= {"decoded": f"{base}/decoded", "change": f"{base}/change"}
-        if self.problem is not None:
-            facts["problem"] = self.problem.as_dict()
-        return facts
-
-    def publish(self, kind: str, **more: Any) -> None:
-        """Add an event and wake those who wait for one."""
-        self.count += 1
-        if kind == "progress":
-            self.events = [event for event in self.events if event.kind != "progress"]
-        self.events.append(Event(self.count, kind, self.describe(**more)))
-        changed, self.changed = self.changed, asyncio.Event()
-        changed.set()
+_SENDING = 5.0
+"""Seconds after it was read for which a job keeps its files above the limit of bytes: they may be about to be sent."""
 
 
 class Jobs:
@@ -142,29 +50,35 @@ class Jobs:
     def open(self, request: Request, *, kept: bool) -> Job:
         """A new job with an empty folder for its input; its work begins with :meth:`begin`."""
         name, folder = self._spool.make()
-        job = Job(id=name, folder=folder, request=request, kept=kept)
+        job = Job(id=name, folder=folder, request=request, kept=kept, keep_seconds=self._settings.keep_seconds)
         self._jobs[name] = job
         return job
 
     def begin(self, job: Job) -> None:
         """Put its work into the queue."""
-        settings = self._settings
-        limits = {"memory": settings.memory, "max_pixels": settings.max_pixels}
-
-        def call(threads: int) -> tuple[Any, ...]:
-            return work.restore_picture, work.Order(
-                folder=job.folder,
-                options={**job.request.options, **limits, "threads": threads},
-                output=job.request.output,
-                max_bytes=settings.max_bytes,
-                compare=job.request.compare and job.kept,
-                keep=job.kept,
-            )
-
-        job.task = Task(call=call, on_start=lambda: self._started(job), on_message=lambda value: _tiles(job, value))
+        job.task = Task(
+            call=self._restoration(job, job.request.output),
+            on_start=lambda: self._started(job),
+            on_message=lambda value: _tiles(job, value),
+        )
         job.task.answer.add_done_callback(lambda answer: self._ended(job, answer))
         self._scheduler.submit(job.task)
         job.publish("queued", queued_before=self._scheduler.position(job.task))
+
+    def _restoration(self, job: Job, output: Output) -> Callable[[int], tuple[Any, ...]]:
+        settings = self._settings
+        limits = {"memory": settings.memory, "max_pixels": settings.max_pixels}
+        return lambda threads: (
+            work.restore_picture,
+            work.Order(
+                folder=job.folder,
+                options={**job.request.options, **limits, "threads": threads},
+                output=output,
+                max_bytes=settings.max_bytes,
+                compare=job.request.compare and job.kept,
+                keep=job.kept,
+            ),
+        )
 
     def find(self, name: str) -> Job:
         """The job with an id.
@@ -174,7 +88,7 @@ class Jobs:
         """
         job = self._jobs.get(name)
         if job is None or not job.kept:
-            raise Problem("no-such-job", "no job has this id; results are kept for a limited time only")
+            raise _gone()
         job.used = time.monotonic()
         return job
 
@@ -184,8 +98,12 @@ class Jobs:
         return job.describe(queued_before=before)
 
     def remove(self, job: Job) -> None:
-        """End its work and remove its files."""
+        """End its work and remove its files, these when it is no longer held."""
         self._jobs.pop(job.id, None)
+        job.removed = True
+        if job.held:
+            return
+        job.bytes = 0
         if job.task is not None and not job.task.ended:
             # Its folder is removed when the worker has let go of it.
             job.task.answer.add_done_callback(lambda answer: spool.remove(job.folder))
@@ -193,26 +111,60 @@ class Jobs:
         else:
             spool.remove(job.folder)
 
+    @contextlib.contextmanager
+    def holding(self, jobs: Sequence[Job]) -> Iterator[None]:
+        """Keep the files of jobs for as long as the block lasts, also where they are removed meanwhile."""
+        for job in jobs:
+            job.held += 1
+        try:
+            yield
+        finally:
+            for job in jobs:
+                job.held -= 1
+                if job.removed:
+                    self.remove(job)
+
+    def reduce(self, job: Job) -> None:
+        """Remove all files of a job but its input."""
+        spool.remove_all_but(job.folder, work.INPUT)
+        job.reduced = job.state == "done"
+        job.bytes = spool.bytes_in(job.folder)
+
     async def write(self, job: Job, output: Output) -> Path:
         """The file of a job's result in a form; it is written if it does not exist.
 
         Raises:
             Problem: the job is not done, has failed or was removed, or the format cannot hold its picture.
         """
+        return await self._written(job, job.result_path(output), output)
+
+    async def beside(self, job: Job, name: str) -> Path:
+        """The decoded picture of a job, or the map of the change, by the name of the file.
+
+        Raises:
+            Problem: the job is not done, has failed or was removed, or was made without them.
+        """
+        if job.state == "done" and not job.request.compare:
+            raise Problem("not-found", "the job was made without compare=true")
+        return await self._written(job, job.folder / name, job.request.output)
+
+    async def _written(self, job: Job, path: Path, output: Output) -> Path:
         if job.problem is not None:
             raise job.problem
         if job.state != "done":
             raise Problem("not-ready", f"its state is {job.state}; wait for the event done")
-        path = job.result_path(output)
         async with job.writing:
             if not path.exists():
-                job.task = Task(call=lambda threads: (work.write_again, job.folder, output))
+                again = self._restoration(job, output) if job.reduced else _form(job, output)
+                job.task = Task(call=again)
                 self._scheduler.submit(job.task, first=True)
                 await asyncio.wait([job.task.answer])
                 failed = job.task.answer.exception()
-                self.find(job.id)  # it may have been removed meanwhile
+                if job.removed and not job.held:
+                    raise _gone()
                 if failed is not None:
                     raise failed
+                job.reduced = False
                 job.bytes = spool.bytes_in(job.folder)
         job.used = time.monotonic()
         return path
@@ -231,17 +183,30 @@ class Jobs:
             await changed.wait()
 
     def expire(self) -> None:
-        """Remove what was kept for its time, and the oldest above the limit of bytes.
+        """Remove jobs that were kept for their time, and the files of the oldest above the limit of bytes.
 
-        Jobs that are not kept are left to the request that waits for them.
+        Of these the results are removed first, as they can be made again, then whole jobs. Jobs that are not kept are
+        left to the request that waits for them.
         """
-        ended = sorted((job for job in self._jobs.values() if job.ended and job.kept), key=lambda job: job.used)
-        oldest = time.monotonic() - self._settings.keep_seconds
-        total = self.bytes
-        for job in ended:
-            if job.used >= oldest and total <= self._settings.keep_bytes:
-                break
-            total -= job.bytes
+        now = time.monotonic()
+        idle = [job for job in self._jobs.values() if job.ended and job.kept and not job.writing.locked()]
+        for job in idle:
+            if job.used < now - self._settings.keep_seconds:
+                self.remove(job)
+        rest = [job for job in idle if job.id in self._jobs and job.used < now - _SENDING]
+        rest.sort(key=lambda job: job.used)
+        too_many = self.bytes - self._settings.keep_bytes
+        for job in rest:
+            if too_many <= 0:
+                return
+            too_many -= job.bytes
+            self.reduce(job)
+            too_many += job.bytes
+        inputs = sum(job.bytes for job in rest)
+        for job in rest:
+            if inputs <= self._settings.keep_bytes:
+                return
+            inputs -= job.bytes
             self.remove(job)
 
     def close(self) -> None:
@@ -267,6 +232,15 @@ class Jobs:
         job.bytes = spool.bytes_in(job.folder)
         job.publish(job.state)
         self.expire()
+
+
+def _gone() -> Problem:
+    return Problem("no-such-job", "no job has this id; results are kept for a limited time only")
+
+
+def _form(job: Job, output: Output) -> Callable[[int], tuple[Any, ...]]:
+    """The call that writes the kept pixels of a job in another form."""
+    return lambda threads: (work.write_again, job.folder, output)
 
 
 def _tiles(job: Job, progress: tuple[int, int]) -> None:

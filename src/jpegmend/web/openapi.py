@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jpegmend import __version__
-from jpegmend.web.jobs import MEDIA_TYPES
+from jpegmend.web.job import MEDIA_TYPES
 from jpegmend.web.problems import CODES, MEDIA_TYPE
 from jpegmend.web.query import FORM, JOB, RESTORATION, Parameter
 from jpegmend.web.settings import Settings
@@ -213,6 +213,7 @@ _JOB: Json = {
             "description": "Difference to the decoded picture, levels of 0..255",
         },
         "result_name": {"type": "string"},
+        "kept_seconds": {"type": "number", "description": "For which a done job is kept after it was last read"},
         "problem": {"$ref": "#/components/schemas/Problem"},
         "links": {"type": "object", "additionalProperties": {"type": "string"}},
     },

@@ -10,7 +10,8 @@ from starlette.requests import Request
 
 from jpegmend.batch.share import share_out
 from jpegmend.web import work
-from jpegmend.web.jobs import Job, Jobs
+from jpegmend.web.job import Job
+from jpegmend.web.jobs import Jobs
 from jpegmend.web.metrics import Metrics
 from jpegmend.web.scheduler import Scheduler
 from jpegmend.web.settings import Settings

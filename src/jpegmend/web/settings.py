@@ -51,7 +51,7 @@ class Settings:
     keep_seconds: float = 900.0
     """Seconds for which results of jobs are kept after the job, or after they were last read."""
     keep_bytes: int = 2_000_000_000
-    """Bytes of all kept files; the oldest are removed above it."""
+    """Bytes of all kept files; above it the oldest results are removed, and then the oldest jobs."""
 
     def __post_init__(self) -> None:
         allowed = (

@@ -66,6 +66,14 @@ def bytes_in(folder: Path) -> int:
     return 0
 
 
+def remove_all_but(folder: Path, name: str) -> None:
+    """Remove the files of a job except the one of this name."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.name != name:
+                os.unlink(entry)
+
+
 def remove(folder: Path) -> None:
     """Remove a job's folder."""
     shutil.rmtree(folder, ignore_errors=True)

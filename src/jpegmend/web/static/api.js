@@ -5,10 +5,12 @@ export class ServiceError extends Error {
   constructor(problem, retryAfter = 0) {
     super(problem.detail ? `${problem.title}: ${problem.detail}` : problem.title);
     this.code = problem.code;
+    this.title = problem.title;
     this.retryAfter = retryAfter;
   }
 }
 
+const LOCKED = { code: "unauthorized", title: "The token of this page is no longer valid", detail: "open the address that jpegmend serve printed at its last start." };
 const UNREACHABLE = { code: "unreachable", title: "The service cannot be reached", detail: "is jpegmend serve still running?" };
 
 /** Ask the service; gives the response, or throws a ServiceError. */
@@ -21,7 +23,7 @@ export async function ask(address, options = {}) {
   }
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({ code: "unknown", title: `Answer ${response.status}` }));
-  throw new ServiceError(problem, Number(response.headers.get("Retry-After")) || 0);
+  throw new ServiceError(response.status === 401 ? LOCKED : problem, Number(response.headers.get("Retry-After")) || 0);
 }
 
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));

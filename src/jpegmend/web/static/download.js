@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import { byId, make, toggle } from "./dom.js";
 
+const MOST = 2000; // pictures of one ZIP file, as the service allows
 const LOSSY = ["webp", "jpeg", "avif", "jxl"];
 
 /** The form of a result that is chosen, as the service reads it, and the bits it needs of the restoration. */
@@ -98,11 +99,13 @@ export class Downloads {
   async #one() {
     const { form, bits } = chosen();
     this.#say("Preparing the file");
-    const job = await this.#job(this.pictures.selected, bits, () => {});
+    const picture = this.pictures.selected;
+    const job = await this.#job(picture, bits, () => {});
     const response = await api.ask(`v1/jobs/${job.id}/result?${api.queryOf(form)}`);
     const name = nameIn(response);
     const address = URL.createObjectURL(await response.blob());
     save(address, name);
+    picture.saved = true;
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
     this.#say(`Saved as ${name}`);
   }
@@ -110,6 +113,7 @@ export class Downloads {
   async #all() {
     const { form, bits } = chosen();
     const done = this.pictures.all.filter(({ state }) => state === "done");
+    if (done.length > MOST) throw new Error(`One ZIP holds ${MOST} pictures; remove some, or use the command.`);
     let ready = 0;
     this.#say(`Preparing 0 of ${done.length}`);
     const jobs = await Promise.all(
@@ -122,6 +126,7 @@ export class Downloads {
     );
     const query = jobs.map((id) => `job=${id}`).join("&");
     save(`v1/archive?${query}&${api.queryOf(form)}`, "restored.zip");
+    for (const picture of done) picture.saved = true;
     this.#say(`${jobs.length} pictures are being saved as restored.zip`);
   }
 }

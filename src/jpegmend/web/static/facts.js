@@ -8,9 +8,12 @@ const COLOURS = { ycbcr: "YCbCr", rgb: "RGB", cmyk: "CMYK", ycck: "YCCK", gray: 
 /** Show all that is known of a picture. */
 export function show(picture) {
   byId("name").textContent = picture?.name ?? "";
-  byId("state").textContent = picture ? stateText(picture) : "";
+  byId("state").textContent = picture?.state === "failed" ? picture.error.message : picture ? stateText(picture) : "";
   toggle(byId("state"), "data-bad", picture?.state === "failed");
   showWarnings(picture);
+  const failed = picture?.state === "failed";
+  byId("done").dataset.empty = failed ? "Nothing." : "Nothing yet.";
+  byId("facts").dataset.empty = failed ? "Nothing that can be read." : "Not read yet.";
   showDone(picture?.state === "done" ? picture.job : null);
   showFile(picture?.facts ?? null, picture?.file);
 }
@@ -30,12 +33,12 @@ function showDone(job) {
     return;
   }
   const { report, change } = job;
-  const told = report.estimated ? "tables estimated from the picture" : report.quality ? "tables of the file" : "";
+  const tables = report.estimated ? "estimated from the picture" : report.quality ? "those of the file" : "";
   fillFacts(byId("done"), [
     ["Network", report.runtime ? `${report.model}, ${report.runtime}` : "none was run"],
-    ["It was told", report.runtime ? told : ""],
+    ["Tables used", report.runtime ? tables : ""],
     ["Passes", report.passes > 1 ? `the mean of ${report.passes}` : ""],
-    ["Its estimate", report.quality_by_network && `quality ${report.quality_by_network}`],
+    ["Estimate", report.quality_by_network && `quality ${report.quality_by_network}, by the network`],
     ["Projection", report.runtime ? report.consistent_why : ""],
     ["Mean change", `${change.mean.toFixed(2)} of 255`],
     ["Largest change", `${change.largest} of 255`],

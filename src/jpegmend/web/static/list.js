@@ -7,7 +7,7 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 export function stateText(picture) {
   if (picture.state === "waiting") return "Waiting";
   if (picture.state === "working") return picture.tiles > 1 ? `Restoring, ${percent(picture.progress)}` : "Restoring";
-  if (picture.state === "failed") return picture.error.message;
+  if (picture.state === "failed") return picture.error.title ?? picture.error.message;
   const { report } = picture.job;
   return report.runtime ? `Done in ${report.seconds.toFixed(1)} s` : "Nothing to restore";
 }
@@ -60,7 +60,7 @@ export class List {
     open.addEventListener("click", () => this.pictures.select(picture));
     const remove = make("button", { type: "button", className: "item-remove", "aria-label": `Remove ${picture.name}` }, "×");
     remove.addEventListener("click", () => this.pictures.remove(picture));
-    const bar = make("progress", { max: 1, value: 0, "aria-label": `Progress of ${picture.name}` });
+    const bar = make("progress", { max: 1, "aria-label": `Progress of ${picture.name}` });
     return make("li", { className: "item" }, open, remove, bar);
   }
 
@@ -69,7 +69,9 @@ export class List {
     if (!item) return;
     item.dataset.state = picture.state;
     item.querySelector(".item-state").textContent = stateText(picture);
-    item.querySelector("progress").value = picture.progress;
+    const bar = item.querySelector("progress");
+    if (picture.tiles > 1) bar.value = picture.progress;
+    else bar.removeAttribute("value");
     showDecoded(item.querySelector("img"), picture);
     this.#count();
   }

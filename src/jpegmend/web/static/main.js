@@ -49,9 +49,19 @@ listen((files) => files.length && pictures.add(files, options.used), {
   buttons: document.querySelectorAll("[data-choose]"),
 });
 
+const here = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
+byId("bar-note").textContent = here ? "Pictures stay on this machine." : `Pictures are sent to ${location.hostname} and removed with this page.`;
+
+// Results are removed with the page: ask first where there is work that would have to be done again.
+window.addEventListener("beforeunload", (event) => {
+  const busy = pictures.all.some(({ state }) => state === "waiting" || state === "working");
+  const unsaved = pictures.all.filter(({ state, saved }) => state === "done" && !saved);
+  if (busy || unsaved.length > 1) event.preventDefault();
+});
+
 window.addEventListener("pagehide", ({ persisted }) => {
   if (persisted) return;
-  for (const { started } of pictures.all) for (const id of started ?? []) api.remove(id);
+  for (const { started } of pictures.all) for (const id of started) api.remove(id);
 });
 
 Promise.all([options.fill(), downloads.fill()]).catch((error) => {

@@ -16,7 +16,7 @@ export class RestorationOptions {
   /** Fill in the networks of the service. */
   async fill() {
     const models = await api.models();
-    const label = ({ name, default: usual }) => (usual ? `${name} (usual)` : name);
+    const label = ({ name, default: usual }) => (usual ? `${name} (default)` : name);
     byId("model").replaceChildren(...models.map((model) => make("option", { value: model.default ? "" : model.name, selected: model.default }, label(model))));
     this.models = models;
     this.#changed();

@@ -45,6 +45,8 @@ export class Picture {
     this.removed = false;
     this.owner = owner;
     this.jobs = new Map(); // query of options: promise of a job
+    this.started = new Set(); // ids of its jobs
+    this.saved = false; // whether its result was downloaded
   }
 
   #set(changes) {
@@ -61,7 +63,8 @@ export class Picture {
         if (this.options !== options) return;
         this.#set({ state: at.state === "queued" ? "waiting" : "working", progress: share(at), tiles: at.progress?.total ?? 0 });
       });
-      if (this.options === options) this.#set({ job, state: "done", progress: 1 });
+      if (this.options === options) this.#set({ job, state: "done", progress: 1, saved: false });
+      this.owner.keep(job.kept_seconds);
     } catch (error) {
       if (this.options === options) this.#set({ state: "failed", error });
     }
@@ -83,7 +86,7 @@ export class Picture {
   async #begin(options, tell) {
     if (this.removed) throw new Error("The picture was removed");
     const job = await api.begin(this.file, { ...options, name: this.name });
-    this.started = [...(this.started ?? []), job.id];
+    this.started.add(job.id);
     if (this.removed) {
       api.remove(job.id);
       throw new Error("The picture was removed");
@@ -102,7 +105,7 @@ export class Picture {
   remove() {
     this.removed = true;
     URL.revokeObjectURL(this.url);
-    for (const id of this.started ?? []) api.remove(id);
+    for (const id of this.started) api.remove(id);
   }
 }
 
@@ -112,6 +115,7 @@ const share = ({ progress }) => (progress ? progress.done / progress.total : 0);
 export class Pictures extends EventTarget {
   all = [];
   selected = null;
+  #keeper = 0;
 
   add(files, options) {
     const added = files.map((file) => new Picture(file, this));
@@ -139,6 +143,17 @@ export class Pictures extends EventTarget {
     for (const picture of this.all.splice(0)) picture.remove();
     this.#send("list");
     this.select(null);
+  }
+
+  /** Read every job now and then, as the service removes those that were not read for so many seconds. */
+  keep(seconds) {
+    this.#keeper ||= setInterval(() => this.#read(), Math.max(1, seconds / 3) * 1000);
+  }
+
+  async #read() {
+    for (const { started } of [...this.all]) {
+      for (const id of started) if (!(await api.isKept(id).catch(() => true))) started.delete(id);
+    }
   }
 
   tell(picture) {

@@ -3,6 +3,8 @@ import { ask } from "./api.js";
 import { byId } from "./dom.js";
 import { Zoom } from "./zoom.js";
 
+const LATE = 500; // milliseconds after which it is told that images are being loaded
+
 /** Load an image into an element, whole; false if another was asked for meanwhile, or the signal ends it. */
 async function load(image, address, signal) {
   if (image.dataset.address === address) return true;
@@ -31,7 +33,7 @@ export class Viewer {
     this.picture = null;
     this.loading = new AbortController(); // of the images of the picture
     this.size = null;
-    this.zoom = new Zoom(this.stage, [this.before, this.after, this.change], (zoom) => this.#tellZoom(zoom));
+    this.zoom = new Zoom(this.stage, [this.before, this.after, this.change], (zoom) => this.#tellZoom(zoom), (x) => this.#moveSplit(x));
     this.#listen();
   }
 
@@ -47,6 +49,13 @@ export class Viewer {
     byId("zoom-out").addEventListener("click", () => this.zoom.step(-1));
     byId("zoom-fit").addEventListener("click", () => this.zoom.fit());
     byId("zoom-full").addEventListener("click", () => this.zoom.to(1));
+  }
+
+  /** Move the border between before and after to a place, in pixels from the left of the stage. */
+  #moveSplit(x) {
+    if (this.stage.dataset.mode !== "compare" || !this.stage.hasAttribute("data-ready")) return;
+    byId("split").value = (100 * x) / this.stage.clientWidth;
+    byId("split").dispatchEvent(new Event("input"));
   }
 
   #tellZoom(zoom) {
@@ -73,7 +82,7 @@ export class Viewer {
       // A file that the browser cannot show has no picture until its result is there.
       if (this.picture !== picture || picture.state !== "done") return;
       if (error.code === "no-such-job") await this.#again(picture);
-      else byId("stage-message").textContent = error.message;
+      else this.#say(error.message);
     }
   }
 
@@ -90,8 +99,13 @@ export class Viewer {
   }
 
   #message(picture) {
-    const texts = { waiting: "Waiting", working: "Restoring", failed: picture.error?.message ?? "", done: "" };
-    byId("stage-message").textContent = texts[picture.state];
+    const texts = { waiting: "Waiting", working: "Restoring", failed: picture.error?.title ?? picture.error?.message, done: "" };
+    this.stage.dataset.state = picture.state;
+    this.#say(texts[picture.state]);
+  }
+
+  #say(text) {
+    if (byId("stage-message").textContent !== text) byId("stage-message").textContent = text;
   }
 
   async #showFile(picture) {
@@ -103,8 +117,10 @@ export class Viewer {
   async #showJob(picture, job) {
     const { links, report } = job;
     const { signal } = this.loading;
-    const loaded = await Promise.all([load(this.before, links.decoded, signal), load(this.after, `${links.result}?format=png`, signal)]);
+    const late = setTimeout(() => this.picture === picture && this.#say("Loading"), LATE);
+    const loaded = await Promise.all([load(this.before, links.decoded, signal), load(this.after, `${links.result}?format=png`, signal)]).finally(() => clearTimeout(late));
     if (!loaded.every(Boolean) || this.picture !== picture) return;
+    this.#say("");
     this.#fit(report.width, report.height);
     this.before.toggleAttribute("data-shown", true);
     this.after.toggleAttribute("data-shown", true);

@@ -3,16 +3,19 @@
 const STEPS = [0.125, 0.25, 0.5, 1, 2, 4, 8];
 const MOST = 8;
 const SHARP = 2; // from here a pixel of the picture is drawn as a square
+const STILL = 5; // pixels of the screen up to which a pointer that is held down has not been dragged
 
 export class Zoom {
   #fitted = true;
   #pointers = new Map();
   #place = { scale: 1, x: 0, y: 0 };
 
-  constructor(stage, images, tell) {
+  /** `tell` is called at each change; `drag`, with a place from the left, where a fitted picture is dragged. */
+  constructor(stage, images, tell, drag) {
     this.stage = stage;
     this.images = images;
     this.tell = tell;
+    this.drag = drag;
     this.size = { width: 0, height: 0 };
     this.frame = 0;
     new ResizeObserver(() => this.#resized()).observe(stage);
@@ -68,7 +71,7 @@ export class Zoom {
   }
 
   pan(x, y) {
-    this.#fitted = false;
+    if (this.#fitted) return;
     this.#apply({ ...this.#place, x: this.#place.x + x, y: this.#place.y + y });
   }
 
@@ -95,6 +98,7 @@ export class Zoom {
     const { scale, x, y } = this.#place;
     for (const image of this.images) image.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
     this.stage.toggleAttribute("data-sharp", scale >= SHARP);
+    this.stage.toggleAttribute("data-fitted", this.#fitted);
   }
 
   #resized() {
@@ -116,16 +120,21 @@ export class Zoom {
   #down(event) {
     if (event.target.closest("input") || event.button !== 0) return;
     this.stage.setPointerCapture(event.pointerId);
-    this.#pointers.set(event.pointerId, this.#point(event));
+    const point = this.#point(event);
+    this.#pointers.set(event.pointerId, { ...point, from: point.x });
     this.stage.toggleAttribute("data-panning", true);
   }
 
   #move(event) {
     const before = this.#pointers.get(event.pointerId);
     if (!before) return;
-    const now = this.#point(event);
+    const now = { ...this.#point(event), from: before.from };
     if (this.#pointers.size === 2) this.#pinch(event.pointerId, before, now);
-    else if (!this.#fitted || now.x !== before.x || now.y !== before.y) this.pan(now.x - before.x, now.y - before.y);
+    else if (!this.#fitted) this.pan(now.x - before.x, now.y - before.y);
+    else if (Math.abs(now.x - now.from) > STILL) {
+      this.drag(now.x);
+      now.from = Infinity;
+    }
     this.#pointers.set(event.pointerId, now);
   }
 
