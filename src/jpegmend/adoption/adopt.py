@@ -19,8 +19,8 @@ from jpegmend.errors import InvalidOption, ModelRefused
 from jpegmend.restoration.tiles import round_up
 from jpegmend.runtimes import Floats, PictureFacts
 from jpegmend.runtimes.cache import LastUsed
-from jpegmend.runtimes.contract import available_threads
 from jpegmend.runtimes.foreign import run_planes
+from jpegmend.runtimes.processor import available_threads
 from jpegmend.weights import Card, Foreign, read_card
 from jpegmend.weights.card import write_card
 from jpegmend.weights.catalogue import OPENED, PACKAGED, PICKLED, checksum, file_entry, refuse_pickles, user_folder

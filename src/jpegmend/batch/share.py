@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jpegmend.errors import InvalidOption
-from jpegmend.runtimes.contract import available_threads
+from jpegmend.runtimes.processor import available_threads
 
 LARGE = 12_000_000
 """Number of pixels from which a picture is restored alone, with all threads."""

@@ -175,7 +175,7 @@ def _run(given: Namespace) -> int:
 
 def _crew(given: Namespace, job: Job, destination: Storage) -> Any:
     from jpegmend.batch.share import share_out
-    from jpegmend.runtimes.contract import available_threads
+    from jpegmend.runtimes.processor import available_threads
 
     memory = None if given.memory is None else parse_size("--memory", given.memory)
     settings = (destination.address, job.hash, given.threads, memory)

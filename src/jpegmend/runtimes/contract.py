@@ -5,7 +5,6 @@ Shape letters: C planes, H height, W width, in pixels.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -63,13 +62,6 @@ class Runtime(Protocol):
             ModelError: the network failed, returned another shape, or needs a fact that is None.
         """
         ...
-
-
-def available_threads() -> int:
-    """Number of CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def batch_inputs(planes: Floats, tables: Floats, facts: PictureFacts) -> dict[str, Floats]:

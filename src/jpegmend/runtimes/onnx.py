@@ -18,11 +18,11 @@ from jpegmend.runtimes.contract import (
     Floats,
     PictureFacts,
     Runtime,
-    available_threads,
     batch_inputs,
     check_answer,
 )
 from jpegmend.runtimes.foreign import ForeignRuntime, graph_call
+from jpegmend.runtimes.processor import available_threads
 from jpegmend.runtimes.providers import PROVIDERS
 from jpegmend.weights import Card, onnx_guard
 from jpegmend.weights.foreign import check_size

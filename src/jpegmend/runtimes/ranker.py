@@ -8,8 +8,9 @@ import numpy as np
 
 from jpegmend import weights
 from jpegmend.errors import InvalidOption
-from jpegmend.runtimes.contract import Floats, available_threads
+from jpegmend.runtimes.contract import Floats
 from jpegmend.runtimes.onnx import open_session
+from jpegmend.runtimes.processor import available_threads
 from jpegmend.weights import Card
 
 SCORE = "score"

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from jpegmend.errors import MissingExtra, ModelRefused, WeightsDamaged
 from jpegmend.runtimes.cache import LastUsed
-from jpegmend.runtimes.contract import PictureFacts, available_threads
+from jpegmend.runtimes.contract import PictureFacts
 from jpegmend.runtimes.foreign import Call, ForeignRuntime
+from jpegmend.runtimes.processor import available_threads
 from jpegmend.runtimes.torch import limit_threads, pick_device
 from jpegmend.weights import Card
 from jpegmend.weights import path as weights_path

@@ -15,7 +15,8 @@ import numpy as np
 from jpegmend import weights
 from jpegmend.errors import InvalidOption, ModelError, WeightsDamaged, extra_needed
 from jpegmend.runtimes.cache import LastUsed
-from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, available_threads, batch_inputs, check_answer
+from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, batch_inputs, check_answer
+from jpegmend.runtimes.processor import available_threads
 from jpegmend.weights import Card
 
 _NETWORKS: LastUsed[Any] = LastUsed(4)

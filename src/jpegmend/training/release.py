@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from jpegmend.models import files, ranker_file
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec, make_config
 from jpegmend.runtimes.onnx import PLANES, QUALITY, import_onnxruntime
+from jpegmend.runtimes.processor import processor_name
 from jpegmend.runtimes.ranker import RANKER_ONNX, RANKER_WEIGHTS
 from jpegmend.training import curve
 from jpegmend.training.receptive_field import measured_halo
@@ -199,9 +199,4 @@ def describe_machine() -> str:
     """Processor or accelerator and how many, as the card names it."""
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        model = platform.machine()
-    return f"{os.cpu_count()} cores of {model}"
+    return f"{os.cpu_count()} cores of {processor_name()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any
 
 import jpegmend
 from jpegmend.evaluation.measure.protocols import encoder
+from jpegmend.runtimes.processor import available_threads, processor_name
 
 LIBRARIES = ("numpy", "pillow", "onnxruntime", "torch", "pyjpegio")
 
@@ -49,17 +49,8 @@ def reproducible(made: str) -> bool:
 
 def machine() -> str:
     """Processor, cores this process may use, system: "AMD EPYC 7B12, 2 cores, Linux"."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{_processor()}, {cores} core{'' if cores == 1 else 's'}, {platform.system()}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return next((name for name in names if name and name != "unknown"), platform.machine())
+    cores = available_threads()
+    return f"{processor_name()}, {cores} core{'' if cores == 1 else 's'}, {platform.system()}"
 
 
 def _version(name: str) -> str | None:
