@@ -67,6 +67,31 @@ def test_an_aligned_earlier_compression_leaves_zeros_and_a_shifted_one_does_not(
     assert shares[0] > shares[1]
 
 
+@pytest.mark.parametrize("sampling", ["gray", "444", "420"])
+@pytest.mark.parametrize("shifted", [0.0, 1.0])
+def test_a_first_compression_that_is_found_gives_its_tables_and_grid(clean, sampling, shifted):
+    """Seen after a second compression at 98, a picture is nearly what it was after the first at 10 alone."""
+    shares = {"sampling": {sampling: 1.0}, "studio": 0.0}
+    once = Degradation(qualities=[(10, 10, 1.0)], **shares)
+    twice = Degradation(
+        qualities=[(98, 98, 1.0)], double=1.0, double_qualities=(10, 10), shifted=shifted, found=1.0, **shares
+    )
+    (seen, truth), (expected, same) = (degrade(clean, kind, random.Random(3)) for kind in (twice, once))
+    assert torch.equal(seen.tables, expected.tables) and torch.equal(truth, same)
+    inside = (..., slice(8, -8), slice(8, -8))  # at the edge a moved picture comes round
+    difference = (seen.planes - expected.planes)[inside] * 255
+    assert difference[:, 0].abs().mean() < 1.5
+
+
+def test_only_a_stronger_first_compression_counts_as_found(clean):
+    kind = Degradation(
+        qualities=[(30, 30, 1.0)], sampling={"gray": 1.0}, double=1.0, double_qualities=(25, 60), found=1.0
+    )
+    once = Degradation(qualities=[(30, 30, 1.0)], sampling={"gray": 1.0})
+    seen, expected = (degrade(clean, each, random.Random(3))[0] for each in (kind, once))
+    assert torch.equal(seen.tables, expected.tables) and torch.equal(seen.planes, expected.planes)
+
+
 def test_a_site_makes_pictures_smaller_and_the_truth_with_them(clean):
     kind = Degradation(social=1.0, smaller=(0.5, 0.5), sampling={"420": 1.0}, qualities=[(80, 80, 1.0)])
     seen, truth = degrade(clean, kind, random.Random(0))
@@ -96,6 +121,7 @@ def test_colour_truth_is_not_rounded(photos):
         {"sampling": {"411": 1.0}},
         {"sampling": {"gray": 0.0}},
         {"double": 1.5},
+        {"found": -0.1},
         {"custom": 0.5},
         {"tables": [([1] * 63, [1] * 64)]},
         {"smaller": (0.0, 2.0)},

@@ -23,6 +23,8 @@ from jpegmend.jpeg import tables
 from jpegmend.models.contract import Observation
 
 Encoder = Literal["batched", "pillow"]
+STRONGER = 1.25
+"""Ratio of the mean steps from which a first compression is strong enough to be found."""
 MARGIN = 16
 """With crops at any phase of the block grid: pixels by which the compressed picture is larger than the crop."""
 
@@ -50,6 +52,9 @@ class Degradation:
     """Range of the quality of that earlier compression."""
     shifted: float = 0.5
     """Share of those compressed twice with a shifted first block grid (as if cropped in between)."""
+    found: float = 0.0
+    """Share of the batches in which a stronger first compression counts as found: those pictures are seen on its grid
+    and with its tables, as ``restore`` sees a file whose earlier compression it has found."""
     social: float = 0.0
     """Share of the batches that simulate an upload to social media: compressed, downscaled, compressed again."""
     smaller: tuple[float, float] = (0.5, 0.9)
@@ -67,7 +72,7 @@ class Degradation:
         unknown = set(self.sampling) - set(codec.FACTORS)
         if unknown or not any(self.sampling.values()) or min(self.sampling.values()) < 0:
             raise InvalidRecipe(f"sampling {dict(self.sampling)}: kinds are {', '.join(codec.FACTORS)}, one above 0")
-        for name in ("studio", "custom", "double", "shifted", "social"):
+        for name in ("studio", "custom", "double", "shifted", "found", "social"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidRecipe(f"{name} {getattr(self, name)}: a share lies in 0..1")
         if not 0.25 <= self.smaller[0] <= self.smaller[1] <= 1:
@@ -123,12 +128,19 @@ def compress(picture: Tensor, luma: Tensor, chroma: Tensor, sampling: Sampling, 
     return codec.compress(picture, luma, chroma, sampling)
 
 
+def _draw_twice(batch: int, degradation: Degradation, rng: random.Random) -> tuple[list[int], tuple[int, int]]:
+    """The pictures of a batch that are compressed twice, and the rows and columns between the two grids."""
+    chosen = [index for index in range(batch) if rng.random() < degradation.double]
+    if not chosen:
+        return [], (0, 0)
+    return chosen, (rng.randrange(8), rng.randrange(8)) if rng.random() < degradation.shifted else (0, 0)
+
+
 def _compressed_before(rgb: Tensor, degradation: Degradation, rng: random.Random) -> Tensor:
     """The batch with the share ``double`` compressed once, on a grid shifted by 0..7 pixels; integers 0..255."""
-    chosen = [index for index in range(len(rgb)) if rng.random() < degradation.double]
+    chosen, shift = _draw_twice(len(rgb), degradation, rng)
     if not chosen:
         return rgb
-    shift = (rng.randrange(8), rng.randrange(8)) if rng.random() < degradation.shifted else (0, 0)
     moved = torch.roll(rgb[chosen], shift, (2, 3))
     shown = _earlier(moved, degradation, rng)
     rgb = rgb.clone()
@@ -137,10 +149,52 @@ def _compressed_before(rgb: Tensor, degradation: Degradation, rng: random.Random
 
 
 def _earlier(rgb: Tensor, degradation: Degradation, rng: random.Random) -> Tensor:
-    low, high = degradation.double_qualities
-    earlier = tables_of([rng.randint(low, high) for _ in range(len(rgb))], rgb.device)
-    sampling = rng.choice(("444", "420"))
+    earlier, sampling = _earlier_tables(len(rgb), degradation, rgb.device, rng), rng.choice(("444", "420"))
     return codec.show(compress(rgb, *earlier, sampling, degradation.encoder))  # type: ignore[arg-type]
+
+
+def _earlier_tables(
+    batch: int, degradation: Degradation, device: torch.device, rng: random.Random
+) -> tuple[Tensor, Tensor]:
+    low, high = degradation.double_qualities
+    return tables_of([rng.randint(low, high) for _ in range(batch)], device)
+
+
+@dataclass(frozen=True)
+class _First:
+    """A first compression that counts as found."""
+
+    chosen: list[int]
+    """The pictures of the batch that had one."""
+    luma: Tensor
+    chroma: Tensor
+    """``[N, 8, 8]``: its tables for each of the ``N`` chosen."""
+    shift: tuple[int, int]
+    """Rows and columns by which the picture was moved before the second compression."""
+
+    def apply(self, given: Tensor, sampling: Sampling, encoder: Encoder) -> Tensor:
+        """Compress the chosen ones of ``given [B, C, H, W]`` on their own grid, then move them."""
+        shown = codec.show(compress(given[self.chosen], self.luma, self.chroma, sampling, encoder))
+        given = given.clone()
+        given[self.chosen] = torch.roll(shown, self.shift, (2, 3))
+        return given
+
+    def undo(self, seen: Observation, sampling: Sampling) -> Observation:
+        """The observation after the second compression; the chosen ones get the first grid and the first tables."""
+        planes, tables = seen.planes.clone(), seen.tables.clone()
+        planes[self.chosen] = torch.roll(planes[self.chosen], (-self.shift[0], -self.shift[1]), (2, 3))
+        tables[self.chosen, 0] = self.luma
+        if sampling != "gray":
+            tables[self.chosen, 1:] = self.chroma[:, None]
+        return seen._replace(planes=planes, tables=tables)
+
+
+def _draw_first(luma: Tensor, degradation: Degradation, rng: random.Random) -> _First:
+    """First compressions; only those that are clearly stronger than the second, of tables ``luma``, can be found."""
+    drawn, shift = _draw_twice(len(luma), degradation, rng)
+    earlier = _earlier_tables(len(luma), degradation, luma.device, rng)
+    chosen = [index for index in drawn if earlier[0][index].mean() > STRONGER * luma[index].mean()]
+    return _First(chosen, earlier[0][chosen], earlier[1][chosen], shift)
 
 
 def _upload(rgb: Tensor, degradation: Degradation, rng: random.Random) -> tuple[Tensor, Tensor]:
@@ -167,16 +221,22 @@ def degrade(
     kinds = list(degradation.sampling)
     sampling = rng.choices(kinds, [degradation.sampling[kind] for kind in kinds])[0]
     rgb = clean.float()
+    found = degradation.found > 0 and rng.random() < degradation.found
     if degradation.social and rng.random() < degradation.social:
         rgb, spoiled = _upload(rgb, degradation, rng)
+        found = False
     else:
-        spoiled = _compressed_before(rgb, degradation, rng)
+        spoiled = rgb if found else _compressed_before(rgb, degradation, rng)
     studio = sampling == "gray" and rng.random() < degradation.studio
     truth, given = as_written(rgb, sampling, studio), spoiled
     if sampling == "gray":
         given = torch.round(truth[:, :1] if spoiled is rgb else as_written(spoiled, sampling, studio)[:, :1])
     pair = tables_of(qualities, clean.device) if qualities else _draw_tables(degradation, len(clean), clean.device, rng)
-    return codec.observe(compress(given, *pair, sampling, degradation.encoder)), truth / 255
+    if not found:
+        return codec.observe(compress(given, *pair, sampling, degradation.encoder)), truth / 255
+    first = _draw_first(pair[0], degradation, rng)
+    given = first.apply(given, sampling, degradation.encoder)
+    return first.undo(codec.observe(compress(given, *pair, sampling, degradation.encoder)), sampling), truth / 255
 
 
 def cut(seen: Observation, truth: Tensor, side: int, rng: random.Random) -> tuple[Observation, Tensor]:
