@@ -83,6 +83,14 @@ def brightness(share: float = 0.05) -> Graph:
     ], {"sides": np.array([2, 3], np.int64), "share": np.array(share, np.float32)}
 
 
+def threshold_of_brightness(share: float = 1e-3) -> Graph:
+    """Adds ``share`` where the mean of the whole picture is above 0.7: a step that few pictures reach."""
+    nodes, constants = brightness(share)
+    nodes[1:1] = [helper.make_node("Sub", ["mean", "low"], ["less"]), helper.make_node("Round", ["less"], ["step"])]
+    nodes[3].input[0] = "step"
+    return nodes, {**constants, "low": np.array(0.2, np.float32)}
+
+
 def node(operator: str, **facts: Any) -> Graph:
     """One node of any operator."""
     return [helper.make_node(operator, ["x"], ["y"], **facts)], {}

@@ -103,6 +103,12 @@ def test_what_depends_on_the_whole_picture_runs_in_windows_and_says_so(
     assert one.report.warnings == ()
 
 
+def test_a_weak_dependence_on_the_whole_picture_is_found(tmp_path: Path) -> None:
+    """No part of the drawing shows it, whose parts are as dark as the whole."""
+    card = measured_card(graphs.write(tmp_path / "net.onnx", graphs.threshold_of_brightness()))
+    assert (card.tiling, card.window) == ("window", 512)
+
+
 def test_a_fixed_size_is_padded_and_tiled(tmp_path: Path, user_models: Path, photo: bytes) -> None:
     path = graphs.write(tmp_path / "net.onnx", graphs.identity(), size=(48, 60))
     card = adopt(path, "fixed")

@@ -93,3 +93,21 @@ def change(
         expected = whole[:, s * top : s * (top + step), s * left : s * (left + step)]
         worst = float(np.maximum(worst, np.abs(expected - inside).max()))  # unlike max(), it keeps a NaN
     return worst
+
+
+def far_change(run: Run, seen: Floats, halo: int, step: int) -> float:
+    """The largest change of the middle ``step`` pixels of ``seen`` [C, H, W] when white far away becomes noise.
+
+    NaN where an answer has a NaN. All that is further than ``halo`` pixels away changes, at least 64 pixels wide. It
+    shows a weak dependence on the whole picture, such as that on a mean, which is nearly the same in a part of a picture
+    as in the whole.
+    """
+    side, border = 2 * halo + step, -(-64 // step) * step
+    top, left = ((length - side) // 2 for length in seen.shape[1:])
+    near = seen[:, top : top + side, left : left + side]
+    white = np.pad(near, ((0, 0), (border, border), (border, border)), constant_values=1)
+    noise = np.random.default_rng(0).integers(0, 2, white.shape).astype(np.float32)
+    noise[:, border:-border, border:-border] = near
+    middle = slice(border + halo, border + halo + step)
+    first, second = (run(picture)[:, middle, middle] for picture in (white, noise))
+    return float(np.abs(first - second).max())

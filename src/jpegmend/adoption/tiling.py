@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jpegmend.adoption.receptive_field import Run, as_planes, change, compress, decode, draw_discs
+from jpegmend.adoption.receptive_field import Run, as_planes, change, compress, decode, draw_discs, far_change
 from jpegmend.errors import ModelError
 from jpegmend.restoration.tiles import round_up
 from jpegmend.runtimes import Floats
@@ -78,6 +78,8 @@ def _exact(run: Run, channels: int, multiple: int, tolerance: float) -> Tiles | 
     whole = run(seen)
     # The largest first: a network that depends on the whole picture is known after one run.
     if not change(run, seen, whole, halos[-1], step, _MIDDLE) <= tolerance:
+        return None
+    if not far_change(run, seen, halos[-1], step) <= tolerance:
         return None
     for halo in halos:
         try:
