@@ -163,7 +163,7 @@ def test_a_worker_loads_the_network_of_the_plan(place: Path, cluster, monkeypatc
 
 @pytest.mark.parametrize(
     ("options", "provider", "gpu"),
-    [((), "cpu", False), (("--provider", "cuda"), "cuda", True), (("--runtime", "torch"), "auto", True)],
+    [((), "cpu", False), (("--provider", "cuda"), "cuda", True), (("--runtime", "torch"), "cpu", False)],
 )
 def test_a_plan_says_where_its_network_runs(
     place: Path, cluster, options: tuple[str, ...], provider: str, gpu: bool

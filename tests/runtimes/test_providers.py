@@ -1,4 +1,4 @@
-"""ONNX Runtime's providers, by a made-up list of them: none but the CPU's is on every machine."""
+"""ONNX Runtime's providers and PyTorch's devices, by made-up lists of them: none but the CPU is on every machine."""
 
 from __future__ import annotations
 
@@ -102,14 +102,17 @@ def test_providers_by_name(networks, tmp_path) -> None:
     missing = next(name for name in ("directml", "coreml", "cuda") if name not in providers.installed())
     with pytest.raises(InvalidOption, match="installed ONNX Runtime has"):
         open_runtime(card, provider=missing)
-    with pytest.raises(InvalidOption, match="ONNX Runtime's"):
-        providers.choose_device("directml")
+    with pytest.raises(InvalidOption, match="is PyTorch's"):
+        open_runtime(card, provider="mps", runtime="onnx")
+    pytest.importorskip("torch")
+    with pytest.raises(InvalidOption, match="is ONNX Runtime's"):
+        open_runtime(card, provider="directml", runtime="torch")
 
 
 def test_without_pytorch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtra, match=r"jpegmend\[torch\]"):
-        providers.choose_device("cpu")
+        providers.choose_torch("cpu", Made)
 
 
 def test_a_provider_that_falls_back_is_an_error(networks, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,13 +132,61 @@ def test_a_provider_that_falls_back_is_an_error(networks, tmp_path, monkeypatch:
         onnx_runtime.open_onnx(networks.identity(tmp_path), 1, "cuda")
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_pytorch_takes_cuda_only_where_there_is_a_device(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def on_devices(monkeypatch: pytest.MonkeyPatch, *there: str) -> None:
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
-    assert providers.choose_device("cpu") == "cpu" and providers.choose_device("auto") is None
-    if there:
-        assert providers.choose_device("cuda") == "cuda"
-    else:
-        with pytest.raises(InvalidOption, match="no CUDA device"):
-            providers.choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in there)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in there)
+
+
+def test_pytorch_takes_a_device_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"cpu": Made("torch cpu", 0.2), "cuda": Made("torch cuda", 0.1)}
+    on_devices(monkeypatch)
+    assert providers.choose_torch("auto", made.__getitem__) is made["cpu"]
+    with pytest.raises(InvalidOption, match="finds no such device"):
+        providers.choose_torch("cuda", made.__getitem__)
+    on_devices(monkeypatch, "cuda")
+    assert providers.choose_torch("cuda", made.__getitem__) is made["cuda"]
+    assert providers.choose_torch("cpu", made.__getitem__) is made["cpu"]
+
+
+@pytest.mark.parametrize(("seconds", "name"), [(0.1, "torch mps"), (0.3, "torch cpu")])
+def test_pytorch_takes_a_device_by_itself_only_where_it_is_faster(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, name: str
+) -> None:
+    on_devices(monkeypatch, "mps")
+    made = {"cpu": Made("torch cpu", 0.2), "mps": Made("torch mps", seconds)}
+    run = providers.choose_torch("auto", made.__getitem__)
+    assert np.array_equal(run(PLANES, ONES, PictureFacts()).planes, PLANES)
+    assert run.name == name
+
+
+def test_a_device_that_cannot_be_opened_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_devices(monkeypatch, "cuda")
+
+    def opened(name: str) -> Made:
+        if name == "cuda":
+            raise AssertionError("Torch not compiled with CUDA enabled")
+        return Made("torch cpu", 0.2)
+
+    run = providers.choose_torch("auto", opened)
+    assert np.array_equal(run(PLANES, ONES, PictureFacts()).planes, PLANES)
+    assert run.name == "torch cpu"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "provider", "there", "stays"),
+    [
+        ("onnx cpu", "auto", (), True),
+        ("torch cpu", "auto", (), True),
+        ("torch cpu", "auto", ("cuda",), False),
+        ("torch cpu", "cpu", ("cuda",), True),
+        ("torch cuda", "cuda", ("cuda",), False),
+    ],
+)
+def test_memory_is_limited_where_only_the_cpu_computes(
+    monkeypatch: pytest.MonkeyPatch, runtime: str, provider: str, there: tuple[str, ...], stays: bool
+) -> None:
+    """The libraries of GPUs map more memory than a limit could allow."""
+    on_devices(monkeypatch, *there)
+    monkeypatch.setattr(providers, "installed", lambda: ("cpu",))
+    assert providers.stays_on_cpu(runtime, provider) is stays

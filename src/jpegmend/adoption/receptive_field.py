@@ -98,9 +98,8 @@ def change(
 def far_change(run: Run, seen: Floats, halo: int, step: int) -> float:
     """The largest change of the middle ``step`` pixels of ``seen`` [C, H, W] when white far away becomes noise.
 
-    NaN where an answer has a NaN. All that is further than ``halo`` pixels away changes, at least 64 pixels wide. It
-    shows a weak dependence on the whole picture, such as that on a mean, which is nearly the same in a part of a picture
-    as in the whole.
+    NaN where an answer has a NaN. What changes is further than ``halo`` pixels away and at least 64 pixels wide. That
+    shows a weak dependence on the whole picture, such as on a mean, which is nearly the same in a part as in the whole.
     """
     side, border = 2 * halo + step, -(-64 // step) * step
     top, left = ((length - side) // 2 for length in seen.shape[1:])

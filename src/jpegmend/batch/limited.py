@@ -78,7 +78,7 @@ def time_raises() -> Iterator[None]:
 def _set_limits(opened: Opened, card: Card, network: Runtime | None, options: SharedOptions) -> str:
     """Set the limits for a picture; returns what they allow, for a message."""
     from jpegmend.restoration.tile_sizes import TILE_BYTES
-    from jpegmend.runtimes.providers import installed
+    from jpegmend.runtimes.providers import stays_on_cpu
 
     side, cost, held = card.window, card.multiply_adds or None, 0.0
     if network is not None:
@@ -93,7 +93,7 @@ def _set_limits(opened: Opened, card: Card, network: Runtime | None, options: Sh
     memory = max(memory, options.memory_bytes or 0)
     limit_processor_time(seconds)
     # GPU libraries map much that they do not use.
-    if network is None or (network.name.endswith(" cpu") and (options.provider == "cpu" or installed() == ("cpu",))):
+    if network is None or stays_on_cpu(network.name, options.provider):
         limit_memory(int(memory), "RLIMIT_DATA")
     return f"restoring {opened.width}x{opened.height} pixels and writing them may take {memory / 1e9:.2g} GB of memory"
 

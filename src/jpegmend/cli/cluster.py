@@ -120,15 +120,14 @@ def _portable(settings: Settings) -> Settings:
             f"--model {card.name}: every machine has to know this network; `jpegmend adopt` it there, and give its name"
         )
     options = {**settings.options, "model": card.name}
-    if options["provider"] == "auto" and options["runtime"] != "torch":
+    if options["provider"] == "auto":
         options["provider"] = "cpu"
     return replace(settings, options=options)
 
 
 def takes_gpu(options: Mapping[str, Any]) -> bool:
     """Whether a worker of a job with these options takes a GPU where there is one."""
-    provider = options.get("provider", "auto")
-    return bool(provider == "cuda" or (provider == "auto" and options.get("runtime") == "torch"))
+    return options.get("provider") == "cuda"
 
 
 def _tell_plan(given: Namespace, job: Job, destination: Storage, *, new: bool) -> None:

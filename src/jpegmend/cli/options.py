@@ -31,7 +31,7 @@ OPTIONS = {
 """The option for each argument: ``quality`` of the API is ``--assume-quality``, ``--quality`` is the result's."""
 
 RUNTIMES = ("auto", "onnx", "torch")
-PROVIDERS = ("auto", "cpu", "cuda", "directml", "coreml", "openvino")
+PROVIDERS = ("auto", "cpu", "cuda", "directml", "coreml", "openvino", "mps")
 MAX_PIXELS = 500_000_000
 """Those of ``runtimes`` and ``decoding``, stated again because importing them would load numpy for ``--help``."""
 

@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption
 from jpegmend.restoration.byte_sizes import parse_bytes
-from jpegmend.runtimes import FLIPS, PROVIDERS, RUNTIMES
+from jpegmend.runtimes import FLIPS, NAMES, RUNTIMES
 from jpegmend.weights import DEFAULT, Card
 
 Progress = Callable[[int, int], None]
@@ -49,8 +49,8 @@ class SharedOptions:
     runtime: str = "auto"
     """``onnx`` (ONNX Runtime), ``torch`` (PyTorch), or ``auto``: ONNX Runtime where the network has such a file."""
     provider: str = "auto"
-    """``cpu``, ``cuda``, ``directml``, ``coreml`` or ``openvino``, of those that are installed; ``auto``: the CPU,
-    unless another is measured to be faster on the first tile."""
+    """``cpu``, ``cuda``, ``directml``, ``coreml`` or ``openvino`` of ONNX Runtime, ``cpu``, ``cuda`` or ``mps`` of
+    PyTorch, where installed; ``auto``: the CPU, unless another is measured to be faster on the first tile."""
     threads: int | None = None
     """CPU threads of the network; None for all this process may use."""
     memory: int | str | None = None
@@ -86,8 +86,8 @@ class SharedOptions:
             (self.bits in (None, 8, 16), f"{self.bits} bits; allowed: 8, 16"),
             (self.orientation in ("apply", "keep"), f"orientation {self.orientation!r}; allowed: apply, keep"),
             (
-                self.provider in ("auto", *PROVIDERS),
-                f"provider {self.provider!r}; allowed: auto, {', '.join(PROVIDERS)}",
+                self.provider in ("auto", *NAMES),
+                f"provider {self.provider!r}; allowed: auto, {', '.join(NAMES)}",
             ),
             (self.runtime in RUNTIMES, f"runtime {self.runtime!r}; allowed: {', '.join(RUNTIMES)}"),
             (self.threads is None or self.threads >= 1, f"{self.threads} threads; at least 1, or None for all"),

@@ -12,7 +12,7 @@ from jpegmend import weights
 from jpegmend.errors import InvalidOption
 from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, Runtime
 from jpegmend.runtimes.flips import FLIPS, MeanOfFlips
-from jpegmend.runtimes.providers import PROVIDERS, choose_device, choose_onnx
+from jpegmend.runtimes.providers import NAMES, choose_onnx, choose_torch
 from jpegmend.weights import Card
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Answer",
     "Floats",
     "MeanOfFlips",
-    "PROVIDERS",
+    "NAMES",
     "PictureFacts",
     "Runtime",
     "close",
@@ -45,27 +45,24 @@ def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = Non
     """
     if runtime not in RUNTIMES:
         raise InvalidOption(f"runtime {runtime!r}; allowed: {', '.join(RUNTIMES)}")
-    if provider not in ("auto", *PROVIDERS):
-        raise InvalidOption(f"provider {provider!r}; allowed: auto, {', '.join(PROVIDERS)}")
+    if provider not in ("auto", *NAMES):
+        raise InvalidOption(f"provider {provider!r}; allowed: auto, {', '.join(NAMES)}")
     if threads is not None and threads < 1:
         raise InvalidOption(f"{threads} threads; at least 1, or None for all")
     if runtime == "auto":
         runtime = "onnx" if "onnx" in card.files or not card.released else "torch"
+    key = card.name, str(card.files), runtime, threads
     if runtime == "onnx":
         from jpegmend.runtimes.onnx import open_onnx
 
-        return choose_onnx(provider, lambda name: open_onnx(card, threads, name), _key(card, threads))
+        return choose_onnx(provider, lambda name: open_onnx(card, threads, name), key)
     if card.foreign is not None:
         from jpegmend.runtimes.spandrel_network import open_spandrel
 
-        return open_spandrel(card, threads, choose_device(provider))
+        return choose_torch(provider, lambda name: open_spandrel(card, threads, name), key)
     from jpegmend.runtimes.torch import open_torch
 
-    return open_torch(card, threads, choose_device(provider))
-
-
-def _key(card: Card, threads: int | None) -> tuple[str, str, int | None]:
-    return card.name, str(dict(card.files.get("onnx", {})).get("sha256")), threads
+    return choose_torch(provider, lambda name: open_torch(card, threads, name), key)
 
 
 def load(model: str | Path | Card = weights.DEFAULT, *, runtime: str = "auto", threads: int | None = None) -> Runtime:

@@ -1,4 +1,4 @@
-"""ONNX Runtime's execution providers (CPU, CUDA, DirectML, Core ML, OpenVINO), and the choice of the fastest."""
+"""Where a network computes: ONNX Runtime's execution providers, PyTorch's devices, and the choice of the fastest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from jpegmend.errors import InvalidOption, JpegmendError, extra_needed
+from jpegmend.errors import InvalidOption, extra_needed
 from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, Runtime
 
 PROVIDERS: Mapping[str, str] = {
@@ -18,6 +18,10 @@ PROVIDERS: Mapping[str, str] = {
     "openvino": "OpenVINOExecutionProvider",
 }
 """ONNX Runtime's names by ours."""
+DEVICES = ("cpu", "cuda", "mps")
+"""PyTorch's names of its devices, which are ours too."""
+NAMES = tuple(dict.fromkeys((*PROVIDERS, *DEVICES)))
+"""Every provider that can be named; which of them are there depends on the runtime."""
 _AGREEMENT = 2e-3
 """Largest difference in 0..1 to the CPU's answer that a provider may make to be chosen by itself: half a level."""
 
@@ -30,49 +34,75 @@ def installed() -> tuple[str, ...]:
     return tuple(name for name, theirs in PROVIDERS.items() if theirs in offered)
 
 
+def devices() -> tuple[str, ...]:
+    """Those of PyTorch's devices that this machine has.
+
+    Raises:
+        MissingExtra: PyTorch is not installed.
+    """
+    with extra_needed("runtime 'torch'", "torch"):
+        import torch
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return tuple(name for name in DEVICES if there[name])
+
+
+def stays_on_cpu(runtime: str, provider: str) -> bool:
+    """Whether a runtime of this name, such as ``onnx cpu``, will not compute elsewhere for this ``provider``."""
+    if not runtime.endswith(" cpu"):
+        return False
+    return provider == "cpu" or (devices() if runtime.startswith("torch") else installed()) == ("cpu",)
+
+
 _CHOSEN: dict[Hashable, str] = {}
 """The provider that was fastest, by network and threads."""
 
 
 def choose_onnx(provider: str, open_by: Callable[[str], Runtime], key: Hashable = None) -> Runtime:
-    """The network by a provider; by ``auto`` the fastest, measured on the first tile, where there are several.
-
-    What was chosen for a ``key`` holds for the later calls of this process with that key.
+    """The network by a provider of ONNX Runtime; see :func:`_choose`.
 
     Raises:
         InvalidOption: the installed ONNX Runtime does not have this provider.
     """
     if provider == "cpu":
         return open_by("cpu")
+    if provider not in ("auto", *PROVIDERS):
+        raise InvalidOption(f"provider {provider!r} is PyTorch's, as runtime='torch' has it")
     offered = installed()
-    if provider == "auto":
-        if key in _CHOSEN or offered == ("cpu",):
-            return open_by(_CHOSEN.get(key, "cpu"))
-        return Fastest(offered, open_by, key)
-    if provider not in offered:
+    if provider not in ("auto", *offered):
         raise InvalidOption(
             f"provider {provider!r}: the installed ONNX Runtime has {', '.join(offered)}; the packages "
             "onnxruntime-gpu, onnxruntime-directml and onnxruntime-openvino have others, each instead of onnxruntime"
         )
-    return open_by(provider)
+    return _choose(provider, offered, open_by, key)
 
 
-def choose_device(provider: str) -> str | None:
-    """PyTorch's device for a provider; None for ``auto``, by which PyTorch takes a GPU if there is one.
+def choose_torch(provider: str, open_by: Callable[[str], Runtime], key: Hashable = None) -> Runtime:
+    """The network by a device of PyTorch; see :func:`_choose`.
 
     Raises:
-        InvalidOption: PyTorch has no such provider, or no such device is there.
+        InvalidOption: PyTorch has no such device, or it is not there.
         MissingExtra: PyTorch is not installed.
     """
-    if provider == "auto":
-        return None
-    if provider not in ("cpu", "cuda"):
-        raise InvalidOption(f"provider {provider!r} is ONNX Runtime's; PyTorch has cpu and cuda: use runtime='onnx'")
-    with extra_needed("runtime 'torch'", "torch"):
-        import torch
-    if provider == "cuda" and not torch.cuda.is_available():
-        raise InvalidOption("provider 'cuda': PyTorch finds no CUDA device; use provider='cpu'")
-    return provider
+    if provider not in ("auto", *DEVICES):
+        raise InvalidOption(
+            f"provider {provider!r} is ONNX Runtime's; PyTorch has {', '.join(DEVICES)}: use runtime='onnx'"
+        )
+    offered = devices()
+    if provider not in ("auto", *offered):
+        raise InvalidOption(f"provider {provider!r}: PyTorch finds no such device; use provider='cpu'")
+    return _choose(provider, offered, open_by, key)
+
+
+def _choose(provider: str, offered: Sequence[str], open_by: Callable[[str], Runtime], key: Hashable) -> Runtime:
+    """The network by a provider; by ``auto`` the fastest, measured on the first tile, where there are several.
+
+    What was chosen for a ``key`` holds for the later calls of this process with that key.
+    """
+    if provider != "auto":
+        return open_by(provider)
+    if key in _CHOSEN or tuple(offered) == ("cpu",):
+        return open_by(_CHOSEN.get(key, "cpu"))
+    return Fastest(offered, open_by, key)
 
 
 class Fastest:
@@ -103,7 +133,7 @@ class Fastest:
                 other = self._open_by(name)
                 other(planes, tables, facts, traces=traces)  # the first run compiles
                 found, took = _timed(other, planes, tables, facts, traces)
-            except JpegmendError:
+            except Exception:  # of a device's library, which share no base class; the CPU's answer is there
                 continue
             if took < least and float(np.abs(found.planes - expected).max()) <= _AGREEMENT:
                 self._runtime, answer, least, chosen = other, found, took, name

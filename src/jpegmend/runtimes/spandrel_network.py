@@ -17,7 +17,7 @@ from jpegmend.runtimes.cache import LastUsed
 from jpegmend.runtimes.contract import PictureFacts
 from jpegmend.runtimes.foreign import Call, ForeignRuntime
 from jpegmend.runtimes.processor import available_threads
-from jpegmend.runtimes.torch import limit_threads, pick_device
+from jpegmend.runtimes.torch import limit_threads, move
 from jpegmend.weights import Card
 from jpegmend.weights import path as weights_path
 from jpegmend.weights.foreign import check_size
@@ -115,17 +115,17 @@ def network_call(network: Any, device: str, threads: int) -> Call:
     return call
 
 
-def open_spandrel(card: Card, threads: int | None, device: str | None = None) -> ForeignRuntime:
-    """The network of a card, cached by file; on a GPU if there is one, unless ``device`` names another.
+def open_spandrel(card: Card, threads: int | None, device: str) -> ForeignRuntime:
+    """The network of a card on one of ``providers.DEVICES``, cached by file.
 
     Raises:
         WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``.
         MissingExtra, ModelRefused: see :func:`load_network`.
+        ModelError: the device cannot be used.
     """
     file = weights_path(card, "safetensors")
     import_spandrel()
-    device = device or pick_device()
-    network = _LOADED.get((file, file.stat().st_mtime_ns, device), lambda: load_network(file).to(device))
+    network = _LOADED.get((file, file.stat().st_mtime_ns, device), lambda: move(load_network(file), device))
     return ForeignRuntime(card, f"torch {device}", network_call(network, device, threads or available_threads()))
 
 

@@ -48,7 +48,7 @@ class TorchRuntime:
                 estimate = self._network(seen, collect=bool(traces))
                 quality = None if estimate.quality is None else float(estimate.quality[0])
                 restored = _to_numpy(estimate.planes)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError) as error:  # TypeError: a number type that MPS lacks
             raise ModelError(f"{self._card.name!r} failed on planes of shape {planes.shape}: {error}") from error
         if unknown := [name for name in traces if name not in estimate.traces]:
             there = ", ".join(estimate.traces) or "none"
@@ -76,27 +76,20 @@ def limit_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def pick_device() -> str:
-    """The device that PyTorch runs on: ``cuda``, ``mps``, or ``cpu`` where neither is available."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def open_torch(card: Card, threads: int | None, device: str | None = None) -> TorchRuntime:
-    """The network of a card with its weights, cached by file; on ``device``, else on CUDA or MPS if available.
+def open_torch(card: Card, threads: int | None, device: str) -> TorchRuntime:
+    """The network of a card with its weights on one of ``providers.DEVICES``, cached by file.
 
     Raises:
         MissingExtra: PyTorch or safetensors is not installed.
         UnknownModel: the weights name a network that does not exist.
         WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``; or tensors that do not fit the network.
+        ModelError: the device cannot be used.
     """
     with extra_needed("runtime 'torch'", "torch"):
         import safetensors
         import torch
     del safetensors, torch
     file = weights.path(card, "safetensors")
-    device = device or pick_device()
     key = (file, file.stat().st_mtime_ns, card.network, device)
     network = _NETWORKS.get(key, lambda: _load(file, card.network, device))
     return TorchRuntime(card, network, device, threads or available_threads())
@@ -116,4 +109,16 @@ def _load(file: Path, name: str, device: str) -> Any:
     network, facts = files.load_weights(file)
     if facts["network"] != name:
         raise WeightsDamaged(f"{file.name} holds network {facts['network']!r}, its card says {name!r}")
-    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return move(network.to(memory_format=torch.channels_last), device)  # type: ignore[call-overload]
+
+
+def move(network: Any, device: str) -> Any:
+    """The network on a device of PyTorch.
+
+    Raises:
+        ModelError: the device cannot be used, or lacks the memory.
+    """
+    try:
+        return network.to(device)
+    except RuntimeError as error:
+        raise ModelError(f"PyTorch cannot use the device {device!r}: {error}; use provider='cpu'") from error
