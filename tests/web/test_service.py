@@ -123,6 +123,8 @@ def test_messages_use_the_words_of_the_service(client: httpx.Client, photo: byte
     answer = client.post("/v1/restore", params={"consistent": "true"}, content=buffer.getvalue())
     assert problem(answer) == (400, "invalid-option")
     assert answer.json()["detail"].startswith("consistent=true needs a JPEG file")
+    report = json.loads(client.post("/v1/restore", content=buffer.getvalue()).headers["jpegmend-report"])
+    assert [warning.split("; ")[1] for warning in report["warnings"]] == ["give assume-quality= to restore it"]
 
 
 @pytest.mark.parametrize("name", [result_name(Output()), DECODED])

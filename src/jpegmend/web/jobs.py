@@ -12,7 +12,7 @@ from typing import Any
 from jpegmend.batch.settings import Output
 from jpegmend.web import spool, work
 from jpegmend.web.job import Event, Job
-from jpegmend.web.problems import Problem
+from jpegmend.web.problems import Problem, in_words
 from jpegmend.web.query import Request
 from jpegmend.web.scheduler import Scheduler, Task
 from jpegmend.web.settings import Settings
@@ -220,9 +220,10 @@ class Jobs:
     def _ended(self, job: Job, answer: asyncio.Future[Any]) -> None:
         error = answer.exception()
         if error is None:
-            job.facts = answer.result()
-            job.state = "done"
-            self.pixels += round(job.facts["report"]["megapixels"] * 1e6)
+            job.facts, job.state = answer.result(), "done"
+            report = job.facts["report"]
+            report["warnings"] = [in_words(warning) for warning in report["warnings"]]
+            self.pixels += round(report["megapixels"] * 1e6)
         else:
             job.problem = error if isinstance(error, Problem) else Problem("internal")
             job.state = "failed"

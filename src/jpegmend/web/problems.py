@@ -128,14 +128,22 @@ _WORDS = (
 
 
 def from_error(error: errors.JpegmendError) -> Problem:
-    """The problem of an error of the package, in the words of the service's options."""
+    """The problem of an error of the package."""
     code = code_of(type(error))
     if code in _PRIVATE:
         return Problem(code)
-    detail = str(error)
+    return Problem(code, in_words(str(error)))
+
+
+def in_words(text: str) -> str:
+    """A message of the package in the words of the service's options.
+
+    >>> in_words("the picture is left as it is; give quality= to restore it")
+    'the picture is left as it is; give assume-quality= to restore it'
+    """
     for pattern, word in _WORDS:
-        detail = pattern.sub(word, detail)
-    return Problem(code, detail)
+        text = pattern.sub(word, text)
+    return text
 
 
 def from_other_error(error: Exception) -> Problem:

@@ -22,8 +22,11 @@ function showWarnings(picture) {
   const job = picture?.state === "done" ? picture.job : null;
   const found = new Set([...(picture?.facts?.warnings ?? []), ...(job?.report.warnings ?? [])]);
   for (const what of job?.not_kept ?? []) found.add(`Not kept: ${what}`);
-  byId("warnings").replaceChildren(...[...found].map((text) => make("li", {}, sentence(text))));
+  byId("warnings").replaceChildren(...[...found].map((text) => make("li", {}, sentence(inWords(text)))));
 }
+
+/** A message of the service in the words of the page. */
+const inWords = (text) => text.replace("give assume-quality= to restore it", "to restore it, choose its quality under Options");
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 

@@ -9,6 +9,7 @@ export function stateText(picture) {
   if (picture.state === "working") return picture.tiles > 1 ? `Restoring, ${percent(picture.progress)}` : "Restoring";
   if (picture.state === "failed") return picture.error.title ?? picture.error.message;
   const { report } = picture.job;
+  if (report.lost) return `Done, ${percent(report.lost)} is missing`;
   return report.runtime ? `Done in ${report.seconds.toFixed(1)} s` : "Nothing to restore";
 }
 
@@ -68,6 +69,7 @@ export class List {
     const item = this.#items.get(picture);
     if (!item) return;
     item.dataset.state = picture.state;
+    item.toggleAttribute("data-lost", picture.state === "done" && picture.job.report.lost > 0);
     item.querySelector(".item-state").textContent = stateText(picture);
     const bar = item.querySelector("progress");
     if (picture.tiles > 1) bar.value = picture.progress;
