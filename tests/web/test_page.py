@@ -153,6 +153,7 @@ def drag_and_keys(page: Any) -> None:
     page.keyboard.press("ArrowLeft")
     assert slider.input_value() == "99.9"
     assert slider.get_attribute("aria-label") == "Border between before and after"
+    assert slider.get_attribute("aria-valuetext") == "100 % before"
 
 
 def strength(page: Any, photo: bytes, running: Any) -> None:

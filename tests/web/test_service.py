@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,22 @@ def test_a_full_queue(client: httpx.Client, running: Any) -> None:
         for path in ("/v1/restore", "/v1/inspect"):
             # The body is read, so that the client reads the answer in place of a broken connection.
             assert problem(client.post(path, content=bytes(20_000_000))) == (429, "queue-full")
+
+
+def test_requests_at_once_get_each_its_own_answer(running: Any) -> None:
+    def picture(number: int) -> bytes:
+        stream = io.BytesIO()
+        Image.effect_noise((16 + number, 16), 60).save(stream, "JPEG", quality=20)
+        return stream.getvalue()[: 100 if number % 4 == 3 else None]
+
+    def answer(number: int) -> Any:
+        with running.client() as client:
+            got = client.post("/v1/restore", content=picture(number))
+        return Image.open(io.BytesIO(got.content)).width if got.status_code == 200 else problem(got)
+
+    with ThreadPoolExecutor(16) as threads:
+        found = list(threads.map(answer, range(20)))
+    assert found == [(422, "damaged-jpeg") if number % 4 == 3 else 16 + number for number in range(20)]
 
 
 def test_networks_that_cannot_run_here(

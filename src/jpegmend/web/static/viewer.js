@@ -38,7 +38,10 @@ export class Viewer {
   }
 
   #listen() {
-    byId("split").addEventListener("input", ({ target }) => this.stage.style.setProperty("--split", `${target.value}%`));
+    byId("split").addEventListener("input", ({ target }) => {
+      this.stage.style.setProperty("--split", `${target.value}%`);
+      target.setAttribute("aria-valuetext", `${Math.round(target.value)} % before`);
+    });
     for (const radio of document.getElementsByName("mode")) {
       radio.addEventListener("change", () => {
         this.stage.dataset.mode = radio.value;
