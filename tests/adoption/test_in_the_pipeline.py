@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,33 @@ def test_the_command_restores_a_folder_and_tells_the_licence(
     assert capsys.readouterr().err == ""
     assert cli.run(["models"]) == 0
     assert "CC-BY-NC-4.0" in capsys.readouterr().out
+
+
+def test_every_verb_that_runs_the_network_tells_the_licence(
+    name: str, photo: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a verb does after its message is not done here: a run starts processes, and a report has many figures."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("jpegmend.cli.cluster._crew", lambda *given: nullcontext())
+    monkeypatch.setattr("jpegmend.cluster.drive.run_off", lambda *given: None)
+    for folder in ("clear", "photos"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(photo)
+    Image.fromarray(np.full((48, 48), 99, np.uint8)).save(tmp_path / "clear" / "a.png")
+    cluster = ["cluster", "run", "done", "--jobs", "1"]
+    for words in (
+        ["cluster", "plan", "photos", "done", "--model", name],
+        cluster,
+        ["evaluate", "--model", name, "--data", "clear", "--quality", "10", "--no-report"],
+        ["benchmark", "--model", name, "--size", "64", "--repeats", "1", "--no-memory", "--no-reference"],
+    ):
+        assert cli.run(words) == 0, words
+        assert capsys.readouterr().err.count("mine: licence CC-BY-NC-4.0, for non-commercial use only") == 1, words
+    (tmp_path / "broken.jpg").write_bytes(b"")
+    assert cli.run(["explain", "broken.jpg", "--model", name]) != 0
+    assert "for non-commercial use only" in capsys.readouterr().err
+    assert cli.run([*cluster, "-q"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_the_command_adopts(tmp_path: Path, user_models: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.adoption import graphs
+
+from jpegmend.adoption import adopt
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing").Axe
@@ -231,6 +234,16 @@ def test_the_page_says_where_pictures_go(browser: Any, running: Any) -> None:
     page.goto(f"http://photos.example:{running.port}/?token={TOKEN}")
     assert page.locator("#bar-note").inner_text().startswith("Pictures are sent to photos.example")
     page.close()
+
+
+def test_the_page_names_a_licence_for_non_commercial_use(open_page: Any, user_models: Path, tmp_path: Path) -> None:
+    adopt(graphs.write(tmp_path / "net.onnx", graphs.identity()), "mine", licence="CC-BY-NC-4.0")
+    page = open_page()
+    note = page.locator("#model-note")
+    page.locator("#model option[value=mine]").wait_for(state="attached")
+    assert "multiply-adds" in note.text_content() and "licence" not in note.text_content()
+    page.eval_on_selector("#model", "it => {it.value='mine'; it.dispatchEvent(new Event('input', {bubbles: true}))}")
+    assert note.text_content() == "ONNX graph a graph; licence CC-BY-NC-4.0, for non-commercial use only"
 
 
 def test_phone_zoom_and_pan_in_step(open_page: Any, photo: bytes) -> None:

@@ -24,7 +24,7 @@ def add(parser: Parser) -> None:
         "--licence",
         default="",
         metavar="TEXT",
-        help="of the weights, such as CC-BY-NC-4.0; a non-commercial one is told when pictures are restored by it",
+        help="of the weights, such as CC-BY-NC-4.0; a non-commercial one is told whenever the network runs",
     )
     parser.add_argument(
         "--from",

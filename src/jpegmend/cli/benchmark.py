@@ -29,11 +29,14 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """Time models on this machine, and a reference network with random weights, as ratios."""
+    from jpegmend.cli.networks_of_others import tell_licences
     from jpegmend.evaluation.benchmark import synthetic, timing
     from jpegmend.evaluation.report import benchmark_tables
 
+    models = given.model or ["mend-s", "jpeg"]
+    tell_licences(models)
     found = timing.benchmark(
-        given.model or ["mend-s", "jpeg"],
+        models,
         [synthetic.parse_size(text) for text in given.size or ["512", "1024"]],
         threads=given.threads,
         repeats=given.repeats,

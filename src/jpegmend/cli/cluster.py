@@ -147,6 +147,7 @@ def _tell_plan(given: Namespace, job: Job, destination: Storage, *, new: bool) -
 
 
 def _run(given: Namespace) -> int:
+    from jpegmend.cli.networks_of_others import tell_licence
     from jpegmend.cluster.drive import make_scheduler, parse_shards, run_off
     from jpegmend.cluster.job import open_job
     from jpegmend.cluster.storage import Storage
@@ -159,6 +160,7 @@ def _run(given: Namespace) -> int:
         raise InvalidOption(
             f"--shards {given.shards}: give one number or FIRST-LAST, from 0 to {job.shards - 1}"
         ) from error
+    tell_licence(job.settings.card, quiet=given.quiet)
     scheduler = make_scheduler(destination, job, shards)
     show = _Show(scheduler, shown=not (given.quiet or given.json))
     try:

@@ -134,12 +134,14 @@ def choose(protocol: str | None, colour: str | None, sampling: str | None, *, pa
 def _measure(models: list[str], protocol: Protocol, quality: list[str] | None, run: _Run, report: bool) -> Result:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from jpegmend.cli.networks_of_others import tell_licences
     from jpegmend.evaluation.measure.protocols import parse_case
     from jpegmend.evaluation.measure.run import evaluate
     from jpegmend.evaluation.report import markdown
     from jpegmend.evaluation.report.evaluation_report import write_report
 
     data = run.data()
+    tell_licences(models)
     columns = (TextColumn(protocol.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("", total=None)
@@ -203,6 +205,7 @@ def _protocols() -> None:
 
 def _task(name: str, models: list[str], settings: _Run, protocol: Protocol, quality: list[str] | None) -> None:
     """Measure a downstream task; writes ``NAME.json`` into the folder of the results and prints its table."""
+    from jpegmend.cli.networks_of_others import tell_licences
     from jpegmend.data.sets import locate
     from jpegmend.evaluation.measure import downstream
     from jpegmend.evaluation.measure.degrade_and_score import open_original
@@ -216,6 +219,7 @@ def _task(name: str, models: list[str], settings: _Run, protocol: Protocol, qual
         _say("\n".join(f"{task.name:12} {task.sentence}" for task in downstream.TASKS.values()))
         return
     wanted = downstream.find(name)
+    tell_licences(models)
     files = [path for folder in settings.names for path in pictures(locate(folder, packed=False))]
     originals = [open_original(path, protocol) for path in files]
     used = methods([m for m in models if m != "jpeg"], consistent=protocol.consistent, both=False)

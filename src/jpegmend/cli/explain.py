@@ -40,6 +40,7 @@ def add(parser: Parser) -> None:
 def run(given: Namespace) -> int:
     """Write a report of figures: what was changed in a picture, and what happened inside the network."""
     from jpegmend import explain, weights
+    from jpegmend.cli.networks_of_others import tell_licence
     from jpegmend.explanation.explanation import REPORT, make_folder
     from jpegmend.writing import check_target
 
@@ -47,6 +48,7 @@ def run(given: Namespace) -> int:
     folder = given.out or given.file.with_name(f"{given.file.stem}.{card.name}")
     make_folder(folder)
     check_target(folder / REPORT, overwrite=given.overwrite)
+    tell_licence(card, quiet=given.quiet)
     found = explain(
         given.file,
         model=card,

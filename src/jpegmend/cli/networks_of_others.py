@@ -1,6 +1,8 @@
-"""Message on a network of others before it is used: its licence, and its interface and tiles as measured."""
+"""Messages on a network of others before it is used: its licence, and its interface and tiles as measured."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from jpegmend import weights
 from jpegmend.cli.streams import say
@@ -15,8 +17,7 @@ def tell(model: str, *, quiet: bool = False) -> str | Card:
         UnknownModel, WeightsDamaged, ModelRefused: as ``jpegmend.weights.find``.
     """
     card = weights.find(model)
-    if not quiet and is_non_commercial(card.licence):
-        say(f"{card.name}: licence {card.licence}, for non-commercial use only")
+    tell_licence(card, quiet=quiet)
     if card.foreign is None:
         return model
     if not quiet and card.folder != user_folder():
@@ -25,3 +26,20 @@ def tell(model: str, *, quiet: bool = False) -> str | Card:
         say(f"{card.name}: {describe(card)}")
         say(f"jpegmend adopt {model} --name NAME keeps this, and its licence")
     return card
+
+
+def tell_licence(card: Card, *, quiet: bool = False) -> None:
+    """Say on standard error that a network is for non-commercial use only, where its licence says so."""
+    if not quiet and is_non_commercial(card.licence):
+        say(f"{card.name}: licence {card.licence}, for non-commercial use only")
+
+
+def tell_licences(models: Iterable[str]) -> None:
+    """Call :func:`tell_licence` for each of the models of an evaluation or a benchmark; ``jpeg`` is none.
+
+    Raises:
+        UnknownModel, WeightsDamaged, ModelRefused: as ``jpegmend.weights.find``.
+    """
+    for model in dict.fromkeys(models):
+        if model != "jpeg":
+            tell_licence(weights.find(model))

@@ -48,12 +48,14 @@ def add(parser: Parser) -> None:
 def run(given: Namespace) -> int:
     """Enlarge a picture by a super-resolution network, which also removes JPEG artifacts."""
     from jpegmend import weights
+    from jpegmend.cli.networks_of_others import tell_licence
     from jpegmend.cli.progress import Bar
     from jpegmend.restoration import upscale
 
     card = weights.find(given.model)
     target = given.output or _beside(given.file, card.scale, given.format or "png")
     _check(given, target)
+    tell_licence(card, quiet=given.quiet)
     bar = Bar(1, shown=not (given.quiet or given.json))
     try:
         larger = upscale(

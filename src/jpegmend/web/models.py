@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from jpegmend.weights import DEFAULT, MODELS, Card
+from jpegmend.weights import DEFAULT, MODELS, Card, is_non_commercial
 
 
 def _cards() -> dict[str, Card]:
@@ -41,6 +41,7 @@ def describe() -> list[dict[str, Any]]:
             "parameters": card.parameters,
             "multiply_adds": card.multiply_adds,
             "licence": card.licence,
+            "non_commercial": is_non_commercial(card.licence),
             "data": list(card.data),
         }
         for name, card in _cards().items()

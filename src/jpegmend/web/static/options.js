@@ -43,6 +43,14 @@ export class RestorationOptions {
     byId("apply").disabled = same || !valid;
     const { value } = byId("model");
     const model = this.models?.find(({ name, default: usual }) => (value ? name === value : usual));
-    byId("model-note").textContent = model ? `${model.title}: ${Math.round(model.multiply_adds / 1e3)} k multiply-adds a pixel` : "";
+    byId("model-note").textContent = model ? noteOn(model) : "";
   }
+}
+
+/** What stands below the list of networks: the chosen one's title, cost where it is known, and limits of its licence. */
+function noteOn({ title, multiply_adds: cost, licence, non_commercial: limited }) {
+  const parts = [title];
+  if (cost) parts.push(`${Math.round(cost / 1e3)} k multiply-adds a pixel`);
+  if (limited) parts.push(`licence ${licence}, for non-commercial use only`);
+  return parts.join("; ");
 }
