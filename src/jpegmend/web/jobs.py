@@ -158,7 +158,11 @@ class Jobs:
                 again = self._restoration(job, output) if job.reduced else _form(job, output)
                 job.task = Task(call=again)
                 self._scheduler.submit(job.task, first=True)
-                await asyncio.wait([job.task.answer])
+                try:
+                    await asyncio.wait([job.task.answer])
+                except asyncio.CancelledError:  # the client that waits for it left
+                    self._scheduler.cancel(job.task)
+                    raise
                 failed = job.task.answer.exception()
                 if job.removed and not job.held:
                     raise _gone()
