@@ -1,12 +1,13 @@
 // The pictures of the page: their files, their jobs, and the queue by which they are sent.
 import * as api from "./api.js";
 
-const AT_ONCE = 2;
+const LEAST = 2; // functions that may run at once
 
-/** Runs asynchronous functions, a few at a time, in order; urgent ones first. */
+/** Runs asynchronous functions in order, urgent ones first: so many at once that the service has little to wait for. */
 class Queue {
   #waiting = [];
   #running = 0;
+  #most = LEAST;
 
   run(work, urgent = false) {
     return new Promise((resolve, reject) => {
@@ -17,8 +18,14 @@ class Queue {
     });
   }
 
+  /** Learn from a job that was begun now: another one may, where none waits before it in the service. */
+  learn({ queued_before: before = 0 }) {
+    this.#most = before ? Math.max(LEAST, this.#running - 1) : this.#running + 1;
+    this.#next();
+  }
+
   #next() {
-    if (this.#running >= AT_ONCE || !this.#waiting.length) return;
+    if (this.#running >= this.#most || !this.#waiting.length) return;
     this.#running += 1;
     const entry = this.#waiting.shift();
     entry().finally(() => {
@@ -87,6 +94,7 @@ export class Picture {
     if (this.removed) throw new Error("The picture was removed");
     const job = await api.begin(this.file, { ...options, name: this.name });
     this.started.add(job.id);
+    queue.learn(job);
     if (this.removed) {
       api.remove(job.id);
       throw new Error("The picture was removed");
