@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from tests.web import chromium
 
 from jpegmend.web.problems import CODES
 from jpegmend.web.server import Server
@@ -122,6 +123,47 @@ def small() -> bytes:
     stream = io.BytesIO()
     Image.effect_noise((48, 32), 60).convert("RGB").save(stream, "JPEG", quality=20)
     return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; tests of the page are skipped where it or Playwright is not installed."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    if chromium.PROGRAM is None:
+        pytest.skip("Chromium is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.PROGRAM, args=chromium.FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, running: Any) -> Iterator[Any]:
+    """Opens the page; afterwards there were no errors in its console and no requests to other hosts."""
+    contexts: list[Any] = []
+    wrong: list[str] = []
+
+    def watch(request: Any) -> None:
+        if not request.url.startswith((running.address, f"blob:{running.address}")):
+            wrong.append(f"request to {request.url}")
+
+    def open_page(width: int = 1280, height: int = 800, scheme: str = "light") -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context.set_default_timeout(chromium.SLOW)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", watch)
+        page.goto(f"{running.address}/?token={TOKEN}")
+        assert page.url == running.address + "/"
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
 
 
 def job(client: httpx.Client, photo: bytes, **options: Any) -> dict[str, Any]:

@@ -1,107 +1,12 @@
-"""The page in a real browser. Skipped where Chromium or Playwright is not installed."""
+"""The page in a real browser: the picture before and after, options, downloads, a telephone."""
 
-import base64
 import io
 import re
-import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from tests.adoption import graphs
-
-from jpegmend.adoption import adopt
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing").Axe
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-TOKEN = "a-token-for-tests-only"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP photos.example 127.0.0.1",
-]
-SLOW = 60_000
-"""Milliseconds that a restoration may take on a busy machine."""
-DROP = """([kind, files]) => {
-  const transfer = new DataTransfer();
-  for (const [name, text] of files) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    transfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
-  }
-  const event = kind === "paste"
-    ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true })
-    : new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
-  document.body.dispatchEvent(event);
-}"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Any, running: Any) -> Iterator[Any]:
-    """Opens the page; afterwards there were no errors in its console and no requests to other hosts."""
-    contexts: list[Any] = []
-    wrong: list[str] = []
-
-    def watch(request: Any) -> None:
-        if not request.url.startswith((running.address, f"blob:{running.address}")):
-            wrong.append(f"request to {request.url}")
-
-    def open_page(width: int = 1280, height: int = 800, scheme: str = "light") -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        context.set_default_timeout(SLOW)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", watch)
-        page.goto(f"{running.address}/?token={TOKEN}")
-        assert page.url == running.address + "/"
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
-def give(page: Any, *files: tuple[str, bytes], kind: str = "drop") -> None:
-    """Drop or paste files."""
-    page.evaluate(DROP, [kind, [[name, base64.b64encode(data).decode()] for name, data in files]])
-
-
-def ready(page: Any) -> Any:
-    """The stage, when before and after are shown."""
-    page.locator("#stage[data-ready]").wait_for()
-    return page.locator("#stage")
-
-
-def style(page: Any, selector: str, name: str) -> str:
-    found: str = page.eval_on_selector(selector, f"element => getComputedStyle(element).{name}")
-    return found
-
-
-def save(page: Any, button: str) -> tuple[str, bytes]:
-    with page.expect_download() as download:
-        page.locator(button).click()
-    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
-
+from tests.web.chromium import give, ready, save, serious, style
 
 SHIFTS = """() => {
   window.shifts = [];
@@ -213,39 +118,6 @@ def test_many_with_a_broken_one_in_one_archive(open_page: Any, photo: bytes) -> 
     page.locator("#start").wait_for()
 
 
-def test_chosen_files_and_the_pictures_of_a_chosen_folder(open_page: Any, small: bytes, tmp_path: Path) -> None:
-    (tmp_path / "below").mkdir()
-    for name in ("a.jpg", "b.png", "below/c.JPEG", ".hidden.jpg", "a.restored.png", "notes.txt"):
-        (tmp_path / name).write_bytes(small)
-    page = open_page()
-    page.clock.install()
-    page.set_input_files("#files", [tmp_path / "a.jpg", tmp_path / "b.png"])
-    page.get_by_text("2 of 2 done").wait_for()
-    with page.expect_request(re.compile(r"/v1/jobs/[\w-]{22}$")):  # which keeps the job
-        page.clock.fast_forward(301_000)
-    page.set_input_files("#folder", tmp_path)
-    page.get_by_text("5 of 5 done").wait_for()
-    names = page.locator(".item-name").all_inner_texts()
-    assert (names[:2], sorted(names[2:])) == (["a.jpg", "b.png"], ["a.jpg", "b.png", "c.JPEG"])
-
-
-def test_the_page_says_where_pictures_go(browser: Any, running: Any) -> None:
-    page = browser.new_page()
-    page.goto(f"http://photos.example:{running.port}/?token={TOKEN}")
-    assert page.locator("#bar-note").inner_text().startswith("Pictures are sent to photos.example")
-    page.close()
-
-
-def test_the_page_names_a_licence_for_non_commercial_use(open_page: Any, user_models: Path, tmp_path: Path) -> None:
-    adopt(graphs.write(tmp_path / "net.onnx", graphs.identity()), "mine", licence="CC-BY-NC-4.0")
-    page = open_page()
-    note = page.locator("#model-note")
-    page.locator("#model option[value=mine]").wait_for(state="attached")
-    assert "multiply-adds" in note.text_content() and "licence" not in note.text_content()
-    page.eval_on_selector("#model", "it => {it.value='mine'; it.dispatchEvent(new Event('input', {bubbles: true}))}")
-    assert note.text_content() == "ONNX graph a graph; licence CC-BY-NC-4.0, for non-commercial use only"
-
-
 def test_phone_zoom_and_pan_in_step(open_page: Any, photo: bytes) -> None:
     page = open_page(390, 844, "dark")
     give(page, ("a-very-long-name-of-a-picture-from-a-telephone-20261127-232551.jpg", photo), kind="paste")
@@ -279,14 +151,3 @@ SMALL = """() => [...document.querySelectorAll("button, select, summary, a, labe
   .map((each) => [each.outerHTML.slice(0, 60), each.getBoundingClientRect()])
   .filter(([, box]) => box.height < 44 || box.width < 44)
   .map(([text]) => text)"""
-
-
-def serious(page: Any) -> list[str]:
-    """What axe-core finds serious or critical."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {node['html'][:120]}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"]
-    ]

@@ -1,0 +1,63 @@
+"""The page in a real browser: where pictures come from, where they go, and what becomes of them when it is left."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.adoption import graphs
+from tests.web.conftest import TOKEN
+
+from jpegmend.adoption import adopt
+
+
+def test_chosen_files_and_the_pictures_of_a_chosen_folder(
+    open_page: Any, small: bytes, tmp_path: Path, running: Any
+) -> None:
+    before = set(running.folder.iterdir())
+    (tmp_path / "below").mkdir()
+    for name in ("a.jpg", "b.png", "below/c.JPEG", ".hidden.jpg", "a.restored.png", "notes.txt"):
+        (tmp_path / name).write_bytes(small)
+    page = open_page()
+    page.clock.install()
+    page.set_input_files("#files", [tmp_path / "a.jpg", tmp_path / "b.png"])
+    page.get_by_text("2 of 2 done").wait_for()
+    with page.expect_request(re.compile(r"/v1/jobs/[\w-]{22}$")):  # which keeps the job
+        page.clock.fast_forward(301_000)
+    page.set_input_files("#folder", tmp_path)
+    page.get_by_text("5 of 5 done").wait_for()
+    names = page.locator(".item-name").all_inner_texts()
+    assert (names[:2], sorted(names[2:])) == (["a.jpg", "b.png"], ["a.jpg", "b.png", "c.JPEG"])
+    assert len(set(running.folder.iterdir()) - before) == 5
+    leave(page)
+    end = time.monotonic() + 30
+    while set(running.folder.iterdir()) != before:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def leave(page: Any) -> None:
+    """Close a page with results that were not saved: it asks first."""
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.locator(".item-open").first.click()
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+    assert asked == ["beforeunload"]
+
+
+def test_the_page_says_where_pictures_go(browser: Any, running: Any) -> None:
+    page = browser.new_page()
+    page.goto(f"http://photos.example:{running.port}/?token={TOKEN}")
+    assert page.locator("#bar-note").inner_text().startswith("Pictures are sent to photos.example")
+    page.close()
+
+
+def test_the_page_names_a_licence_for_non_commercial_use(open_page: Any, user_models: Path, tmp_path: Path) -> None:
+    adopt(graphs.write(tmp_path / "net.onnx", graphs.identity()), "mine", licence="CC-BY-NC-4.0")
+    page = open_page()
+    note = page.locator("#model-note")
+    page.locator("#model option[value=mine]").wait_for(state="attached")
+    assert "multiply-adds" in note.text_content() and "licence" not in note.text_content()
+    page.eval_on_selector("#model", "it => {it.value='mine'; it.dispatchEvent(new Event('input', {bubbles: true}))}")
+    assert note.text_content() == "ONNX graph a graph; licence CC-BY-NC-4.0, for non-commercial use only"
