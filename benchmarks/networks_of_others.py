@@ -39,12 +39,13 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
 SWINIR = {"img_size": 14, "upscale": 1, "img_range": 255.0}
 
 
-def architectures(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """The name of each and the call that adopts its file."""
+def architectures(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The name and the file of each."""
     import torch
     from safetensors.torch import save_file
+    from tests.adoption.torchvision_stand_in import stand_in_if_needed
 
-    from jpegmend.adoption import adopt
+    stand_in_if_needed()
 
     for name, (module, facts) in SHAPES.items():
         torch.manual_seed(0)
@@ -54,11 +55,19 @@ def architectures(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
             network = getattr(importlib.import_module(f"spandrel.architectures.{module}"), name)(**given)
         file = folder / f"{name}.safetensors"
         save_file({key: value.detach().clone() for key, value in network.state_dict().items()}, file)
+        yield name, file
+
+
+def adoptions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """The name of each architecture and the call that adopts its file."""
+    from jpegmend.adoption import adopt
+
+    for name, file in architectures(folder):
         yield name, lambda file=file, name=name: adopt(file, name.lower())
 
 
 def authors_files(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """As :func:`architectures`, for files in the layouts of three papers' authors."""
+    """As :func:`adoptions`, for files in the layouts of three papers' authors."""
     from tests.conversion.made_up_files import arcnn_file, dcsc_file, dncnn_file
 
     from jpegmend.conversion import convert
@@ -94,7 +103,7 @@ def main() -> None:
         Image.fromarray(picture).save(stored, quality=20)
         print("| network | parameters | tiles | difference in windows | check, s | s a megapixel |")
         print("| --- | ---: | --- | ---: | ---: | ---: |")
-        for name, take in (*architectures(folder), *authors_files(folder)):
+        for name, take in (*authors_files(folder), *adoptions(folder)):
             started = time.perf_counter()
             card = take()
             checked = time.perf_counter() - started

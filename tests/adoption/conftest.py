@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import io
-import sys
 from types import ModuleType
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.adoption.torchvision_stand_in import stand_in_if_needed
 
 
 @pytest.fixture(scope="session")
@@ -24,26 +23,6 @@ def photo() -> bytes:
 
 @pytest.fixture(scope="session")
 def spandrel() -> ModuleType:
-    """The package; an empty torchvision stands in where none fits PyTorch.
-
-    spandrel imports three names of it for LaMa (inpainting) and RestoreFormer (faces), which no test here uses.
-    """
-    pytest.importorskip("spandrel.util", reason="spandrel is not installed") if _has_torchvision() else _stand_in()
+    """The package; an empty torchvision stands in where none fits PyTorch."""
+    stand_in_if_needed()
     return pytest.importorskip("spandrel", reason="spandrel is not installed")
-
-
-def _has_torchvision() -> bool:
-    try:
-        importlib.import_module("torchvision.transforms.functional")
-    except (ImportError, RuntimeError):
-        return False
-    return True
-
-
-def _stand_in() -> None:
-    functional = ModuleType("torchvision.transforms.functional")
-    for name in ("InterpolationMode", "rotate", "normalize"):
-        setattr(functional, name, None)
-    for name in ("torchvision", "torchvision.transforms"):
-        sys.modules[name] = ModuleType(name)
-    sys.modules[functional.__name__] = functional

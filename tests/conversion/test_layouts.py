@@ -9,6 +9,7 @@ import pytest
 from tests.conversion import checkpoints
 from tests.conversion.made_up_files import arcnn_file, cells, dcsc_file, dncnn_file, weights
 
+from jpegmend import cli
 from jpegmend import weights as weights_of_cards
 from jpegmend.conversion import convert, layouts
 from jpegmend.conversion.matlab import read_matlab
@@ -61,6 +62,30 @@ def test_dcsc_by_its_checkpoint(tmp_path: Path, names: str) -> None:
         U = np.maximum(GX + correlate(U, kernels[4]), 0)
     expected = Y + (correlate(U, kernels[5]) + biases[3])[..., 0]
     assert answer(found)[0] == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_biases_of_a_network_for_0_to_255_are_scaled(tmp_path: Path, user_models: Path) -> None:
+    file, kernels, biases = arcnn_file(tmp_path)
+    convert(file, "arcnn-mat", "authors", white=255.0)
+    x = 255 * Y[..., None]
+    for place, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
+        x = correlate(x, kernel, mode="edge") + bias
+        x = np.maximum(x, 0) if place < 3 else x
+    restored = load("authors")(Y[None], ONES, PictureFacts()).planes[0]
+    assert restored == pytest.approx(x[..., 0] / 255, abs=1e-5)
+
+
+def test_the_command_tells_which_tensor_was_taken_as_which(
+    tmp_path: Path, user_models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, _ = dcsc_file(tmp_path)
+    words = ["adopt", str(file), "--from", "dcsc-tf", "--name", "authors"]
+    assert cli.run(words) == 0
+    told = capsys.readouterr().err
+    for ours, theirs in (("extract.1.bias", "conv2d_1/bias"), ("S.weight", "conv2d_4/kernel")):
+        assert f"taking {ours} from net/{theirs} ..." in told
+    assert cli.run([*words, "--window", "64"]) == 2
+    assert "--window has no effect with --from" in capsys.readouterr().err
 
 
 def test_dncnn_by_its_mat(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.cli.streams import say_step
+from jpegmend.errors import InvalidOption
 
 if TYPE_CHECKING:
     from jpegmend.weights import Card
@@ -35,7 +36,11 @@ def add(parser: Parser) -> None:
     )
     parser.add_argument("--notes", default="", metavar="TEXT", help="what a reader of its card should know")
     parser.add_argument(
-        "--range", type=int, choices=(1, 255), dest="white", help="its value of white; without it found by trial"
+        "--range",
+        type=int,
+        choices=(1, 255),
+        dest="white",
+        help="its value of white; without it found by trial, or 1 for --from",
     )
     parser.add_argument(
         "--multiple", type=whole(1, 512), metavar="N", help="height and width it takes; without it found by trial"
@@ -43,7 +48,6 @@ def add(parser: Parser) -> None:
     parser.add_argument(
         "--window",
         type=whole(64, 8192),
-        default=512,
         metavar="PIXELS",
         help="side of the windows where its answer depends on the whole picture (512)",
     )
@@ -55,13 +59,14 @@ def run(given: Namespace) -> int:
     if given.source:
         return _convert(given)
     from jpegmend.adoption import Given, adopt, describe
+    from jpegmend.adoption.tiling import WINDOW
 
     card = adopt(
         given.file,
         given.name,
         licence=given.licence,
         notes=given.notes,
-        given=Given(white=given.white, multiple=given.multiple, window=given.window),
+        given=Given(white=given.white, multiple=given.multiple, window=given.window or WINDOW),
         overwrite=given.overwrite,
         say=say_step,
     )
@@ -73,12 +78,16 @@ def run(given: Namespace) -> int:
 def _convert(given: Namespace) -> int:
     from jpegmend.conversion import convert
 
+    for option, given_value in (("--multiple", given.multiple), ("--window", given.window)):
+        if given_value is not None:
+            raise InvalidOption(f"{option} has no effect with --from, by which the network is known; leave it out")
     card = convert(
         given.file,
         given.source,
         given.name,
         licence=given.licence,
         notes=given.notes,
+        white=given.white or 1,
         overwrite=given.overwrite,
         say=say_step,
     )

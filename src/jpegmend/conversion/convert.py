@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jpegmend.adoption.adopt import check_name
 from jpegmend.conversion import layouts
-from jpegmend.errors import ModelRefused, extra_needed
+from jpegmend.errors import InvalidOption, ModelRefused, extra_needed
 from jpegmend.weights import Card, read_card
 from jpegmend.weights.card import write_card
 from jpegmend.weights.catalogue import file_entry, user_folder
@@ -29,6 +31,7 @@ def convert(
     *,
     licence: str = "",
     notes: str = "",
+    white: float = 1.0,
     overwrite: bool = False,
     folder: Path | None = None,
     say: Callable[[str], None] = lambda step: None,
@@ -39,10 +42,11 @@ def convert(
         file: the authors' file; of a TensorFlow checkpoint the ``.index``.
         source: a key of :data:`SOURCES`.
         name, licence, notes, overwrite, folder, say: as for ``jpegmend.adoption.adopt``.
+        white: value of white in the authors' program: 1, or 255.
 
     Raises:
         MissingExtra: PyTorch, or scipy for MATLAB files, is not installed.
-        InvalidOption: a name that cannot be used, or is taken.
+        InvalidOption: a name that cannot be used, or is taken; or a value of white for QCN, whose range is known.
         ModelRefused, WeightsDamaged: a file of another layout, or a broken one.
     """
     with extra_needed("conversion", "torch"):
@@ -55,7 +59,9 @@ def convert(
     folder = folder or user_folder()
     check_name(name, folder, overwrite=overwrite)
     say("reading the authors' file")
-    layout = _read_layout(file, source)
+    layout = _in_range(_read_layout(file, source), white)
+    for ours, theirs in layout.names.items():
+        say(f"taking {ours} from {theirs}")
     spec = models.find(layout.network)
     config = spec.config(**layout.config)
     network = spec.build(config).eval()
@@ -85,6 +91,21 @@ def _read_layout(file: Path, source: str) -> layouts.Layout:
     # What numpy raises for tensors of another number, shape or type than the layout has.
     except (ValueError, TypeError, LookupError) as error:
         raise ModelRefused(f"{file.name} is not laid out as {source}: {error}") from error
+
+
+def _in_range(layout: layouts.Layout, white: float) -> layouts.Layout:
+    """The layout of the network for values of 0..1, given that for 0 to ``white``.
+
+    Convolutions and ReLU are homogeneous: with inputs and biases divided by 255 the outputs are too.
+    """
+    if white == 1:
+        return layout
+    if layout.network == "qgcn":
+        raise InvalidOption(f"a range of 0 to {white:g} for QCN, which takes -1 to 1; leave it out")
+    scaled = {
+        key: value / np.float32(white) if key.endswith("bias") else value for key, value in layout.tensors.items()
+    }
+    return layout._replace(tensors=scaled)
 
 
 def _inputs(graph: Path, record: dict[str, Any]) -> dict[str, Any]:

@@ -29,13 +29,16 @@ class Layout(NamedTuple):
     config: dict[str, Any]
     """Hyper-parameters that the tensors decide."""
     tensors: Tensors
+    names: Mapping[str, str] = {}
+    """Their name of each of our tensors, where it was not stated by the layout but concluded."""
 
 
 def dcsc_tf(file: Path) -> Layout:
     """DCSC's TensorFlow checkpoint (Fu et al., ICCV 2019; the errata's model has 3 x 48 features, 128 filters).
 
     Kernels are [H, W, I, O]. Tensors are told apart by their shapes, because names follow from the order of calls:
-    three kernels of the features in the order of their names (dilations 1, 2, 4), G, S and W_R.
+    three kernels of the features in the order of their names (dilations 1, 2, 4), G, S and W_R. Biases of the features
+    are taken in the order of their names too.
     """
     found = {name: value for name, value in read_checkpoint(file).items() if not _is_of_optimiser(name)}
     kernels = {name: value for name, value in sorted(found.items(), key=_natural) if value.ndim == 4}
@@ -49,15 +52,15 @@ def dcsc_tf(file: Path) -> Layout:
     filters = shapes[G][1]
     (S,) = _one(file, "S", [name for name, shape in shapes.items() if shape == (filters, filters) and name != G])
     (last,) = _one(file, "W_R", [name for name, shape in shapes.items() if shape == (filters, channels)])
-    wide = [value for value in biases.values() if value.shape == (features,)]
-    narrow = [value for value in biases.values() if value.shape == (channels,)]
+    wide = [name for name, value in biases.items() if value.shape == (features,)]
+    narrow = [name for name, value in biases.items() if value.shape == (channels,)]
     if len(wide) != 3 or len(narrow) != 1 or len(found) != 10:
         raise ModelRefused(f"{file.name} has {len(found)} tensors; DCSC has six kernels and four biases")
-    tensors = {"G.weight": _from_tf(kernels[G]), "S.weight": _from_tf(kernels[S])}
-    tensors |= {"W_R.weight": _from_tf(kernels[last]), "W_R.bias": narrow[0]}
+    names = {"G.weight": G, "S.weight": S, "W_R.weight": last, "W_R.bias": narrow[0]}
     for place, name in enumerate(extract):
-        tensors |= {f"extract.{place}.weight": _from_tf(kernels[name]), f"extract.{place}.bias": wide[place]}
-    return Layout("dcsc", {"channels": channels, "features": features, "filters": filters}, tensors)
+        names |= {f"extract.{place}.weight": name, f"extract.{place}.bias": wide[place]}
+    tensors = {ours: _from_tf(kernels[name]) if name in kernels else biases[name] for ours, name in names.items()}
+    return Layout("dcsc", {"channels": channels, "features": features, "filters": filters}, tensors, names)
 
 
 def _is_of_optimiser(name: str) -> bool:

@@ -42,3 +42,18 @@ def test_shares_of_found_earlier_compressions_stand_by_quality_and_grid():
     table = benchmark_tables.READERS["earlier"](found)
     assert cells(table) == [["10", "aligned", "50%", "100%"], ["10", "scaled by 1.25", "0%", "25%"]]
     assert "24 files or more" in table and "99.7%" in table and "1 of 600 files" in table
+
+
+def test_networks_of_others_stand_by_their_file():
+    lines = [
+        {"what": "arcnn", "file": "ONNX", "random": False, "psnr": 28.7064, "psnr_projected": 28.7},
+        {"what": "swinir", "file": "safetensors", "random": True, "psnr": 5.0, "psnr_projected": 21.0},
+        {"what": "jpeg", "file": "", "random": False, "psnr": 27.8207, "psnr_projected": None},
+    ]
+    found = {"others": lines, "set": "Classic5", "pictures": 5, "quality": 10, "protocol": "papers-gray"}
+    table = benchmark_tables.READERS["others"](found | {"environment": ENVIRONMENT})
+    assert cells(table) == [
+        ["arcnn", "ONNX", "28.71", "28.70"],
+        ["swinir", "safetensors, random weights", "5.00", "21.00"],
+        ["JPEG", "", "27.82"],
+    ]

@@ -184,6 +184,20 @@ def task(found: Mapping[str, Any]) -> str:
     return f"{grid(['quality', 'pictures', *names], rows, numbers=1)}\n\n{_foot(found, *remarks)}"
 
 
+def others(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/scores_of_others.py``: PSNR of networks by their files."""
+    rows = [
+        [
+            "JPEG" if line["what"] == "jpeg" else line["what"],
+            line["file"] + (", random weights" if line["random"] else ""),
+            *("" if line[name] is None else f"{line[name]:.2f}" for name in ("psnr", "psnr_projected")),
+        ]
+        for line in found["others"]
+    ]
+    remark = f"{found['set']}, {found['pictures']} pictures, quality {found['quality']}, protocol {found['protocol']}"
+    return f"{grid(['network', 'file', 'PSNR, dB', 'projected'], rows, numbers=2)}\n\n{_foot(found, remark)}"
+
+
 def _foot(found: Mapping[str, Any], *remarks: str) -> str:
     where = found["environment"]
     return f"<sub>{'; '.join(remarks)}; {where['machine']}; commit {where['commit']}.</sub>"
@@ -200,5 +214,6 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "earlier-restored": earlier_restored,
     "upscale": upscaled,
     "task": task,
+    "others": others,
 }
 """The functions that make a table of a benchmark, by the key of its figures."""
