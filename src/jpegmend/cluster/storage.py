@@ -41,8 +41,9 @@ class Storage:
     """A folder or a prefix of a bucket.
 
     Args:
-        address: ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX``, ``az://ACCOUNT/CONTAINER/PREFIX``, or a folder.
-            Credentials, region and endpoint are read from the environment, by the names that each provider uses.
+        address: ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX``, ``az://CONTAINER/PREFIX``, or a folder.
+            Credentials, Azure's account, region and endpoint are read from the environment, by the names that each
+            provider uses.
         create: whether a folder is made that does not exist.
 
     Raises:
@@ -202,4 +203,6 @@ def _client_options() -> Any:
 def _storage_error(name: str, error: Exception) -> StorageError:
     """The first line of a store's error, which goes on with pages of detail."""
     said = str(error).strip().splitlines() or [type(error).__name__]
+    if "Account must be specified" in said[0]:
+        said[0] += "; set AZURE_STORAGE_ACCOUNT_NAME to that of the container"
     return StorageError(f"{name}: {said[0][:300]}")

@@ -1,0 +1,54 @@
+"""Jobs on Google Cloud Storage and Azure, by a server that answers as they do: which object an address names."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster.blob_server import serving
+from tests.cluster.conftest import jpeg
+
+from jpegmend.cluster.storage import Storage
+from jpegmend.errors import StorageError
+
+
+@pytest.fixture
+def objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    with serving() as (url, objects):
+        key = {"gcs_base_url": url, "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+        names = {"GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(key), "GOOGLE_ALLOW_HTTP": "true"}
+        names |= {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_ENDPOINT": url, "AZURE_SKIP_SIGNATURE": "true"}
+        for name, value in names.items():
+            monkeypatch.setenv(name, value)
+        yield objects
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_a_job_from_plan_to_end(objects: dict[str, bytes], scheme: str, cluster, in_this_process) -> None:
+    for seed in range(3):
+        objects[f"bucket/photos/below/{seed} ä.jpg"] = jpeg(seed)
+    source, destination = f"{scheme}://bucket/photos", f"{scheme}://bucket/better"
+    assert cluster("plan", source, destination, "--strength", "0")[1]["pictures"] == 3
+    objects["bucket/photos/below/1 ä.jpg"] += b"\0"
+    assert cluster("run", destination, "--jobs", "1")[1]["failed"] == 1, "one that has changed since then"
+    assert sorted(name for name in objects if name.endswith(".png")) == [
+        "bucket/better/below/0 ä.restored.png",
+        "bucket/better/below/2 ä.restored.png",
+    ]
+    assert "bucket/better/jpegmend-job/done/0000000.json" in objects
+    assert not [name for name in objects if "/pieces/" in name]
+    assert cluster("retry", destination)[1]["again"] == 1
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_what_is_not_there_is_passed_over(objects: dict[str, bytes], scheme: str) -> None:
+    objects["bucket/a/here"] = b"x"
+    storage = Storage(f"{scheme}://bucket/a")
+    assert storage.find("gone") is None
+    storage.delete(["here", "gone"])
+    assert not objects
+
+
+def test_azure_without_an_account_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(StorageError, match="set AZURE_STORAGE_ACCOUNT_NAME"):
+        Storage("az://container/photos")
