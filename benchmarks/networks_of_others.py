@@ -18,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def main() -> None:
         Image.fromarray(picture).save(stored, quality=20)
         print("| network | parameters | tiles | difference in windows | check, s | s a megapixel |")
         print("| --- | ---: | --- | ---: | ---: | ---: |")
-        for name, take in (*authors_files(folder), *adoptions(folder)):
+        for name, take in chain(authors_files(folder), adoptions(folder)):
             started = time.perf_counter()
             card = take()
             checked = time.perf_counter() - started

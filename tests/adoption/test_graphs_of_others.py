@@ -168,8 +168,9 @@ def test_enlarging_networks_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_range_that_is_stated_is_not_questioned(tmp_path: Path) -> None:
     path = graphs.write(tmp_path / "net.onnx", graphs.node("Neg"))
-    card = measured_card(path, Given(white=255.0))
-    assert card.foreign is not None and card.foreign.white == 255
+    for values in ((0.0, 255.0), (-1.0, 1.0)):
+        card = measured_card(path, Given(values=values))
+        assert card.foreign is not None and (card.foreign.black, card.foreign.white) == values
 
 
 def test_pickles_are_refused_with_the_conversion(tmp_path: Path) -> None:

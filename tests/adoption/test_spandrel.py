@@ -196,8 +196,8 @@ def test_weights_of_our_own_are_told_apart(spandrel: Any, tmp_path: Path) -> Non
 def test_a_range_is_refused_for_state_dicts(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"")
-    with pytest.raises(InvalidOption, match="range of 0 to 255"):
-        measured_card(path, Given(white=255.0))
+    with pytest.raises(InvalidOption, match=r"range of \(0\.0, 255\.0\)"):
+        measured_card(path, Given(values=(0.0, 255.0)))
 
 
 def test_without_spandrel_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

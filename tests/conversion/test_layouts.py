@@ -66,7 +66,7 @@ def test_dcsc_by_its_checkpoint(tmp_path: Path, names: str) -> None:
 
 def test_biases_of_a_network_for_0_to_255_are_scaled(tmp_path: Path, user_models: Path) -> None:
     file, kernels, biases = arcnn_file(tmp_path)
-    convert(file, "arcnn-mat", "authors", white=255.0)
+    convert(file, "arcnn-mat", "authors", values=(0.0, 255.0))
     x = 255 * Y[..., None]
     for place, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
         x = correlate(x, kernel, mode="edge") + bias
@@ -86,6 +86,8 @@ def test_the_command_tells_which_tensor_was_taken_as_which(
         assert f"taking {ours} from net/{theirs} ..." in told
     assert cli.run([*words, "--window", "64"]) == 2
     assert "--window has no effect with --from" in capsys.readouterr().err
+    assert cli.run([*words[:-1], "others", "--range", "signed"]) == 2
+    assert "a range of -1 to 1" in capsys.readouterr().err
 
 
 def test_dncnn_by_its_mat(tmp_path: Path) -> None:
@@ -99,10 +101,13 @@ def test_dncnn_by_its_mat(tmp_path: Path) -> None:
     assert answer(found)[0] == pytest.approx(Y - x[..., 0], abs=1e-5)
 
 
-def test_arcnn_by_its_mat(tmp_path: Path, user_models: Path) -> None:
+def test_arcnn_by_its_mat(tmp_path: Path, user_models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, kernels, biases = arcnn_file(tmp_path)
     card = convert(file, "arcnn-mat", "authors", licence="non-commercial use only")
     assert (card.network, card.halo, weights_of_cards.find("authors")) == ("arcnn", 9, card)
+    assert cli.run(["models"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if " authors " in line]
+    assert "non-commercial use only" in line
     x = Y[..., None]
     for place, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
         x = correlate(x, kernel, mode="edge") + bias

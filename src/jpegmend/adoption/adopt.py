@@ -41,8 +41,8 @@ _MEASURED: LastUsed[Card] = LastUsed(16)
 class Given:
     """What the user states of a network instead of leaving it to trials; None where it is measured."""
 
-    white: float | None = None
-    """Value of white in its input and output: 1 or 255."""
+    values: tuple[float, float] | None = None
+    """Values of black and white in its input and output, such as (0, 1), (0, 255) or (-1, 1)."""
     multiple: int | None = None
     """Height and width are multiples of this."""
     window: int = WINDOW
@@ -55,7 +55,7 @@ def measured_card(file: Path, given: Given | None = None, say: Say = lambda step
     Raises:
         ModelRefused: a file that is not opened, or a network that does not take one picture and give one back.
         ModelError: the network fails on a picture that is larger than those of the trials.
-        InvalidOption: a value of white for a ``.safetensors``, whose networks take 0..1.
+        InvalidOption: a range for a ``.safetensors``, whose networks take 0..1.
         MissingExtra: a ``.safetensors`` without the extra ``spandrel``.
     """
     refuse_pickles(file)
@@ -72,7 +72,7 @@ def _measure_graph(file: Path, given: Given, say: Say) -> Card:
 
     session = open_session(file, available_threads())
     say("finding its input and output")
-    found = find_interface(session, file.name, white=given.white, multiple=given.multiple)
+    found = find_interface(session, file.name, values=given.values, multiple=given.multiple)
     run = graph_run(session, found.foreign, file.name)
     step = lcm(16, found.multiple)
     sides = found.foreign.size or (320 // step * step or step,) * 2
@@ -92,10 +92,8 @@ def _measure_state(file: Path, given: Given, say: Say) -> Card:
     """The card of a state dict: spandrel knows channels and multiple, and its networks take 0..1."""
     from jpegmend.runtimes.spandrel_network import import_spandrel, load_network, network_call, predicts_quality
 
-    if given.white not in (None, 1):
-        raise InvalidOption(
-            f"a range of 0 to {given.white:g} for a .safetensors, whose networks take 0 to 1; leave it out"
-        )
+    if given.values not in (None, (0, 1)):
+        raise InvalidOption(f"a range of {given.values} for a .safetensors, whose networks take 0 to 1; leave it out")
     import_spandrel()
     from jpegmend.models import cost
 

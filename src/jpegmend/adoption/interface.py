@@ -39,16 +39,18 @@ class Interface:
     multiple: int
 
 
-def find_interface(session: Any, name: str, *, white: float | None = None, multiple: int | None = None) -> Interface:
-    """The interface of an ONNX Runtime session; ``white`` and ``multiple`` are found by trial unless given.
+def find_interface(
+    session: Any, name: str, *, values: tuple[float, float] | None = None, multiple: int | None = None
+) -> Interface:
+    """The interface of an ONNX Runtime session; values of black and white and the multiple are found unless given.
 
     Raises:
         ModelRefused: not one picture in and one of the same size out, or nothing that was tried works.
         ModelError: it fails in one of the ranges that are tried.
     """
     stated, channels = _stated(session, name)
-    if white is not None:
-        stated = replace(stated, white=white)
+    if values is not None:
+        stated = replace(stated, black=values[0], white=values[1])
     multiples = (1,) if stated.size else (multiple,) if multiple else MULTIPLES
     failure = "nothing"
     for C in channels:
@@ -63,7 +65,7 @@ def find_interface(session: Any, name: str, *, white: float | None = None, multi
                 continue
             if output:
                 found = Interface(foreign=replace(stated, output=output), channels=C, multiple=each)
-                return found if white is not None else _with_range(session, found, name)
+                return found if values is not None else _with_range(session, found, name)
             failure = "no output has the size of its input"
     tried = ", ".join(map(str, multiples))
     raise ModelRefused(
@@ -132,8 +134,8 @@ def _with_range(session: Any, found: Interface, name: str) -> Interface:
         best = f"at best {max(kept for _, kept, _ in tried):.0f} dB from its input" if tried else "NaN"
         raise ModelRefused(
             f"{name} does not give the picture back, {best} where a network that restores keeps above {_LEAST_DB:.0f}; "
-            "values were 0..1, 0..255 and -1..1. If it takes one of the first two and is meant so, say which: "
-            "jpegmend adopt --range 1 or --range 255"
+            "values were 0..1, 0..255 and -1..1. If it takes one of these and is meant so, say which: "
+            "jpegmend adopt --range 1, 255 or signed"
         )
     # A network without biases gives the same result in every range: the first within a hundredth of a dB is taken.
     most = max(score for score, _, _ in near)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from jpegmend.weights import Card
 
 SOURCES = ("dcsc-tf", "dncnn-mat", "arcnn-mat", "qcn")
+RANGES = {"1": (0.0, 1.0), "255": (0.0, 255.0), "signed": (-1.0, 1.0)}
+"""Values of black and white by what ``--range`` calls them."""
 
 
 def add(parser: Parser) -> None:
@@ -37,10 +39,8 @@ def add(parser: Parser) -> None:
     parser.add_argument("--notes", default="", metavar="TEXT", help="what a reader of its card should know")
     parser.add_argument(
         "--range",
-        type=int,
-        choices=(1, 255),
-        dest="white",
-        help="its value of white; without it found by trial, or 1 for --from",
+        choices=tuple(RANGES),
+        help="its values are 0 to 1, 0 to 255, or signed: -1 to 1; without it found by trial, or 1 for --from",
     )
     parser.add_argument(
         "--multiple", type=whole(1, 512), metavar="N", help="height and width it takes; without it found by trial"
@@ -66,7 +66,7 @@ def run(given: Namespace) -> int:
         given.name,
         licence=given.licence,
         notes=given.notes,
-        given=Given(white=given.white, multiple=given.multiple, window=given.window or WINDOW),
+        given=Given(values=RANGES.get(given.range), multiple=given.multiple, window=given.window or WINDOW),
         overwrite=given.overwrite,
         say=say_step,
     )
@@ -87,7 +87,7 @@ def _convert(given: Namespace) -> int:
         given.name,
         licence=given.licence,
         notes=given.notes,
-        white=given.white or 1,
+        values=RANGES[given.range or "1"],
         overwrite=given.overwrite,
         say=say_step,
     )

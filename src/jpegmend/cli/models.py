@@ -10,7 +10,7 @@ from dataclasses import asdict
 from jpegmend.cli.parser import Parser
 from jpegmend.errors import WeightsDamaged
 from jpegmend.weights import DEFAULT, MODELS, Card
-from jpegmend.weights.catalogue import user_folder
+from jpegmend.weights.catalogue import PACKAGED, user_folder
 
 
 def add(parser: Parser) -> None:
@@ -20,6 +20,7 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """List the networks with their cost and whether their weights are released."""
+    width = max(map(len, MODELS))
     for name in MODELS:
         try:
             card = MODELS[name]
@@ -31,7 +32,7 @@ def run(given: Namespace) -> int:
             plain = {key: value for key, value in asdict(card).items() if key != "folder"}
             sys.stdout.write(json.dumps(plain) + "\n")
         else:
-            sys.stdout.write(_line(name, card) + "\n")
+            sys.stdout.write(_line(name.ljust(width), card) + "\n")
     if not given.json:
         sys.stdout.write("* is the default; `jpegmend FILE --model NAME` uses another.\n")
         sys.stdout.write("Networks with an ONNX file run in the plain install; the others need jpegmend[torch].\n")
@@ -40,11 +41,11 @@ def run(given: Namespace) -> int:
 
 
 def _line(name: str, card: Card) -> str:
-    mark = "*" if name == DEFAULT else " "
+    mark = "*" if card.name == DEFAULT else " "
+    licence = "" if card.name in PACKAGED else f"  {card.licence or 'licence not stated'}"
     if card.foreign:
         needs = "adopted" if "onnx" in card.files else "needs [spandrel]"
-        licence = card.licence or "licence not stated"
-        return f"{mark} {name:<12} {needs:<13} {licence}  {card.title}"
+        return f"{mark} {name} {needs:<13}{licence}  {card.title}"
     state = "not released" if not card.released else "plain install" if "onnx" in card.files else "needs [torch]"
     cost = f"{card.parameters / 1e6:6.2f} M parameters {card.multiply_adds / 1e3:8.0f} k multiply-adds a pixel"
-    return f"{mark} {name:<12} {state:<13} {cost}  {card.title}"
+    return f"{mark} {name} {state:<13} {cost}{licence}  {card.title}"

@@ -31,7 +31,7 @@ def convert(
     *,
     licence: str = "",
     notes: str = "",
-    white: float = 1.0,
+    values: tuple[float, float] = (0.0, 1.0),
     overwrite: bool = False,
     folder: Path | None = None,
     say: Callable[[str], None] = lambda step: None,
@@ -42,11 +42,11 @@ def convert(
         file: the authors' file; of a TensorFlow checkpoint the ``.index``.
         source: a key of :data:`SOURCES`.
         name, licence, notes, overwrite, folder, say: as for ``jpegmend.adoption.adopt``.
-        white: value of white in the authors' program: 1, or 255.
+        values: those of black, 0, and white in the authors' program.
 
     Raises:
         MissingExtra: PyTorch, or scipy for MATLAB files, is not installed.
-        InvalidOption: a name that cannot be used, or is taken; or a value of white for QCN, whose range is known.
+        InvalidOption: a name that cannot be used, or is taken; or a range for QCN, which takes -1..1.
         ModelRefused, WeightsDamaged: a file of another layout, or a broken one.
     """
     with extra_needed("conversion", "torch"):
@@ -59,7 +59,7 @@ def convert(
     folder = folder or user_folder()
     check_name(name, folder, overwrite=overwrite)
     say("reading the authors' file")
-    layout = _in_range(_read_layout(file, source), white)
+    layout = _in_range(_read_layout(file, source), *values)
     for ours, theirs in layout.names.items():
         say(f"taking {ours} from {theirs}")
     spec = models.find(layout.network)
@@ -93,15 +93,17 @@ def _read_layout(file: Path, source: str) -> layouts.Layout:
         raise ModelRefused(f"{file.name} is not laid out as {source}: {error}") from error
 
 
-def _in_range(layout: layouts.Layout, white: float) -> layouts.Layout:
-    """The layout of the network for values of 0..1, given that for 0 to ``white``.
+def _in_range(layout: layouts.Layout, black: float, white: float) -> layouts.Layout:
+    """The layout of the network for values of 0..1, given that for ``black`` to ``white``.
 
     Convolutions and ReLU are homogeneous: with inputs and biases divided by 255 the outputs are too.
     """
-    if white == 1:
+    if (black, white) == (0, 1):
         return layout
-    if layout.network == "qgcn":
-        raise InvalidOption(f"a range of 0 to {white:g} for QCN, which takes -1 to 1; leave it out")
+    if layout.network == "qgcn" or black:
+        raise InvalidOption(
+            f"a range of {black:g} to {white:g}; QCN takes -1 to 1, the others 0 to 1 or to 255: leave it out"
+        )
     scaled = {
         key: value / np.float32(white) if key.endswith("bias") else value for key, value in layout.tensors.items()
     }
