@@ -81,6 +81,25 @@ def test_a_signal_handler_is_put_back(pictures, tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGCONT"), reason="Windows has no pauses by signals")
+def test_a_pause_does_not_count(pictures, tmp_path, monkeypatch):
+    """Ctrl-Z and fg, or SIGSTOP and SIGCONT: here a sleep, with the signal that ends a pause."""
+    real, before = loop.step, signal.getsignal(signal.SIGCONT)
+
+    def step(run):
+        loss = real(run)
+        if run.state.step == 3:
+            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGCONT)
+        return loss
+
+    monkeypatch.setattr(loop, "step", step)
+    began = time.monotonic()
+    state = loop.train(tiny(), settings(tmp_path, pictures))
+    assert 0 < state.seconds <= time.monotonic() - began - 0.5
+    assert signal.getsignal(signal.SIGCONT) is before
+
+
 def test_a_loss_that_is_no_number_rolls_back_and_the_run_goes_on(pictures, tmp_path, monkeypatch):
     real, spoiled = steps.batch_loss, []
 

@@ -47,7 +47,8 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
     good, meter, stopped, saver = state.snapshot(), Meter(), False, Saver(run, reports)
     while (share := run.share()) < 1 and not stopped:
         meter.add(step(run), recipe, share, run.group)
-        state.seconds, asked = run.group.broadcast(meter.clock(state.seconds), float(request.made))
+        spent = meter.clock(state.seconds, request.resumed)
+        state.seconds, asked = run.group.broadcast(spent, float(request.made))
         stopped = bool(asked)
         if recipe.minutes and share < 0.1 <= run.share() and (steps := state.step / run.share()) < _FEW:
             reports.note(f"about {steps:.0f} steps fit into {recipe.minutes:g} minutes, too few to learn much")

@@ -28,10 +28,15 @@ class Meter:
         self.count += 1
         self.pixels += part.batch * part.crop**2 * recipe.accumulate * group.size
 
-    def clock(self, seconds: float) -> float:
-        """``seconds`` plus the time since the last call, or since the meter was made: the time of saves is left out."""
+    def clock(self, seconds: float, resumed: float = 0.0) -> float:
+        """``seconds`` plus the time since the last call, or since the meter was made: the time of saves is left out.
+
+        So is a pause of the process that ended at the time ``resumed``, with what the step had done before it.
+        """
         now = time.monotonic()
-        seconds, self.last = seconds + now - self.last, now
+        if resumed > self.last:
+            self.started += resumed - self.last
+        seconds, self.last = seconds + now - max(self.last, resumed), now
         return seconds
 
     def is_finite(self) -> bool:
