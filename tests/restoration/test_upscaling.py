@@ -11,7 +11,7 @@ from PIL import Image
 from jpegmend import restore
 from jpegmend.blocks import Earlier
 from jpegmend.errors import InvalidOption, ModelError, TooLarge, WeightsDamaged
-from jpegmend.restoration import guess, tile_sizes, upscale
+from jpegmend.restoration import guess, tile_sizes, upscale, upscaling
 
 
 def repeated(pixels):
@@ -83,42 +83,84 @@ def test_orientation_alpha_and_metadata(repeating, draw, encode):
     assert np.abs(middle - 5 * ((np.arange(12, 108) + 0.5) / 3 - 0.5)).max() < 1
 
 
+@pytest.fixture
+def default(repeating, monkeypatch):
+    """The repeating network in the place of the default one, by which pictures of low quality are restored first."""
+    monkeypatch.setattr(upscaling, "MODEL", repeating.name)
+    return repeating
+
+
+def is_restored(larger):
+    return "restored by mend-s" in " ".join(larger.report.warnings)
+
+
 @pytest.mark.parametrize(
     ("quality", "asked", "restored"), [(40, None, True), (50, None, False), (50, True, True), (40, False, False)]
 )
-def test_low_quality_is_restored_first(quality, asked, restored, repeating, draw, encode):
+def test_low_quality_is_restored_first(quality, asked, restored, default, draw, encode):
     data = encode(draw(33, 50), quality=quality, subsampling=0)
-    larger = upscale(data, model=repeating, restore_first=asked)
+    larger = upscale(data, model=default, restore_first=asked)
     strength = 1 if restored else 0
     assert np.array_equal(larger.to_array(16), repeated(restore(data, strength=strength).to_array(16)))
-    assert ("restored by mend-s" in " ".join(larger.report.warnings)) == restored
+    assert is_restored(larger) == restored
     assert larger.report.quality == quality and larger.report.model == "enlarger"
 
 
-def test_an_earlier_compression_counts(repeating, draw, encode, monkeypatch):
+def test_networks_for_which_it_was_not_measured_restore_first_only_when_asked(repeating, draw, encode):
+    data = encode(draw(33, 50), quality=20)
+    assert not is_restored(upscale(data, model=repeating))
+    assert is_restored(upscale(data, model=repeating, restore_first=True))
+
+
+def test_an_earlier_compression_counts_and_is_reported(default, draw, encode, monkeypatch):
     data = encode(draw(40, 40), quality=90)
     for found, restored in (15, True), (60, False):
         monkeypatch.setattr(guess, "find_earlier_compression", lambda *_, found=found: Earlier(found, (3, 6), 1.0))
-        warnings = upscale(data, model=repeating).report.warnings
-        assert ("restored by mend-s" in " ".join(warnings)) == restored
+        larger = upscale(data, model=default)
+        assert is_restored(larger) == restored
+        report = larger.report
+        assert (report.estimated_quality, report.grid, report.earlier_probability) == (found, (3, 6), 1.0)
 
 
-def test_what_restoring_found_is_kept(repeating, draw):
-    """Orientation, alpha, ink and warnings of the file survive the restoration before."""
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_pixels_of_a_jpeg_keep_their_alpha(mode, default, draw, encode):
+    picture = Image.open(io.BytesIO(encode(draw(136, 128), quality=15, mode=mode[:-1])))
+    picture.putalpha(Image.fromarray(np.tile(np.arange(128, dtype=np.uint8), (136, 1))))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    png = stream.getvalue()
+    larger, plain = (upscale(png, model=default, restore_first=first) for first in (None, False))
+    assert is_restored(larger) and not is_restored(plain)
+    assert np.array_equal(larger.pixels[..., 3], plain.pixels[..., 3])
+    difference = larger.pixels[..., :3] - repeated(restore(png).pixels[..., :3]).astype(int)
+    assert np.abs(difference).max() <= 2  # of 65535: colour is converted and converted back
+
+
+def test_what_restoring_found_is_kept(default, draw):
+    """Orientation, ink and warnings of the file survive the restoration before."""
     exif = Image.Exif()
     exif[0x0112] = 6
     stream = io.BytesIO()
     inks = Image.fromarray(draw(24, 40)).convert("CMYK")
     inks.save(stream, "JPEG", quality=20, exif=exif.tobytes())
-    larger = upscale(stream.getvalue(), model=repeating, bits=None)
+    larger = upscale(stream.getvalue(), model=default, bits=None)
     restored = restore(stream.getvalue(), bits=16)
     assert larger.pixels.shape == (120, 72, 3) and larger.pixels.dtype == np.uint8
     assert np.abs(larger.to_array(8) - repeated(restored.to_array(8)).astype(int)).max() <= 1
     assert larger.metadata == restored.metadata and set(restored.report.warnings) < set(larger.report.warnings)
-    alpha = np.tile(np.arange(0, 200, 5, dtype=np.uint8), (24, 1))
-    picture = np.dstack([draw(24, 40), alpha])
-    both = [upscale(picture, model=repeating, restore_first=first).pixels for first in (True, False)]
-    assert np.array_equal(both[0][..., 3], both[1][..., 3])
+
+
+def test_a_restoration_that_is_asked_for_and_not_done_is_told(repeating, draw, encode):
+    for source, why in (draw(40, 48), "no trace"), (encode(draw(7, 5), quality=10), "smaller than one block"):
+        for asked in True, None:
+            warnings = " ".join(upscale(source, model=repeating, restore_first=asked).report.warnings)
+            assert (f"not restored before it was enlarged: {why}" in warnings) == bool(asked)
+
+
+@pytest.mark.parametrize("value", [0, "no", 1.0])
+def test_restore_first_is_a_truth_value(value, repeating, draw):
+    with pytest.raises(InvalidOption, match="restore_first"):
+        upscale(draw(16, 16), model=repeating, restore_first=value)
 
 
 def test_the_report_says_what_was_done(repeating, draw, encode):
@@ -168,4 +210,8 @@ def test_a_page_is_selected(repeating, draw):
     larger = upscale(stream.getvalue(), model=repeating, page=2)
     expected = upscale(np.asarray(second), model=repeating)
     assert np.array_equal(larger.pixels, expected.pixels)
-    assert "page 1 of 2" in upscale(stream.getvalue(), model=repeating).report.warnings[-1]
+    for asked in True, False:
+        warnings = upscale(stream.getvalue(), model=repeating, restore_first=asked).report.warnings
+        assert [warning for warning in warnings if "page" in warning] == [
+            "page 1 of 2 is enlarged; page= selects another"
+        ]

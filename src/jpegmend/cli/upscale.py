@@ -29,7 +29,7 @@ def add(parser: Parser) -> None:
     parser.add_argument(
         "--restore-first",
         action=BooleanOptionalAction,
-        help="restore by the default network before enlarging; without it where the quality is 40 or below",
+        help="restore by mend-s before enlarging (with mdu-sr-x3: where the quality is 40 or below)",
     )
     parser.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help=said["threads"])

@@ -53,8 +53,9 @@ class Degradation:
     shifted: float = 0.5
     """Share of those compressed twice with a shifted first block grid (as if cropped in between)."""
     found: float = 0.0
-    """Share of the batches in which a stronger first compression counts as found: those pictures are seen on its grid
-    and with its tables, as ``restore`` sees a file whose earlier compression it has found."""
+    """Share of the batches (of those that are not ``social``) in which a clearly stronger first compression counts as
+    found: its pictures are seen on its grid and with its tables, as ``restore`` sees a file whose earlier compression
+    it has found."""
     social: float = 0.0
     """Share of the batches that simulate an upload to social media: compressed, downscaled, compressed again."""
     smaller: tuple[float, float] = (0.5, 0.9)
@@ -162,15 +163,17 @@ def _earlier_tables(
 
 @dataclass(frozen=True)
 class _First:
-    """A first compression that counts as found."""
+    """A first compression of some pictures of a batch, which counts as found where it is clearly stronger."""
 
     chosen: list[int]
     """The pictures of the batch that had one."""
+    found: list[bool]
+    """For each of them, whether it counts as found."""
     luma: Tensor
     chroma: Tensor
     """``[N, 8, 8]``: its tables for each of the ``N`` chosen."""
     shift: tuple[int, int]
-    """Rows and columns by which the picture was moved before the second compression."""
+    """Rows and columns by which a picture is moved before the second compression."""
 
     def apply(self, given: Tensor, sampling: Sampling, encoder: Encoder) -> Tensor:
         """Compress the chosen ones of ``given [B, C, H, W]`` on their own grid, then move them."""
@@ -179,22 +182,28 @@ class _First:
         given[self.chosen] = torch.roll(shown, self.shift, (2, 3))
         return given
 
-    def undo(self, seen: Observation, sampling: Sampling) -> Observation:
-        """The observation after the second compression; the chosen ones get the first grid and the first tables."""
-        planes, tables = seen.planes.clone(), seen.tables.clone()
-        planes[self.chosen] = torch.roll(planes[self.chosen], (-self.shift[0], -self.shift[1]), (2, 3))
-        tables[self.chosen, 0] = self.luma
-        if sampling != "gray":
-            tables[self.chosen, 1:] = self.chroma[:, None]
-        return seen._replace(planes=planes, tables=tables)
+    def undo(self, seen: Observation, truth: Tensor, sampling: Sampling) -> tuple[Observation, Tensor]:
+        """What is seen after the second compression: where the first is found by its grid and tables, else moved."""
+        planes, tables, truth = seen.planes.clone(), seen.tables.clone(), truth.clone()
+        for index, found, luma, chroma in zip(self.chosen, self.found, self.luma, self.chroma, strict=True):
+            if not found:
+                truth[index] = torch.roll(truth[index], self.shift, (1, 2))
+                continue
+            planes[index] = torch.roll(planes[index], (-self.shift[0], -self.shift[1]), (1, 2))
+            tables[index, 0] = luma
+            if sampling != "gray":
+                tables[index, 1:] = chroma
+        return seen._replace(planes=planes, tables=tables), truth
 
 
 def _draw_first(luma: Tensor, degradation: Degradation, rng: random.Random) -> _First:
-    """First compressions; only those that are clearly stronger than the second, of tables ``luma``, can be found."""
-    drawn, shift = _draw_twice(len(luma), degradation, rng)
-    earlier = _earlier_tables(len(luma), degradation, luma.device, rng)
-    chosen = [index for index in drawn if earlier[0][index].mean() > STRONGER * luma[index].mean()]
-    return _First(chosen, earlier[0][chosen], earlier[1][chosen], shift)
+    """First compressions of a batch whose second has the tables ``luma`` ``[B, 8, 8]``."""
+    chosen, shift = _draw_twice(len(luma), degradation, rng)
+    earlier = _earlier_tables(len(chosen), degradation, luma.device, rng) if chosen else (luma[:0], luma[:0])
+    found = [
+        bool(table.mean() > STRONGER * luma[index].mean()) for index, table in zip(chosen, earlier[0], strict=True)
+    ]
+    return _First(chosen, found, *earlier, shift)
 
 
 def _upload(rgb: Tensor, degradation: Degradation, rng: random.Random) -> tuple[Tensor, Tensor]:
@@ -235,8 +244,9 @@ def degrade(
     if not found:
         return codec.observe(compress(given, *pair, sampling, degradation.encoder)), truth / 255
     first = _draw_first(pair[0], degradation, rng)
-    given = first.apply(given, sampling, degradation.encoder)
-    return first.undo(codec.observe(compress(given, *pair, sampling, degradation.encoder)), sampling), truth / 255
+    if first.chosen:
+        given = first.apply(given, sampling, degradation.encoder)
+    return first.undo(codec.observe(compress(given, *pair, sampling, degradation.encoder)), truth / 255, sampling)
 
 
 def cut(seen: Observation, truth: Tensor, side: int, rng: random.Random) -> tuple[Observation, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from jpegmend.errors import InvalidOption, TooLarge
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import colour, metadata
 from jpegmend.restoration.opening import applied_orientation, make_output, open_network, open_picture
-from jpegmend.restoration.options import Options, SharedOptions, options_as_keywords
-from jpegmend.restoration.pipeline import Restoration
-from jpegmend.restoration.plan import Plan, make_plan
+from jpegmend.restoration.options import Check, SharedOptions, options_as_keywords
+from jpegmend.restoration.plan import Plan
 from jpegmend.restoration.plane_groups import Group, make_groups
 from jpegmend.restoration.report import make_report
 from jpegmend.restoration.restored import Restored
+from jpegmend.restoration.restoring_first import restore_first
 from jpegmend.restoration.scene import Scene, make_scene, to_floats, upsample
 from jpegmend.restoration.tile_loop import cover_tile, visible_part
 from jpegmend.restoration.tile_sizes import choose_tiles
@@ -31,8 +32,6 @@ from jpegmend.weights import Card
 
 MODEL = "mdu-sr-x3"
 """The default network."""
-RESTORED_UP_TO = 40
-"""The quality up to which restoring first was measured to be better (docs/models/mdu.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +45,14 @@ class UpscaleOptions(SharedOptions):
     model: str | Path | Card = MODEL
     """The network, whose card has a ``scale`` above 1: a name of ``jpegmend.MODELS``, the path of a card, or a card."""
     restore_first: bool | None = None
-    """Whether the default network of ``restore`` restores the picture before it is enlarged. None: where its quality,
-    or that of an earlier compression, is 40 or below."""
+    """Whether the default network of ``restore`` restores the picture before it is enlarged. None: with the default
+    network of ``upscale``, where the picture's quality is 40 or below, by its tables, by an earlier compression that
+    was found, or as estimated from pixels without tables."""
+
+    def _checks(self) -> tuple[Check, ...]:
+        value = self.restore_first
+        allowed = value is None or isinstance(value, bool)
+        return *super()._checks(), (allowed, f"restore_first {value!r}; allowed: True, False, None")
 
 
 @options_as_keywords(UpscaleOptions)
@@ -56,7 +61,8 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
 
     A picture of low quality is restored first (``restore_first``). Every plane is enlarged on its own grid; chroma is
     then upsampled to the size of luma. The keyword arguments are the fields of :class:`UpscaleOptions`; ``max_pixels``
-    holds for the result too. Metadata is kept unchanged: picture sizes in EXIF stay those of the source.
+    holds for the result too, and ``progress`` counts the tiles of a restoration and those of the enlargement apart.
+    Metadata is kept unchanged: picture sizes in EXIF stay those of the source.
 
     Raises:
         InputError: the source cannot be read, or it or the result is larger than ``max_pixels``.
@@ -75,29 +81,29 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
             f"{opened.width}x{opened.height} enlarged by {card.scale} has more pixels than max_pixels allows, "
             f"{options.max_pixels}; raise it"
         )
-    opened = _restore_first(opened, options)
-    return _Enlargement(opened, make_scene(opened), card, network, options).run(started)
+    plan, samples = _make_plan(opened), None
+    if options.restore_first or (options.restore_first is None and card.name == MODEL):
+        plan, samples = restore_first(opened, plan, options, always=bool(options.restore_first))
+    if opened.pages > 1 and options.page is None:
+        note = f"page 1 of {opened.pages} is enlarged; page= selects another"
+        plan = replace(plan, warnings=(*plan.warnings, note))
+    return _Enlargement(opened, samples, plan, card, network, options).run(started)
 
 
-def _restore_first(opened: Opened, options: UpscaleOptions) -> Opened:
-    """The picture with restored samples in place of the stored ones, if that is asked for or better."""
-    if options.restore_first is False:
-        return opened
-    shared = ("runtime", "provider", "threads", "memory", "page")
-    first = Options(orientation="keep", **{name: getattr(options, name) for name in shared})
-    card = weights.find(first.model)
-    plan = make_plan(opened, card, first)
-    qualities = [quality for quality in (opened.quality, plan.estimated_quality) if quality is not None]
-    if not plan.strength or not (options.restore_first or min(qualities, default=100) <= RESTORED_UP_TO):
-        return opened
-    restored = Restoration(opened, plan, card, open_network(card, first), first).run(time.perf_counter())
-    note = f"restored by {card.name} before it was enlarged"
-    return replace(
-        opened,
-        components=(),
-        values=restored.pixels[..., :3] if restored.pixels.ndim == 3 else restored.pixels,
-        metadata=restored.metadata,
-        warnings=(*restored.report.warnings, note),
+def _make_plan(opened: Opened) -> Plan:
+    """The plan for a picture that is enlarged as it is stored."""
+    scene = make_scene(opened)
+    convert, note = colour.choose(scene.colour), ""
+    if scene.colour in ("cmyk", "ycck"):
+        convert, note = colour.choose_ink(opened)
+    return Plan(
+        scene=scene,
+        convert=convert,
+        strength=1.0,
+        consistent=False,
+        consistent_why="off: the result is larger than the file",
+        keeps_profile=not note,
+        warnings=(*opened.warnings, *([note] if note else [])),
     )
 
 
@@ -106,18 +112,25 @@ class _Enlargement:
     """The enlargement of one picture."""
 
     opened: Opened
-    scene: Scene
+    samples: NDArray[Any] | None
+    """Restored samples [H, W] or [H, W, 3] that are enlarged in place of the stored ones."""
+    plan: Plan
     card: Card
     network: Runtime
     options: UpscaleOptions
 
+    @cached_property
+    def scene(self) -> Scene:
+        """The picture that is enlarged."""
+        return make_scene(self.opened if self.samples is None else reading.open_source(self.samples))
+
     def run(self, started: float) -> Restored:
-        plan = self._plan()
         groups = make_groups(self.scene, self.card.planes, self.card.multiple)
         alpha = None if self.opened.alpha is None else _bicubic(self.opened.alpha, self.card.scale)
         output = make_output(self.opened, self.scene, self.options, alpha, self.card.scale)
         orientation = applied_orientation(self.opened, self.options)
         held = output.pixels.nbytes + self.opened.bytes_held
+        held += 0 if self.samples is None else self.samples.nbytes
         tiles = choose_tiles(self.scene, groups, self.card, memory=self.options.memory_bytes, held=held)
         progress = self.options.progress or (lambda done, total: None)
         progress(0, len(tiles))
@@ -125,12 +138,12 @@ class _Enlargement:
             shown = visible_part(tile, self.scene)
             planes = [plane for group in groups for plane in self._enlarge(group, tile, shown)]
             target = _larger(shown.move(-self.scene.top, -self.scene.left), self.card.scale)
-            output.write(target, plan.convert(np.stack(planes)))
+            output.write(target, self.plan.convert(np.stack(planes)))
             progress(done, len(tiles))
-        carried = metadata.adapt(self.opened.metadata, applied=orientation, keep_profile=plan.keeps_profile)
+        carried = metadata.adapt(self.opened.metadata, applied=orientation, keep_profile=self.plan.keeps_profile)
         report = make_report(
             self.opened,
-            plan,
+            self.plan,
             size=output.pixels.shape[:2],
             bits=output.pixels.itemsize * 8,
             carried=metadata.names(carried),
@@ -143,27 +156,6 @@ class _Enlargement:
             seconds=time.perf_counter() - started,
         )
         return Restored(output.pixels, carried, report)
-
-    def _plan(self) -> Plan:
-        convert, note = colour.choose(self.scene.colour), ""
-        pages = self.opened.pages
-        left_out = pages > 1 and self.options.page is None
-        if self.scene.colour in ("cmyk", "ycck"):
-            convert, note = colour.choose_ink(self.opened)
-        return Plan(
-            scene=self.scene,
-            convert=convert,
-            strength=1.0,
-            consistent=False,
-            consistent_why="off: the result is larger than the file",
-            guess=None,
-            keeps_profile=not note,
-            warnings=(
-                *self.opened.warnings,
-                *([note] if note else []),
-                *([f"page 1 of {pages} is enlarged"] if left_out else []),
-            ),
-        )
 
     def _enlarge(self, group: Group, tile: Window, shown: Window) -> Iterator[Floats]:
         """Each plane of a group on the enlarged luma grid, [s h, s w] for the window ``shown`` [h, w]."""

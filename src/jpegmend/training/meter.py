@@ -31,7 +31,7 @@ class Meter:
     def clock(self, seconds: float, resumed: float = 0.0) -> float:
         """``seconds`` plus the time since the last call, or since the meter was made: the time of saves is left out.
 
-        So is a pause of the process that ended at the time ``resumed``, with what the step had done before it.
+        If the process was paused until the time ``resumed``, only what came after it counts.
         """
         now = time.monotonic()
         if resumed > self.last:

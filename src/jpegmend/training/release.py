@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from jpegmend.models import files, ranker_file
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec, make_config
 from jpegmend.runtimes.onnx import PLANES, QUALITY, import_onnxruntime
-from jpegmend.runtimes.processor import processor_name
+from jpegmend.runtimes.processor import available_threads, processor_name
 from jpegmend.runtimes.ranker import RANKER_ONNX, RANKER_WEIGHTS
 from jpegmend.training import curve
 from jpegmend.training.receptive_field import measured_halo
@@ -199,4 +198,4 @@ def describe_machine() -> str:
     """Processor or accelerator and how many, as the card names it."""
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
-    return f"{os.cpu_count()} cores of {processor_name()}"
+    return f"{available_threads()} cores of {processor_name()}"

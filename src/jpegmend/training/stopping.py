@@ -37,7 +37,8 @@ def stop_requests() -> Iterator[Request]:
 
     def restore(numbers: Iterable[signal.Signals]) -> None:
         for number in numbers:
-            signal.signal(number, before[number])
+            # None: a handler that was not set by Python, and cannot be put back.
+            signal.signal(number, before[number] or signal.SIG_DFL)
 
     def ask(number: int, frame: Any) -> None:
         request.made = True
