@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from jpegmend import metrics, restore
 from jpegmend.evaluation.measure.degrade_and_score import encode
 from jpegmend.evaluation.measure.environment import environment
 from jpegmend.evaluation.measure.sources import pictures
+from jpegmend.evaluation.report import benchmark_tables
 
 PASSES = (1, 2, 4)
 QUALITIES = (10, 40)
@@ -42,15 +44,24 @@ def main() -> None:
                 for original, file in zip(originals, files, strict=True)
             ]
             seconds = time.perf_counter() - start
-            rows.append(
-                {"quality": quality, "passes": passes, "psnr": round(float(np.mean(scores)), 4), "time": seconds}
-            )
-    for row in rows:
-        single = next(each for each in rows if each["quality"] == row["quality"])
-        row |= {"gain": round(row["psnr"] - single["psnr"], 4), "time": round(row["time"] / single["time"], 2)}
-    text = json.dumps({"model": options.model, "mirrors": rows, "environment": environment()}, indent=1)
-    options.out.write_text(text + "\n", "utf-8")
-    print(text)
+            rows.append({"quality": quality, "passes": passes, "psnr": float(np.mean(scores)), "seconds": seconds})
+    measured = {"model": options.model, "pictures": len(originals), "mirrors": compare(rows)}
+    found = measured | {"environment": environment()}
+    options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    print(benchmark_tables.mirrors(found))
+
+
+def compare(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """The rows with their gain in dB over one pass at the same quality, and with their time as a multiple of it."""
+    single = {row["quality"]: row for row in rows if row["passes"] == 1}
+    return [
+        {
+            **row,
+            "gain": row["psnr"] - single[row["quality"]]["psnr"],
+            "time": row["seconds"] / single[row["quality"]]["seconds"],
+        }
+        for row in rows
+    ]
 
 
 if __name__ == "__main__":

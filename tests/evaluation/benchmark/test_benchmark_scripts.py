@@ -105,6 +105,10 @@ def test_the_mean_over_mirror_images_is_compared_with_one_pass(tmp_path, picture
     found = json.loads(out.read_text())["mirrors"]
     assert [(line["quality"], line["passes"]) for line in found] == [(q, n) for q in (10, 40) for n in (1, 2, 4)]
     assert all((line["gain"] == 0) == (line["passes"] == 1) for line in found)  # the kernel is not symmetric
+    for quality in 10, 40:
+        one, *more = (line for line in found if line["quality"] == quality)
+        assert one["time"] == 1
+        assert all(line["time"] == pytest.approx(line["seconds"] / one["seconds"]) for line in more)
 
 
 def test_enlargement_is_compared_with_bicubic_interpolation(tmp_path, picture_set, tripling_card, run_here):

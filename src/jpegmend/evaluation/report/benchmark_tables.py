@@ -174,6 +174,23 @@ def upscaled(found: Mapping[str, Any]) -> str:
     return f"{grid(['quality', *names], rows, numbers=1)}\n\n{_foot(found, remark)}"
 
 
+def mirrors(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/mirrors.py``: gain in dB and time of the mean over mirror images."""
+    names = ("quality", "passes", "PSNR, dB", "gain, dB", "times the time of one pass")
+    rows = [
+        [
+            str(line["quality"]),
+            str(line["passes"]),
+            f"{line['psnr']:.2f}",
+            f"{line['gain']:+.3f}",
+            f"{line['time']:.2f}",
+        ]
+        for line in found["mirrors"]
+    ]
+    remark = f"{found['model']}, gray, with projection, means over {found['pictures']} pictures"
+    return f"{grid(list(names), rows, numbers=2)}\n\n{_foot(found, remark)}"
+
+
 def task(found: Mapping[str, Any]) -> str:
     """The table of ``jpegmend evaluate --task``: mean score by quality and method."""
     names = [name for name in found["task"][0] if name not in ("quality", "pictures")]
@@ -213,6 +230,7 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "earlier": earlier,
     "earlier-restored": earlier_restored,
     "upscale": upscaled,
+    "mirrors": mirrors,
     "task": task,
     "others": others,
 }
