@@ -131,6 +131,7 @@ class _Enlargement:
         orientation = applied_orientation(self.opened, self.options)
         held = output.pixels.nbytes + self.opened.bytes_held
         held += 0 if self.samples is None else self.samples.nbytes
+        held += 0 if self.plan.unscaled is None else self.plan.unscaled.bytes_held
         tiles = choose_tiles(self.scene, groups, self.card, memory=self.options.memory_bytes, held=held)
         progress = self.options.progress or (lambda done, total: None)
         progress(0, len(tiles))
