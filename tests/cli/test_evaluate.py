@@ -135,3 +135,23 @@ def test_a_set_is_found_where_training_finds_it(pictures, tmp_path, monkeypatch,
     assert "| LIVE1 (1) | 10 | JPEG |" in capsys.readouterr().out
     assert cli.run([*words, "Classic5"]) == 1
     assert f"{tmp_path}/datasets" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--pairs", "a", "b", "--quality", "10"], "--quality has no effect with --pairs"),
+        (["--pairs", "a", "b", "--sampling", "420"], "--sampling has no effect with --pairs"),
+        (["--data", "a", "--results", "r.json"], "--results has no effect with --data"),
+        (["--task", "faces", "--pairs", "a", "b"], "--pairs has no effect with --task"),
+        (["--table", "dcsc:1", "--data", "a", "--quality", "10"], "--quality has no effect with --table"),
+        (["--table", "dcsc:1", "--model", "mend-s"], "give --data or --pairs"),
+        (["--docs", "--data", "a"], "--data has no effect with --docs"),
+        (["--task", "faces"], "give --data"),
+        (["--data", "a", "--sampling", "422"], "--colour rgb with --sampling 422"),
+    ],
+)
+def test_options_without_effect_are_refused(words, named, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["evaluate", *words]) != 0
+    assert named in capsys.readouterr().err and not list(tmp_path.iterdir())

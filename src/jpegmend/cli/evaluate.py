@@ -18,6 +18,26 @@ if TYPE_CHECKING:
 COLOURS = {("y", None): "papers-gray", ("rgb", None): "rgb-420", ("rgb", "420"): "rgb-420", ("rgb", "444"): "rgb-444"}
 PAIRED = {"y": "pairs", "rgb": "pairs-rgb"}
 STORED = Path("docs/results")
+UNUSED = {
+    "docs": (
+        "model",
+        "data",
+        "pairs",
+        "quality",
+        "protocol",
+        "colour",
+        "sampling",
+        "task",
+        "table",
+        "results",
+        "workers",
+    ),
+    "table": ("quality", "protocol", "colour", "sampling", "task"),
+    "task": ("pairs", "results", "workers", "threads"),
+    "pairs": ("quality", "sampling", "results"),
+    "data": ("results",),
+}
+"""Options that have no effect beside another one."""
 
 
 def add(parser: Parser) -> None:
@@ -38,7 +58,7 @@ def add(parser: Parser) -> None:
     group.add_argument("--colour", metavar="KIND", help="y or rgb: picks the protocol")
     group.add_argument("--sampling", metavar="KIND", help="420 or 444, for rgb")
     group.add_argument("--task", metavar="NAME", help="a use of the restored pictures; 'list' names them")
-    group.add_argument("--workers", type=whole(1), default=1, metavar="N", help="processes (1)")
+    group.add_argument("--workers", type=whole(1), metavar="N", help="processes (1)")
     group.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of each restoration")
     group = parser.add_argument_group("what is shown and kept")
     group.add_argument(
@@ -52,7 +72,8 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """Measure models with ``jpegmend.restore`` on clear pictures or pairs, or show a paper's table."""
-    settings = _Run(given.data or [], given.pairs, given.out, given.workers, given.threads)
+    _check_together(given)
+    settings = _Run(given.data or [], given.pairs, given.out, given.workers or 1, given.threads)
     if given.docs:
         _documents()
     elif given.protocol == "list":
@@ -68,6 +89,20 @@ def run(given: Namespace) -> int:
         models = [*models, "jpeg"] if given.pairs and "jpeg" not in models else models
         _measure(models, protocol, given.quality, settings, given.report)
     return 0
+
+
+def _check_together(given: Namespace) -> None:
+    """Raise InvalidOption for an option that has no effect beside the others."""
+    from jpegmend.errors import InvalidOption
+
+    leading = next((name for name in UNUSED if getattr(given, name)), "")
+    for name in UNUSED.get(leading, ()):
+        if getattr(given, name) is not None:
+            raise InvalidOption(f"--{name} has no effect with --{leading}; leave it out")
+    if leading == "table" and not (given.data or given.pairs):
+        for name in ("model", "workers", "threads"):
+            if getattr(given, name) is not None:
+                raise InvalidOption(f"--{name} with a stored table; give --data or --pairs to measure, or leave it out")
 
 
 @dataclass(frozen=True)
@@ -87,14 +122,11 @@ class _Run:
             MissingData: none is named, or one does not exist.
             InvalidOption: both clear pictures and pairs, or not two paths for pairs.
         """
-        from jpegmend.data.sets import locate
         from jpegmend.errors import InvalidOption, MissingData
         from jpegmend.evaluation.measure.sources import PairedSet
 
         if self.pairs is None:
-            if not self.names:
-                raise MissingData("nothing to measure on; give --data with folders of clear pictures, or --pairs")
-            return [locate(name, packed=False) for name in self.names]
+            return [*self.folders()]
         if self.names or len(self.pairs) != 2:
             raise InvalidOption(
                 f"--pairs with {len(self.pairs)} paths and --data with {len(self.names)}; give --pairs ORIGINALS "
@@ -104,6 +136,15 @@ class _Run:
             if not path.exists():
                 raise MissingData(f"no file or folder {path}; give the originals and what was made of them")
         return [PairedSet(*self.pairs)]
+
+    def folders(self) -> list[Path]:
+        """The sets of clear pictures; MissingData where none is named or one does not exist."""
+        from jpegmend.data.sets import locate
+        from jpegmend.errors import MissingData
+
+        if not self.names:
+            raise MissingData("nothing to measure on; give --data with folders of clear pictures, or --pairs")
+        return [locate(name, packed=False) for name in self.names]
 
 
 def choose(protocol: str | None, colour: str | None, sampling: str | None, *, paired: bool = False) -> Protocol:
@@ -123,7 +164,7 @@ def choose(protocol: str | None, colour: str | None, sampling: str | None, *, pa
     key = (colour or "rgb", sampling)
     if key not in COLOURS:
         raise InvalidOption(
-            f"--colour {colour} with --sampling {sampling}; there are y, and rgb with 420 or 444; "
+            f"--colour {colour or 'rgb'} with --sampling {sampling}; there are y, and rgb with 420 or 444; "
             "for anything else take --protocol"
         )
     if protocol and protocol != COLOURS[key]:
@@ -206,7 +247,6 @@ def _protocols() -> None:
 def _task(name: str, models: list[str], settings: _Run, protocol: Protocol, quality: list[str] | None) -> None:
     """Measure a downstream task; writes ``NAME.json`` into the folder of the results and prints its table."""
     from jpegmend.cli.networks_of_others import tell_licences
-    from jpegmend.data.sets import locate
     from jpegmend.evaluation.measure import downstream
     from jpegmend.evaluation.measure.degrade_and_score import open_original
     from jpegmend.evaluation.measure.environment import environment
@@ -220,7 +260,7 @@ def _task(name: str, models: list[str], settings: _Run, protocol: Protocol, qual
         return
     wanted = downstream.find(name)
     tell_licences(models)
-    files = [path for folder in settings.names for path in pictures(locate(folder, packed=False))]
+    files = [path for folder in settings.folders() for path in pictures(folder)]
     originals = [open_original(path, protocol) for path in files]
     used = methods([m for m in models if m != "jpeg"], consistent=protocol.consistent, both=False)
     lines = [

@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jpegmend import metrics
 from jpegmend.errors import InvalidOption, MissingData, NotComparable, UnknownModel
@@ -112,3 +113,15 @@ def test_rows_of_other_weights_are_not_reused(picture_set, tmp_path, blur_card):
     (out / "images.csv").write_text(rows)
     evaluate([str(blur_card)], [picture_set], find("rgb-444"), out, qualities=[(30,)])
     assert all(row.weights != "0123456789ab" for row in read_rows(out / "images.csv"))
+
+
+def test_rows_of_a_changed_picture_and_of_other_code_are_not_reused(picture_set, tmp_path, monkeypatch):
+    protocol, measured, measure = find("papers-gray"), [], run.measure
+    monkeypatch.setattr(run, "measure", lambda job: measured.append(job.source.image) or measure(job))
+    first = evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
+    Image.fromarray(np.full((40, 56), 90, np.uint8)).save(picture_set / "1.png")
+    second = evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
+    assert measured == ["0.png", "1.png", "1.png"] and second.means[0].scores != first.means[0].scores
+    monkeypatch.setattr(run, "environment", lambda **more: {"jpegmend": "1", "commit": "0123456789ab", **more})
+    evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
+    assert measured[3:] == ["0.png", "1.png"]

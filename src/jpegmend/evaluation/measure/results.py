@@ -14,6 +14,7 @@ from jpegmend.errors import MissingData
 from jpegmend.evaluation.measure.degrade_and_score import PSNR_B, SSIM
 from jpegmend.evaluation.measure.protocols import Protocol, check_comparable, method_label
 
+RowKey = tuple[str, str, bool, str, str, str, str, str]
 METRICS = ("psnr", *(f"ssim:{name}" for name in SSIM), *(f"psnr_b:{name}" for name in PSNR_B))
 
 
@@ -27,6 +28,10 @@ class Row:
     consistent: bool
     data_set: str
     image: str
+    picture: str
+    """First 12 digits of the sha256 of the picture's files; rows of other pictures are not reused."""
+    code: str
+    """The version and commit that measured it; rows of other code are not reused."""
     quality: str
     width: int
     height: int
@@ -41,9 +46,10 @@ class Row:
     """Scores by the names of ``METRICS``."""
 
     @property
-    def key(self) -> tuple[str, str, bool, str, str, str]:
+    def key(self) -> RowKey:
         """The values that identify a measurement: rows with equal keys are the same one."""
-        return (self.model, self.weights, self.consistent, self.data_set, self.image, self.quality)
+        method = (self.model, self.weights, self.consistent)
+        return (*method, self.data_set, self.image, self.picture, self.code, self.quality)
 
     @property
     def gain(self) -> float:
@@ -66,17 +72,20 @@ COLUMNS = [*_PLAIN, *METRICS]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a CSV file; a last line that was cut off by an interruption is left out."""
+    """The rows of a CSV file; left out are a line that was cut off by an interruption, and rows of other columns."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as stream:
-        return [_row(found) for found in csv.DictReader(stream) if None not in found.values() and all(found.values())]
+        reader = csv.DictReader(stream)
+        if reader.fieldnames != COLUMNS:
+            return []
+        return [_row(found) for found in reader if None not in found.values() and all(found.values())]
 
 
 def _row(found: Mapping[str, str]) -> Row:
     numbers: dict[str, Any] = {name: float(found[name]) for name in ("seconds", "jpeg_psnr", "jpeg_psnr_b")}
     counts: dict[str, Any] = {name: int(found[name]) for name in ("width", "height", "jpeg_bytes")}
-    texts: dict[str, Any] = {name: found[name] for name in ("model", "data_set", "image", "quality")}
+    texts: dict[str, Any] = {name: found[name] for name in ("model", "data_set", "image", "picture", "code", "quality")}
     return Row(
         **texts,
         **counts,

@@ -6,6 +6,7 @@ interrupted evaluation can be resumed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,7 +20,7 @@ from jpegmend.evaluation.measure.degrade_and_score import baseline, score
 from jpegmend.evaluation.measure.environment import environment
 from jpegmend.evaluation.measure.methods_under_test import Method, methods
 from jpegmend.evaluation.measure.protocols import Case, Protocol
-from jpegmend.evaluation.measure.results import Result, Row, means, read_rows, write_rows
+from jpegmend.evaluation.measure.results import Result, Row, RowKey, means, read_rows, write_rows
 from jpegmend.evaluation.measure.sources import PairedSet, Source, sources
 
 Progress = Callable[[int, int], None]
@@ -35,14 +36,16 @@ class Job:
     source: Source
     methods: tuple[Method, ...]
     threads: int | None
+    picture: str
+    """Digits of the checksum of the source's files."""
+    code: str
+    """The version and commit of jpegmend."""
 
-    def row_keys(self) -> list[tuple[str, str, bool, str, str, str]]:
+    def row_keys(self) -> list[RowKey]:
         """The keys of the rows this job makes."""
         source = self.source
-        return [
-            (each.card.name, each.sha256[:12], each.consistent, source.data_set, source.image, source.quality)
-            for each in self.methods
-        ]
+        place = (source.data_set, source.image, self.picture, self.code, source.quality)
+        return [(each.card.name, each.sha256[:12], each.consistent, *place) for each in self.methods]
 
 
 def measure(job: Job) -> list[Row]:
@@ -64,6 +67,8 @@ def measure(job: Job) -> list[Row]:
                 consistent=method.consistent,
                 data_set=job.source.data_set,
                 image=job.source.image,
+                picture=job.picture,
+                code=job.code,
                 quality=job.source.quality,
                 width=width,
                 height=height,
@@ -94,7 +99,8 @@ def evaluate(
         models: names of the catalogue, paths of cards, or ``jpeg``.
         data: folders of clear pictures, or paired sets for a protocol of pairs.
         protocol: how to measure.
-        out: a folder for the results; what is in it from an interrupted run of the same protocol is kept.
+        out: a folder for the results; rows in it that the same code measured on the same pictures are kept, so that an
+            interrupted run goes on.
         qualities: the cases to measure instead of the protocol's own.
         workers: number of processes; more than one slows each other down, so the result marks its seconds as such.
         threads: CPU threads of each restoration.
@@ -110,17 +116,26 @@ def evaluate(
         raise InvalidOption(f"{workers} workers; at least 1")
     protocol = replace(protocol, qualities=tuple(qualities) if qualities else protocol.qualities).stamped()
     measured = methods([str(name) for name in models], consistent=protocol.consistent, both=protocol.both)
-    jobs = [Job(source, measured, threads) for source in sources(data, protocol)]
+    made_with = environment(workers=workers, threads=threads)
+    code = f"{made_with['jpegmend']} {made_with['commit']}"
+    found = sources(data, protocol)
+    checksums = {files: _checksum(files) for files in {source.files for source in found}}
+    jobs = [Job(source, measured, threads, checksums[source.files], code) for source in found]
     out.mkdir(parents=True, exist_ok=True)
     _same_protocol(out / PROTOCOL, protocol)
     result = Result(
         protocol=protocol,
-        environment=environment(workers=workers, threads=threads),
+        environment=made_with,
         models={method.card.name: _facts(method) for method in measured},
         means=tuple(means(_rows(jobs, out / ROWS, workers, progress))),
     )
     result.save(out / RESULT)
     return result
+
+
+def _checksum(files: Sequence[Path]) -> str:
+    """First 12 digits of the sha256 of the files' content."""
+    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()[:12]
 
 
 def _rows(jobs: list[Job], path: Path, workers: int, progress: Progress | None) -> list[Row]:

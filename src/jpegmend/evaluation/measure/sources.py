@@ -43,6 +43,11 @@ class Source:
         """The case as results write it."""
         return label(self.case)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The original, and the compressed file where one is given."""
+        return (self.path,) if self.compressed is None else (self.path, self.compressed)
+
     def trial(self) -> Trial:
         """Read the original and the compressed file, or compress.
 
