@@ -12,7 +12,7 @@ from PIL import Image
 
 from jpegmend.errors import NoRoom, OutputError
 from jpegmend.jpeg import Metadata
-from jpegmend.writing import files, png
+from jpegmend.writing import atomic, files, png
 
 NOTHING = Metadata()
 TOLD = Metadata(comments=(b"a comment",))
@@ -28,6 +28,19 @@ def size_of(path):
 
 def refuse_links(*_):
     raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def test_the_longest_name_of_wide_letters_has_room_for_its_part(tmp_path):
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    path = tmp_path / ("\u6f22" * ((longest - 4) // 3) + ".png")
+    files.write(some_pixels((4, 4)), NOTHING, path)
+    left = tmp_path / f".{path.name[:66]}.{'0' * 12}.part"
+    left.touch()
+    atomic.remove_parts(path)
+    assert list(tmp_path.iterdir()) == [path]
+    left.touch()
+    atomic.remove_all_parts(tmp_path, [path.name])
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_nothing_is_overwritten_unasked(tmp_path):

@@ -46,7 +46,7 @@ def open_target(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
                 yield stream
             return
         # After a power failure the name shows what the file was; the suffix hides it from viewers and globs.
-        part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+        part = target.with_name(f".{_shorten(target.name)}.{secrets.token_hex(6)}.part")
         try:
             # "x" follows no link and overwrites no file.
             with part.open("xb") as stream:
@@ -69,16 +69,23 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 def remove_parts(target: Path) -> None:
     """Remove the temporary files that killed processes left beside a target; no process may be writing it."""
-    for part in target.parent.glob(f".{glob.escape(target.name[:200])}.{'[0-9a-f]' * 12}.part"):
+    for part in target.parent.glob(f".{glob.escape(_shorten(target.name))}.{'[0-9a-f]' * 12}.part"):
         part.unlink(missing_ok=True)
 
 
 def remove_all_parts(folder: Path, names: Collection[str]) -> None:
     """:func:`remove_parts` for many files of one folder, which is read only once."""
-    shortened = {name[:200] for name in names}
+    shortened = {_shorten(name) for name in names}
     for part in folder.glob(f".*.{'[0-9a-f]' * 12}.part"):
         if part.name[1:].rsplit(".", 2)[0] in shortened:
             part.unlink(missing_ok=True)
+
+
+def _shorten(name: str) -> str:
+    """The beginning of a file name, at most 200 bytes of it, so that there is room for what a part's name adds."""
+    while len(os.fsencode(name)) > 200:
+        name = name[:-1]
+    return name
 
 
 def _give_name(part: Path, target: Path, overwrite: bool) -> None:
