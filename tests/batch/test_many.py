@@ -53,6 +53,12 @@ def test_wrong_options_are_told_before_any_work(options: dict) -> None:
         jpegmend.restore_many(["a.jpg", "b.jpg"], **options)
 
 
+@pytest.mark.parametrize("single", ["a.jpg", b"a.jpg", Path("a.jpg")])
+def test_a_single_source_is_not_taken_as_several(single: object) -> None:
+    with pytest.raises(jpegmend.InvalidOption, match="give a list, or use restore"):
+        jpegmend.restore_many(single)
+
+
 def test_a_restorer_keeps_its_options(scans: Path) -> None:
     with jpegmend.Restorer(strength=0.5, bits=8) as restorer:
         for name in ("a.jpg", "d.png"):

@@ -1,6 +1,7 @@
 """What a first user met and no other test holds: what models says, and how wrong arguments are named."""
 
 import io
+import math
 
 import pytest
 
@@ -39,8 +40,21 @@ def test_a_file_inside_another_is_read_from_its_place() -> None:
         ({"memory": "2X"}, "2GiB"),
         ({"memory": [1]}, "give a number"),
         ({"strength": "1"}, "strength '1'; give a number"),
-        ({"threads": "2"}, "threads '2'; give a number"),
-        ({"bits": "8"}, "bits '8'; give a number"),
+        ({"strength": None}, "strength None; give a number"),
+        ({"threads": "2"}, "threads '2'; give a whole number"),
+        ({"threads": 1.5}, r"threads 1\.5; give a whole number"),
+        ({"bits": "8"}, "bits '8'; give a whole number"),
+        ({"quality": 50.5}, r"quality 50\.5; give a whole number"),
+        ({"page": 1.5}, r"page 1\.5; give a whole number"),
+        ({"memory": math.inf}, "memory inf; give a number"),
+        ({"max_pixels": math.inf}, "max_pixels inf; give a number"),
+        ({"max_pixels": None}, "max_pixels None; give a number"),
+        ({"timeout": math.inf}, "timeout inf; give a number"),
+        ({"timeout": 1e12}, "give seconds above 0, at most 1,000,000"),
+        ({"consistent": "yes"}, "consistent 'yes'; allowed: True, False, None"),
+        ({"strict": "no"}, "strict 'no'; allowed: True, False"),
+        ({"earlier": None}, "earlier None; allowed: True, False"),
+        ({"progress": 5}, "progress 5; give a function"),
     ],
 )
 def test_options_of_a_wrong_type_are_named(options: dict[str, object], said: str) -> None:

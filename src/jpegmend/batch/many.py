@@ -10,7 +10,7 @@ from jpegmend import weights
 from jpegmend.batch.limited import limited
 from jpegmend.batch.processes import Pool, Worker
 from jpegmend.batch.share import share_out
-from jpegmend.errors import JpegmendError
+from jpegmend.errors import InvalidOption, JpegmendError
 from jpegmend.restoration import Options, Restored, restore
 
 
@@ -39,8 +39,10 @@ def restore_many(
         options: those of ``restore``; ``threads`` and ``memory`` are for all processes together.
 
     Raises:
-        InvalidOption: an option out of range.
+        InvalidOption: an option out of range, or a single path in place of several.
     """
+    if isinstance(sources, (str, bytes, os.PathLike)):
+        raise InvalidOption(f"sources is a single {type(sources).__name__}; give a list, or use restore")
     checked = Options(**options)
     count = len(sources) if isinstance(sources, (list, tuple, set, dict)) else 1 << 30
     share = share_out(max(1, count), jobs=jobs, threads=checked.threads, memory=checked.memory_bytes)

@@ -112,7 +112,7 @@ def _from_bytes(data: bytes, max_pixels: int, timeout: float | None, strict: boo
         limits = decoding.picture_limits(len(data), max_pixels=max_pixels, timeout=timeout)
         return open_plain(data, kind, limits, page, strict=strict)
     if page > 1:
-        raise InvalidOption(f"page {page}: a JPEG file has one picture; leave page out")
+        raise InvalidOption(f"page={page}: a JPEG file has one picture; leave page= out")
     # The JPEG reader raises the error for every other format, with its name.
     return from_jpeg(jpeg.read(data, max_pixels=max_pixels, timeout=timeout, strict=strict))
 

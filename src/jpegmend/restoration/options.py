@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -24,8 +25,32 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-_NUMBERS = ("bits", "threads", "memory", "page", "max_pixels", "timeout", "strength", "quality")
-"""Options that must be numbers or None; ``memory`` may be a text."""
+_LONGEST = 1e6
+"""Greatest ``timeout`` in seconds, eleven days; the system's clocks do not take every number."""
+
+
+def _is_whole(value: object) -> bool:
+    return value is None or isinstance(value, Integral)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def _is_switch(value: object) -> bool:
+    return value in (True, False)
+
+
+_KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    **dict.fromkeys(("bits", "threads", "page", "quality"), (_is_whole, "give a whole number")),
+    **dict.fromkeys(("max_pixels", "strength"), (_is_number, "give a number")),
+    "timeout": (lambda value: value is None or _is_number(value), "give a number"),
+    "memory": (lambda value: value is None or isinstance(value, str) or _is_number(value), "give a number"),
+    **dict.fromkeys(("strict", "earlier", "keep_planes"), (_is_switch, "allowed: True, False")),
+    "consistent": (lambda value: value is None or _is_switch(value), "allowed: True, False, None"),
+}
+"""For each option whether a value is of its kind, and what is wanted."""
+
 Check = tuple[bool, str]
 """Whether an option is in its range, and the error message if it is not."""
 
@@ -40,7 +65,7 @@ class SharedOptions:
 
     model: str | Path | Card = DEFAULT
     """The network: a name of ``jpegmend.MODELS``, the path of a card (``.json``) or of a network of others (``.onnx``,
-    ``.safetensors``), or a card."""
+    ``.safetensors``); in Python also a card."""
     bits: int | None = 16
     """8 or 16: bits a sample of the result; None: those of the input, 16 for floats. 16 keeps what the network computed
     between two levels of 8 bits."""
@@ -73,10 +98,9 @@ class SharedOptions:
         return parse_bytes(self.memory) if isinstance(self.memory, str) else self.memory
 
     def __post_init__(self) -> None:
-        for name in _NUMBERS:
-            value = getattr(self, name, None)
-            if not isinstance(value, (Real, type(None)) if name != "memory" else (Real, type(None), str)):
-                raise InvalidOption(f"{name} {value!r}; give a number")
+        for name, (fits, wanted) in _KINDS.items():
+            if hasattr(self, name) and not fits(value := getattr(self, name)):
+                raise InvalidOption(f"{name} {value!r}; {wanted}")
         for holds, message in self._checks():
             if not holds:
                 raise InvalidOption(message)
@@ -94,7 +118,14 @@ class SharedOptions:
             (self.memory_bytes is None or self.memory_bytes > 0, f"memory {self.memory}; give bytes above 0"),
             (self.page is None or self.page >= 1, f"page {self.page}; pages count from 1"),
             (self.max_pixels >= 1, f"max_pixels {self.max_pixels}; it must be at least 1"),
-            (self.timeout is None or self.timeout > 0, f"timeout {self.timeout}; give seconds above 0"),
+            (
+                self.timeout is None or 0 < self.timeout <= _LONGEST,
+                f"timeout {self.timeout}; give seconds above 0, at most {_LONGEST:,.0f}",
+            ),
+            (
+                self.progress is None or callable(self.progress),
+                f"progress {self.progress!r}; give a function of two numbers",
+            ),
         )
 
 
@@ -110,7 +141,7 @@ class Options(SharedOptions):
     """0..1: 0 gives the decoded picture, 1 the network's answer, values between a blend of both."""
     consistent: bool | None = None
     """Whether every DCT coefficient is projected into the quantisation cell that the file states. None: where the file
-    is a first-generation JPEG. True is possible only for JPEG files."""
+    is a first-generation JPEG. Only JPEG files can be projected."""
     quality: int | None = None
     """1..100: treat the picture as compressed with libjpeg's tables of that quality, whatever the file says."""
     earlier: bool = True
