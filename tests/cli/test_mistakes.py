@@ -27,6 +27,23 @@ from .conftest import as_jpeg, picture
         (["a.jpg", "--max-bytes", "much"], 2, "--max-bytes 'much'"),
         (["inspect", "a.jpg", "--max-bytes", "much"], 2, "--max-bytes 'much'"),
         (["a.jpg", "--timeout", "0"], 2, "--timeout 0"),
+        (["a.jpg", "--timeout", "inf"], 2, "--timeout: 'inf'"),
+        (["a.jpg", "--timeout", "1e300"], 2, "at most 1,000,000"),
+        (["a.jpg", "--quality", "30"], 2, "--quality 30: png is without loss"),
+        (["a.jpg", "-o", "x.tif", "--quality", "95"], 2, "--quality 95: tiff is without loss"),
+        (["a.jpg", "-o", "x.jpg", "--compression", "9"], 2, "--compression 9: of png alone"),
+        (["a.jpg", "-o", "x.png", "--format", "jpeg"], 2, "-o x.png names a png file, --format jpeg"),
+        (["a.jpg", "--pages", "0"], 2, "at least 1, or all"),
+        (["a.jpg", "--pages", "2", "-q"], 1, "--pages 2: a JPEG file has one picture; leave --pages out"),
+        (["a.jpg", "--thorough", "3"], 2, "choose from 2, 4"),
+        (["a.jpg", "--name", "{stem:>9}{suffix}"], 2, "no field {stem:>9}"),
+        (["upscale", "."], 2, "upscale takes one picture"),
+        (["upscale", ".."], 2, "no pictures there"),
+        (["upscale", "*.jpg"], 2, "upscale takes one picture"),
+        (["upscale", "gone.jpg"], 1, "gone.jpg: cannot be read: No such file"),
+        (["upscale", "a.jpg", "-o", "x.png", "--format", "jpeg"], 2, "give one"),
+        (["explain", "."], 2, "explain takes one picture"),
+        (["explain", "gone.jpg"], 1, "gone.jpg"),
         (["a.jpg", "--name", "{stem}"], 2, "must end in {suffix}"),
         (["a.jpg", "--name", "{stem}.old.xyz"], 2, "must end in {suffix}"),
         (["a.jpg", "--name", "{stem}.new.tif", "--format", "png"], 2, "give one"),
@@ -43,8 +60,7 @@ from .conftest import as_jpeg, picture
 def test_a_mistake_is_named(
     folder: Path, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if words[0] == "train":
-        pytest.importorskip("torch")
+    pytest.importorskip({"train": "torch", "explain": "matplotlib"}.get(words[0], "jpegmend"))
     Path("empty").mkdir()
     Path("loop").symlink_to("loop")
     before = sorted(folder.rglob("*"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -40,6 +42,52 @@ def test_a_file_that_is_named_and_json(photo, model, tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert (told["output"], told["width"], told["model"]) == (str(tmp_path / "large.tif"), 120, "enlarger")
     assert (tmp_path / "large.tif").read_bytes()[:2] in (b"II", b"MM")
+
+
+def test_standard_input_and_output(photo, model, tmp_path, monkeypatch, capfdbinary):
+    assert cli.run(["upscale", str(photo), "--model", model, "-q", "-o", str(tmp_path / "kept.png")]) == 0
+    for source, given in (str(photo), b""), ("-", photo.read_bytes()):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        assert cli.run(["upscale", source, "--model", model, "-o", "-"]) == 0
+        told = capfdbinary.readouterr()
+        assert told.out == (tmp_path / "kept.png").read_bytes()
+        assert f"{source} -> -  (120x96".encode() in told.err
+
+
+def test_a_folder_takes_the_result_under_its_name(photo, model, tmp_path, monkeypatch):
+    assert cli.run(["upscale", str(photo), "--model", model, "-o", str(tmp_path / "large"), "--format", "webp"]) == 0
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(photo.read_bytes())))
+    assert cli.run(["upscale", "-", "--model", model, "-o", f"{tmp_path / 'large'}/"]) == 0
+    assert sorted(path.name for path in (tmp_path / "large").iterdir()) == ["photo.x3.webp", "stdin.x3.png"]
+
+
+def test_the_depth_is_that_of_the_input_and_a_loss_is_told(model, tmp_path, capsys):
+    deep = np.random.default_rng(0).integers(0, 65536, (9, 8)).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert cli.run(["upscale", str(tmp_path / "deep.png"), "--model", model]) == 0
+    assert (tmp_path / "deep.png.x3.png").read_bytes()[24] == 16  # IHDR's bit depth
+    assert cli.run(["upscale", str(tmp_path / "deep.png"), "--model", model, "--format", "webp"]) == 0
+    assert "note: not kept: the 16 bits a sample of the input" in capsys.readouterr().out
+
+
+def test_notes_are_in_the_words_of_the_command(model, tmp_path, capsys):
+    pages = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    pages[0].save(tmp_path / "two.tif", save_all=True, append_images=pages[1:])
+    assert cli.run(["upscale", str(tmp_path / "two.tif"), "--model", model]) == 0
+    assert "page 1 of 2 is enlarged; --pages N selects another\n" in capsys.readouterr().out
+    second = ["upscale", str(tmp_path / "two.tif"), "--model", model, "--pages", "2", "-o", str(tmp_path / "2.png")]
+    assert cli.run(second) == 0
+    with Image.open(tmp_path / "2.png") as larger:
+        assert larger.getpixel((24, 24))[2] > 250
+
+
+def test_a_missing_part_is_told(model, tmp_path, capsys):
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "cut.jpg", quality=50)
+    whole = (tmp_path / "cut.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    assert cli.run(["upscale", str(tmp_path / "cut.jpg"), "--model", model]) == 0
+    assert "of the picture never arrived; the rest is restored" in capsys.readouterr().out
 
 
 def test_restoring_first_is_said_and_chosen(photo, model, capsys):

@@ -34,8 +34,11 @@ def find_place(pictures: Sequence[Found], output: str | None, format: str | None
     input. Only for a single given file may it be a file. ``default`` is the format where nothing names one.
 
     Raises:
-        InvalidOption: several inputs for one file, or a suffix that cannot be written.
+        InvalidOption: an empty output, several inputs for one file, or a suffix that cannot be written or is that of
+            another format than ``format``.
     """
+    if output == "":
+        raise InvalidOption("-o '': an empty name; a variable of the shell may be empty")
     several = len(pictures) > 1 or not pictures[0].named
     if output is None:
         standard = pictures[0].path == STANDARD and len(pictures) == 1
@@ -49,6 +52,8 @@ def find_place(pictures: Sequence[Found], output: str | None, format: str | None
         return Place(Path(output), None, format or default)
     if several:
         raise InvalidOption(f"-o {output}: this names one file, for several; give a folder, ending in /")
+    if format is not None and WRITTEN_SUFFIXES.get(suffix, format) != format:
+        raise InvalidOption(f"-o {output} names a {WRITTEN_SUFFIXES[suffix]} file, --format {format}; give one")
     if format is None and suffix not in WRITTEN_SUFFIXES:
         known = ", ".join(WRITTEN_SUFFIXES)
         raise InvalidOption(
@@ -87,7 +92,8 @@ class Template:
         for _, field, form, conversion in parts:
             if field is not None and (field not in FIELDS or form or conversion):
                 known = ", ".join(f"{{{name}}}" for name in FIELDS)
-                raise InvalidOption(f"--name {self.text!r}: no field {{{field}}}; there are {known}")
+                written = f"{field}{'!' + conversion if conversion else ''}{':' + form if form else ''}"
+                raise InvalidOption(f"--name {self.text!r}: no field {{{written}}}; there are {known}")
         if not any(field in ("stem", "name") for _, field, _, _ in parts):
             raise InvalidOption(f"--name {self.text!r}: all results would have one name; put {{stem}} in it")
         if not self.text.endswith("{suffix}") and self.format is None:
@@ -122,12 +128,16 @@ class Template:
         return PurePath(filled)
 
 
+def name_of(file: Path) -> PurePath:
+    """The name after which a result is called: that of the file, or ``stdin.jpg`` for standard input."""
+    return PurePath("stdin.jpg" if file == STANDARD else file.name)
+
+
 def target_of(picture: Found, place: Place, template: Template, model: str, quality: str) -> Path:
     """The path of the result of one picture."""
     if place.file is not None:
         return place.file
-    name = "stdin.jpg" if picture.path == STANDARD else picture.path.name
-    named = template.fill(PurePath(name), WRITTEN[place.format].suffixes[0], PurePath(model).stem, quality)
+    named = template.fill(name_of(picture.path), WRITTEN[place.format].suffixes[0], PurePath(model).stem, quality)
     if place.folder is not None:
         return place.folder / picture.below.parent / named
     return Path(named) if picture.path == STANDARD else picture.path.parent / named

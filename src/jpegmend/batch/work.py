@@ -95,8 +95,10 @@ def _in_words(error: BaseException) -> str:
 def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
     from jpegmend.restoration import restore
 
-    _check_place(task)
     output = task.output
+    check_place(task.target, overwrite=task.overwrite)
+    if output.compare:
+        check_place(compared_with(task.target), overwrite=task.overwrite)
     data = read_input(task.source, task.max_bytes)
     decoded = restore(data, **{**task.options, "strength": 0.0}) if output.compare or output.reference else None
     reference = None
@@ -142,19 +144,17 @@ class OtherPages(Sequence["Restored"]):
         return restored
 
 
-def _check_place(task: Task) -> None:
-    """Check before the restoration that the result can be written."""
-    if task.target == STANDARD:
+def check_place(target: Path, *, overwrite: bool) -> None:
+    """Check before the work that a result can be written, and make its folder; raises ``OutputError``."""
+    if target == STANDARD:
         return
     from jpegmend.writing import check_target
 
     try:
-        task.target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"the folder {task.target.parent} cannot be made: {error.strerror or error}") from error
-    check_target(task.target, overwrite=task.overwrite)
-    if task.output.compare:
-        check_target(compared_with(task.target), overwrite=task.overwrite)
+        raise OutputError(f"the folder {target.parent} cannot be made: {error.strerror or error}") from error
+    check_target(target, overwrite=overwrite)
 
 
 def save_result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from jpegmend.cli import DONE
 from jpegmend.cli.options import documented
 from jpegmend.cli.parser import Parser, whole
+from jpegmend.errors import InvalidOption
 
 THEMES = ("light", "dark", "both")
 
@@ -45,18 +47,27 @@ def run(given: Namespace) -> int:
     from jpegmend.writing import check_target
 
     card = weights.find(given.model)
+    if given.file.is_dir():
+        raise InvalidOption(f"{given.file} is a folder; explain takes one picture")
     folder = given.out or given.file.with_name(f"{given.file.stem}.{card.name}")
+    made = not folder.exists()
     make_folder(folder)
-    check_target(folder / REPORT, overwrite=given.overwrite)
-    tell_licence(card, quiet=given.quiet)
-    found = explain(
-        given.file,
-        model=card,
-        reference=given.reference,
-        side=given.side,
-        quality=given.assume_quality,
-        threads=given.threads,
-    )
+    try:
+        check_target(folder / REPORT, overwrite=given.overwrite)
+        tell_licence(card, quiet=given.quiet)
+        found = explain(
+            given.file,
+            model=card,
+            reference=given.reference,
+            side=given.side,
+            quality=given.assume_quality,
+            threads=given.threads,
+        )
+    except BaseException:
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
     report = found.save(folder, overwrite=given.overwrite, theme=given.theme)
     if not given.quiet:
         notes = "".join(f"  note: {note}\n" for note in found.notes)

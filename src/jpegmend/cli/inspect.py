@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.options import MAX_PIXELS, parse_size, translate
+from jpegmend.cli.options import MAX_BYTES, MAX_PIXELS, parse_size, translate
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.errors import JpegmendError
 
@@ -27,9 +27,7 @@ def add(parser: Parser) -> None:
         metavar="N",
         help="refuse files that claim more (500 million)",
     )
-    parser.add_argument(
-        "--max-bytes", default="4G", metavar="SIZE", help="refuse files, and standard input, that hold more (4G)"
-    )
+    parser.add_argument("--max-bytes", **MAX_BYTES)
 
 
 def run(given: Namespace) -> int:

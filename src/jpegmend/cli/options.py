@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from jpegmend.errors import InvalidOption
 from jpegmend.option_texts import option_texts
@@ -35,6 +36,18 @@ PROVIDERS = ("auto", "cpu", "cuda", "directml", "coreml", "openvino", "mps")
 MAX_PIXELS = 500_000_000
 """Those of ``runtimes`` and ``decoding``, stated again because importing them would load numpy for ``--help``."""
 
+BITS: dict[str, Any] = {
+    "type": int,
+    "choices": (8, 16),
+    "help": "of png and tiff, 16: the precision the network gives; without it those of the input",
+}
+MAX_BYTES: dict[str, Any] = {
+    "default": "4G",
+    "metavar": "SIZE",
+    "help": "refuse files, and standard input, that hold more (4G)",
+}
+"""For ``add_argument``: options of several verbs."""
+
 _GIVEN = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|[\w.]*)")
 _WORDS = (
     (re.compile(r"\braise max_(pixels|bytes)\b"), r"raise --max-\1"),
@@ -43,7 +56,11 @@ _WORDS = (
     (re.compile(r"give another name, or allow it to be overwritten"), "give another -o, or --overwrite"),
     (re.compile(r"^the memory allowed is"), "--memory is"),
     (re.compile(r"^(timeout|memory) (?=[\d'])"), r"--\1 "),
-    (re.compile(r"--pages selects another"), "--pages N selects another, --pages all takes all"),
+    (
+        re.compile(r"is restored; --pages selects another"),
+        "is restored; --pages N selects another, --pages all takes all",
+    ),
+    (re.compile(r"is enlarged; --pages selects another"), "is enlarged; --pages N selects another"),
     (re.compile(r"\bor name a format\b"), "or give --format"),
 )
 

@@ -7,6 +7,7 @@ import difflib
 import itertools
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -59,7 +60,11 @@ class Parser(argparse.ArgumentParser):
         for place, (word, following) in enumerate(itertools.pairwise([*words, ""])):
             action = options.get(word)
             if action and action.nargs == "?" and action.choices and following not in action.choices:
-                if not os.path.lexists(following) and (near := suggest(following, list(map(str, action.choices)), 0.6)):
+                known = list(map(str, action.choices))
+                near = suggest(following, known, 0.6)
+                if following.isdigit() and all(map(str.isdigit, known)):
+                    near = f"; choose from {', '.join(known)}"
+                if near and not os.path.lexists(following):
                     raise InvalidOption(f"{word} {following}: no such choice and no such file{near}")
                 read[place] = f"{word}={action.const}"
         return read
@@ -117,8 +122,8 @@ def _number(kind: Callable[[str], Any], name: str, least: float, most: float | N
             value = kind(text)
         except ValueError:
             value = None
-        # "not (... <= ...)" so that NaN is refused too.
-        if value is None or not least <= value <= (float("inf") if most is None else most):
+        # "not (... <= ...)" so that NaN is refused too; the greatest number below infinity stands for no limit.
+        if value is None or not least <= value <= (sys.float_info.max if most is None else most):
             raise argparse.ArgumentTypeError(f"{text!r}; give {reach}")
         return value
 

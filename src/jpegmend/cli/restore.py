@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import BooleanOptionalAction, Namespace
+from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.networks_of_others import tell
-from jpegmend.cli.options import MAX_PIXELS, PROVIDERS, RUNTIMES, documented, parse_size
+from jpegmend.cli.options import BITS, MAX_BYTES, MAX_PIXELS, PROVIDERS, RUNTIMES, documented, parse_size
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
@@ -62,13 +62,8 @@ def _add_places(group: Any) -> None:
 def add_forms(group: Any) -> None:
     """The options of the form of results."""
     group.add_argument("--format", choices=tuple(WRITTEN), help="by the suffix of -o, else png")
-    group.add_argument(
-        "--bits",
-        type=int,
-        choices=(8, 16),
-        help="of png and tiff, 16: the precision the network gives; without it those of the input",
-    )
-    group.add_argument("--quality", type=whole(1, 100), default=95, metavar="Q", help="of lossy formats: 1..100 (95)")
+    group.add_argument("--bits", **BITS)
+    group.add_argument("--quality", type=whole(1, 100), metavar="Q", help="of lossy formats: 1..100 (95)")
     group.add_argument(
         "--compression",
         type=whole(0, 9),
@@ -129,15 +124,18 @@ def _add_limits(group: Any) -> None:
     group.add_argument(
         "--max-pixels", type=whole(1), default=MAX_PIXELS, metavar="N", help=f"{said['max_pixels']} (500 million)"
     )
-    group.add_argument(
-        "--max-bytes", default="4G", metavar="SIZE", help="refuse files, and standard input, that hold more (4G)"
-    )
+    group.add_argument("--max-bytes", **MAX_BYTES)
     group.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
 
 
 def page_number(text: str) -> int | str:
     """A reader of ``--pages``."""
-    return text if text == "all" else whole(1)(text)
+    if text == "all":
+        return text
+    try:
+        return whole(1)(text)
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{error}, or all") from error
 
 
 def run(given: Namespace) -> int:
@@ -145,8 +143,6 @@ def run(given: Namespace) -> int:
     from jpegmend.batch import find, names, plan
 
     template = names.Template(given.name)
-    if given.output == "":
-        raise InvalidOption("-o '': an empty name; a variable of the shell may be empty")
     folder = given.output not in (None, "-") and names.is_folder(given.output)
     output = Path(given.output) if folder else None
     search = find.find_pictures(given.files, recursive=given.recursive, output=output)
@@ -207,10 +203,23 @@ def check_form(given: Namespace, format: str) -> None:
     from jpegmend.writing import check_encoder
 
     check_encoder(format)
-    if given.bits == 16 and not WRITTEN[format].deep:
-        raise InvalidOption(f"--bits 16: {format} holds 8 bits; choose png or tiff")
+    check_depth(given.bits, format)
+    if given.quality is not None and not WRITTEN[format].lossy:
+        lossy = ", ".join(name for name, kind in WRITTEN.items() if kind.lossy)
+        raise InvalidOption(
+            f"--quality {given.quality}: {format} is without loss; choose one of {lossy} by --format, or leave it out; "
+            "--assume-quality is that of the input"
+        )
+    if given.compression is not None and format != "png":
+        raise InvalidOption(f"--compression {given.compression}: of png alone, not of {format}; leave it out")
     if given.pages == "all" and format != "tiff":
         raise InvalidOption(f"--pages all: {format} holds one page; choose tiff, or --pages N")
+
+
+def check_depth(bits: int | None, format: str) -> None:
+    """Refuse 16 bits where the format holds 8."""
+    if bits == 16 and not WRITTEN[format].deep:
+        raise InvalidOption(f"--bits 16: {format} holds 8 bits; choose png or tiff")
 
 
 def read_settings(given: Namespace, format: str) -> Settings:
@@ -243,7 +252,7 @@ def read_settings(given: Namespace, format: str) -> Settings:
     output = Output(
         format=format,
         bits=given.bits,
-        quality=given.quality,
+        quality=Output.quality if given.quality is None else given.quality,
         compression=given.compression,
         mark=given.mark,
         strip=given.strip,

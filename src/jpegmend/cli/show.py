@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,8 @@ class Show:
                 )
         if not self._json and not self._quiet:
             left = sum(not item.has_work for item in self._items)
-            sys.stdout.write(f"{len(self._items) - left} would be restored, {left} not; nothing was written\n")
+            text = f"{len(self._items) - left} would be restored, {left} not; nothing was written"
+            self._line(text, self._items[0] if self._items else None)
 
     def finish(self, passed_over: Mapping[str, int], journals: list[Path]) -> None:
         """Print the summary of the run and each failure once."""
@@ -150,16 +151,22 @@ def _words(item: Item, outcome: Outcome, idle: str) -> str:
     )
     how = report["model"] if report["runtime"] else idle
     lines = [f"{printable(item.picture.path)} -> {printable(item.target)}: {read}; {how}, {outcome.seconds:.1f} s"]
-    if report["lost"]:
-        lost = f"{report['lost']:.0%}"
-        lines.append(f"{lost} of the picture never arrived{'' if lost == '100%' else '; the rest is restored'}")
-    lines += [f"note: {translate(note)}" for note in report["warnings"]]
-    lines += [f"note: not kept: {translate(what)}" for what in outcome.not_kept]
+    lines += notes_in_words(report, outcome.not_kept)
     if outcome.gain:
         lines.append(f"PSNR to {printable(outcome.gain.reference)}: {_gain(outcome.gain)}")
     if outcome.compared:
         lines.append(f"before and after: {printable(outcome.compared)}")
     return "\n  ".join(lines)
+
+
+def notes_in_words(report: Mapping[str, Any], not_kept: Sequence[str]) -> list[str]:
+    """A line for the missing part of a picture, one for each warning, and one for all that the format cannot hold."""
+    lines = []
+    if report["lost"]:
+        lost = f"{report['lost']:.0%}"
+        lines.append(f"{lost} of the picture never arrived{'' if lost == '100%' else '; the rest is restored'}")
+    lines += [f"note: {translate(note)}" for note in report["warnings"]]
+    return lines + [f"note: not kept: {translate(what)}" for what in not_kept]
 
 
 def _gain(gain: Gain) -> str:

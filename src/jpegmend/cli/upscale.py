@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.cli import DONE
-from jpegmend.cli.options import MAX_PIXELS, RUNTIMES, documented
+from jpegmend.cli.options import BITS, MAX_BYTES, MAX_PIXELS, RUNTIMES, documented, parse_size
 from jpegmend.cli.parser import Parser, whole
-from jpegmend.errors import InvalidOption, OutputError
+from jpegmend.errors import InputError, InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
 
 
 def add(parser: Parser) -> None:
     """The options of ``jpegmend upscale``."""
     said = documented()
-    parser.add_argument("file", metavar="FILE", type=Path, help="a picture")
+    parser.add_argument("file", metavar="FILE", help="a picture; - is standard input")
     parser.add_argument(
-        "-o", "--output", metavar="PATH", type=Path, help="file to write; else beside it, as NAME.x3.png"
+        "-o", "--output", metavar="PATH", help="folder, or file; - is standard output; else beside it, as NAME.x3.png"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a result that exists; never the input")
     parser.add_argument("--format", choices=tuple(WRITTEN), help="by the suffix of -o, else png")
-    parser.add_argument("--bits", type=int, choices=(8, 16), default=8, help="16 for png and tiff (8)")
+    parser.add_argument("--bits", **BITS)
+    parser.add_argument("--pages", type=whole(1), metavar="N", help="page N of a file with several; else the first")
     parser.add_argument("--model", metavar="NAME", default="mdu-sr-x3", help="a network that enlarges (mdu-sr-x3)")
     parser.add_argument(
         "--restore-first",
@@ -41,6 +42,7 @@ def add(parser: Parser) -> None:
         metavar="N",
         help=f"{said['max_pixels']}; holds for the result too (500 million)",
     )
+    parser.add_argument("--max-bytes", **MAX_BYTES)
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 
@@ -48,61 +50,80 @@ def add(parser: Parser) -> None:
 def run(given: Namespace) -> int:
     """Enlarge a picture by a super-resolution network, which also removes JPEG artifacts."""
     from jpegmend import weights
+    from jpegmend.batch.inputs import read_input
+    from jpegmend.batch.settings import Output
+    from jpegmend.batch.work import save_result
     from jpegmend.cli.networks_of_others import tell_licence
     from jpegmend.cli.progress import Bar
     from jpegmend.restoration import upscale
 
     card = weights.find(given.model)
-    target = given.output or _beside(given.file, card.scale, given.format or "png")
-    _check(given, target)
+    source, target, format = _find_place(given, card.scale)
     tell_licence(card, quiet=given.quiet)
     bar = Bar(1, shown=not (given.quiet or given.json))
     try:
         larger = upscale(
-            given.file,
+            read_input(source, parse_size("--max-bytes", given.max_bytes)),
             model=card,
             restore_first=given.restore_first,
             bits=given.bits,
+            page=given.pages,
             runtime=given.runtime,
             threads=given.threads,
             memory=given.memory,
             max_pixels=given.max_pixels,
-            progress=bar.tiles(str(given.file)),
+            progress=bar.tiles(str(source)),
         )
+    except InputError as error:
+        raise type(error)(f"{source}: {error}") from error
     finally:
         bar.close()
-    left_out = larger.save(target, format=given.format, bits=given.bits, overwrite=given.overwrite)
-    _tell(given, target, larger.report.as_dict(), left_out)
+    output = Output(format=format, bits=given.bits)
+    left_out = save_result(larger, target, output, overwrite=given.overwrite)
+    _tell(given, source, target, larger.report.as_dict(), left_out)
     return DONE
 
 
-def _beside(file: Path, scale: int, format: str) -> Path:
-    """``photo.x3.png`` for ``photo.jpg``; other files keep their whole name, as those of ``restore``."""
-    stem = file.stem if file.suffix.lower() == ".jpg" else file.name
-    return file.with_name(f"{stem}.x{scale}{WRITTEN[format].suffixes[0]}")
+def _find_place(given: Namespace, scale: int) -> tuple[Path, Path, str]:
+    """The picture, the path of the result and its format; checked before the work."""
+    from jpegmend.batch.find import STANDARD, find_pictures
+    from jpegmend.batch.names import find_place
+    from jpegmend.batch.work import check_place
+    from jpegmend.cli.restore import check_depth
+    from jpegmend.writing import check_encoder
 
-
-def _check(given: Namespace, target: Path) -> None:
-    """Check before the work that the target is free and its format holds the depth."""
-    from jpegmend.writing import check_target, find_format
-
-    format = find_format(target, given.format)
-    if given.bits == 16 and not WRITTEN[format].deep:
-        raise InvalidOption(f"--bits 16: {format} holds 8 bits; choose png or tiff")
-    check_target(target, overwrite=given.overwrite)
-    if target.exists() and given.file.exists() and target.samefile(given.file):
+    found = find_pictures([given.file], recursive=False).pictures
+    if not found[0].named:
+        raise InvalidOption(f"{given.file}: a folder or a pattern; upscale takes one picture, give a file")
+    source, place = found[0].path, find_place(found, given.output, given.format)
+    check_encoder(place.format)
+    check_depth(given.bits, place.format)
+    target = place.file or (place.folder or source.parent) / _name(source, scale, place.format)
+    if target != STANDARD and target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"{target} is the input, which is never overwritten; choose another -o")
+    check_place(target, overwrite=given.overwrite)
+    return source, target, place.format
 
 
-def _tell(given: Namespace, target: Path, report: dict[str, Any], left_out: tuple[str, ...]) -> None:
+def _name(source: Path, scale: int, format: str) -> str:
+    """``photo.x3.png`` for ``photo.jpg``; other files keep their whole name, as those of ``restore``."""
+    from jpegmend.batch.names import name_of
+
+    name = name_of(source)
+    stem = name.stem if name.suffix.lower() == ".jpg" else name.name
+    return f"{stem}.x{scale}{WRITTEN[format].suffixes[0]}"
+
+
+def _tell(given: Namespace, source: Path, target: Path, report: dict[str, Any], left_out: tuple[str, ...]) -> None:
+    from jpegmend.batch.find import STANDARD
+    from jpegmend.cli.show import notes_in_words, printable
+
+    # With the picture on standard output, words go to standard error.
+    stream = sys.stderr if target == STANDARD else sys.stdout
     if given.json:
-        facts = {"file": str(given.file), "output": str(target), "not_kept": list(left_out)}
-        sys.stdout.write(json.dumps({**facts, **report}) + "\n")
+        facts = {"file": str(source), "output": str(target), "not_kept": list(left_out)}
+        stream.write(json.dumps({**facts, **report}) + "\n")
     elif not given.quiet:
-        notes = [*report["warnings"], *(f"not kept: {what}" for what in left_out)]
-        lines = [
-            f"{given.file} -> {target}  ({report['width']}x{report['height']}, {report['model']}, "
-            f"{report['seconds']:.1f} s)",
-            *(f"  note: {note}" for note in notes),
-        ]
-        sys.stdout.write("\n".join(lines) + "\n")
+        done = f"{report['width']}x{report['height']}, {report['model']}, {report['seconds']:.1f} s"
+        lines = [f"{printable(source)} -> {printable(target)}  ({done})", *notes_in_words(report, left_out)]
+        stream.write("\n  ".join(lines) + "\n")
