@@ -1,12 +1,14 @@
 """The verbs ``data`` and ``train``; what they call is tested in tests/data and tests/training."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from jpegmend import cli
-from jpegmend.cli.train import find_data, parse_settings
-from jpegmend.errors import InvalidOption
+from jpegmend.cli.train import find_data, find_weights, parse_settings
+from jpegmend.errors import InvalidOption, UnknownModel
 
 
 @pytest.fixture
@@ -44,6 +46,16 @@ def test_shares_of_data(sets):
     assert (paths, shares) == ([sets / "Classic5", sets], [0.25, 1.0])
     with pytest.raises(InvalidOption, match="share"):
         find_data(["Classic5=much"])
+    for wrong in ("0", "-1", "nan"):
+        with pytest.raises(InvalidOption, match="one of them above 0"):
+            find_data([f"Classic5={wrong}"])
+
+
+def test_weights_to_begin_from_are_a_file_or_a_released_network():
+    assert find_weights("mine/mine.safetensors") == Path("mine/mine.safetensors")
+    assert find_weights("dcsc-c").name == "dcsc-c.safetensors"
+    with pytest.raises(UnknownModel, match="no model"):
+        find_weights("runs/mine")
 
 
 def test_settings_are_read_as_toml():
@@ -60,6 +72,7 @@ def test_settings_are_read_as_toml():
         (["data", "prepare", "LIVE1"], 1),
         (["data", "pack", "Classic5", "-o", "all.zip"], 2),
         (["train", "no-such-recipe.toml", "--data", "."], 1),
+        (["train", "no-such-recipe.toml", "--data", ".", "--partly"], 2),
     ],
 )
 def test_mistakes_end_with_a_message(sets, words, code, capsys):

@@ -117,6 +117,16 @@ def test_the_last_code_decodes_to_the_output(traced_run_of):
     assert dcsc._scores(traced)[-1] == pytest.approx(traced.psnr(plane(traced.estimate.planes)), abs=1e-6)
 
 
+def test_codes_that_a_failed_training_left_zero_are_drawn(traced_run_of):
+    traced = dataclasses.replace(traced_run_of("dcsc"))
+    answer = traced_run_of("dcsc").estimate
+    zeros = tuple(torch.zeros_like(U) for U in answer.traces["U"])
+    vars(traced)["estimate"] = answer._replace(traces={**answer.traces, "U": zeros})
+    drawing = dcsc.codes(traced)
+    assert f"{zeros[-1].shape[1]} of {zeros[-1].shape[1]} codes" in drawing.caption
+    assert drawing.figure().axes
+
+
 def test_codes_on_block_edges_are_told_from_others():
     edges, inside = np.zeros((32, 32)), np.zeros((32, 32))
     edges[::8] = 1

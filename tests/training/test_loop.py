@@ -6,12 +6,13 @@ import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from tests.training.conftest import tiny
 
-from jpegmend.errors import InvalidRecipe, JpegmendError, WeightsDamaged
+from jpegmend.errors import InvalidRecipe, JpegmendError, WeightsDamaged, WeightsMissing
 from jpegmend.training import loop, meter, steps
 from jpegmend.training.building import start
 from jpegmend.training.recipe import Optimiser
@@ -178,8 +179,18 @@ def test_a_minutes_budget_ends_and_a_short_one_is_said(pictures, tmp_path, capsy
 
 
 def test_what_cannot_be_resumed_or_recomputed_is_said(pictures, tmp_path):
-    with pytest.raises(WeightsDamaged, match="--resume"):
-        loop.train(tiny(), settings(tmp_path, pictures, resume=True))
+    run = tmp_path / "run"
+    with pytest.raises(WeightsMissing, match=r"no run in .*without --resume"):
+        loop.train(tiny(), settings(run, pictures, resume=True))
+    with pytest.raises(WeightsMissing, match="mend-x is no file"):
+        loop.train(tiny(), settings(run, pictures, warm_start=Path("mend-x")))
+    with pytest.raises(InvalidRecipe, match=r"rates: no parameter begins with 'scalars'; the network has layers"):
+        loop.train(tiny(optimiser={"rates": {"scalars": 100}}), settings(run, pictures))
+    assert not run.exists()
+    run.mkdir()
+    (run / "checkpoint.pt").write_bytes(b"nothing")
+    with pytest.raises(WeightsDamaged, match="no checkpoint, or damaged"):
+        loop.train(tiny(), settings(run, pictures, resume=True))
     with pytest.raises(InvalidRecipe, match="recompute"):
         start(tiny(recompute=True))
 

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -130,6 +131,19 @@ def test_a_run_of_the_first_format_can_be_released(run, tmp_path, without_export
 
 def _plain(header):
     return {key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()}
+
+
+def test_a_weights_file_without_a_log_gets_no_curve(folder, tmp_path, without_export):
+    shutil.copy(folder / "mine.safetensors", tmp_path)
+    release.release(tmp_path / "mine.safetensors", "again", folder=tmp_path / "cards")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["mine.safetensors"]
+
+
+def test_a_release_that_fails_leaves_an_earlier_one_as_it_was(run, folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(NotExportable, match="no trace 'nonesuch'"):
+        release.release(run, "mine", folder=folder, traces=["nonesuch"], facts=release.Facts(licence="other"))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_no_run_is_said(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tomllib
 from argparse import Namespace
@@ -27,7 +28,11 @@ def add(parser: Parser) -> None:
     parser.add_argument("--validate", **SEVERAL, default=[], metavar="DATA", help="the same, to look at how it goes")
     parser.add_argument("--minutes", type=real(0), metavar="M", help="the budget, in place of the recipe's")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--warm-start", type=Path, metavar="FILE", help="weights (safetensors) to begin from")
+    parser.add_argument(
+        "--warm-start",
+        metavar="FILE",
+        help="weights to begin from: a safetensors file, or the name of a released network",
+    )
     parser.add_argument("--partly", action="store_true", help="take what fits of it; the rest begins fresh")
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda; cuda where there is one")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads")
@@ -58,6 +63,8 @@ def run(given: Namespace) -> int:
         from jpegmend.training.run import RunSettings
     if given.network:
         models.add(given.network)
+    if given.partly and not given.warm_start:
+        raise InvalidOption("--partly without --warm-start; name the weights of which it takes what fits")
     plan = read_recipe(given.recipe, changes)
     if given.threads:
         torch.set_num_threads(given.threads)
@@ -75,7 +82,7 @@ def run(given: Namespace) -> int:
             validation=find_data(given.validate)[0],
             device=here,
             resume=given.resume,
-            warm_start=given.warm_start,
+            warm_start=find_weights(given.warm_start) if given.warm_start else None,
             partly=given.partly,
             save_every=given.save_every,
             bar=not given.quiet and sys.stderr.isatty(),
@@ -104,6 +111,15 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def find_weights(name: str) -> Path:
+    """The weights file of that path, or of the released network of that name."""
+    from jpegmend import weights
+
+    if Path(name).exists() or name.endswith(".safetensors"):
+        return Path(name)
+    return weights.path(weights.find(name), "safetensors")
+
+
 def find_data(words: Sequence[str]) -> tuple[list[Path], list[float] | None]:
     """Paths and shares of ``PATH``, ``NAME`` or either with ``=SHARE``; shares are None where none is given."""
     from jpegmend.data import sets
@@ -118,4 +134,7 @@ def find_data(words: Sequence[str]) -> tuple[list[Path], list[float] | None]:
         paths.append(sets.locate(name))
     if all(share is None for share in shares):
         return paths, None
-    return paths, [1.0 if share is None else share for share in shares]
+    found = [1.0 if share is None else share for share in shares]
+    if not all(0 <= share < math.inf for share in found) or not any(found):
+        raise InvalidOption(f"shares {', '.join(map(str, found))}; give numbers of at least 0, one of them above 0")
+    return paths, found

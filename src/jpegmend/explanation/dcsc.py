@@ -84,7 +84,8 @@ def codes(traced: TracedRun) -> Drawing:
     U = maps(traced.traces["U"][-1])
     period = max(2, 8 // traced.config["fold"])
     active = [number for number in range(len(U)) if (U[number] > 0).mean() > _LEAST_ACTIVE]
-    ranked = sorted(active, key=lambda number: -grid_ratio(U[number], period))
+    # After a failed training all codes may be zero everywhere.
+    ranked = sorted(active or range(len(U)), key=lambda number: -grid_ratio(U[number], period))
     count = min(_CODES, len(ranked) // 2) or len(ranked)
     rows = [*ranked[:count], *ranked[-count:]] if len(ranked) > 1 else ranked
     ratios = [grid_ratio(U[number], period) for number in rows]

@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from jpegmend import models
-from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged
+from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged, WeightsMissing
 from jpegmend.models.contract import Observation, Spec, make_config
 from jpegmend.runtimes.onnx import PLANES, QUALITY, TRACE
 from jpegmend.writing.atomic import write_bytes
@@ -104,13 +104,20 @@ def load_weights(path: Path, changes: Mapping[str, Any] | None = None) -> tuple[
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a weights file, float32, and its header; WeightsDamaged for one that is broken or foreign."""
+    """The tensors of a weights file, float32, and its header; WeightsDamaged for one that is broken or foreign.
+
+    Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such file.
+    """
+    if not path.is_file():
+        raise WeightsMissing(f"{path} is no file; give the path of weights that jpegmend wrote, NAME.safetensors")
     try:
         with safe_open(path, "pt") as file:
             header = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
-        raise WeightsDamaged(f"{path}: {error}; fetch the file again") from error
+        raise WeightsDamaged(
+            f"{path}: {error}; give a safetensors file that jpegmend wrote, or fetch it again"
+        ) from error
     if header.get("format") != FORMAT:
         raise WeightsDamaged(f"{path}: format {header.get('format')!r}; only {FORMAT!r} is read")
     facts = {key: value if key in {"format", "network"} else json.loads(value) for key, value in header.items()}

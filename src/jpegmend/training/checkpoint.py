@@ -7,12 +7,13 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from jpegmend.errors import WeightsDamaged
+from jpegmend.errors import WeightsDamaged, WeightsMissing
 from jpegmend.writing.atomic import open_target
 
 
@@ -125,12 +126,19 @@ class State:
             torch.save(self.content(), stream)
 
     def restore(self, path: Path) -> None:
-        """Load what :meth:`save` wrote; raises :class:`~jpegmend.errors.WeightsDamaged`."""
+        """Load what :meth:`save` wrote; raises :class:`~jpegmend.errors.WeightsDamaged` for the checkpoint of another
+        recipe, and :class:`~jpegmend.errors.WeightsMissing` where there is none."""
+        if not path.is_file():
+            raise WeightsMissing(f"no run in {path.parent}: {path.name} is missing; start one without --resume")
         try:
             self.load_content(torch.load(path, map_location="cpu", weights_only=True))
+        except UnpicklingError as error:
+            raise WeightsDamaged(
+                f"{path} is no checkpoint, or damaged; begin another run with another --out"
+            ) from error
         except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
             raise WeightsDamaged(
-                f"{path}: {error}; it does not belong to this recipe: start again without --resume"
+                f"{path}: {error}; it does not belong to this recipe: begin another run with another --out"
             ) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from jpegmend.errors import extra_needed
+from jpegmend.errors import InvalidRecipe, extra_needed
 from jpegmend.training.recipe import Optimiser
 
 PIXELS = 12
@@ -18,9 +18,12 @@ def build_optimiser(settings: Optimiser, network: nn.Module, *, main: bool = Tru
     """An optimiser of all parameters of ``network``, in groups; the key ``factor`` is a factor on the learning rate.
 
     ``main``: whether it is the main network; for an auxiliary one ``settings.rates`` and ``settings.kind`` are not
-    used. Raises :class:`~jpegmend.errors.MissingExtra` if the library of Muon is missing.
+    used. Raises :class:`~jpegmend.errors.MissingExtra` if the library of Muon is missing, and
+    :class:`~jpegmend.errors.InvalidRecipe` for a prefix with which no parameter begins.
     """
     muon = main and settings.kind == "muon"
+    if main:
+        _check_prefixes(settings, [name for name, _ in network.named_parameters()])
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         prefixes = settings.rates if main else {}
@@ -39,6 +42,14 @@ def build_optimiser(settings: Optimiser, network: nn.Module, *, main: bool = Tru
 def _is_inner(parameter: nn.Parameter) -> bool:
     """Whether the parameter is the kernel of a convolution between feature maps."""
     return parameter.ndim == 4 and min(parameter.shape[:2]) > PIXELS
+
+
+def _check_prefixes(settings: Optimiser, names: list[str]) -> None:
+    for key, prefixes in (("rates", settings.rates), ("adam", settings.adam)):
+        for prefix in prefixes:
+            if not any(name.startswith(prefix) for name in names):
+                there = ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
+                raise InvalidRecipe(f"optimiser.{key}: no parameter begins with {prefix!r}; the network has {there}")
 
 
 def _muon(settings: Optimiser, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

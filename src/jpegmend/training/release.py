@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def release(
 ) -> Card:
     """Write ``NAME.safetensors``, ``NAME.onnx`` (where the network has one) and ``NAME.json`` into ``folder``.
 
-    ``run`` is the folder of a run, or a weights file in it. The training curve goes to ``curve.png`` in the run.
+    ``run`` is the folder of a run, or a weights file. The training curve goes to ``curve.png`` beside the run's log.
     ``changes`` are hyper-parameters that differ from the run's, of those that no weight depends on (``Spec.free``).
     ``traces`` names intermediate results that the ONNX file outputs too; they make every run of it slower. ``say`` is
     called with a description of each step before it; steps take minutes for a large network.
@@ -81,13 +82,19 @@ def release(
     say("measuring the receptive field")
     record["halo"] = measured_halo(network, spec, config)
     say("writing the weights" + (", and as ONNX, and comparing both" if spec.exportable else ""))
-    record["files"] = _write_files(folder / name, network, spec, config, _header(header, record), traces)
-    record["files"] |= _write_ranker(folder / name, source.parent / "auxiliary.ranker.safetensors")
+    # Apart at first, so that a failure leaves no files, and an earlier release of this name as it was.
+    with TemporaryDirectory(dir=folder, prefix=f".{name}.") as apart:
+        base = Path(apart) / name
+        record["files"] = _write_files(base, network, spec, config, _header(header, record), traces)
+        record["files"] |= _write_ranker(base, source.parent / "auxiliary.ranker.safetensors")
+        for path in list(Path(apart).iterdir()):
+            path.replace(folder / path.name)
     record["released"] = True
     path = folder / f"{name}.json"
     write_card(path, record)
-    say("drawing the curve")
-    curve.draw(log, source.parent / "curve.png", title=name)
+    if log:
+        say("drawing the curve")
+        curve.draw(log, source.parent / "curve.png", title=name)
     return read_card(path)
 
 

@@ -61,7 +61,6 @@ class Run:
 
 def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = None) -> Run:
     """Read the pictures, and build the networks fresh, from weights, or from a checkpoint."""
-    settings.folder.mkdir(parents=True, exist_ok=True)
     pictures = Pictures.load(
         settings.data,
         device=settings.device,
@@ -77,4 +76,6 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
         partly=settings.partly,
         checkpoint=settings.folder / "checkpoint.pt" if settings.resume else None,
     )
+    # Last, so that a mistake leaves no folder.
+    settings.folder.mkdir(parents=True, exist_ok=True)
     return Run(recipe, settings, group or ProcessGroup(), pictures, state, models.find(recipe.network))
