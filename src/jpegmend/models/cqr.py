@@ -151,9 +151,9 @@ SPEC = Spec(
     config=Config,
     build=CQR,
     planes=planes,
-    halo=lambda config: 16,
+    halo=lambda config: 8,
     tiling="window",
-    window=96,
+    window=80,
     small=(
         Config(width=8, blocks=2, trunk=1),
         Config(width=8, blocks=3, trunk=1, channels=3),
