@@ -10,6 +10,7 @@ from PIL import Image
 import jpegmend
 from jpegmend import cli, metrics
 from jpegmend.batch import comparison
+from jpegmend.batch.comparison import Gain
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "edge.jpg"
 
@@ -61,6 +62,18 @@ def test_the_gain_is_that_of_the_metric(folder: Path, capsys: pytest.CaptureFixt
     assert told["file"] == "clear.png"
     assert cli.run(["a.jpg", "--reference", "clear.png", "-o", "out.png", "--overwrite"]) == 0
     assert f"{told['gain_db']:+.2f} dB" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("strength", "restored"), [("0", "no difference restored\n"), ("1", " dB restored\n")])
+def test_no_infinity_is_told(folder: Path, strength: str, restored: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["a.jpg", "--reference", "a.jpg", "-o", "out.png", "--strength", strength, "--compare"]
+    assert cli.run(words) == 0
+    told = capsys.readouterr().out
+    assert "PSNR to a.jpg: no difference decoded, " in told and restored in told
+    assert comparison.labels(jpegmend.restore("a.jpg", strength=0).report.as_dict(), Gain("a.jpg", np.inf, 40.0)) == (
+        "decoded: quality 10\nno difference",
+        "restored: nothing to do\n40.00 dB",
+    )
 
 
 def test_a_reference_in_another_colour_space_is_converted() -> None:

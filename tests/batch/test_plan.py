@@ -141,6 +141,16 @@ def test_two_results_of_one_name_and_results_in_place_of_inputs(scans: Path) -> 
         assert "never overwritten" in next(item.problem for item in items if item.picture.path.name == "d.png")
 
 
+@pytest.mark.parametrize(("second", "advice"), [("a.jpg", "the folder above both with -r"), ("a.JPG", "give --name")])
+def test_two_files_of_one_result_get_advice_that_helps(scans: Path, second: str, advice: str) -> None:
+    other = scans / "other"
+    other.mkdir()
+    (other / second).write_bytes((scans / "a.jpg").read_bytes())
+    pictures = find_pictures([str(scans / "a.jpg"), str(other / second)], recursive=False).pictures
+    first, last = plan(pictures, find_place(pictures, "out/", None), Template(None), SETTINGS, {})
+    assert not first.problem and advice in last.problem
+
+
 def test_quality_in_a_name_is_that_of_the_tables(scans: Path) -> None:
     with planned(name="{quality}/{stem}{suffix}") as (items, _):
         targets = {str(item.target.relative_to("out")) for item in items}

@@ -31,6 +31,12 @@ class Gain:
     """dB; ``inf`` if it equals the reference."""
     restored: float
 
+    @property
+    def change(self) -> str:
+        """The gain in dB with its sign; empty where one of both pictures equals the reference."""
+        gain = self.restored - self.decoded
+        return f"{gain:+.2f}" if math.isfinite(gain) else ""
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, which has no infinity: None instead."""
         values = {"decoded_db": self.decoded, "restored_db": self.restored, "gain_db": self.restored - self.decoded}
@@ -80,7 +86,17 @@ def labels(report: Mapping[str, Any], gain: Gain | None) -> tuple[str, str]:
     after = f"restored: {report['model']}" if report["runtime"] else "restored: nothing to do"
     if gain is None:
         return before, after
-    return f"{before}\n{gain.decoded:.2f} dB", f"{after}\n{gain.restored:.2f} dB ({gain.restored - gain.decoded:+.2f})"
+    change = f" ({gain.change})" if gain.change else ""
+    return f"{before}\n{in_decibels(gain.decoded)}", f"{after}\n{in_decibels(gain.restored)}{change}"
+
+
+def in_decibels(psnr: float) -> str:
+    """A PSNR in words.
+
+    >>> in_decibels(31.456), in_decibels(math.inf)
+    ('31.46 dB', 'no difference')
+    """
+    return f"{psnr:.2f} dB" if math.isfinite(psnr) else "no difference"
 
 
 def quality_in_words(report: Mapping[str, Any]) -> str:

@@ -88,7 +88,10 @@ def _problem(
             return f"{written} is an input; inputs are never overwritten, choose another -o"
         first = taken.setdefault(os.path.abspath(written), picture.path)
         if first != picture.path:
-            return f"its result would be {written}, that of {first} too; give --name '{{name}}.restored{{suffix}}'"
+            advice = "give --name '{name}.restored{suffix}'"
+            if first.name == picture.path.name:
+                advice = "give each another -o, or the folder above both with -r"
+            return f"its result would be {written}, that of {first} too; {advice}"
     return ""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jpegmend.batch.comparison import Gain, quality_in_words
+from jpegmend.batch.comparison import Gain, in_decibels, quality_in_words
 from jpegmend.batch.find import STANDARD, describe
 from jpegmend.batch.plan import Item
 from jpegmend.batch.work import Outcome
@@ -170,8 +170,8 @@ def notes_in_words(report: Mapping[str, Any], not_kept: Sequence[str]) -> list[s
 
 
 def _gain(gain: Gain) -> str:
-    change = gain.restored - gain.decoded
-    return f"{gain.decoded:.2f} dB decoded, {gain.restored:.2f} dB restored, {change:+.2f} dB"
+    change = f", {gain.change} dB" if gain.change else ""
+    return f"{in_decibels(gain.decoded)} decoded, {in_decibels(gain.restored)} restored{change}"
 
 
 def _write(facts: Mapping[str, Any], stream: Any = None) -> None:
