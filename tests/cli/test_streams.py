@@ -35,6 +35,7 @@ def test_closed_streams(folder: Path, closed: str) -> None:
 
 def test_the_picture_cannot_go_to_a_closed_stream(folder: Path) -> None:
     assert shell("jpegmend a.jpg --strength 0 -o - >&-").returncode == 1
+    assert shell("jpegmend upscale a.jpg -o - >&-").returncode == 1
     assert shell("jpegmend - --strength 0 -o x.png <&-").returncode == 1
     assert not Path("x.png").exists()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +10,7 @@ from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.networks_of_others import tell
 from jpegmend.cli.options import BITS, MAX_BYTES, MAX_PIXELS, PROVIDERS, RUNTIMES, documented, parse_size
 from jpegmend.cli.parser import Parser, real, whole
-from jpegmend.errors import InvalidOption, OutputError
+from jpegmend.errors import InvalidOption
 from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
@@ -181,10 +179,11 @@ def _work_off(items: list[Item], search: Search, settings: Settings, journals: J
 
 def _check(given: Namespace, place: Place, *, single: bool) -> None:
     from jpegmend.batch.find import STANDARD
+    from jpegmend.cli.streams import check_standard_output
 
     check_form(given, place.format)
-    if place.file == STANDARD and getattr(sys.stdout, "name", "") == os.devnull:
-        raise OutputError("standard output is closed; choose another -o")
+    if place.file == STANDARD:
+        check_standard_output()
     if given.compare and place.file == STANDARD:
         raise InvalidOption("--compare writes beside the result, and standard output has no place beside it")
     if given.reference and not single:

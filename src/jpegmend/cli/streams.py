@@ -10,6 +10,8 @@ import sys
 from types import FrameType
 from typing import Any
 
+from jpegmend.errors import OutputError
+
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """Errors of a stream that cannot take more."""
 BROKEN_PIPE = 141
@@ -50,6 +52,12 @@ def say(text: str) -> None:
 def say_step(step: str) -> None:
     """Say on standard error which step of a long run begins."""
     say(f"{step} ...")
+
+
+def check_standard_output() -> None:
+    """Raise ``OutputError`` where standard output was closed before the command began, so a picture would be lost."""
+    if getattr(sys.stdout, "name", "") == os.devnull:
+        raise OutputError("standard output is closed; choose another -o")
 
 
 def silence() -> None:

@@ -90,6 +90,7 @@ def _find_place(given: Namespace, scale: int) -> tuple[Path, Path, str]:
     from jpegmend.batch.names import find_place
     from jpegmend.batch.work import check_place
     from jpegmend.cli.restore import check_depth
+    from jpegmend.cli.streams import check_standard_output
     from jpegmend.writing import check_encoder
 
     found = find_pictures([given.file], recursive=False).pictures
@@ -99,7 +100,9 @@ def _find_place(given: Namespace, scale: int) -> tuple[Path, Path, str]:
     check_encoder(place.format)
     check_depth(given.bits, place.format)
     target = place.file or (place.folder or source.parent) / _name(source, scale, place.format)
-    if target != STANDARD and target.exists() and source.exists() and target.samefile(source):
+    if target == STANDARD:
+        check_standard_output()
+    elif target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"{target} is the input, which is never overwritten; choose another -o")
     check_place(target, overwrite=given.overwrite)
     return source, target, place.format
