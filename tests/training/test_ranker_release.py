@@ -82,7 +82,7 @@ def test_pictures_of_another_kind_are_refused(card):
 
 
 def test_a_network_without_a_ranker_says_so():
-    with pytest.raises(WeightsMissing, match=r"ranker\.onnx"):
+    with pytest.raises(WeightsMissing, match=r"networks with ranker\.onnx: cqr-c"):
         load_ranker("dncnn")
 
 

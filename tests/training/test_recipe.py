@@ -120,7 +120,13 @@ def test_a_circle_of_extends_is_refused(tmp_path):
     [
         ({"colour": 1}, "colour"),
         ({"network": "nonesuch"}, "nonesuch"),
-        ({"config": {"depth": 3}}, "depth"),
+        ({"config": {"depth": 3}}, "no hyper-parameter 'depth'; there are: channels, kernels"),
+        ({"optimiser": {"rats": 1}}, "optimiser.rats: no such key; there are: kind, adam"),
+        ({"degradation": {"qualty": 1}}, "degradation.qualty: no such key; there are: qualities"),
+        (
+            {"phases": [{"share": 1.0, "crop": 16, "batch": 2, "bach": 1}]},
+            "phases.0.bach: no such key; there are: share",
+        ),
         ({"config": {"widths": [0, 1, 1]}}, "config"),
         ({"minutes": 5.0}, "budget"),
         ({"phases": [{"share": 0.5, "crop": 16, "batch": 2}]}, "add up to 1"),

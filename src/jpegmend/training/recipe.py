@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -201,6 +201,9 @@ class Recipe(_Part):
 
 def build_config(kind: type[Any], given: Mapping[str, Any], owner: str) -> Any:
     """A frozen config from plain values (lists stand for tuples); InvalidRecipe where they do not fit."""
+    known = [field.name for field in fields(kind)]
+    if unknown := [name for name in given if name not in known]:
+        raise InvalidRecipe(f"config of {owner}: no hyper-parameter {unknown[0]!r}; there are: {', '.join(known)}")
     try:
         return make_config(kind, given)
     except (TypeError, InvalidOption) as error:
@@ -225,7 +228,7 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
         raise InvalidRecipe(f"{source}: degradation: {error}") from error
     except (ValidationError, TypeError) as error:
         details = error.errors() if isinstance(error, ValidationError) else [{"loc": (), "msg": str(error)}]
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in details)
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_said(e)}" for e in details)
         raise InvalidRecipe(f"{source}: {wrong}") from error
     try:
         for message in _contradictions(recipe):
@@ -240,6 +243,18 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
     except (UnknownModel, InvalidRecipe) as error:
         raise InvalidRecipe(f"{source}: {error}") from error
     return recipe
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """The message of one of pydantic's errors; for an unknown key it names those that there are."""
+    if error.get("type") not in ("extra_forbidden", "unexpected_keyword_argument"):
+        return str(error["msg"])
+    kind: Any = Recipe
+    for name in [part for part in error["loc"][:-1] if isinstance(part, str)]:
+        kind = kind.model_fields[name].annotation
+        kind = next(iter(get_args(kind)), kind)
+    known = kind.model_fields if issubclass(kind, BaseModel) else [field.name for field in fields(kind)]
+    return f"no such key; there are: {', '.join(known)}"
 
 
 def _wrong_for_enlarging(recipe: Recipe) -> list[str]:
