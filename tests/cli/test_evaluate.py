@@ -9,6 +9,7 @@ from jpegmend import cli
 from jpegmend.cli.evaluate import choose
 from jpegmend.errors import InvalidOption
 from jpegmend.evaluation.measure import downstream
+from jpegmend.evaluation.papers import tables
 
 
 @pytest.fixture
@@ -32,10 +33,18 @@ def test_a_table_is_printed_with_ours(pictures, tmp_path, capsys):
     named = pictures.rename(tmp_path / "Classic5")
     words = ["evaluate", "--table", "mdu:I", "--data", str(named), "--out", str(tmp_path / "out")]
     assert cli.run(words) == 0
-    printed = capsys.readouterr().out
+    printed, told = capsys.readouterr()
+    assert "has no set" not in told
     (jpeg,) = [line for line in printed.splitlines() if line.startswith("| Classic5 | 10 | JPEG |")]
     cells = [cell.strip() for cell in jpeg.split("|")]
     assert cells[4] == "27.82" and float(cells[5]) > 0 and cells[6] == f"{float(cells[5]) - 27.82:+.2f}"
+
+
+def test_a_set_that_the_table_lacks_is_told(pictures, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(tables, "released", lambda model: False)  # the JPEG alone, which is quick
+    words = ["evaluate", "--table", "mdu:I", "--data", str(pictures), "--out", str(tmp_path / "out")]
+    assert cli.run(words) == 0
+    assert "mdu:I has no set set, but Classic5, LIVE1" in capsys.readouterr().err
 
 
 def test_lists_of_names(capsys):

@@ -217,7 +217,8 @@ def _table(name: str, more: list[str], stored: list[Path] | None, run: _Run) -> 
         stored = [path for path in (STORED, run.out / "result.json") if path.exists()]
     found = documents.results(stored)
     if run.names or run.pairs:
-        needs, _, qualities = tables.needed(wanted)
+        needs, sets, qualities = tables.needed(wanted)
+        _tell_other_sets(name, sets, run)
         models = [*needs, *(name for name in more if name not in needs)]
         labels = None if run.pairs else ["+".join(map(str, case)) for case in qualities] or None
         protocols = wanted.protocols if isinstance(wanted, tables.Figure) else (wanted.protocol,)
@@ -228,6 +229,17 @@ def _table(name: str, more: list[str], stored: list[Path] | None, run: _Run) -> 
         note = f"no results in ./{STORED} and no {run.out / 'result.json'}: only what is printed can be shown; "
         sys.stderr.write(note + "name stored results by --results, or measure by --data\n\n")
     _say(paper_tables.show(name, found))
+
+
+def _tell_other_sets(table: str, sets: list[str], run: _Run) -> None:
+    """Say, before hours of measuring, which of the named sets the table will not show."""
+    from jpegmend.evaluation.measure.sources import set_name
+
+    if run.names and sets and (others := [each for each in map(set_name, run.data()) if each not in sets]):
+        sys.stderr.write(
+            f"{table} has no set {', '.join(others)}, but {', '.join(sets)}: what is measured on others stands in "
+            f"{run.out} alone; a folder takes part under the name of a set\n\n"
+        )
 
 
 def _documents() -> None:
