@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -261,6 +262,10 @@ def test_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]
     assert sorted(folder.rglob("*")) == before
     assert cli.run(["a.jpg", "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"file": "a.jpg", "output": "a.restored.png", "would": "restore"}
+    # Both would be one file: the second one would fail, so the dry run fails too.
+    shutil.copy("a.jpg", "sub/a.jpg")
+    assert cli.run(["a.jpg", "sub/a.jpg", "-o", "out", "--dry-run"]) == 1
+    assert "that of a.jpg too" in capsys.readouterr().out
 
 
 def test_every_argument_of_restore_has_an_option_of_the_command() -> None:

@@ -163,7 +163,7 @@ def _work_off(items: list[Item], search: Search, settings: Settings, journals: J
     show = Show(items, strength=given.strength, as_json=given.json, quiet=given.quiet)
     if given.dry_run:
         show.plan()
-        return DONE
+        return SOME_FAILED if any(item.problem for item in items) else DONE
     todo = sum(item.has_work for item in items)
     memory = settings.options["memory"]
     share = share_out(max(1, todo), jobs=given.jobs, threads=given.threads, memory=memory)
