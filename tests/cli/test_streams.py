@@ -69,8 +69,8 @@ def test_signals_end_it_without_leftovers(folder: Path, number: signal.Signals, 
         env={**os.environ, "TMPDIR": str(folder / "temporary")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # Where the tests themselves run in a shell's background, SIGINT is ignored, and would be here too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # Where the tests themselves run in a shell's background or under nohup, it is ignored, and would be here too.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     assert run.stdout is not None
     run.stdout.readline()
