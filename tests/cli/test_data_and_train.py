@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from jpegmend import cli
-from jpegmend.cli.train import find_data, find_weights, parse_settings
+from jpegmend.cli.train import find_data, parse_settings
 from jpegmend.errors import InvalidOption, UnknownModel
+from jpegmend.training.teacher import find_weights
 
 
 @pytest.fixture

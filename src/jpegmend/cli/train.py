@@ -61,6 +61,7 @@ def run(given: Namespace) -> int:
         from jpegmend.training.distributed import process_group
         from jpegmend.training.recipe import read_recipe
         from jpegmend.training.run import RunSettings
+        from jpegmend.training.teacher import find_weights
     if given.network:
         models.add(given.network)
     if given.partly and not given.warm_start:
@@ -109,15 +110,6 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found[key] = value
     return found
-
-
-def find_weights(name: str) -> Path:
-    """The weights file of that path, or of the released network of that name."""
-    from jpegmend import weights
-
-    if Path(name).exists() or name.endswith(".safetensors"):
-        return Path(name)
-    return weights.path(weights.find(name), "safetensors")
 
 
 def find_data(words: Sequence[str]) -> tuple[list[Path], list[float] | None]:

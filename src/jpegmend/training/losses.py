@@ -93,6 +93,8 @@ class Answer(NamedTuple):
     """Weight of each plane ``[C]``; 0 leaves a plane out."""
     auxiliary: Mapping[str, nn.Module]
     """Frozen networks by name."""
+    teacher: Tensor | None = None
+    """Planes that the recipe's teacher restored, as those of the estimate."""
 
 
 def _weighted(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Answer], Tensor]:
@@ -108,7 +110,17 @@ def log_mse(answer: Answer) -> Tensor:
 
     The squared error is dominated by low qualities; here a relative reduction of the error counts alike at all.
     """
-    by_plane = mse(answer.estimate.planes, answer.truth).mean((2, 3))
+    return _log_mse(answer, answer.truth)
+
+
+def teacher(answer: Answer) -> Tensor:
+    """:func:`log_mse` with the teacher's answer in the place of the original picture."""
+    assert answer.teacher is not None, "check_recipe sees to it"
+    return _log_mse(answer, answer.teacher)
+
+
+def _log_mse(answer: Answer, target: Tensor) -> Tensor:
+    by_plane = mse(answer.estimate.planes, target).mean((2, 3))
     return torch.log(by_plane @ (answer.planes / answer.planes.sum()) + LOG_FLOOR).mean()
 
 
@@ -159,6 +171,7 @@ LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
     "mae": _weighted(mae),
     "mse": _weighted(mse),
     "log_mse": log_mse,
+    "teacher": teacher,
     "charbonnier": _weighted(charbonnier),
     "ssim": _weighted(ssim),
     "quality_score": _quality_score,

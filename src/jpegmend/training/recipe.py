@@ -134,6 +134,9 @@ class Recipe(_Part):
     """Number of batches per step (gradient accumulation)."""
     chroma_weight: float = Field(default=0.5, ge=0)
     """Weight of the chroma planes in the losses of colour networks, against 1 for luma."""
+    teacher: str = ""
+    """A released network, or a weights file, whose answers the loss ``teacher`` takes as the target (knowledge
+    distillation). It works on the planes of the recipe's network, or on YCbCr for one of luma."""
     project: bool = False
     """Whether luma is projected into the file's quantisation cells before the losses; not for RGB networks."""
     degradation: Degradation = Degradation()
@@ -287,6 +290,9 @@ def _contradictions(recipe: Recipe) -> list[str]:
         found.append("project needs crops on the block grid; leave it out, or set degradation.phase = 'corner'")
     unknown = {stage.auxiliary for stage in recipe.stages} - set(AUXILIARIES)
     found += [f"no auxiliary network {name!r}; there are: {', '.join(AUXILIARIES)}" for name in sorted(unknown)]
-    unknown = {name for phase in recipe.phases for name in phase.losses} - set(LOSSES)
+    named = {name for phase in recipe.phases for name in phase.losses}
+    if ("teacher" in named) != bool(recipe.teacher):
+        found.append("the loss 'teacher' and the key teacher (a network's name) need each other; give both or none")
+    unknown = named - set(LOSSES)
     found += [f"no loss {name!r}; there are: {', '.join(LOSSES)}" for name in sorted(unknown)]
     return found

@@ -12,6 +12,7 @@ from jpegmend.training.building import start
 from jpegmend.training.checkpoint import State
 from jpegmend.training.distributed import ProcessGroup
 from jpegmend.training.recipe import Recipe
+from jpegmend.training.teacher import Teacher, load_teacher
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,8 @@ class Run:
     pictures: Pictures
     state: State
     spec: Spec
+    teacher: Teacher | None = None
+    """The network that ``recipe.teacher`` names."""
 
     @property
     def planes(self) -> Planes:
@@ -76,6 +79,7 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
         partly=settings.partly,
         checkpoint=settings.folder / "checkpoint.pt" if settings.resume else None,
     )
+    teacher = load_teacher(recipe, settings.device)
     # Last, so that a mistake leaves no folder.
     settings.folder.mkdir(parents=True, exist_ok=True)
-    return Run(recipe, settings, group or ProcessGroup(), pictures, state, models.find(recipe.network))
+    return Run(recipe, settings, group or ProcessGroup(), pictures, state, models.find(recipe.network), teacher)

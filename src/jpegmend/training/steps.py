@@ -22,7 +22,7 @@ from jpegmend.training.auxiliary import AUXILIARIES, Crops
 from jpegmend.training.building import MEMORY_FORMAT, change_config
 from jpegmend.training.checkpoint import State
 from jpegmend.training.planes import select_planes
-from jpegmend.training.recipe import Phase, Stage
+from jpegmend.training.recipe import Phase, Recipe, Stage
 from jpegmend.training.run import Run
 from jpegmend.training.schedule import rate_at
 
@@ -117,15 +117,24 @@ def batch_loss(run: Run, part: Phase | Stage, clean: Tensor, rng: random.Random)
     seen, truth = degrade_reduced(clean, recipe.degradation, rng, run.spec.scale(state.config))
     if _margin(run, part):
         seen, truth = cut(seen, truth, part.crop, rng)
+    taught = None
+    if run.teacher and "teacher" in part.losses:
+        with _precision(recipe, clean.device):
+            taught = run.teacher(seen)
     seen, truth, weights = select_planes(kind, seen, truth, recipe.chroma_weight)
     seen = seen._replace(planes=seen.planes.contiguous(memory_format=MEMORY_FORMAT))
-    with torch.autocast(clean.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with _precision(recipe, clean.device):
         estimate = state.runners["network"](seen, collect=not losses.NEEDS_TRACES.isdisjoint(part.losses))
     traces = {key: tuple(t.float() for t in value) for key, value in estimate.traces.items()}
     estimate = estimate._replace(planes=estimate.planes.float(), traces=traces)
     if recipe.project:
         estimate = estimate._replace(planes=_projected(kind, estimate.planes, seen))
-    return losses.total(part.losses, losses.Answer(estimate, seen, truth, weights, state.networks))
+    return losses.total(part.losses, losses.Answer(estimate, seen, truth, weights, state.networks, taught))
+
+
+def _precision(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """The arithmetic of the recipe's ``precision``."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
 
 
 def _projected(kind: Planes, planes: Tensor, seen: Observation) -> Tensor:
