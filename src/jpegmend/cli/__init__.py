@@ -16,22 +16,28 @@ from pathlib import Path
 
 VERBS: Mapping[str, tuple[str, str]] = {
     "restore": ("jpegmend.cli.restore", "remove compression artifacts (the verb may be left out)"),
-    "upscale": ("jpegmend.cli.upscale", "enlarge a picture by a super-resolution network"),
+    "upscale": ("jpegmend.cli.upscale", "enlarge a picture to three times its size by a super-resolution network"),
     "cluster": ("jpegmend.cli.cluster", "millions of pictures by many processes or machines: plan, run, status, retry"),
     "inspect": ("jpegmend.cli.inspect", "say what a file is: coding, sampling, tables, quality, metadata"),
     "explain": (
         "jpegmend.cli.explain",
         "a report of figures: what was changed in a picture, and how the network works",
     ),
-    "models": ("jpegmend.cli.models", "list the networks, released or not, and those you adopted"),
-    "adopt": ("jpegmend.cli.adopt", "keep a network of others under a name: an ONNX file or safetensors"),
+    "models": ("jpegmend.cli.models", "list the networks, with weights or without, and those you adopted"),
+    "adopt": ("jpegmend.cli.adopt", "keep a network of others under a name of yours: an ONNX or safetensors file"),
     "serve": ("jpegmend.cli.serve", "a local web page and an HTTP service (needs jpegmend[web])"),
-    "evaluate": ("jpegmend.cli.evaluate", "measure networks on clear pictures, or show a paper's table beside ours"),
-    "benchmark": ("jpegmend.cli.benchmark", "speed and memory on this machine, as ratios"),
-    "train": ("jpegmend.cli.train", "run a recipe: train a network, or go on with one"),
-    "release": ("jpegmend.cli.release", "make a released network of a run: weights, card, curve"),
-    "data": ("jpegmend.cli.data", "the known picture sets: where to get them; download, check, pack"),
-    "doctor": ("jpegmend.cli.doctor", "whether everything is there and works: versions, weights, a self-test"),
+    "evaluate": (
+        "jpegmend.cli.evaluate",
+        "measure networks on clear pictures, or show a paper's table beside our scores",
+    ),
+    "benchmark": ("jpegmend.cli.benchmark", "speed and memory on this machine, beside a fixed reference network"),
+    "train": ("jpegmend.cli.train", "train a network by a recipe (a TOML file), or resume a training"),
+    "release": (
+        "jpegmend.cli.release",
+        "write the files of a trained network: weights, their description, learning curve",
+    ),
+    "data": ("jpegmend.cli.data", "the known sets of pictures: where to get them; download, check, pack"),
+    "doctor": ("jpegmend.cli.doctor", "check the installation: versions, weights, a self-test"),
     "completion": ("jpegmend.cli.completion", "a script for bash, zsh or tcsh that completes verbs, options, files"),
 }
 """Name, module and help line of every verb."""

@@ -22,12 +22,12 @@ RANGES = {"1": (0.0, 1.0), "255": (0.0, 255.0), "signed": (-1.0, 1.0)}
 def add(parser: Parser) -> None:
     """The options of ``jpegmend adopt``."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the network: .onnx or .safetensors")
-    parser.add_argument("--name", required=True, help="what it is called from now on: jpegmend photo.jpg --model NAME")
+    parser.add_argument("--name", required=True, help="name to give it: jpegmend photo.jpg --model NAME")
     parser.add_argument(
         "--licence",
         default="",
         metavar="TEXT",
-        help="of the weights, such as CC-BY-NC-4.0; a non-commercial one is told whenever the network runs",
+        help="licence of the weights, such as CC-BY-NC-4.0; a non-commercial one is shown whenever the network runs",
     )
     parser.add_argument(
         "--from",
@@ -36,14 +36,17 @@ def add(parser: Parser) -> None:
         help="the file is that of a network's authors: DCSC's TensorFlow .index, DnCNN's or AR-CNN's .mat, QCN's "
         "state dict as .safetensors",
     )
-    parser.add_argument("--notes", default="", metavar="TEXT", help="what a reader of its card should know")
+    parser.add_argument("--notes", default="", metavar="TEXT", help="remarks for its card, the file that describes it")
     parser.add_argument(
         "--range",
         choices=tuple(RANGES),
-        help="its values are 0 to 1, 0 to 255, or signed: -1 to 1; without it found by trial, or 1 for --from",
+        help="pixel values it takes: 0 to 1, 0 to 255, or signed, -1 to 1; without it found by trial, or 1 for --from",
     )
     parser.add_argument(
-        "--multiple", type=whole(1, 512), metavar="N", help="height and width it takes; without it found by trial"
+        "--multiple",
+        type=whole(1, 512),
+        metavar="N",
+        help="height and width must be multiples of N; without it found by trial",
     )
     parser.add_argument(
         "--window",
@@ -55,7 +58,7 @@ def add(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Find out how a network of others is called and tiled, and keep it under a name."""
+    """Measure how a network of others is to be run (range of values, sizes, tiles), and keep it under a name."""
     if given.source:
         return _convert(given)
     from jpegmend.adoption import Given, adopt, describe

@@ -13,22 +13,24 @@ from jpegmend.cli.parser import SEVERAL, Parser, whole
 def add(parser: Parser) -> None:
     """The options of ``jpegmend benchmark``."""
     parser.add_argument("--model", **SEVERAL, metavar="NAME", help="names, paths of cards, or jpeg (mend-s jpeg)")
-    parser.add_argument("--size", **SEVERAL, metavar="SIZE", help="sides, 512, or 4000x3000 (512 1024)")
+    parser.add_argument(
+        "--size", **SEVERAL, metavar="SIZE", help="of the pictures: a side such as 512, or 4000x3000 (512 1024)"
+    )
     parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads")
     parser.add_argument(
-        "--repeats", type=whole(1), default=3, metavar="N", help="runs of each, by turns; the median counts (3)"
+        "--repeats", type=whole(1), default=3, metavar="N", help="runs of each, in turn; the median counts (3)"
     )
     parser.add_argument(
         "--memory", action=BooleanOptionalAction, default=True, help="peak memory too, in fresh processes"
     )
     parser.add_argument(
-        "--reference", action=BooleanOptionalAction, default=True, help="time DnCNN-3's layer stack beside them"
+        "--reference", action=BooleanOptionalAction, default=True, help="time the layers of DnCNN-3 beside them"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
 
 
 def run(given: Namespace) -> int:
-    """Time models on this machine, and a reference network with random weights, as ratios."""
+    """Time networks on this machine beside a reference network, whose time is the unit of the ratios."""
     from jpegmend.cli.networks_of_others import tell_licences
     from jpegmend.evaluation.benchmark import synthetic, timing
     from jpegmend.evaluation.report import benchmark_tables

@@ -50,10 +50,10 @@ def add(parser: Parser) -> None:
         metavar="WHERE",
         help="local: processes of this machine; auto, or HOST:PORT: the Ray cluster there (local)",
     )
-    group.add_argument("--shards", metavar="FIRST-LAST", help="only these, such as 0-99; without it all")
+    group.add_argument("--shards", metavar="FIRST-LAST", help="only these shards, such as 0-99; without it all")
     group.add_argument("--jobs", type=whole(1), metavar="N", help="workers; without it one for each CPU or GPU")
     group.add_argument("--threads", type=whole(1), default=1, metavar="N", help="CPU threads of each worker (1)")
-    group.add_argument("--memory", metavar="SIZE", help="of each worker, such as 2G; without it no limit")
+    group.add_argument("--memory", metavar="SIZE", help="memory of each worker, such as 2G; without it no limit")
     parser.set_defaults(only={"plan": _defaults(planning), "run": _defaults(group)})
 
 
@@ -65,12 +65,14 @@ def _defaults(group: Any) -> dict[str, tuple[str, Any]]:
 def _add_plan(parser: Parser) -> Any:
     said = documented()
     group = parser.add_argument_group("plan")
-    group.add_argument("--shard", type=whole(1), default=2000, metavar="N", help="pictures of a shard (2000)")
-    group.add_argument("--name", metavar="TEMPLATE", help="how results are called, as in `jpegmend restore`")
+    group.add_argument(
+        "--shard", type=whole(1), default=2000, metavar="N", help="pictures in a shard, a part of the job (2000)"
+    )
+    group.add_argument("--name", metavar="TEMPLATE", help="names of results, as in `jpegmend restore`")
     group.add_argument(
         "--overwrite", action="store_true", help="results may replace files of the same names; never an input"
     )
-    add_forms(group)
+    add_forms(group, "of the results (png)")
     add_restoration(group)
     group.add_argument(
         "--max-pixels", type=whole(1), default=MAX_PIXELS, metavar="N", help=f"{said['max_pixels']} (500 million)"

@@ -17,10 +17,10 @@ def add(parser: Parser) -> None:
         nargs="?",
         choices=("list", "prepare", "check", "pack"),
         default="list",
-        help="list; prepare: download, unpack and check; check; pack",
+        help="list; prepare: download, unpack and check; check what is here; pack: make one file for training",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="known sets; for pack also folders and files")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the packed file, for pack")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="name of the packed file")
 
 
 def run(given: Namespace) -> int:

@@ -43,21 +43,29 @@ UNUSED = {
 def add(parser: Parser) -> None:
     """The options of ``jpegmend evaluate``."""
     group = parser.add_argument_group("what is measured")
-    group.add_argument("--model", **SEVERAL, metavar="NAME", help="names, paths of cards, or jpeg")
-    group.add_argument("--data", **SEVERAL, metavar="SET", help="folders of clear pictures, or names of sets")
+    group.add_argument(
+        "--model", **SEVERAL, metavar="NAME", help="names, cards, or jpeg, the decoded file (mend-s jpeg)"
+    )
+    group.add_argument("--data", **SEVERAL, metavar="SET", help="folders of clear pictures, or sets of `jpegmend data`")
     group.add_argument(
         "--pairs",
         **SEVERAL,
         type=Path,
         metavar="PATH",
-        help="two folders, originals and compressed files, matched by stem; or two files",
+        help="two folders, originals and compressed files of the same names; or two files",
     )
-    group.add_argument("--quality", **SEVERAL, metavar="Q", help="1 to 100, or 10+30 for 10 and then 30")
+    group.add_argument(
+        "--quality", **SEVERAL, metavar="Q", help="qualities to compress at: 1 to 100, or 10+30 for 10 and then 30"
+    )
     group = parser.add_argument_group("how")
-    group.add_argument("--protocol", metavar="NAME", help="how to measure: a named protocol; 'list' names them")
-    group.add_argument("--colour", metavar="KIND", help="y or rgb: picks the protocol")
-    group.add_argument("--sampling", metavar="KIND", help="420 or 444, for rgb")
-    group.add_argument("--task", metavar="NAME", help="a use of the restored pictures; 'list' names them")
+    group.add_argument("--protocol", metavar="NAME", help="pixels, encoder and metrics by name; 'list' lists them")
+    group.add_argument("--colour", metavar="KIND", help="y or rgb: short for papers-gray or rgb-420")
+    group.add_argument("--sampling", metavar="KIND", help="chroma sampling for rgb: 420 or 444")
+    group.add_argument(
+        "--task",
+        metavar="NAME",
+        help="measure a use of restored pictures instead, such as face detection; 'list' names them",
+    )
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (1)")
     group.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of each restoration")
     group = parser.add_argument_group("what is shown and kept")

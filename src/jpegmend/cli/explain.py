@@ -18,7 +18,9 @@ THEMES = ("light", "dark", "both")
 def add(parser: Parser) -> None:
     """The options of ``jpegmend explain``."""
     parser.add_argument("file", metavar="FILE", type=Path, help="a picture that was compressed too hard")
-    parser.add_argument("--model", default="mend-s", metavar="NAME", help="its name, or the path of its card (mend-s)")
+    parser.add_argument(
+        "--model", default="mend-s", metavar="NAME", help="the network: its name, or the path of its card (mend-s)"
+    )
     parser.add_argument(
         "--reference", type=Path, metavar="FILE", help="the clear original in the same size: error maps and PSNR"
     )
@@ -27,11 +29,15 @@ def add(parser: Parser) -> None:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="folder for report and figures; else NAME.MODEL beside the file",
+        help="folder for report and figures; without it NAME.MODEL beside the file",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a report that is there")
     parser.add_argument(
-        "--side", type=whole(64), default=256, metavar="N", help="of the square that shows the network's inside (256)"
+        "--side",
+        type=whole(64),
+        default=256,
+        metavar="N",
+        help="side in pixels of the square on which the inside of the network is shown (256)",
     )
     parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the PNG files (light)")
     parser.add_argument("--assume-quality", type=whole(1, 100), metavar="Q", help=documented()["quality"])

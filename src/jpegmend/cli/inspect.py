@@ -14,10 +14,14 @@ from jpegmend.errors import JpegmendError
 
 def add(parser: Parser) -> None:
     """The options of ``jpegmend inspect``."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="files, folders, patterns; - is standard input")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="files, folders, patterns such as '*.jpg'; - is standard input"
+    )
     parser.add_argument("-r", "--recursive", action="store_true", help="also the folders below")
     parser.add_argument(
-        "--ranker", metavar="MODEL", help="also score the file by the ranker that was released with this network"
+        "--ranker",
+        metavar="MODEL",
+        help="also score the quality by the ranker, a network that was released beside this one (cqr-c)",
     )
     parser.add_argument("--json", action="store_true", help="one line of JSON a file")
     parser.add_argument(

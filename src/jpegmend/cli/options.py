@@ -39,7 +39,7 @@ MAX_PIXELS = 500_000_000
 BITS: dict[str, Any] = {
     "type": int,
     "choices": (8, 16),
-    "help": "of png and tiff, 16: the precision the network gives; without it those of the input",
+    "help": "bits a sample of a png or tiff; 16 keeps the precision of the network; without it those of the input",
 }
 MAX_BYTES: dict[str, Any] = {
     "default": "4G",

@@ -16,14 +16,14 @@ from jpegmend.errors import InvalidOption, extra_needed
 def add(parser: Parser) -> None:
     """The options of ``jpegmend release``."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or a weights file in it (RUN/best)")
-    parser.add_argument("--name", required=True, help="what users will call it")
-    parser.add_argument("--network", type=Path, metavar="FILE", help="Python with a network of your own; it is run")
+    parser.add_argument("--name", required=True, help="name of the network for --model")
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="for card and weights; the package's own if not given"
+        "--network", type=Path, metavar="FILE", help="Python file with a network of your own; it is executed"
     )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="for card and weights; without it the package's own")
     parser.add_argument("--data", **SEVERAL, default=[], metavar="TEXT", help="what it was trained on, with licences")
-    parser.add_argument("--licence", default="Apache-2.0", metavar="NAME", help="of the weights (Apache-2.0)")
-    parser.add_argument("--machine", metavar="TEXT", help="where it was trained; this machine if not given")
+    parser.add_argument("--licence", default="Apache-2.0", metavar="NAME", help="licence of the weights (Apache-2.0)")
+    parser.add_argument("--machine", metavar="TEXT", help="where it was trained; without it this machine")
     parser.add_argument(
         "--scores", type=Path, metavar="FILE", help="the result.json of an evaluation of these weights, for the card"
     )
@@ -32,7 +32,7 @@ def add(parser: Parser) -> None:
         **SEVERAL,
         default=[],
         metavar="QUALITY:SHARE",
-        help="shares of the strength, where good pictures lose",
+        help="strength by the file's quality, such as 90:1 95:0.5, where the full one makes good pictures worse",
     )
     parser.add_argument(
         "--set",
@@ -42,12 +42,14 @@ def add(parser: Parser) -> None:
         metavar="KEY=VALUE",
         help="a hyper-parameter that no weight depends on, such as DCSC's iterations=20",
     )
-    parser.add_argument("--traces", **SEVERAL, default=[], metavar="NAME", help="the ONNX file gives these as well")
-    parser.add_argument("--notes", default="", metavar="TEXT", help="what a reader of the card should know")
+    parser.add_argument(
+        "--traces", **SEVERAL, default=[], metavar="NAME", help="intermediate results that the ONNX file gives too"
+    )
+    parser.add_argument("--notes", default="", metavar="TEXT", help="remarks for the card")
 
 
 def run(given: Namespace) -> int:
-    """Write the averaged weights in half precision, as ONNX where possible, with a card, and draw the curve."""
+    """Write the averaged weights in half precision, as ONNX where possible, a card about them, and the curve."""
     with extra_needed("releasing", "training"):
         from jpegmend import models
         from jpegmend.evaluation.measure.results import card_scores

@@ -21,19 +21,29 @@ if TYPE_CHECKING:
 
 PASSES = ("2", "4")
 STRIPS = ("notes", "gps", "all")
+THOROUGH = (
+    "run the network 4 times (or 2, where that is given) over the picture and its mirror images, and take the mean: "
+    "slightly better, at that many times the time"
+)
 
 
 def add(parser: Parser) -> None:
     """The options of ``jpegmend restore``."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="files, folders, patterns; - is standard input")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="files, folders, patterns such as '*.jpg'; - is standard input"
+    )
     _add_places(parser.add_argument_group("files and results"))
     forms = parser.add_argument_group("form of the results")
     add_forms(forms)
     forms.add_argument(
-        "--compare", action="store_true", help="also write NAME.compare.png beside the result: decoded and restored"
+        "--compare",
+        action="store_true",
+        help="also write NAME.compare.png beside the result: the picture before and after",
     )
     forms.add_argument(
-        "--reference", metavar="FILE", help="the original of a single picture: say the gain over the decoded file in dB"
+        "--reference",
+        metavar="FILE",
+        help="the clear original of a single picture: say how much nearer the result is to it, in dB",
     )
     add_restoration(parser.add_argument_group("restoration"))
     _add_limits(parser.add_argument_group("limits"))
@@ -44,12 +54,17 @@ def add(parser: Parser) -> None:
 
 
 def _add_places(group: Any) -> None:
-    group.add_argument("-o", "--output", metavar="PATH", help="folder, or file for one file; - is standard output")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="folder for the results, or the result of a single file; - is standard output",
+    )
     group.add_argument("-r", "--recursive", action="store_true", help="also the folders below")
     group.add_argument(
         "--name",
         metavar="TEMPLATE",
-        help="how results are called: {stem}, {name}, {suffix}, {model}, {quality}, also with folders; "
+        help="template for names of results: {stem}, {name}, {suffix}, {model}, {quality}, also folders; without it "
         "{stem}.restored{suffix} for .jpg, else {name}.restored{suffix}",
     )
     group.add_argument(
@@ -57,16 +72,18 @@ def _add_places(group: Any) -> None:
     )
 
 
-def add_forms(group: Any) -> None:
+def add_forms(group: Any, format_help: str = "of the results; without it by the suffix of -o, else png") -> None:
     """The options of the form of results."""
-    group.add_argument("--format", choices=tuple(WRITTEN), help="by the suffix of -o, else png")
+    group.add_argument("--format", choices=tuple(WRITTEN), help=format_help)
     group.add_argument("--bits", **BITS)
-    group.add_argument("--quality", type=whole(1, 100), metavar="Q", help="of lossy formats: 1..100 (95)")
+    group.add_argument(
+        "--quality", type=whole(1, 100), metavar="Q", help="of the result, for lossy formats: 1..100 (95)"
+    )
     group.add_argument(
         "--compression",
         type=whole(0, 9),
         metavar="LEVEL",
-        help="of a png: 0 none to 9 smallest; without it the fastest for photos",
+        help="effort of a png: 0 (none) to 9 (smallest file); without it the fastest for photos",
     )
     group.add_argument(
         "--strip",
@@ -74,10 +91,12 @@ def add_forms(group: Any) -> None:
         const="notes",
         default=False,
         choices=STRIPS,
-        help="drop EXIF, XMP, density and comments and keep the colour profile; gps: the position alone; "
-        "all: the profile too, after conversion to sRGB",
+        help="notes, or without a word: drop EXIF, XMP, density and comments, keep the colour profile; "
+        "gps: drop the position alone; all: drop the profile too, after conversion to sRGB",
     )
-    group.add_argument("--srgb", action="store_true", help="convert to sRGB by the profile, and drop it")
+    group.add_argument(
+        "--srgb", action="store_true", help="convert to sRGB by the colour profile, and drop the profile"
+    )
     group.add_argument(
         "--mark",
         action="store_true",
@@ -100,20 +119,25 @@ def add_restoration(group: Any) -> None:
         "--pages",
         type=page_number,
         metavar="all|N",
-        help="of files with several (TIFF, GIF): all into one TIFF, or page N; without it the first",
+        help="of files with several pictures (TIFF, GIF): all into one TIFF, or page N; without it the first",
     )
     group.add_argument("--assume-quality", type=whole(1, 100), metavar="Q", help=said["quality"])
     group.add_argument("--earlier", action=BooleanOptionalAction, default=True, help=f"{said['earlier']} (on)")
-    group.add_argument("--thorough", nargs="?", const="4", default="1", choices=PASSES, help=said["thorough"])
+    group.add_argument("--thorough", nargs="?", const="4", default="1", choices=PASSES, help=THOROUGH)
     group.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
     group.add_argument("--provider", choices=PROVIDERS, default="auto", help=f"{said['provider']} (auto)")
-    group.add_argument("--strict", action="store_true", help=said["strict"])
+    group.add_argument(
+        "--strict", action="store_true", help="a damaged file is an error; else what can be decoded is restored"
+    )
 
 
 def _add_limits(group: Any) -> None:
     said = documented()
     group.add_argument(
-        "--jobs", type=whole(1), metavar="N", help="processes for several files; without it by CPUs and memory"
+        "--jobs",
+        type=whole(1),
+        metavar="N",
+        help="number of processes for several files; without it by CPUs and memory",
     )
     group.add_argument(
         "--threads", type=whole(1), metavar="N", help="CPU threads of all processes together; without it all CPUs"

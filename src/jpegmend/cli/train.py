@@ -16,8 +16,10 @@ from jpegmend.errors import InvalidOption, extra_needed
 
 def add(parser: Parser) -> None:
     """The options of ``jpegmend train``."""
-    parser.add_argument("recipe", type=Path, help="a recipe, TOML")
-    parser.add_argument("--network", type=Path, metavar="FILE", help="Python with a network of your own; it is run")
+    parser.add_argument("recipe", type=Path, help="the TOML file that states network, data and schedule")
+    parser.add_argument(
+        "--network", type=Path, metavar="FILE", help="Python file with a network of your own; it is executed"
+    )
     parser.add_argument(
         "--data",
         **SEVERAL,
@@ -25,15 +27,19 @@ def add(parser: Parser) -> None:
         metavar="DATA",
         help="folders, files, packed sets or names of known sets; NAME=SHARE sets how often",
     )
-    parser.add_argument("--validate", **SEVERAL, default=[], metavar="DATA", help="the same, to look at how it goes")
-    parser.add_argument("--minutes", type=real(0), metavar="M", help="the budget, in place of the recipe's")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument(
+        "--validate", **SEVERAL, default=[], metavar="DATA", help="pictures for validation, in the same forms"
+    )
+    parser.add_argument("--minutes", type=real(0), metavar="M", help="duration, in place of the recipe's")
+    parser.add_argument("--resume", action="store_true", help="resume the run in --out")
     parser.add_argument(
         "--warm-start",
         metavar="FILE",
         help="weights to begin from: a safetensors file, or the name of a released network",
     )
-    parser.add_argument("--partly", action="store_true", help="take what fits of it; the rest begins fresh")
+    parser.add_argument(
+        "--partly", action="store_true", help="of --warm-start take the tensors that fit; the others begin fresh"
+    )
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda; cuda where there is one")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads")
     parser.add_argument(
@@ -41,9 +47,9 @@ def add(parser: Parser) -> None:
         **SEVERAL,
         default=[],
         metavar="KEY=VALUE",
-        help="as in the recipe: optimiser.rate=1e-4, phases.*.batch=8",
+        help="change keys of the recipe: optimiser.rate=1e-4, phases.*.batch=8",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="of the run; runs/NAME where not given")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the run (runs/NAME)")
     parser.add_argument(
         "--save-every", type=real(0), default=180.0, metavar="S", help="seconds between checkpoints (180)"
     )

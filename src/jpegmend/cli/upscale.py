@@ -20,17 +20,22 @@ def add(parser: Parser) -> None:
     said = documented()
     parser.add_argument("file", metavar="FILE", help="a picture; - is standard input")
     parser.add_argument(
-        "-o", "--output", metavar="PATH", help="folder, or file; - is standard output; else beside it, as NAME.x3.png"
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="folder or file for the result; - is standard output; without it NAME.x3.png beside the picture",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a result that exists; never the input")
-    parser.add_argument("--format", choices=tuple(WRITTEN), help="by the suffix of -o, else png")
+    parser.add_argument(
+        "--format", choices=tuple(WRITTEN), help="of the result; without it by the suffix of -o, else png"
+    )
     parser.add_argument("--bits", **BITS)
     parser.add_argument("--pages", type=whole(1), metavar="N", help="page N of a file with several; else the first")
     parser.add_argument("--model", metavar="NAME", default="mdu-sr-x3", help="a network that enlarges (mdu-sr-x3)")
     parser.add_argument(
         "--restore-first",
         action=BooleanOptionalAction,
-        help="restore by mend-s before enlarging (with mdu-sr-x3: where the quality is 40 or below)",
+        help="restore by mend-s before enlarging; without either, mdu-sr-x3 does so at quality 40 and below",
     )
     parser.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help=said["threads"])

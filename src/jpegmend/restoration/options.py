@@ -64,8 +64,8 @@ class SharedOptions:
     """
 
     model: str | Path | Card = DEFAULT
-    """The network: a name of ``jpegmend.MODELS``, the path of a card (``.json``) or of a network of others (``.onnx``,
-    ``.safetensors``); in Python also a card."""
+    """The network: a name of ``jpegmend.MODELS``, or the path of a network's card (``.json``) or of a network of others
+    (``.onnx``, ``.safetensors``)."""
     bits: int | None = 16
     """8 or 16: bits a sample of the result; None: those of the input, 16 for floats. 16 keeps what the network computed
     between two levels of 8 bits."""
@@ -140,13 +140,15 @@ class Options(SharedOptions):
     strength: float = 1.0
     """0..1: 0 gives the decoded picture, 1 the network's answer, values between a blend of both."""
     consistent: bool | None = None
-    """Whether every DCT coefficient is projected into the quantisation cell that the file states. None: where the file
-    is a first-generation JPEG. Only JPEG files can be projected."""
+    """Whether the result is made to agree with the file: every DCT coefficient is moved into the interval that the
+    file states (the projection). None: where the file is a JPEG that was compressed once. Only JPEG files can be
+    projected."""
     quality: int | None = None
     """1..100: treat the picture as compressed with libjpeg's tables of that quality, whatever the file says."""
     earlier: bool = True
-    """Whether an earlier, stronger compression of a JPEG file is searched for, and one before any picture was scaled.
-    Where one is found, the picture is restored from that: with its tables, on its block grid, at its scale."""
+    """Whether traces of an earlier JPEG compression are searched for: a stronger one before a JPEG file's own, or one
+    before any picture was scaled. Where one is found, that is what is removed: the picture is restored with its tables,
+    on its block grid, at its scale."""
     thorough: int = 1
     """1, 2 or 4: passes of the network, over the picture and its mirror images, of which the mean is taken. 2 and 4
     take two and four times as long."""
