@@ -193,6 +193,8 @@ def _sixteen(values: Any) -> Any:
 def _read_deep(image: Any, source: str) -> Samples | None:
     """All 16 bits of a colour picture; None where it has 8, or is of a kind that ``to_samples`` reads."""
     kind, _, order = _raw_mode(image).partition(";16")
+    if image.format == "PNG" and image.tell():
+        return None  # a frame of an animation, which Pillow composes from those before it
     if kind == "LA" and order:  # four bytes a pixel, which are taken as four samples
         return Samples(map(_gray_with_alpha, _bands(_reopen(image, source, "RGBA"))), _shape(image, 4), "uint16")
     if kind not in ("RGB", "RGBA") or order not in _OTHER_BYTE:
@@ -214,8 +216,9 @@ def _raw_mode(image: Any) -> str:
 
 
 def _reopen(image: Any, source: str, raw_mode: str) -> Image.Image:
-    """The same file decoded with another of Pillow's unpackers."""
+    """The same page of the file, decoded with another of Pillow's unpackers."""
     with Image.open(source, formats=[image.format]) as again:
+        again.seek(image.tell())
         again.tile = [
             tile._replace(args=(raw_mode, *tile.args[1:]) if isinstance(tile.args, tuple) else raw_mode)
             for tile in again.tile
