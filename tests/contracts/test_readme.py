@@ -55,7 +55,7 @@ def test_commands_run(arguments: list[str], beside_examples: Path) -> None:
 
 
 def test_the_first_command_is_there() -> None:
-    assert ["examples/harbour.jpg"] in commands()
+    assert ["examples/colosseum.jpg"] in commands()
     assert os.access(ROOT / "scripts" / "test", os.X_OK)
     assert "scripts/test" in [line.strip() for block in code(README, "") for line in block.splitlines()]
     assert "scripts/test" in (ROOT / ".ci" / "run").read_text()

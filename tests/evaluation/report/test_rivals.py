@@ -26,15 +26,23 @@ def thousands(name: str) -> str:
     return f"{(rival.cost() if rival else MODELS[name].multiply_adds) / 1e3:,.0f} k"
 
 
-def test_the_table_of_the_readme_has_four_rows_with_what_is_known():
+def test_the_table_of_the_readme_has_the_jpeg_ours_and_three_others_with_what_is_known():
     means = [mean("mend-s", "LIVE1", quality, psnr) for quality, psnr in {"10": 29.29, "20": 31.6, "40": 33.98}.items()]
-    text = rivals.readme([result(*means, mean("mend-s", "Classic5", "10", 29.53))], [{"memory": []}, SPEED])
+    jpeg = mean("jpeg", "LIVE1", "20", 30.07)
+    text = rivals.readme([result(*means, mean("mend-s", "Classic5", "10", 29.53), jpeg)], [{"memory": []}, SPEED])
     lines = text.split("\n\n")[0].splitlines()
-    assert len(lines) == 2 + 4
+    assert len(lines) == 2 + 5
+    assert "| JPEG, not restored | ? / ? / ? | ? / 30.07 / ? |  |  |" in lines
     assert f"| **mend-s** | 29.53 / ? / ? | 29.29 / 31.60 / 33.98 | {thousands('mend-s')} | 0.8 |" in lines
     assert f"| DnCNN-3 | 29.40 / 31.63 / 33.77 | 29.19 / 31.59 / 33.96 | {thousands('DnCNN-3')} | 4.4 |" in lines
     assert f"| FBCNN | 30.12 / 32.31 / 34.35 | 29.75 / 32.13 / 34.53 | {thousands('FBCNN')} |  |" in lines
     assert "a machine" in text and "commit c0ffee" in text
+
+
+def test_commits_of_other_networks_results_are_not_named():
+    other = result(mean("dcsc-c", "LIVE1", "10", 29.0), commit="beef")
+    text = rivals.readme([result(mean("mend-s"), commit="c0ffee"), other], [])
+    assert "c0ffee" in text and "beef" not in text
 
 
 def test_without_a_benchmark_there_are_no_seconds():

@@ -15,7 +15,6 @@ from jpegmend.evaluation.papers.published import Published
 from jpegmend.evaluation.report.benchmark_tables import seconds_per_megapixel, timings
 from jpegmend.evaluation.report.distance import QUALITIES, SHOWN
 from jpegmend.evaluation.report.markdown import grid, number
-from jpegmend.weights import Card
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def rivals() -> str:
 
 
 def readme(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) -> str:
-    """The README's table: the released sizes of the default network as measured, and three others as printed.
+    """The README's table: the JPEG and the released sizes of the default network as measured, three others as printed.
 
     PSNR in dB at qualities 10, 20 and 40, multiply-adds a pixel, seconds a megapixel from the benchmark ``speed``.
     """
@@ -70,10 +69,11 @@ def readme(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) ->
     network = weights.PACKAGED[weights.DEFAULT].network
     ours = [card for card in weights.PACKAGED.values() if card.network == network and card.released]
     scores = measured("papers-gray", stored)
-    lines = [
+    lines = [["JPEG, not restored", *_scores_of("jpeg", scores), "", ""]]
+    lines += [
         [
             f"**{card.name}**",
-            *_scores_of(card, scores),
+            *_scores_of(card.name, scores),
             _thousands(card.multiply_adds),
             number(seconds_per_megapixel(card.name, timed), 1),
         ]
@@ -86,11 +86,12 @@ def readme(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) ->
         lines.append([rival.name, *cells, _thousands(rival.cost()), took])
     sets = [f"{name} at {', '.join(README_QUALITIES)}" for name in SHOWN]
     header = ["network", *sets, "multiply-adds a pixel", "seconds a megapixel"]
-    return f"{grid(header, lines, numbers=1)}\n\n<sub>{'; '.join(_notes(stored, timed))}.</sub>"
+    made = [result for result in stored if {card.name for card in ours} & {mean.model for mean in result.means}]
+    return f"{grid(header, lines, numbers=1)}\n\n<sub>{'; '.join(_notes(made, timed))}.</sub>"
 
 
-def _scores_of(card: Card, scores: Mapping[tuple[str, str, str], Any]) -> list[str]:
-    found = [[scores.get((card.name, name.lower(), quality)) for quality in README_QUALITIES] for name in SHOWN]
+def _scores_of(model: str, scores: Mapping[tuple[str, str, str], Any]) -> list[str]:
+    found = [[scores.get((model, name.lower(), quality)) for quality in README_QUALITIES] for name in SHOWN]
     return [_three([mean.scores["psnr"] if mean else None for mean in means]) for means in found]
 
 
