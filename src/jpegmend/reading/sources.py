@@ -147,17 +147,17 @@ def _file_behind(image: Any) -> bytes | None:
 
 
 def _from_image(image: Any, max_pixels: int) -> Opened:
-    from jpegmend.decoding import picture_metadata, pictures
+    from jpegmend.decoding import picture_metadata, samples
 
     _check_pixels(image.width, image.height, max_pixels)
     if not image.width or not image.height:
         raise InvalidOption(f"a Pillow image of {image.width}x{image.height} pixels; it must not be empty")
     try:
-        samples = pictures.to_samples(image)
-        values = np.concatenate(list(samples.bands))
-    except pictures.FormError as error:
+        found = samples.to_samples(image)
+        values = np.concatenate(list(found.bands))
+    except samples.FormError as error:
         raise UnsupportedJpeg(str(error)) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise NotAnImage(f"Pillow cannot decode this image: {error}") from error
     facts, left_out = picture_metadata.read_metadata(image)
-    return from_samples(values, read_metadata(facts), "pillow image", (*samples.warnings, *left_out))
+    return from_samples(values, read_metadata(facts), "pillow image", (*found.warnings, *left_out))

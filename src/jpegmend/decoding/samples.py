@@ -1,0 +1,137 @@
+"""Samples of Pillow images as gray, RGB or RGBA of 8 or 16 bits.
+
+It runs in the worker process, and in that of the caller for Pillow images that the caller has opened; it imports
+nothing of this package.
+
+Pillow keeps only 8 of the 16 bits of colour samples, but has one unpacker for the first byte of each sample and
+another for the second. Decoding once with each gives all 16 bits.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, TiffImagePlugin
+
+_BAND_BYTES = 1 << 22
+_PLANAR = 284
+_OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+"""For each byte order in Pillow's unpacker names, the one that takes the other byte of each sample."""
+
+
+class FormError(Exception):
+    """The picture has samples of an unsupported kind."""
+
+    reason = "unsupported"
+
+
+class Samples(NamedTuple):
+    """Samples of a decoded picture."""
+
+    bands: Iterator[Any]
+    """Its rows from top to bottom in bands, ``[h, W]`` or ``[h, W, C]``, uint8 or uint16."""
+    shape: tuple[int, ...]
+    dtype: str
+    warnings: tuple[str, ...] = ()
+
+
+def to_samples(image: Image.Image) -> Samples:
+    """The samples of a Pillow image as gray, RGB or RGBA: uint16 for 16-bit gray, else uint8.
+
+    Raises ``FormError`` for modes that have no such form.
+    """
+    key = image.info.get("transparency")
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
+        deep = (_with_transparency(_sixteen(band), key) for band in _bands(image))
+        return Samples(deep, _shape(image, 1 if key is None else 4), "uint16")
+    lost = ("16-bit samples of this kind are read with 8 bits",) if ";16" in _raw_mode(image) else ()
+    plain = _to_plain(image)
+    return Samples(_bands(plain), _shape(plain, len(plain.getbands())), "uint8", lost)
+
+
+def _to_plain(image: Image.Image) -> Image.Image:
+    if image.mode in ("L", "RGB", "RGBA"):
+        # Transparency by one colour, as PNG has it without an alpha channel.
+        return image.convert("RGBA") if "transparency" in image.info and image.mode != "RGBA" else image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("LA", "La", "PA", "RGBa"):
+        return image.convert("RGBA")
+    if image.mode == "P":
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode in ("CMYK", "YCbCr", "RGBX", "HSV", "LAB"):
+        return image.convert("RGB")
+    raise FormError(f"samples of mode {image.mode!r}; 8-bit and 16-bit gray, RGB, RGBA, palette and CMYK are read")
+
+
+def _sixteen(values: Any) -> Any:
+    if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise FormError("integer samples outside 0..65535; 8-bit and 16-bit samples are read")
+    return values.astype(np.uint16, copy=False)
+
+
+def read_deep(image: Any, source: str) -> Samples | None:
+    """All 16 bits of a colour picture; None where it has 8, or is of a kind that ``to_samples`` reads."""
+    kind, _, order = _raw_mode(image).partition(";16")
+    if image.format == "PNG" and image.tell():
+        return None  # a frame of an animation, which Pillow composes from those before it
+    if kind == "LA" and order:  # four bytes a pixel, which are taken as four samples
+        return Samples(map(_gray_with_alpha, _bands(_reopen(image, source, "RGBA"))), _shape(image, 4), "uint16")
+    if kind not in ("RGB", "RGBA") or order not in _OTHER_BYTE:
+        return None
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PLANAR) == 2:
+        return None  # each colour in a plane of its own
+    other = _reopen(image, source, f"{kind};16{_OTHER_BYTE[order]}")
+    key = image.info.get("transparency") if kind == "RGB" else None
+    pairs = zip(_bands(image), _bands(other), strict=True)
+    deep = (_with_transparency(high.astype(np.uint16) << 8 | low, key) for high, low in pairs)
+    return Samples(deep, _shape(image, 4 if key is not None else len(kind)), "uint16")
+
+
+def _raw_mode(image: Any) -> str:
+    """Pillow's name of the sample layout in the file; empty for an image that is decoded already."""
+    tiles = getattr(image, "tile", None)
+    arguments = tiles[0].args if tiles else ""
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def _reopen(image: Any, source: str, raw_mode: str) -> Image.Image:
+    """The same page of the file, decoded with another of Pillow's unpackers."""
+    with Image.open(source, formats=[image.format]) as again:
+        again.seek(image.tell())
+        again.tile = [
+            tile._replace(args=(raw_mode, *tile.args[1:]) if isinstance(tile.args, tuple) else raw_mode)
+            for tile in again.tile
+        ]
+        again.load()
+        return again
+
+
+def _gray_with_alpha(band: Any) -> Any:
+    """RGBA of 16 bits from the four bytes of 16-bit gray and alpha."""
+    both = band[..., 0::2].astype(np.uint16) << 8 | band[..., 1::2]
+    return both[..., [0, 0, 0, 1]]
+
+
+def _with_transparency(values: Any, key: Any) -> Any:
+    """RGBA in which the colour ``key`` (tRNS chunk of a PNG) is transparent; unchanged if ``key`` is None."""
+    if key is None:
+        return values
+    colours = values if values.ndim == 3 else values[..., None].repeat(3, 2)
+    opaque = (colours != np.array(key)).any(2, keepdims=True)
+    return np.concatenate([colours, np.where(opaque, 65535, 0).astype(np.uint16)], 2)
+
+
+def _bands(image: Image.Image) -> Iterator[Any]:
+    image.load()
+    rows = max(1, _BAND_BYTES // max(1, 4 * image.width))
+    for top in range(0, image.height, rows):
+        yield np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))
+
+
+def _shape(image: Image.Image, channels: int) -> tuple[int, ...]:
+    image.load()  # may apply the orientation
+    return (image.height, image.width) if channels == 1 else (image.height, image.width, channels)
