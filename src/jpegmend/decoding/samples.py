@@ -17,7 +17,10 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 _BAND_BYTES = 1 << 22
-_PLANAR = 284
+_BITS, _PHOTOMETRIC, _PLANAR = 258, 262, 284
+_WHITE_IS_ZERO = 0
+_GRAY_BITS = {"1": 1, "L;2": 2, "L;4": 4}
+"""Bits a sample by Pillow's unpackers that widen samples to 8."""
 _OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 """For each byte order in Pillow's unpacker names, the one that takes the other byte of each sample."""
 
@@ -43,28 +46,50 @@ def to_samples(image: Image.Image) -> Samples:
 
     Raises ``FormError`` for modes that have no such form.
     """
-    key = image.info.get("transparency")
+    key = _transparent(image)
     if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
-        deep = (_with_transparency(_sixteen(band), key) for band in _bands(image))
+        tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+        deep = (_with_transparency(_as_shown(_sixteen(band), tags), key) for band in _bands(image))
         return Samples(deep, _shape(image, 1 if key is None else 4), "uint16")
-    lost = ("16-bit samples of this kind are read with 8 bits",) if ";16" in _raw_mode(image) else ()
-    plain = _to_plain(image)
+    narrowed = ";16" in _raw_mode(image) or _peak_of_pnm(image) > 255
+    lost = ("16-bit samples of this kind are read with 8 bits",) if narrowed else ()
+    plain = _to_plain(image, key)
     return Samples(_bands(plain), _shape(plain, len(plain.getbands())), "uint8", lost)
 
 
-def _to_plain(image: Image.Image) -> Image.Image:
-    if image.mode in ("L", "RGB", "RGBA"):
+def _transparent(image: Image.Image) -> Any:
+    """The sample or colour that is transparent (tRNS chunk of a PNG) in the range of Pillow's samples; else None."""
+    key = image.info.get("transparency")
+    if image.mode not in ("1", "L") or not isinstance(key, int):
+        return key
+    most = (1 << _GRAY_BITS.get("1" if image.mode == "1" else _raw_mode(image), 8)) - 1
+    return (key & most) * 255 // most
+
+
+def _to_plain(image: Image.Image, key: Any) -> Image.Image:
+    if image.mode == "L" and key is None:
+        return image
+    if image.mode in ("1", "L"):
+        gray = image.convert("L")
         # Transparency by one colour, as PNG has it without an alpha channel.
-        return image.convert("RGBA") if "transparency" in image.info and image.mode != "RGBA" else image
-    if image.mode == "1":
-        return image.convert("L")
+        gray.info["transparency"] = key
+        return gray if key is None else gray.convert("RGBA")
+    if image.mode in ("RGB", "RGBA"):
+        return image.convert("RGBA") if key is not None and image.mode != "RGBA" else image
     if image.mode in ("LA", "La", "PA", "RGBa"):
         return image.convert("RGBA")
     if image.mode == "P":
-        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+        return image.convert("RGB" if key is None else "RGBA")
     if image.mode in ("CMYK", "YCbCr", "RGBX", "HSV", "LAB"):
         return image.convert("RGB")
     raise FormError(f"samples of mode {image.mode!r}; 8-bit and 16-bit gray, RGB, RGBA, palette and CMYK are read")
+
+
+def _as_shown(values: Any, tags: Any) -> Any:
+    """16-bit gray of a TIFF over the whole range, 0 black: Pillow widens no 12 bits and leaves white at 0."""
+    if tags.get(_BITS) == (12,):
+        values = values << 4 | values >> 8
+    return 65535 - values if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else values
 
 
 def _sixteen(values: Any) -> Any:
@@ -75,6 +100,8 @@ def _sixteen(values: Any) -> Any:
 
 def read_deep(image: Any, source: str) -> Samples | None:
     """All 16 bits of a colour picture; None where it has 8, or is of a kind that ``to_samples`` reads."""
+    if (peak := _peak_of_pnm(image)) > 255 and image.tile[0].codec_name == "ppm":
+        return _read_colour_pnm(image, source, peak)
     kind, _, order = _raw_mode(image).partition(";16")
     if image.format == "PNG" and image.tell():
         return None  # a frame of an animation, which Pillow composes from those before it
@@ -89,6 +116,22 @@ def read_deep(image: Any, source: str) -> Samples | None:
     pairs = zip(_bands(image), _bands(other), strict=True)
     deep = (_with_transparency(high.astype(np.uint16) << 8 | low, key) for high, low in pairs)
     return Samples(deep, _shape(image, 4 if key is not None else len(kind)), "uint16")
+
+
+def _peak_of_pnm(image: Any) -> int:
+    """The value of white in a PNM of RGB, which Pillow scales to 255; 0 for other pictures."""
+    tiles = getattr(image, "tile", None)
+    return int(tiles[0].args[1]) if tiles and image.mode == "RGB" and tiles[0].codec_name.startswith("ppm") else 0
+
+
+def _read_colour_pnm(image: Any, source: str, peak: int) -> Samples:
+    """RGB of two bytes a sample, the first the higher one, scaled to 65535."""
+    height, width = image.height, image.width
+    stored = np.memmap(source, ">u2", "r", image.tile[0].offset, (height, width, 3))
+    rows = max(1, _BAND_BYTES // (8 * width))
+    bands = (np.minimum(stored[top : top + rows].astype(np.uint32), peak) for top in range(0, height, rows))
+    deep = (((band * 65535 + peak // 2) // peak).astype(np.uint16) for band in bands)
+    return Samples(deep, (height, width, 3), "uint16")
 
 
 def _raw_mode(image: Any) -> str:

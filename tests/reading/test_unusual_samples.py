@@ -1,0 +1,114 @@
+"""Samples that Pillow reads in part, or not as they are meant: 16 and 12 bits, white at 0, one transparent gray."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from jpegmend.errors import DamagedJpeg
+from jpegmend.reading import open_source
+from jpegmend.writing import png
+
+
+def random_samples(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).integers(0, 65536, shape, np.uint16)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}], ids=str)
+def test_both_bytes_of_a_sample_are_those_of_the_page(options):
+    pages, stream = (random_samples(20, 24, 3), random_samples(11, 30, 3), random_samples(20, 24, 4)), io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        for page in pages:
+            writer.write(page, photometric="rgb", metadata=None, **options)
+    for number, page in enumerate(pages, 1):
+        opened = open_source(stream.getvalue(), page=number)
+        assert np.array_equal(opened.values, page[..., :3])
+        assert page.shape[2] == 3 or np.array_equal(opened.alpha, page[..., 3])
+
+
+def animated(frames: list[np.ndarray]) -> bytes:
+    """An animated PNG of 16-bit RGB frames of one size (PNG specification, third edition, 11.3.6)."""
+    height, width, _ = frames[0].shape
+    stream = io.BytesIO(b"\x89PNG\r\n\x1a\n")
+    stream.seek(0, io.SEEK_END)
+    png._write_chunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))
+    png._write_chunk(stream, b"acTL", struct.pack(">II", len(frames), 0))
+    for number, frame in enumerate(frames):
+        rows = zlib.compress(b"".join(b"\0" + row.astype(">u2").tobytes() for row in frame))
+        control = struct.pack(">IIIIIHHBB", max(0, 2 * number - 1), width, height, 0, 0, 1, 1, 0, 0)
+        png._write_chunk(stream, b"fcTL", control)
+        name, order = (b"fdAT", struct.pack(">I", 2 * number)) if number else (b"IDAT", b"")
+        png._write_chunk(stream, name, order + rows)
+    png._write_chunk(stream, b"IEND", b"")
+    return stream.getvalue()
+
+
+def test_a_later_frame_of_a_png_has_8_bits_and_says_so():
+    frames = [random_samples(9, 14, 3), random_samples(9, 14, 3)[::-1]]
+    data = animated(frames)
+    assert np.array_equal(open_source(data, page=1).values, frames[0])
+    second = open_source(data, page=2)
+    assert second.bits == 8 and np.array_equal(second.values, frames[1] >> 8)
+    assert any("8 bits" in warning for warning in second.warnings)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}], ids=str)
+def test_gray_with_white_at_0_is_turned_around(kind, options):
+    pixels, stream = (random_samples(20, 24) >> (8 if kind is np.uint8 else 0)).astype(kind), io.BytesIO()
+    tifffile.imwrite(stream, pixels, photometric="miniswhite", metadata=None, **options)
+    expected = np.iinfo(kind).max - pixels
+    assert np.array_equal(open_source(stream.getvalue()).values, expected)
+    if kind is np.uint16:
+        assert np.array_equal(open_source(Image.open(stream)).values, expected)
+
+
+def tiff_of_12_bits(pixels: np.ndarray) -> bytes:
+    """A gray TIFF of 12 bits a sample, two in three bytes (TIFF 6.0, section 4); the width is even."""
+    first, second = pixels[:, ::2].astype(np.uint32), pixels[:, 1::2].astype(np.uint32)
+    both = first << 12 | second
+    body = np.stack([both >> 16, both >> 8 & 255, both & 255], axis=-1).astype(np.uint8).tobytes()
+    entries = {256: pixels.shape[1], 257: pixels.shape[0], 258: 12, 259: 1, 262: 1, 277: 1, 279: len(body)}
+    entries[273] = 8 + 2 + 12 * (len(entries) + 1) + 4
+    tags = b"".join(struct.pack("<HHII", tag, 4, 1, entries[tag]) for tag in sorted(entries))
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + tags + bytes(4) + body
+
+
+def test_12_bits_reach_from_black_to_white():
+    pixels = np.linspace(0, 4095, 20 * 24).astype(np.uint16).reshape(20, 24)
+    opened = open_source(tiff_of_12_bits(pixels))
+    assert (opened.values.min(), opened.values.max()) == (0, 65535)
+    assert np.array_equal(opened.values >> 4, pixels)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_one_transparent_gray_of_few_bits(bits):
+    pixels, most = np.arange(16 * 16).reshape(16, 16) % (1 << bits), (1 << bits) - 1
+    unpacked = np.unpackbits(pixels.astype(np.uint8)[..., None], axis=2)[..., 8 - bits :]
+    rows = b"".join(b"\0" + row.tobytes() for row in np.packbits(unpacked.reshape(16, -1), axis=1))
+    stream = io.BytesIO(b"\x89PNG\r\n\x1a\n")
+    stream.seek(0, io.SEEK_END)
+    png._write_chunk(stream, b"IHDR", struct.pack(">IIBBBBB", 16, 16, bits, 0, 0, 0, 0))
+    png._write_chunk(stream, b"tRNS", struct.pack(">H", most - 1))
+    png._write_chunk(stream, b"IDAT", zlib.compress(rows))
+    png._write_chunk(stream, b"IEND", b"")
+    opened = open_source(stream.getvalue())
+    assert np.array_equal(opened.values[..., 0], pixels * 255 // most)
+    assert np.array_equal(opened.alpha, np.where(pixels == most - 1, 0, 255))
+
+
+@pytest.mark.parametrize("peak", [65535, 1000])
+def test_colour_of_16_bits_in_a_pnm(peak):
+    pixels = np.minimum(random_samples(11, 7, 3), peak)
+    header = f"P6\n7 11\n{peak}\n".encode()
+    opened = open_source(header + pixels.astype(">u2").tobytes())
+    assert opened.bits == 16 and opened.warnings == ()
+    assert np.abs(opened.values * (peak / 65535) - pixels).max() < 0.01
+    with pytest.raises(DamagedJpeg):
+        open_source(header + pixels.astype(">u2").tobytes()[:-1])
+    in_words = open_source(f"P3\n7 11\n{peak}\n".encode() + " ".join(map(str, pixels.ravel())).encode())
+    assert in_words.bits == 8 and any("8 bits" in warning for warning in in_words.warnings)
