@@ -15,7 +15,7 @@ from tests.jpeg.conftest import draw_picture, encode_picture
 from jpegmend import decoding, restore
 from jpegmend.decoding import plugins
 from jpegmend.errors import DamagedJpeg, MissingExtra, TooLarge, UnsupportedJpeg
-from jpegmend.jpeg import Metadata
+from jpegmend.jpeg import Metadata, read_orientation
 from jpegmend.reading import open_source
 from jpegmend.writing import write
 
@@ -54,6 +54,13 @@ def test_lossless_jpeg_xl_is_read_bit_by_bit(shape):
     assert np.array_equal(opened.values, pixels[..., :3] if len(shape) == 3 else pixels)
     assert shape[2:] != (4,) or np.array_equal(opened.alpha, pixels[..., 3])
     assert b"maker" in opened.metadata.exif and opened.format == "jpeg xl"
+
+
+def test_the_orientation_in_the_exif_of_jpeg_xl_is_void():
+    pixels = draw_picture(40, 56)
+    opened = open_source(save("JXL", pixels, lossless=True, exif=exif(6)))
+    assert np.array_equal(opened.values, pixels) and opened.metadata.orientation == 1
+    assert b"maker" in opened.metadata.exif and read_orientation(opened.metadata.exif) == 1
 
 
 def test_a_jpeg_file_inside_jpeg_xl_is_restored_as_the_jpeg_that_it_is():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jpegmend import decoding, jpeg
 from jpegmend.errors import DamagedJpeg
-from jpegmend.jpeg import Component, Metadata
+from jpegmend.jpeg import Component, Metadata, set_orientation
 from jpegmend.jpeg.colour import name_sampling
 from jpegmend.jpeg.tables import nearest_quality, replace_zeros
 from jpegmend.reading.opened import Opened, from_jpeg, from_samples
@@ -103,12 +103,12 @@ def read_metadata(facts: dict[str, Any]) -> Metadata:
     icc, exif, xmp, comment = (
         base64.b64decode(facts[key]) if facts[key] else None for key in ("icc", "exif", "xmp", "comment")
     )
-    orientation = facts["orientation"] or 1
+    orientation = facts["orientation"] if facts["orientation"] in range(1, 9) else 1
     return Metadata(
         icc=icc,
-        exif=exif,
+        exif=set_orientation(exif, orientation) if exif else None,  # that of a JPEG XL's EXIF is void
         xmp=xmp,
         comments=(comment,) if comment else (),
         density=(*facts["density"], "dpi") if facts["density"] else None,
-        orientation=orientation if 1 <= orientation <= 8 else 1,
+        orientation=orientation,
     )
