@@ -1,4 +1,4 @@
-"""Samples that Pillow reads in part, or not as they are meant: 16 and 12 bits, white at 0, one transparent gray."""
+"""Samples that Pillow reads in part, or not as they are meant, and unusual Pillow images."""
 
 import io
 import struct
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from tests.jpeg.conftest import draw_picture
 
-from jpegmend.errors import DamagedJpeg
+from jpegmend.errors import DamagedJpeg, NotAnImage
 from jpegmend.reading import open_source
 from jpegmend.writing import png
 
@@ -112,3 +113,25 @@ def test_colour_of_16_bits_in_a_pnm(peak):
         open_source(header + pixels.astype(">u2").tobytes()[:-1])
     in_words = open_source(f"P3\n7 11\n{peak}\n".encode() + " ".join(map(str, pixels.ravel())).encode())
     assert in_words.bits == 8 and any("8 bits" in warning for warning in in_words.warnings)
+
+
+def test_a_pillow_image_of_several_jpegs_is_read_from_its_file():
+    first, stream = Image.fromarray(draw_picture(40, 56)), io.BytesIO()
+    first.save(stream, "MPO", save_all=True, append_images=[first.rotate(180)], quality=20)
+    image = Image.open(stream)
+    assert (open_source(image).format, open_source(image).quality) == ("jpeg", 20)
+    image.seek(1)
+    assert np.array_equal(open_source(image).values, np.asarray(image))
+    image.seek(0)
+    image.load()
+    assert open_source(image).format == "pillow image"
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_a_pillow_image_whose_file_is_closed(format):
+    stream = io.BytesIO()
+    Image.fromarray(draw_picture(8, 8)).save(stream, format)
+    image = Image.open(stream)
+    stream.close()
+    with pytest.raises(NotAnImage, match="closed"):
+        open_source(image)

@@ -135,9 +135,14 @@ def _check_pixels(width: int, height: int, max_pixels: int) -> None:
 
 
 def _file_behind(image: Any) -> bytes | None:
-    """The bytes of the JPEG file that a Pillow image was opened from, while it is not loaded; else None."""
+    """The bytes of the JPEG file that a Pillow image was opened from, while it is not loaded; else None.
+
+    MPO is Pillow's name for a JPEG with others after it, of which the first is read.
+    """
     file = getattr(image, "fp", None)
-    if image.format != "JPEG" or file is None:
+    if image.format not in ("JPEG", "MPO") or not image.tile or image.tell():
+        return None
+    if file is None or getattr(file, "closed", False):
         return None
     place = file.tell()
     file.seek(0)
