@@ -15,9 +15,12 @@ from jpegmend.models.contract import Spec
 from jpegmend.models.files import example
 
 _HEAD = """# What the networks cost
-Written by `python -m jpegmend.models.cost_table`; defaults of each `Config`, which are the papers' values.
-Multiply-adds are those of convolutions and matrix products. Memory is the peak of a float32 inference.
-For networks that run in windows (CQR, RNAN, Dual) both are counted in one window.
+Written by `python -m jpegmend.models.cost_table docs/models/costs.md`, for the defaults of each `Config`: the papers'
+values, of mend `mend-s`. Multiply-adds are those of convolutions and matrix products. Bytes are the peak memory of a
+float32 inference. For networks that run in windows (CQR, RNAN, Dual) both are counted in one window. The halo is by
+how much tiles overlap on each side; tiles are "exact" (the result is that of the whole picture), "global" (with a
+small copy of the whole picture beside each) or "window" (windows of a fixed size that see nothing else, blended where
+they overlap).
 
 | network | parameters | multiply-adds a pixel | bytes a pixel | halo, pixels | tiles |{name}
 | --- | ---: | ---: | ---: | ---: | --- |{line}
