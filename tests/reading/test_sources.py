@@ -160,6 +160,16 @@ def test_metadata_that_makes_no_sense_costs_no_picture():
         open_source(Image.new("RGB", (0, 0)))
 
 
+@pytest.mark.parametrize(("most", "kept"), [(1 << 24, (1 << 24, 1 << 24, "dpi")), ((1 << 32) - 1, None)])
+def test_a_density_beyond_reason_is_left_out(most, kept):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, draw_picture(20, 20), photometric="rgb", resolution=(most, most))
+    opened = open_source(stream.getvalue())
+    assert opened.metadata.density == kept
+    assert (kept is None) == any("the density in the file is invalid" in warning for warning in opened.warnings)
+    assert save(opened.values, "png", density=opened.metadata.density)
+
+
 def test_a_resolution_of_0_to_0_and_an_orientation_in_letters_cost_no_picture():
     picture, stream = draw_picture(20, 20), io.BytesIO()
     tifffile.imwrite(stream, picture, photometric="rgb", resolution=(72, 72))

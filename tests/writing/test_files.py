@@ -150,6 +150,23 @@ def test_jpeg_says_what_does_not_fit():
     assert Image.open(stream).size == (8, 8)
 
 
+@pytest.mark.parametrize(("density", "kept"), [((65535, 600, "dpi"), True), ((70_000, 70_000, "dpi"), False)])
+def test_a_density_that_jpeg_has_no_room_for_is_left_out(density, kept):
+    stream = io.BytesIO()
+    said = files.write(some_pixels((8, 8, 3)), Metadata(density=density), stream, format="jpeg")
+    assert Image.open(stream).info.get("dpi") == (density[:2] if kept else None)
+    assert kept == (said == ()) and (kept or "density (70000 x 70000 dpi" in said[0])
+
+
+@pytest.mark.parametrize("name", ["webp", "avif"])
+def test_a_gray_profile_is_left_out_where_gray_becomes_rgb(name):
+    gray = bytearray(128)
+    gray[16:20] = b"GRAY"
+    stream = io.BytesIO()
+    (said,) = files.write(some_pixels((16, 24)), Metadata(icc=bytes(gray)), stream, format=name)
+    assert "for gray" in said and Image.open(stream).info.get("icc_profile") is None
+
+
 def test_webp_carries_profile_exif_xmp(carried, tmp_path):
     path = tmp_path / "a.webp"
     said = files.write(some_pixels((16, 24, 3)), carried, path)
@@ -164,8 +181,7 @@ def test_webp_carries_profile_exif_xmp(carried, tmp_path):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_webp_of_quality_100_is_lossless(shape):
     pixels, stream = some_pixels(shape), io.BytesIO()
-    if len(shape) == 3 and shape[2] == 4:
-        pixels[..., 3] |= 1  # what is wholly transparent may change its colour
+    pixels[:5, ..., -1] = 0  # with alpha: transparent, whose colours are kept too
     files.write(pixels, NOTHING, stream, format="webp", quality=100)
     found = np.asarray(Image.open(stream))
     assert np.array_equal(found if len(shape) == 3 else found[..., 0], pixels)

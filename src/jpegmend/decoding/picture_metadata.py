@@ -13,6 +13,9 @@ ORIENTATION = 0x0112
 _LAYOUT = {*range(254, 267), 273, *range(277, 282), 284, 317, *range(320, 326), 330, 338, 339, 347, 529, 530, 531, 532}
 """Tags of a TIFF that say how its samples are stored, which is no longer true of a result."""
 
+_LARGEST_DENSITY = 1 << 24
+"""Greatest number of pixels an inch, which are then 1.5 nm wide; a PNG cannot state many more."""
+
 
 def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
     """Metadata of a Pillow image as JSON values (bytes in base64), and a message for each invalid item left out."""
@@ -56,6 +59,8 @@ def _bytes(comment: Any) -> bytes | None:
 
 def _density(dpi: Any) -> list[int] | None:
     found = [round(float(value)) for value in dpi] if dpi else []
+    if max(found, default=0) > _LARGEST_DENSITY:
+        raise ValueError(f"{found} pixels an inch")
     return found if len(found) == 2 and min(found) > 0 else None
 
 

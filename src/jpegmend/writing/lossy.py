@@ -16,6 +16,8 @@ DEFAULT_QUALITY = 95
 """Quality of lossy output, 1..100; high, because a second compression should not undo the restoration."""
 _SEGMENT = 65533
 """Greatest number of bytes in a JPEG segment (T.81, B.1.1.4)."""
+_LARGEST_DENSITY = 65535
+"""Greatest number of pixels an inch in a JFIF marker, which has two bytes for it."""
 _EXIF_LEAD, _XMP_LEAD = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 
 
@@ -39,7 +41,11 @@ def write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quali
         options["icc_profile"] = metadata.icc
     if metadata.density and metadata.density[2] != "aspect":
         factor = 2.54 if metadata.density[2] == "dpcm" else 1.0
-        options["dpi"] = tuple(round(factor * value) for value in metadata.density[:2])
+        dpi = tuple(round(factor * value) for value in metadata.density[:2])
+        if max(dpi) <= _LARGEST_DENSITY:
+            options["dpi"] = dpi
+        else:
+            left_out.append(f"the density ({dpi[0]} x {dpi[1]} dpi; a JPEG holds {_LARGEST_DENSITY})")
     elif metadata.density and metadata.density[0] != metadata.density[1]:
         left_out.append("the pixel aspect ratio")
     Image.fromarray(pixels).save(stream, "JPEG", **options)
@@ -51,25 +57,37 @@ def write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quali
     options: dict[str, Any] = {"quality": quality, "lossless": quality == 100}
     if options["lossless"]:
         options["quality"] = 50  # for lossless WebP this is the encoder's effort
-    blocks = (("icc_profile", metadata.icc), ("exif", metadata.exif), ("xmp", metadata.xmp))
-    options |= {key: body for key, body in blocks if body}
-    image = Image.fromarray(pixels)
-    # WebP has no gray; a gray profile was let through for gray pixels and would be wrong now.
-    left_out = []
-    if image.mode == "L":
-        image = image.convert("RGB")
-        if options.pop("icc_profile", None):
-            left_out.append("the ICC profile, which is for gray; WebP has none")
-    image.save(stream, "WEBP", **options)
+        options["exact"] = True  # colours of transparent pixels too
+    image, profile, left_out = _in_colour(pixels, metadata, "WebP")
+    image.save(stream, "WEBP", **options, **_blocks(profile, metadata))
     return (*left_out, *_left_out(metadata))
 
 
 def write_avif(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
     """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` as AVIF, 4:4:4; returns what is left out."""
-    blocks = (("icc_profile", metadata.icc), ("exif", metadata.exif), ("xmp", metadata.xmp))
-    options = {key: body for key, body in blocks if body}
-    Image.fromarray(pixels).save(stream, "AVIF", quality=quality, subsampling="4:4:4", **options)
-    return _left_out(metadata)
+    image, profile, left_out = _in_colour(pixels, metadata, "AVIF")
+    image.save(stream, "AVIF", quality=quality, subsampling="4:4:4", **_blocks(profile, metadata))
+    return (*left_out, *_left_out(metadata))
+
+
+def _in_colour(
+    pixels: NDArray[Any], metadata: Metadata, name: str
+) -> tuple[Image.Image, bytes | None, tuple[str, ...]]:
+    """Pixels as RGB or RGBA for a format that is written without gray, their ICC profile, and what is left out.
+
+    A profile for gray was let through for gray pixels and would be wrong for RGB.
+    """
+    image = Image.fromarray(pixels)
+    if image.mode != "L":
+        return image, metadata.icc, ()
+    lost = (f"the ICC profile, which is for gray; {name} is written as RGB",) if metadata.icc else ()
+    return image.convert("RGB"), None, lost
+
+
+def _blocks(profile: bytes | None, metadata: Metadata) -> dict[str, bytes]:
+    """Pillow's options for the metadata that WebP and AVIF hold."""
+    blocks = (("icc_profile", profile), ("exif", metadata.exif), ("xmp", metadata.xmp))
+    return {key: body for key, body in blocks if body}
 
 
 def write_jxl(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
