@@ -137,6 +137,19 @@ def test_many_parts_are_refused(good: Path, monkeypatch: pytest.MonkeyPatch) -> 
     refused(good, "more than 10 parts")
 
 
+def test_keys_of_which_protobuf_drops_bits_are_refused(good: Path) -> None:
+    def field(number: int, content: bytes, beyond: int = 0) -> bytes:
+        key = number << 3 | 2 | beyond << 32
+        written = bytes(key >> 7 * place & 127 | 128 for place in range(4)) + bytes([key >> 28])
+        return written + bytes([len(content)]) + content
+
+    node = onnx.NodeProto(input=["x"], output=["z"]).SerializeToString()
+    for beyond, error in ((0, ModelRefused), (1, WeightsDamaged)):  # ONNX Runtime runs a Loop in both
+        loop = field(7, field(1, node + field(4, b"Loop", beyond)))
+        with pytest.raises(error, match="Loop|32 bits"):
+            onnx_guard.check(good.read_bytes() + loop, good.name)
+
+
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 a zip file", b"\x08\x09", b"\xff" * 64, b"<html></html>"])
 def test_other_files_are_no_networks(data: bytes) -> None:
     with pytest.raises(WeightsDamaged, match="no network"):

@@ -24,6 +24,9 @@ def fields(data: memoryview | bytes, start: int, stop: int) -> Iterator[Field]:
     """The fields of the message in ``data[start:stop]``; raises ``ValueError`` where they are no protobuf."""
     while start < stop:
         key, start = varint(data, start, stop)
+        if key >= 1 << 32:
+            # The libraries keep the low 32 bits and so see another field than this reader would.
+            raise ValueError("the key of a field has more than 32 bits")
         number, kind = key >> 3, key & 7
         if number == 0:
             raise ValueError("a field of number 0")
