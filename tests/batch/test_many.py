@@ -70,6 +70,15 @@ def test_a_restorer_keeps_its_options(scans: Path) -> None:
         restorer.restore(scans / "a.jpg")
 
 
+def test_a_restorer_takes_a_progress_among_its_options(scans: Path) -> None:
+    first, second = [], []
+    with jpegmend.Restorer(strength=0, progress=lambda done, total: first.append(done)) as restorer:
+        restorer.restore(scans / "a.jpg")
+        assert first == [0, 1]
+        restorer.restore(scans / "a.jpg", progress=lambda done, total: second.append(done))
+    assert (first, second) == ([0, 1], [0, 1])
+
+
 def test_a_restorer_fails_before_the_first_picture() -> None:
     with pytest.raises(jpegmend.ModelError):
         jpegmend.Restorer(model="nope")

@@ -34,14 +34,14 @@ class Restorer:
             self._runtime = open_network(weights.find(self.options.model), self.options)
 
     def restore(self, source: Any, *, progress: Callable[[int, int], None] | None = None) -> Restored:
-        """Restore a picture; see ``jpegmend.restore``.
+        """Restore a picture; see ``jpegmend.restore``. ``progress`` takes the place of that of the options.
 
         Raises:
             InvalidOption: the restorer is closed; else as ``jpegmend.restore``.
         """
         if not self._open:
             raise InvalidOption("this Restorer is closed; make another")
-        return restore(source, **self._given, progress=progress)
+        return restore(source, **(self._given if progress is None else {**self._given, "progress": progress}))
 
     def close(self) -> None:
         """Release the network; later calls of ``restore`` raise ``InvalidOption``."""
