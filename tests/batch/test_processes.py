@@ -61,6 +61,27 @@ def test_a_process_that_is_killed_costs_one_item(pool: Pool) -> None:
     assert "memory" in str(found[1]) and "exit status 3" in str(found[4])
 
 
+def test_a_process_that_is_ended_leaves_the_files_of_the_others(pool: Pool, tmp_path: Path) -> None:
+    keeps, ended = (_keep_a_file, tmp_path / "kept", tmp_path / "go on"), (_end_after, tmp_path / "kept")
+    coming = pool.as_they_come([keeps, ended])
+    assert isinstance(next(coming)[1], WorkerDied)
+    (tmp_path / "go on").touch()
+    assert list(coming) == [(keeps, True)]
+    assert all(isinstance(answer, tuple) for _, answer in pool.in_order([(tempfile.mkstemp,)] * 2, never))
+
+
+def _keep_a_file(kept: Path, until: Path) -> bool:
+    with tempfile.NamedTemporaryFile() as file:
+        kept.touch()
+        _wait_for(until)
+        return os.path.exists(file.name)
+
+
+def _end_after(file: Path) -> None:
+    _wait_for(file)
+    signal.raise_signal(signal.SIGTERM)
+
+
 def test_one_that_is_to_run_alone_does(pool: Pool, tmp_path: Path) -> None:
     note = tmp_path / "running"
     items = [(_note, note, 0.2), (_note, note, 0.2), (_list, note), (_note, note, 0.0)]

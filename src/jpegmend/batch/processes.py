@@ -37,7 +37,8 @@ class Worker:
     """A process of :mod:`jpegmend.batch.worker`, started on demand, and again after it has ended."""
 
     def __init__(self, folder: str, kept_open: tuple[int, ...] = ()) -> None:
-        self._folder = folder
+        """``folder``: one for all workers of a caller, who removes it; each has its own in it for temporary files."""
+        self._folder = tempfile.mkdtemp(dir=folder)
         self._kept_open = kept_open
         self._process: subprocess.Popen[bytes] | None = None
         self._sending = threading.Lock()
@@ -120,6 +121,7 @@ class Worker:
         self.stop()
         if self.stopping:
             raise WorkerDied("the workers of this run were stopped")
+        os.makedirs(self._folder, exist_ok=True)  # one that was ended from outside has removed it
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "jpegmend.batch.worker", self._folder],

@@ -1,12 +1,13 @@
 """Worker process: reads pickled calls from standard input and writes pickled answers to standard output.
 
-``python -m jpegmend.batch.worker FOLDER``, with a folder for temporary files. ``multiprocessing`` is not used, because
-its processes import the caller's main module again, which fails in scripts without a guard, and because a process
-that dies breaks its whole pool.
+``python -m jpegmend.batch.worker FOLDER``, with a folder for its temporary files, beside those of other workers.
+``multiprocessing`` is not used, because its processes import the caller's main module again, which fails in scripts
+without a guard, and because a process that dies breaks its whole pool.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import queue
@@ -46,8 +47,10 @@ def main() -> None:
         pass
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        # The parent removes it too, unless it was killed.
+        # The parent removes all folders too, unless it was killed; then the last worker finds none beside its own.
         shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(folder))
 
 
 def _answer(call: Call) -> bytes:
