@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jpegmend.batch.find import find_pictures
-from jpegmend.batch.journal import JOURNAL, Journal, read
+from jpegmend.batch.journal import JOURNAL, Entry, Journal, read
 from jpegmend.batch.names import Template, find_place
 from jpegmend.batch.plan import Item, open_journals, plan
 from jpegmend.batch.run import begin, run
@@ -122,6 +122,21 @@ def test_a_cut_line_costs_that_line_only(one: Path) -> None:
     journal.write_bytes(b"null\n[]\n\xff\xfe\n{}\n" + whole)
     assert work_off() == {"a.jpg": "skipped"}
     assert read(journal)["a.restored.png"].outcome == "done"
+
+
+def test_a_line_that_a_full_disk_cut_is_told_and_costs_no_other(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    with Journal(tmp_path, writing=True) as journal:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+        try:
+            with pytest.raises(OutputError, match="cannot be written"):
+                journal.add(Entry(output="a.png", outcome="began", input="a.jpg"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        for name in ("b.png", "c.png"):
+            journal.add(Entry(output=name, outcome="done", input="b.jpg"))
+    assert list(read(tmp_path / JOURNAL)) == ["b.png", "c.png"]
 
 
 def test_results_beside_their_inputs_are_no_inputs_of_the_next_run(one: Path) -> None:

@@ -6,6 +6,7 @@ last line of an output is valid. A truncated line, of a process that was killed,
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -69,6 +70,8 @@ class Journal:
         self.folder = folder
         self.file = folder / JOURNAL
         self._stream: BinaryIO | None = None
+        self._cut = False
+        """Whether the last line was cut short, for want of room."""
         if writing:
             self._stream = _open(self.file)
             _lock(self._stream, folder)
@@ -88,7 +91,11 @@ class Journal:
         facts["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         assert self._stream is not None, "opened for reading only"
         try:
-            self._stream.write(json.dumps(facts).encode() + b"\n")
+            # The file is not buffered: what is written is in it at once, and may be less than was given.
+            line = b"\n" * self._cut + json.dumps(facts).encode() + b"\n"
+            self._cut = self._stream.write(line) < len(line)
+            if self._cut:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise OutputError(f"the journal {self.file} cannot be written: {error.strerror or error}") from error
         self._entries[entry.output] = entry
