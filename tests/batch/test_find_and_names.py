@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from jpegmend.batch.find import STANDARD, Found, find_pictures
-from jpegmend.batch.names import Template, find_place
+from jpegmend.batch.names import Template, find_place, target_of
 from jpegmend.errors import InvalidOption
 
 
@@ -103,6 +103,12 @@ def test_standard_input_goes_to_standard_output() -> None:
 )
 def test_templates(template: str, file: str, name: str) -> None:
     assert Template(template).fill(PurePath(file), ".png", "net", "10") == PurePath(name)
+
+
+def test_a_model_in_a_name_keeps_its_dots() -> None:
+    found = Found(Path("a.jpg"), Path("a.jpg"))
+    place, template = find_place([found], "out/", None), Template("{model}/{stem}{suffix}")
+    assert target_of(found, place, template, "net-1.5", "") == Path("out/net-1.5/a.png")
 
 
 @pytest.mark.parametrize(

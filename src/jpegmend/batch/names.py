@@ -137,7 +137,7 @@ def target_of(picture: Found, place: Place, template: Template, model: str, qual
     """The path of the result of one picture."""
     if place.file is not None:
         return place.file
-    named = template.fill(name_of(picture.path), WRITTEN[place.format].suffixes[0], PurePath(model).stem, quality)
+    named = template.fill(name_of(picture.path), WRITTEN[place.format].suffixes[0], PurePath(model).name, quality)
     if place.folder is not None:
         return place.folder / picture.below.parent / named
     return Path(named) if picture.path == STANDARD else picture.path.parent / named

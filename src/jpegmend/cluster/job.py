@@ -103,7 +103,7 @@ def output_key(key: str, settings: Settings, name: str | None) -> str:
     """The key of the result of an input by the settings of a job and the template of its names."""
     folder, slash, file = key.rpartition("/")
     suffix = WRITTEN[settings.output.format or "png"].suffixes[0]
-    named = Template(name).fill(PurePosixPath(file), suffix, PurePath(settings.card.name).stem, "")
+    named = Template(name).fill(PurePosixPath(file), suffix, PurePath(settings.card.name).name, "")
     return f"{folder}{slash}{named.as_posix()}"
 
 
