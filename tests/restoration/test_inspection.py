@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from tests.jpeg.conftest import as_ycck
 
 from jpegmend import inspect
 from jpegmend.writing import comparison
@@ -33,6 +34,14 @@ def test_sampling_and_quality(subsampling: int, name: str) -> None:
     assert found.metadata["comment"] == "hello"
     assert "72 x 72" in found.metadata["density"]
     assert found.lost == 0 and found.conflict is None
+
+
+def test_the_black_of_ycck_has_the_table_of_luma() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(picture()).convert("CMYK").save(buffer, "JPEG", quality=35)
+    found = inspect(as_ycck(buffer.getvalue()))
+    assert found.colour == "ycck"
+    assert [(part.quality, part.exact) for part in found.components[::3]] == [(35, True)] * 2
 
 
 def test_progressive_and_own_tables() -> None:

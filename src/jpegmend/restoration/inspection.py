@@ -171,7 +171,7 @@ def _score(scene: Scene, ranker: str | Path | Card) -> float:
 
 def _component(opened: Opened, index: int) -> ComponentFacts:
     part = opened.components[index]
-    quality, exact = nearest_quality(part.table, chroma=index > 0 and opened.colour in ("ycbcr", "ycck"))
+    quality, exact = nearest_quality(part.table, chroma=index in (1, 2) and opened.colour in ("ycbcr", "ycck"))
     return ComponentFacts(
         identifier=part.identifier,
         sampling=(part.vertical, part.horizontal),
