@@ -62,6 +62,15 @@ def test_more_missing_is_more_lost(whole):
     assert losses[0] > 0.98
 
 
+def test_a_sequential_file_without_the_scan_of_a_component_is_told(stored):
+    data = stored["one-scan-each"]
+    last = data.rindex(b"\xff\xda")
+    sound, without = jpeg.read(data), jpeg.read(data[:last] + b"\xff\xd9")
+    assert sound.warnings == () and sound.header.unknown_bits is None
+    assert "33% of the frequencies" in without.warnings[0]
+    assert [int(part.unknown_bits.min()) for part in without.components] == [0, 0, 16]
+
+
 def test_a_missing_end_marker_alone_loses_nothing(whole):
     for data in whole.values():
         image = jpeg.read(data[:-2])

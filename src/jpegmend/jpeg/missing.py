@@ -37,22 +37,22 @@ def estimate_loss(header: Header, levels: Sequence[NDArray[np.int16]]) -> float:
 
 
 def unknown_bits(coding: str, components: int, scans: Sequence[Scan]) -> NDArray[np.uint8] | None:
-    """Low bits of the levels of each component [C, 8, 8] that no whole scan of a progressive file gives.
+    """Low bits of the levels of each component [C, 8, 8] that no scan gives; of a progressive file no whole scan.
 
     16 is a frequency without any scan. None: all levels are given in full.
     """
-    if coding != "progressive":
-        return None
     unknown = np.full((components, 64), 16, np.uint8)
     for scan in scans:
-        if scan.complete:
+        if coding != "progressive":
+            unknown[list(scan.components)] = 0
+        elif scan.complete:
             for index in scan.components:
                 unknown[index, ZIGZAG[scan.first : scan.last + 1]] = scan.lowest_bit
     return unknown.reshape(components, 8, 8) if unknown.any() else None
 
 
 def note_missing(unknown: NDArray[np.uint8] | None) -> tuple[str, ...]:
-    """A note where the scans of a progressive file do not give every level in full precision."""
+    """A note where the scans do not give every level in full precision."""
     if unknown is None:
         return ()
     return (f"scans are missing: {(unknown > 0).mean():.0%} of the frequencies are coarse or not there",)
