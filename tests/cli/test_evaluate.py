@@ -96,6 +96,9 @@ def test_a_benchmark_is_printed_and_kept(tmp_path, capsys):
     assert cli.run([*words, "--json", str(tmp_path / "b.json")]) == 0
     printed = capsys.readouterr().out
     assert "| jpeg | 32x32 |" in printed and "| jpeg | 64x48 |" in printed and (tmp_path / "b.json").exists()
+    assert cli.run([*words, "--json", str(tmp_path / "missing" / "b.json")]) == 1
+    said = capsys.readouterr()
+    assert "missing does not exist" in said.err and not said.out
 
 
 def test_the_extra_torch_suffices(pictures, tmp_path, monkeypatch, capsys):

@@ -34,7 +34,10 @@ def run(given: Namespace) -> int:
     from jpegmend.cli.networks_of_others import tell_licences
     from jpegmend.evaluation.benchmark import synthetic, timing
     from jpegmend.evaluation.report import benchmark_tables
+    from jpegmend.writing.atomic import check_target, write_bytes
 
+    if given.json:
+        check_target(given.json, overwrite=True)
     models = given.model or ["mend-s", "jpeg"]
     tell_licences(models)
     found = timing.benchmark(
@@ -47,5 +50,5 @@ def run(given: Namespace) -> int:
     )
     sys.stdout.write(benchmark_tables.markdown(found) + "\n")
     if given.json:
-        given.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        write_bytes(given.json, json.dumps(found, indent=1).encode() + b"\n")
     return 0
