@@ -72,6 +72,20 @@ def test_a_mark_is_only_written_where_a_network_ran(restored, identity):
     assert repr(decoded) == "<Restored 40x30, ycbcr, 16 bits, decoded only>"
 
 
+def test_pages_have_depths_and_marks_of_their_own(restored):
+    import tifffile
+
+    decoded = restore(np.arange(600, dtype=np.uint16).reshape(20, 30) * 100, strength=0, bits=16)
+    for first, second in ((restored, decoded), (decoded, restored)):
+        stream = io.BytesIO()
+        first.save(stream, format="tiff", append=[second], mark=True)
+        with tifffile.TiffFile(io.BytesIO(stream.getvalue())) as file:
+            for page, picture in zip(file.pages, (first, second), strict=True):
+                marked = 700 in page.tags and b"DigitalSourceType" in bytes(page.tags[700].value)
+                assert marked == (picture is restored)
+                assert np.array_equal(page.asarray(), picture.to_array(picture.report.bits_read))
+
+
 def test_says_what_it_is(restored):
     assert repr(restored) == "<Restored 40x30, ycbcr, 16 bits, by identity>"
 

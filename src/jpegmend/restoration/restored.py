@@ -26,17 +26,18 @@ _SHOWN = 2000
 
 
 class _Pages(Sequence[Any]):
-    """Pixels and metadata of pictures, each taken when it is asked for."""
+    """Pixels, metadata and mark of pictures, each taken when it is asked for."""
 
-    def __init__(self, pictures: Sequence[Restored]) -> None:
-        self._pictures = pictures
+    def __init__(self, pictures: Sequence[Restored], bits: int | None, mark: bool) -> None:
+        self._pictures, self._bits, self._mark = pictures, bits, mark
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def __getitem__(self, number: Any) -> Any:
-        picture = self._pictures[number]
-        return picture.pixels, picture.metadata
+        picture: Restored = self._pictures[number]
+        pixels = to_bits(picture.pixels, self._bits or picture.report.bits_read)
+        return pixels, picture.metadata, self._mark and picture.report.runtime is not None
 
 
 class Restored:
@@ -118,14 +119,14 @@ class Restored:
 
         ``append`` are further pages of a TIFF; each is taken when it is written.
 
-        ``bits`` is 8 or 16; None: as many as the input had, and 8 in all but PNG and TIFF.
+        ``bits`` is 8 or 16; None: as many as the input had, each page apart, and 8 in all but PNG and TIFF.
 
         Metadata is kept as far as the format can hold it; returns descriptions of the metadata that was not kept.
         ``strip`` drops ``notes`` (True: EXIF, XMP, comments and density; the ICC profile stays), the position ``gps``
         alone, or ``all``, after conversion to sRGB. ``srgb`` converts to sRGB and drops the profile. ``quality`` is for
         JPEG, WebP, AVIF and JPEG XL, 1..100; ``compression`` for PNG, 0..9 (zlib's levels; None is the fastest for
         photos). ``mark`` states in the XMP that an algorithm altered the picture (IPTC DigitalSourceType
-        ``algorithmicallyEnhanced``), unless no network did.
+        ``algorithmicallyEnhanced``), but not of pages that no network altered.
 
         Raises:
             OutputError: the file exists and not ``overwrite``, or it cannot be written to that place or format.
@@ -134,9 +135,12 @@ class Restored:
         from jpegmend import writing
 
         name = writing.find_format(None if hasattr(path, "write") else path, format)
-        depth = bits or (self.report.bits_read if WRITTEN[name].deep else 8)
+        pixels = self.pixels
+        depth: int | None = bits or (self.report.bits_read if WRITTEN[name].deep else 8)
+        if append:  # pages may have different depths
+            pixels, depth = to_bits(self.pixels, depth), None
         return writing.write(
-            self.pixels,
+            pixels,
             self.metadata,
             path,
             format=format,
@@ -147,7 +151,7 @@ class Restored:
             quality=quality,
             compression=compression,
             mark=mark and self.report.runtime is not None,
-            pages=_Pages(append),
+            pages=_Pages(append, bits, mark),
         )
 
     def to_bytes(

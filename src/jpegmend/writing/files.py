@@ -24,7 +24,8 @@ from jpegmend.writing.atomic import open_target
 from jpegmend.writing.depth import to_bits
 from jpegmend.writing.srgb import to_srgb
 
-Page: TypeAlias = tuple[NDArray[Any], Metadata]
+Page: TypeAlias = tuple[NDArray[Any], Metadata, bool]
+"""Pixels, their metadata, and whether the metadata states that an algorithm altered them."""
 
 
 def write(
@@ -46,12 +47,12 @@ def write(
 
     ``pixels``: uint8 or uint16, ``[H, W]`` gray, ``[H, W, 3]`` RGB or ``[H, W, 4]`` RGBA. ``target``: a path, or a
     binary file that is only written to. ``format``: its name; None goes by the suffix, and is PNG for a file.
-    ``bits``: 8 or 16 a sample; None for those of ``pixels`` where the format holds them. ``strip``: one of
+    ``bits``: 8 or 16 a sample; None for those of each page's pixels where the format holds them. ``strip``: one of
     ``stripping.STRIPS``; True is ``notes``, which keeps the ICC profile. ``srgb`` converts to sRGB by the profile and
     drops it. ``quality``: 1..100, for JPEG and AVIF (4:4:4), WebP and JPEG XL (100 is lossless); default 95.
     ``compression``: zlib's level for PNG, 0..9; None is the fastest for photos. ``mark`` states in the XMP that an
-    algorithm altered the picture (``marking.SOURCE_TYPE``). ``pages``: further pixels with their metadata, as pages of
-    a TIFF; each is taken when it is written.
+    algorithm altered the picture (``marking.SOURCE_TYPE``). ``pages``: further pages of a TIFF, each with a mark of its
+    own; each is taken when it is written.
 
     A file is written under a temporary name in the same folder and then renamed; a symbolic link is replaced, not
     followed. Raises ``OutputError`` (the file exists and not ``overwrite``; the format cannot hold this picture; the
@@ -62,18 +63,17 @@ def write(
     lossy.check_encoder(name)
     _check_options(bits, quality, compression)
     deep = WRITTEN[name].deep
-    depth = bits or (pixels.dtype.itemsize * 8 if deep else 8)
     left_out: list[str] = []
 
-    def prepared() -> Iterator[Page]:
-        for page, notes in itertools.chain([(pixels, metadata)], pages):
-            _check_fit(name, page, depth)
-            shown, kept, lost = _prepare(page, notes, strip, srgb, mark, WRITTEN[name].profiles)
+    def prepared() -> Iterator[tuple[NDArray[Any], Metadata]]:
+        for page, notes, marked in itertools.chain([(pixels, metadata, mark)], pages):
+            _check_fit(name, page, bits or (page.itemsize * 8 if deep else 8))
+            shown, kept, lost = _prepare(page, notes, strip, srgb, marked, WRITTEN[name].profiles)
             left_out.extend(words for words in lost if words not in left_out)
             yield shown, kept
 
     first = next(every := prepared())  # what is wrong with it is found before a file is made
-    choice = _Choice(depth, quality or lossy.DEFAULT_QUALITY, compression)
+    choice = _Choice(bits, quality or lossy.DEFAULT_QUALITY, compression)
     if pages and name != "tiff":
         raise OutputError(f"{name} holds one page; use tiff for several")
 
@@ -140,7 +140,8 @@ def find_format(target: object, format: str | None = None) -> str:
 class _Choice(NamedTuple):
     """Settings of an encoder; each encoder reads those that apply to its format."""
 
-    bits: int
+    bits: int | None
+    """8 or 16; None: those of the pixels."""
     quality: int
     compression: int | None
 
@@ -188,12 +189,13 @@ def _write_png(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choic
     if metadata.xmp:
         chunks.append(png.international_chunk("XML:com.adobe.xmp", metadata.xmp))
     chunks += [png.text_chunk("Comment", comment_text(comment)) for comment in metadata.comments]
-    png.write(stream, pixels, choice.bits, chunks, choice.compression)
+    png.write(stream, pixels, choice.bits or pixels.itemsize * 8, chunks, choice.compression)
     return ("the extended part of its XMP",) if metadata.extended_xmp else ()
 
 
 def _tiff_page(pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tiff.Page:
-    return tiff.Page(to_bits(pixels, choice.bits), metadata, "\n".join(map(comment_text, metadata.comments)))
+    shown = to_bits(pixels, choice.bits or pixels.itemsize * 8)
+    return tiff.Page(shown, metadata, "\n".join(map(comment_text, metadata.comments)))
 
 
 def _in_8_bits(encode: Callable[[BinaryIO, NDArray[Any], Metadata, int], tuple[str, ...]]) -> _Encoder:
