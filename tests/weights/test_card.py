@@ -46,6 +46,11 @@ def test_a_card_is_read(tmp_path):
         {"caution": [[90, 1.5]]},
         {"caution": [[float("nan"), 1]]},
         {"caution": [[900, 1]]},
+        {"caution": [[90]]},
+        {"files": ["x.onnx"]},
+        {"files": {"onnx": {"file": "x.onnx"}}},
+        {"files": {"onnx": "x.onnx"}},
+        {"tiling": "window", "window": 64, "multiple": 0},
     ],
     ids=str,
 )

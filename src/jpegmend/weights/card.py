@@ -107,9 +107,13 @@ class Card:
             (self.scale > 1 and self.tiling != "exact", f"scale {self.scale} with tiling {self.tiling!r}; exact only"),
             (self.halo < 0, f"halo {self.halo}; it must not be negative"),
             (not _rises(self.caution), f"caution {self.caution}; qualities 1..100 must rise, shares lie in 0..1"),
+            (
+                not all(isinstance(entry.get(key), str) for entry in self.files.values() for key in ("file", "sha256")),
+                f"files {self.files}; each form needs the texts file and sha256",
+            ),
             (self.bytes_per_pixel <= 0, f"bytes_per_pixel {self.bytes_per_pixel}; it must be above 0"),
             (
-                self.tiling == "window" and (side <= 2 * self.halo or side % lcm(8, self.multiple) != 0),
+                self.tiling == "window" and (side <= 2 * self.halo or side % lcm(8, max(1, self.multiple)) != 0),
                 f"window {self.window}; it must be a multiple of 8 and {self.multiple}, above twice the halo",
             ),
             *(self.foreign.contradictions() if self.foreign else ()),
@@ -154,7 +158,7 @@ def read_card(path: Path | str) -> Card:
     try:
         values = {key: _FROM_JSON.get(key, lambda value: value)(value) for key, value in found.items()}
         return Card(**values, folder=path.parent)
-    except TypeError as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise WeightsDamaged(f"{path}: a value of the wrong type: {error}") from error
 
 
