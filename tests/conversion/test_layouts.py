@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -194,6 +195,14 @@ def test_broken_checkpoints_are_told(tmp_path: Path) -> None:
             continue
     with pytest.raises(ModelRefused, match=r"give the checkpoint's \.index"):
         read_checkpoint(data)
+
+
+def test_a_shape_whose_product_exceeds_64_bits_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry, values = checkpoints.entry, np.zeros(0, np.float32)
+    claimed = SimpleNamespace(shape=(2**32, 2**32), dtype=values.dtype, nbytes=0, tobytes=values.tobytes)
+    monkeypatch.setattr(checkpoints, "entry", lambda values, offset: entry(claimed, offset))
+    with pytest.raises(WeightsDamaged, match="not whole"):
+        read_checkpoint(checkpoints.write(tmp_path / "m", {"kernel": values}))
 
 
 def test_other_layouts_are_refused(tmp_path: Path, user_models: Path) -> None:

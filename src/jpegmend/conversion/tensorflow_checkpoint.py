@@ -6,6 +6,7 @@ tensorflow/core/protobuf/tensor_bundle.proto; the data file holds the numbers al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,7 @@ def _shape(value: bytes) -> tuple[int, ...]:
 def _tensor(numbers: bytes, name: str, entry: _Entry, file: str) -> NDArray[np.float32]:
     part = numbers[entry.offset : entry.offset + entry.size]
     kind = np.dtype(_FLOATS[entry.type])
-    if len(part) != entry.size or entry.size != kind.itemsize * int(np.prod(entry.shape, dtype=np.int64)):
+    if len(part) != entry.size or entry.size != kind.itemsize * math.prod(entry.shape):
         raise WeightsDamaged(f"{file} is cut short: {name!r} is not whole; fetch it again")
     if masked_checksum(part) != entry.checksum:
         raise WeightsDamaged(f"{file}: the checksum of {name!r} differs; fetch it again")
