@@ -27,6 +27,7 @@ FOREIGN = {
     "video (quicktime)": b"\0\0\0\x14ftypqt  \0\0\2\0qt  ",
     "video (matroska)":  b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska",
     "video (avi)":       b"RIFF\x10\0\0\0AVI LIST",
+    "camera raw (cr2)":  b"II*\0\x10\0\0\0CR\2\0",
     "pdf":               b"%PDF-1.7",
     "svg":               b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">',
     "pnm":               b"P6\n4 4\n255\n",

@@ -10,7 +10,8 @@ import tifffile
 from PIL import Image
 from tests.jpeg.conftest import draw_picture
 
-from jpegmend.errors import DamagedJpeg, NotAnImage
+from jpegmend.decoding import limits
+from jpegmend.errors import DamagedJpeg, NotAnImage, TooLarge, UnsupportedJpeg
 from jpegmend.reading import open_source
 from jpegmend.writing import png
 
@@ -113,6 +114,32 @@ def test_colour_of_16_bits_in_a_pnm(peak):
         open_source(header + pixels.astype(">u2").tobytes()[:-1])
     in_words = open_source(f"P3\n7 11\n{peak}\n".encode() + " ".join(map(str, pixels.ravel())).encode())
     assert in_words.bits == 8 and any("8 bits" in warning for warning in in_words.warnings)
+
+
+def test_a_later_frame_of_a_large_gif_has_the_memory_of_its_size(monkeypatch):
+    frames, stream = [Image.new("P", (2000, 2000), colour) for colour in (0, 1, 2)], io.BytesIO()
+    for frame in frames:
+        frame.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
+    monkeypatch.setattr(limits, "_SLACK", 8 << 20)
+    assert open_source(stream.getvalue(), page=3).values[0, 0].tolist() == [0, 255, 0]
+    with pytest.raises(TooLarge, match="2000x2000"):
+        open_source(stream.getvalue(), page=3, max_pixels=3_999_999)
+
+
+@pytest.mark.parametrize("tags", [{"extratags": [(50706, 1, 4, (1, 4, 0, 0), True)]}, {"subifds": 1}], ids=str)
+def test_camera_raw_is_refused_where_its_first_page_is_a_preview(tags):
+    preview = draw_picture(20, 30)
+    for kind in (1, 0):
+        stream = io.BytesIO()
+        with tifffile.TiffWriter(stream) as writer:
+            writer.write(preview, photometric="rgb", subfiletype=kind, metadata=None, **tags)
+            writer.write(random_samples(40, 60), photometric="minisblack", metadata=None)
+        if kind or "extratags" in tags:
+            with pytest.raises(UnsupportedJpeg, match="camera raw"):
+                open_source(stream.getvalue())
+        else:  # a pyramid, whose first page is the picture
+            assert np.array_equal(open_source(stream.getvalue()).values, preview)
 
 
 def test_a_pillow_image_of_several_jpegs_is_read_from_its_file():

@@ -27,6 +27,10 @@ PILLOW_FORMATS = {
     "heic": "HEIF",
 }
 """Readable formats, with Pillow's names for them."""
+_SUBFILE, _SUB_IFDS, _DNG, _REDUCED = 254, 330, 50706, 1
+"""Tags of a TIFF: kind of a page, with the bit for a reduced picture; places of more pictures; version of DNG."""
+_ANIMATED = ("gif", "png", "webp", "avif")
+"""Formats whose pages are frames that are drawn over each other."""
 
 
 def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None], page: int = 1) -> dict[str, Any]:
@@ -44,12 +48,14 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
     # Opening a file in Pillow decodes nothing, but allocates the picture if it is a WebP.
     limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
     with Image.open(source, formats=[PILLOW_FORMATS[format]]) as image:
+        _refuse_raw(image)
         pages = getattr(image, "n_frames", 1)
         _check_page(page, pages)
+        if page > 1 and format in _ANIMATED:
+            _limit_to_size(image, limit)  # the frames before it are decoded too; all have one size
         if page > 1:
             image.seek(page - 1)
-        width, height = image.size
-        limit(pixels=width * height, width=width, height=height)
+        _limit_to_size(image, limit)
         found = _decode_levels(image, source, out) or _decode_samples(image, source, out)
         # After decoding, because Pillow applies a TIFF's orientation while decoding and changes the tag.
         facts, left_out = read_metadata(image)
@@ -57,6 +63,18 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
         "arrays": found["arrays"],
         "facts": {**facts, **found["facts"], "pages": pages, "warnings": [*found["warnings"], *left_out]},
     }
+
+
+def _refuse_raw(image: Any) -> None:
+    """Refuse camera raw files in the form of TIFF (DNG, NEF, ARW, ...), of which only a preview would be read."""
+    tags = getattr(image, "tag_v2", {})
+    if _DNG in tags or (int(tags.get(_SUBFILE, 0)) & _REDUCED and _SUB_IFDS in tags):
+        raise FormError("a camera raw file, of which only a preview could be read; develop it to a TIFF or PNG first")
+
+
+def _limit_to_size(image: Any, limit: Callable[..., None]) -> None:
+    width, height = image.size
+    limit(pixels=width * height, width=width, height=height)
 
 
 def _check_page(page: int, pages: int) -> None:

@@ -16,6 +16,7 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"GIF87a",                       "gif"),
     (b"GIF89a",                       "gif"),
     (b"BM",                           "bmp"),
+    (b"II*\0\x10\0\0\0CR",            "camera raw (cr2)"),
     (b"II*\0",                        "tiff"),
     (b"MM\0*",                        "tiff"),
     (b"II+\0",                        "tiff"),
