@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,18 @@ def test_tiff_survives_broken_exif(block):
     stream = io.BytesIO()
     files.write(some_pixels((9, 8)), Metadata(exif=block), stream, format="tiff")
     assert tifffile.imread(io.BytesIO(stream.getvalue())).shape == (9, 8)
+
+
+@pytest.mark.parametrize(
+    ("block", "lost"), [(b"II*\0", True), (b"MM\0*\0\0\0\x08\xff\xff", False), (b"nonsense", True)]
+)
+@pytest.mark.parametrize("name", ["png", "webp", "jpeg", "avif"])
+def test_a_broken_exif_prevents_no_picture(name, block, lost):
+    stream = io.BytesIO()
+    said = files.write(some_pixels((16, 24, 3)), Metadata(exif=block, orientation=6), stream, format=name)
+    with warnings.catch_warnings(action="ignore"):  # Pillow's, of the block
+        assert Image.open(stream).size in ((24, 16), (16, 24))
+    assert (lost and name == "avif") == any("EXIF, which is damaged" in text for text in said)
 
 
 def test_jpeg_carries_everything(carried, tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
@@ -66,8 +68,24 @@ def write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quali
 def write_avif(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
     """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` as AVIF, 4:4:4; returns what is left out."""
     image, profile, left_out = _in_colour(pixels, metadata, "AVIF")
-    image.save(stream, "AVIF", quality=quality, subsampling="4:4:4", **_blocks(profile, metadata))
+    if metadata.exif and not _is_sound(metadata.exif):
+        metadata, left_out = replace(metadata, exif=None), (*left_out, "the EXIF, which is damaged")
+    with warnings.catch_warnings(action="ignore"):  # Pillow warns of parts of an EXIF that it does not know
+        image.save(stream, "AVIF", quality=quality, subsampling="4:4:4", **_blocks(profile, metadata))
     return (*left_out, *_left_out(metadata))
+
+
+def _is_sound(exif: bytes) -> bool:
+    """Whether Pillow can read and write an EXIF block, as it does for AVIF, where the picture holds the orientation."""
+    block = Image.Exif()
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            block.load(exif)
+            block.pop(ORIENTATION, None)
+            block.tobytes()
+    except Exception:  # Pillow raises one of many errors
+        return False
+    return True
 
 
 def _in_colour(
