@@ -135,16 +135,13 @@ class Restored:
         from jpegmend import writing
 
         name = writing.find_format(None if hasattr(path, "write") else path, format)
-        pixels = self.pixels
-        depth: int | None = bits or (self.report.bits_read if WRITTEN[name].deep else 8)
-        if append:  # pages may have different depths
-            pixels, depth = to_bits(self.pixels, depth), None
+        depth = bits or (self.report.bits_read if WRITTEN[name].deep else 8)
         return writing.write(
-            pixels,
+            to_bits(self.pixels, depth) if append else self.pixels,
             self.metadata,
             path,
             format=format,
-            bits=depth,
+            bits=None if append else depth,  # pages have depths of their own
             overwrite=overwrite,
             strip=strip,
             srgb=srgb,
