@@ -30,6 +30,7 @@ FOREIGN = {
     "camera raw (cr2)":  b"II*\0\x10\0\0\0CR\2\0",
     "pdf":               b"%PDF-1.7",
     "svg":               b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">',
+    "pam":               b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 3\nMAXVAL 255\nENDHDR\n",
     "pnm":               b"P6\n4 4\n255\n",
 }
 # fmt: on

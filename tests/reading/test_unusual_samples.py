@@ -69,6 +69,35 @@ def test_gray_with_white_at_0_is_turned_around(kind, options):
         assert np.array_equal(open_source(Image.open(stream)).values, expected)
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("rows", [None, 7])
+def test_16_bits_with_a_plane_for_each_colour(order, channels, rows):
+    pixels, stream = random_samples(channels, 20, 24), io.BytesIO()
+    options = {"photometric": "rgb", "planarconfig": "separate", "byteorder": order, "rowsperstrip": rows}
+    tifffile.imwrite(stream, pixels, extrasamples=["unassalpha"] * (channels - 3), metadata=None, **options)
+    opened = open_source(stream.getvalue())
+    assert opened.bits == 16 and np.array_equal(opened.values, pixels[:3].transpose(1, 2, 0))
+    assert channels == 3 or np.array_equal(opened.alpha, pixels[3])
+
+
+def test_16_bits_in_compressed_planes_are_read_with_8_and_say_so():
+    pixels, stream = random_samples(3, 20, 24), io.BytesIO()
+    tifffile.imwrite(stream, pixels, photometric="rgb", planarconfig="separate", compression="zlib", metadata=None)
+    opened = open_source(stream.getvalue())
+    assert np.array_equal(opened.values, pixels.transpose(1, 2, 0) >> 8)
+    assert any("8 bits" in warning for warning in opened.warnings)
+
+
+def test_a_layout_that_pillow_does_not_know_is_not_called_damage():
+    pixels, stream = random_samples(20, 24, 2), io.BytesIO()
+    tifffile.imwrite(stream, pixels, photometric="minisblack", extrasamples=["unassalpha"], metadata=None)
+    with pytest.raises(UnsupportedJpeg, match="layout of samples"):
+        open_source(stream.getvalue())
+    with pytest.raises(DamagedJpeg):
+        open_source(stream.getvalue()[:12])
+
+
 def tiff_of_12_bits(pixels: np.ndarray) -> bytes:
     """A gray TIFF of 12 bits a sample, two in three bytes (TIFF 6.0, section 4); the width is even."""
     first, second = pixels[:, ::2].astype(np.uint32), pixels[:, 1::2].astype(np.uint32)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from jpegmend.decoding import plugins, tiff_jpeg
 from jpegmend.decoding.picture_metadata import ORIENTATION, read_metadata
@@ -47,7 +47,7 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
         return _decode_jxl(module, source, out, limit)
     # Opening a file in Pillow decodes nothing, but allocates the picture if it is a WebP.
     limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
-    with Image.open(source, formats=[PILLOW_FORMATS[format]]) as image:
+    with _open(format, source) as image:
         _refuse_raw(image)
         pages = getattr(image, "n_frames", 1)
         _check_page(page, pages)
@@ -63,6 +63,25 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
         "arrays": found["arrays"],
         "facts": {**facts, **found["facts"], "pages": pages, "warnings": [*found["warnings"], *left_out]},
     }
+
+
+def _open(format: str, source: str) -> Any:
+    try:
+        return Image.open(source, formats=[PILLOW_FORMATS[format]])
+    except UnidentifiedImageError:
+        if format == "tiff":
+            _refuse_unknown_layout(source)
+        raise
+
+
+def _refuse_unknown_layout(source: str) -> None:
+    """Refuse a TIFF whose samples Pillow does not know, which it calls damaged like one with a broken header."""
+    try:
+        TiffImagePlugin.TiffImageFile(source).close()
+    except Exception as error:  # of a broken header: one of many
+        if "unknown pixel mode" in str(error):
+            layout = "a layout of samples that is not read; save it as 8-bit or 16-bit gray, RGB or RGBA"
+            raise FormError(layout) from error
 
 
 def _refuse_raw(image: Any) -> None:

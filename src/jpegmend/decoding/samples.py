@@ -10,7 +10,7 @@ another for the second. Decoding once with each gives all 16 bits.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,20 +102,39 @@ def read_deep(image: Any, source: str) -> Samples | None:
     """All 16 bits of a colour picture; None where it has 8, or is of a kind that ``to_samples`` reads."""
     if (peak := _peak_of_pnm(image)) > 255 and image.tile[0].codec_name == "ppm":
         return _read_colour_pnm(image, source, peak)
-    kind, _, order = _raw_mode(image).partition(";16")
     if image.format == "PNG" and image.tell():
         return None  # a frame of an animation, which Pillow composes from those before it
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PLANAR) == 2:
+        return _read_planes(image, source)
+    kind, _, order = _raw_mode(image).partition(";16")
     if kind == "LA" and order:  # four bytes a pixel, which are taken as four samples
-        return Samples(map(_gray_with_alpha, _bands(_reopen(image, source, "RGBA"))), _shape(image, 4), "uint16")
+        again = _reopen(image, source, lambda mode: "RGBA")
+        return Samples(map(_gray_with_alpha, _bands(again)), _shape(image, 4), "uint16")
     if kind not in ("RGB", "RGBA") or order not in _OTHER_BYTE:
         return None
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PLANAR) == 2:
-        return None  # each colour in a plane of its own
-    other = _reopen(image, source, f"{kind};16{_OTHER_BYTE[order]}")
     key = image.info.get("transparency") if kind == "RGB" else None
-    pairs = zip(_bands(image), _bands(other), strict=True)
-    deep = (_with_transparency(high.astype(np.uint16) << 8 | low, key) for high, low in pairs)
-    return Samples(deep, _shape(image, 4 if key is not None else len(kind)), "uint16")
+    return _join_bytes(image, _reopen(image, source, lambda mode: f"{kind};16{_OTHER_BYTE[order]}"), key)
+
+
+def _read_planes(image: Any, source: str) -> Samples | None:
+    """16-bit RGB or RGBA of a TIFF with a plane for each colour; None for what Pillow reads right, with 8 bits.
+
+    Without compression Pillow takes each byte for a sample.
+    """
+    if set(image.tag_v2.get(_BITS, ())) != {16} or image.tile[0].codec_name != "raw":
+        return None
+    if image.mode not in ("RGB", "RGBA"):
+        raise FormError(f"16-bit samples of mode {image.mode!r} in planes; RGB and RGBA are read, or save it in pixels")
+    order = "L" if image.tag_v2.prefix == b"II" else "B"
+    image.tile = _with_raw_modes(image.tile, lambda colour: f"{colour};16{order}")
+    return _join_bytes(image, _reopen(image, source, lambda colour: f"{colour};16{_OTHER_BYTE[order]}"), None)
+
+
+def _join_bytes(high: Any, low: Image.Image, key: Any) -> Samples:
+    """16-bit samples of two images of 8 bits, RGB or RGBA; ``key`` is the transparent colour, or None."""
+    pairs = zip(_bands(high), _bands(low), strict=True)
+    deep = (_with_transparency(first.astype(np.uint16) << 8 | second, key) for first, second in pairs)
+    return Samples(deep, _shape(high, 4 if key is not None else len(high.mode)), "uint16")
 
 
 def _peak_of_pnm(image: Any) -> int:
@@ -141,16 +160,23 @@ def _raw_mode(image: Any) -> str:
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
 
 
-def _reopen(image: Any, source: str, raw_mode: str) -> Image.Image:
-    """The same page of the file, decoded with another of Pillow's unpackers."""
+def _reopen(image: Any, source: str, change: Callable[[str], str]) -> Image.Image:
+    """The same page of the file, decoded with others of Pillow's unpackers; ``change`` gives one for each it takes."""
     with Image.open(source, formats=[image.format]) as again:
         again.seek(image.tell())
-        again.tile = [
-            tile._replace(args=(raw_mode, *tile.args[1:]) if isinstance(tile.args, tuple) else raw_mode)
-            for tile in again.tile
-        ]
+        again.tile = _with_raw_modes(again.tile, change)
         again.load()
         return again
+
+
+def _with_raw_modes(tiles: Sequence[Any], change: Callable[[str], str]) -> list[Any]:
+    """Pillow's tiles with other unpackers."""
+    return [
+        tile._replace(
+            args=(change(tile.args[0]), *tile.args[1:]) if isinstance(tile.args, tuple) else change(tile.args)
+        )
+        for tile in tiles
+    ]
 
 
 def _gray_with_alpha(band: Any) -> Any:

@@ -34,6 +34,7 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"8BPS",                         "photoshop"),
     (b"%PDF",                         "pdf"),
     (b"qoif",                         "qoi"),
+    (b"P7\n",                         "pam"),
     (b"BPG\xfb",                      "bpg"),
     (b"\0\0\x01\0",                   "ico"),
     (b"\x76\x2f\x31\x01",             "openexr"),
@@ -47,7 +48,7 @@ _BRANDS: dict[bytes, str] = {
 }
 # fmt: on
 _SVG = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.{0,200}?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", re.DOTALL)
-_PNM = re.compile(rb"P[1-7][\s#]")
+_PNM = re.compile(rb"P[1-6][\s#]")
 
 
 def sniff(data: bytes) -> str:
