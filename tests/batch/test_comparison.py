@@ -76,6 +76,19 @@ def test_no_infinity_is_told(folder: Path, strength: str, restored: str, capsys:
     )
 
 
+def test_a_reference_of_one_page_is_that_of_any_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = Image.open("clear.png"), Image.open("a.jpg").convert("RGB")
+    first.rotate(180).save("two.tif", save_all=True, append_images=[second])
+    first.rotate(180).save("clear.tif", save_all=True, append_images=[first])
+    for reference in ("clear.png", "clear.tif"):
+        words = ["two.tif", "--pages", "2", "--reference", reference, "--json", "--overwrite", "-o", "out.png"]
+        assert cli.run([*words, "--strength", "0"]) == 0
+        told = json.loads(capsys.readouterr().out)["reference"]
+        assert told["decoded_db"] == pytest.approx(
+            metrics.psnr(np.asarray(second), np.asarray(first), peak=255), abs=0.01
+        )
+
+
 def test_a_reference_in_another_colour_space_is_converted() -> None:
     """The same colours, once as sRGB and once with a profile whose red and green are exchanged: no difference."""
     from tests.writing.test_stripping import swapped_profile

@@ -54,7 +54,7 @@ def compared_with(target: Path) -> Path:
 
 
 def read_reference(path: Path, decoded: Restored, max_bytes: int, options: Mapping[str, Any]) -> Restored:
-    """The reference of a picture, decoded.
+    """The reference of a picture, decoded; of a file with several pages the one that was chosen of the picture's file.
 
     Raises:
         InvalidOption: it cannot be read, or has another size than the picture.
@@ -63,7 +63,10 @@ def read_reference(path: Path, decoded: Restored, max_bytes: int, options: Mappi
 
     given = {**options, "strength": 0.0, "consistent": None, "quality": None}
     try:
-        reference = restore(read_input(path, max_bytes), **given)
+        data = read_input(path, max_bytes)
+        reference = restore(data, **{**given, "page": 1})
+        if (options.get("page") or 1) > 1 and reference.report.pages > 1:
+            reference = restore(data, **given)
     except InputError as error:
         raise InvalidOption(f"the reference {path}: {error}") from error
     if (reference.width, reference.height) != (decoded.width, decoded.height):
