@@ -237,10 +237,11 @@ def test_memory_is_for_all_processes_together(folder: Path, capsys: pytest.Captu
         (["--timeout", "1e-9"], "--timeout"),
     ],
 )
+@pytest.mark.parametrize("verb", ["restore", "upscale", "inspect"])
 def test_limits_are_named_as_options(
-    folder: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, verb: str, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(["a.jpg", *options]) == 1
+    assert cli.run([verb, "a.jpg", *options]) == 1
     assert said in capsys.readouterr().err
 
 

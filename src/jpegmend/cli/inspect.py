@@ -7,8 +7,8 @@ import sys
 from argparse import Namespace
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.options import MAX_BYTES, MAX_PIXELS, parse_size, translate
-from jpegmend.cli.parser import Parser, whole
+from jpegmend.cli.options import MAX_BYTES, MAX_PIXELS, documented, parse_size, translate
+from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import JpegmendError
 
 
@@ -32,6 +32,7 @@ def add(parser: Parser) -> None:
         help="refuse files that claim more (500 million)",
     )
     parser.add_argument("--max-bytes", **MAX_BYTES)
+    parser.add_argument("--timeout", type=real(0), metavar="S", help=documented()["timeout"])
 
 
 def run(given: Namespace) -> int:
@@ -44,7 +45,8 @@ def run(given: Namespace) -> int:
     for picture in find_pictures(given.files, recursive=given.recursive).pictures:
         source = picture.path
         try:
-            found = inspect(read_input(source, most), max_pixels=given.max_pixels, ranker=given.ranker)
+            data = read_input(source, most)
+            found = inspect(data, max_pixels=given.max_pixels, timeout=given.timeout, ranker=given.ranker)
         except (JpegmendError, OSError) as error:
             code = SOME_FAILED
             if given.json:

@@ -10,7 +10,7 @@ from typing import Any
 
 from jpegmend.cli import DONE
 from jpegmend.cli.options import BITS, MAX_BYTES, MAX_PIXELS, RUNTIMES, documented, parse_size
-from jpegmend.cli.parser import Parser, whole
+from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InputError, InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
 
@@ -48,6 +48,7 @@ def add(parser: Parser) -> None:
         help=f"{said['max_pixels']}; holds for the result too (500 million)",
     )
     parser.add_argument("--max-bytes", **MAX_BYTES)
+    parser.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 
@@ -77,6 +78,7 @@ def run(given: Namespace) -> int:
             threads=given.threads,
             memory=given.memory,
             max_pixels=given.max_pixels,
+            timeout=given.timeout,
             progress=bar.tiles(str(source)),
         )
     except InputError as error:

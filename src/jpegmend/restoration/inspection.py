@@ -116,17 +116,23 @@ class Inspection:
 
 
 def inspect(
-    source: Source, *, max_pixels: int = MAX_PIXELS, strict: bool = False, ranker: str | Path | Card | None = None
+    source: Source,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    timeout: float | None = None,
+    strict: bool = False,
+    ranker: str | Path | Card | None = None,
 ) -> Inspection:
     """Facts of a picture file, without restoring it; takes the same sources as :func:`jpegmend.restore`.
 
+    ``timeout``: seconds after which decoding is stopped; None: a limit that grows with the size of the picture.
     ``ranker`` names a network that was released with a ranker (CQR), which then scores the file.
 
     Raises:
         InputError: it cannot be read, is no picture, damaged (``strict``), too large or of an unsupported kind.
         ModelError: no such network, or it has no ranker.
     """
-    opened = open_source(source, max_pixels=max_pixels, strict=strict)
+    opened = open_source(source, max_pixels=max_pixels, timeout=timeout, strict=strict)
     scene = make_scene(opened)
     earlier = guess.find_earlier_compression(scene, opened.quality)
     sure = earlier is not None and earlier.probability >= guess.SURE
