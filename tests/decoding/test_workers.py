@@ -76,6 +76,26 @@ def test_a_worker_that_is_ended_from_outside_is_no_damaged_file(stored, monkeypa
     decoding.close()
 
 
+@pytest.mark.parametrize("moment", ["transport._load", "time.sleep"])
+def test_a_process_that_is_killed_leaves_no_temporary_files(tmp_path, moment):
+    """Killed before it has read the answer of its worker, and while that is decoding."""
+    code = (
+        "import os, signal, sys, threading, time\nfrom jpegmend import jpeg\nfrom jpegmend.decoding import transport\n"
+        "def end(*given): os.kill(os.getpid(), signal.SIGKILL)\ntransport._scratch = lambda size: sys.argv[2]\n"
+        "if sys.argv[3] == 'transport._load': transport._load = end\n"
+        "else: transport.POOL.ask = lambda request, seconds, ask=transport.POOL.ask: ("
+        "threading.Timer(0.05, end).start(), ask(request, seconds))[1]\n"
+        "jpeg.read(open(sys.argv[1], 'rb').read())"
+    )
+    file = Path(__file__).parents[1] / "jpeg" / "files" / "huffman.jpg"
+    done = subprocess.run([sys.executable, "-c", code, str(file), str(tmp_path), moment], check=False)
+    assert done.returncode == -signal.SIGKILL
+    ends = time.monotonic() + 60
+    while list(tmp_path.iterdir()) and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_decoder_that_may_not_be_started_is_told(stored, monkeypatch):
     """By a process, or by the thread that stops it, as ``ulimit -u`` allows no more of."""
     decoding.close()
@@ -104,8 +124,8 @@ def test_no_room_for_temporary_files_is_no_damaged_file():
 
 
 def test_no_temporary_path_is_quoted():
-    with pytest.raises(errors.DamagedJpeg, match="pnm decoder gave up: its header cannot be read"):
-        open_source(b"P7 332\n#END_OF_COMMENTS\n128 128 255\n" + bytes(128 * 128))
+    with pytest.raises(errors.DamagedJpeg, match="png decoder gave up: its header cannot be read"):
+        open_source(b"\x89PNG\r\n\x1a\n" + bytes(100))
 
 
 def test_a_worker_that_hangs_is_stopped(stored, monkeypatch, tmp_path):

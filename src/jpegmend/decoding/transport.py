@@ -82,6 +82,7 @@ def _decode_in(
             "format": format,
             "source": str(source),
             "target": str(target),
+            "folder": folder,
             "page": page,
             "limits": limits.as_request(),
         }

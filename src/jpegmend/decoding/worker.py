@@ -5,7 +5,8 @@ standard output, and ends when its input closes or no request has come for a min
 needs, so that it starts fast.
 
 Request: ``format`` ("jpeg" or a format of ``pictures.py``), ``source`` (path of the file), ``target`` (path to write
-decoded arrays to), ``page`` (from 1) and ``limits`` (the fields of ``limits.Limits``).
+decoded arrays to), ``page`` (from 1), ``limits`` (the fields of ``limits.Limits``) and ``folder`` (that of both files,
+which the worker removes where its parent was killed before it could).
 Answer: ``arrays`` (data type and shape of each array; ``target`` then holds them one after the other, in C order) and
 ``facts`` (what else the decoder found), or ``error`` (a message) and ``reason`` ("pixels", "memory", "unsupported",
 "damaged", or "room": the target could not grow, and ``error`` is the system's number of that). There is no answer where
@@ -18,6 +19,7 @@ import errno
 import json
 import math
 import os
+import shutil
 import signal
 import sys
 import time
@@ -36,12 +38,17 @@ def main() -> None:
     # Answers are written to a duplicate of standard output, so that C code that prints there cannot mix with them.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    while True:
-        line = _next_line()
-        if not line:
-            return
-        answers.write(json.dumps(_answer(json.loads(line))) + "\n")
-        answers.flush()
+    folder = ""
+    try:
+        while line := _next_line():
+            request = json.loads(line)
+            folder = request["folder"]
+            answers.write(json.dumps(_answer(request)) + "\n")
+            answers.flush()
+    except BrokenPipeError:
+        pass
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _next_line() -> bytes:
