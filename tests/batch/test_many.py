@@ -47,7 +47,7 @@ def test_a_script_without_a_guard(scans: Path, tmp_path: Path) -> None:
     assert sorted(done.stdout.split("\n")) == ["", "scans/a.jpg 24 None", "scans/d.png 27 None"], done.stderr
 
 
-@pytest.mark.parametrize("options", [{"jobs": 0}, {"strength": 2}, {"memory": 1000, "jobs": 4}])
+@pytest.mark.parametrize("options", [{"jobs": 0}, {"strength": 2}, {"memory": 1000, "jobs": 4}, {"progress": max}])
 def test_wrong_options_are_told_before_any_work(options: dict) -> None:
     with pytest.raises(jpegmend.InvalidOption):
         jpegmend.restore_many(["a.jpg", "b.jpg"], **options)

@@ -36,7 +36,7 @@ def restore_many(
     Args:
         sources: paths or bytes.
         jobs: number of processes; None: one per CPU, fewer if memory is short.
-        options: those of ``restore``; ``threads`` and ``memory`` are for all processes together.
+        options: those of ``restore`` but ``progress``; ``threads`` and ``memory`` are for all processes together.
 
     Raises:
         InvalidOption: an option out of range, or a single path in place of several.
@@ -44,6 +44,8 @@ def restore_many(
     if isinstance(sources, (str, bytes, os.PathLike)):
         raise InvalidOption(f"sources is a single {type(sources).__name__}; give a list, or use restore")
     checked = Options(**options)
+    if checked.progress is not None:
+        raise InvalidOption("progress: pictures are restored in other processes; leave it out, and count the results")
     count = len(sources) if isinstance(sources, (list, tuple, set, dict)) else 1 << 30
     share = share_out(max(1, count), jobs=jobs, threads=checked.threads, memory=checked.memory_bytes)
     given = {**options, "threads": share.threads, "memory": share.memory}
