@@ -10,8 +10,10 @@ import tifffile
 from PIL import Image
 from tests.jpeg.conftest import draw_picture
 
+from jpegmend import writing
 from jpegmend.decoding import limits
 from jpegmend.errors import DamagedJpeg, NotAnImage, TooLarge, UnsupportedJpeg
+from jpegmend.jpeg import Metadata
 from jpegmend.reading import open_source
 from jpegmend.writing import png
 
@@ -169,6 +171,13 @@ def test_camera_raw_is_refused_where_its_first_page_is_a_preview(tags):
                 open_source(stream.getvalue())
         else:  # a pyramid, whose first page is the picture
             assert np.array_equal(open_source(stream.getvalue()).values, preview)
+
+
+@pytest.mark.parametrize("comment", ["plain", "caf\u00e9", "\u6e2f"])
+def test_the_comment_of_a_png_is_read(comment):
+    stream = io.BytesIO()
+    writing.write(draw_picture(8, 8), Metadata(comments=(comment.encode(),)), stream, format="png")
+    assert open_source(stream.getvalue()).metadata.comments == (comment.encode(),)
 
 
 def test_a_pillow_image_of_several_jpegs_is_read_from_its_file():

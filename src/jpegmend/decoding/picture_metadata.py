@@ -23,7 +23,7 @@ def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
         "icc": lambda: _text(image.info.get("icc_profile")),
         "exif": lambda: _text(_exif(image)),
         "xmp": lambda: _text(_xmp(image.info)),
-        "comment": lambda: _text(_bytes(image.info.get("comment"))),
+        "comment": lambda: _text(_bytes(image.info.get("comment") or image.info.get("Comment"))),  # of GIF, of PNG
         "density": lambda: _density(image.info.get("dpi")),
         "orientation": lambda: int(image.getexif().get(ORIENTATION, 1)),
     }
