@@ -47,6 +47,14 @@ def test_heic_is_read_as_pillow_heif_reads_it_and_turned_once():
     assert np.abs(opened.values.astype(int) - np.rot90(pixels, -1)).mean() < 10
 
 
+def test_heic_of_10_bits_is_read_with_8_and_says_so():
+    module = pytest.importorskip("pillow_heif")
+    deep, stream = draw_picture(40, 56).astype(np.uint16) * 257, io.BytesIO()
+    module.from_bytes(mode="RGB;16", size=(56, 40), data=deep.tobytes()).save(stream, quality=90)
+    opened = open_source(stream.getvalue())
+    assert opened.bits == 8 and opened.warnings == ("10-bit samples of this kind are read with 8 bits",)
+
+
 @pytest.mark.parametrize("shape", [(40, 56, 3), (40, 56, 4), (40, 56)])
 def test_lossless_jpeg_xl_is_read_bit_by_bit(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

@@ -52,7 +52,8 @@ def to_samples(image: Image.Image) -> Samples:
         deep = (_with_transparency(_as_shown(_sixteen(band), tags), key) for band in _bands(image))
         return Samples(deep, _shape(image, 1 if key is None else 4), "uint16")
     narrowed = ";16" in _raw_mode(image) or _peak_of_pnm(image) > 255
-    lost = ("16-bit samples of this kind are read with 8 bits",) if narrowed else ()
+    depth = 16 if narrowed else int(image.info.get("bit_depth", 8))  # that of HEIC, by its plugin
+    lost = (f"{depth}-bit samples of this kind are read with 8 bits",) if depth > 8 else ()
     plain = _to_plain(image, key)
     return Samples(_bands(plain), _shape(plain, len(plain.getbands())), "uint8", lost)
 
