@@ -223,6 +223,16 @@ def test_extended_xmp_is_said_to_be_lost():
         assert any("extended" in text for text in said), name
 
 
+def test_an_option_that_a_later_page_refuses_is_told_as_that(tmp_path):
+    class Pages(list):
+        def __iter__(self):
+            raise InvalidOption("page 2: the memory allowed is too little")
+
+    with pytest.raises(InvalidOption, match="page 2: the memory"):
+        files.write(some_pixels((8, 8)), NOTHING, tmp_path / "a.tif", pages=Pages([None]))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_depth_changes_both_ways():
     eight = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert np.array_equal(to_bits(to_bits(eight, 16), 8), eight)

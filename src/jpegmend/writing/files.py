@@ -90,6 +90,8 @@ def write(
             return encode(target)
         with open_target(Path(target), overwrite=overwrite) as stream:
             return encode(stream)
+    except InvalidOption:  # a ValueError too: of a page that is made when it is written
+        raise
     except ValueError as error:  # raised by encoders for what they cannot write
         raise OutputError(f"{target} cannot be written as {name}: {error}; png takes any picture") from error
 
