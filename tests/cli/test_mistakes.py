@@ -44,6 +44,8 @@ from .conftest import as_jpeg, picture
         (["upscale", "a.jpg", "-o", "x.png", "--format", "jpeg"], 2, "give one"),
         (["explain", "."], 2, "explain takes one picture"),
         (["explain", "gone.jpg"], 1, "gone.jpg"),
+        (["explain", "a.jpg", "--max-pixels", "10"], 1, "allowed are 10; raise --max-pixels"),
+        (["explain", "a.jpg", "--max-bytes", "10"], 1, "more than 10 bytes; raise --max-bytes"),
         (["a.jpg", "--name", "{stem}"], 2, "must end in {suffix}"),
         (["a.jpg", "--name", "{stem}.old.xyz"], 2, "must end in {suffix}"),
         (["a.jpg", "--name", "{stem}.new.tif", "--format", "png"], 2, "give one"),

@@ -12,8 +12,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.options import MAX_PIXELS, documented, parse_size, translate
-from jpegmend.cli.parser import Parser, real, whole
+from jpegmend.cli.options import add_limits, parse_size, translate
+from jpegmend.cli.parser import Parser, whole
 from jpegmend.cli.restore import add_forms, add_restoration, check_form, default_format, read_settings
 from jpegmend.errors import InvalidOption
 
@@ -63,7 +63,6 @@ def _defaults(group: Any) -> dict[str, tuple[str, Any]]:
 
 
 def _add_plan(parser: Parser) -> Any:
-    said = documented()
     group = parser.add_argument_group("plan")
     group.add_argument(
         "--shard", type=whole(1), default=2000, metavar="N", help="pictures in a shard, a part of the job (2000)"
@@ -74,11 +73,7 @@ def _add_plan(parser: Parser) -> Any:
     )
     add_forms(group, "of the results (png)")
     add_restoration(group)
-    group.add_argument(
-        "--max-pixels", type=whole(1), default=MAX_PIXELS, metavar="N", help=f"{said['max_pixels']} (500 million)"
-    )
-    group.add_argument("--max-bytes", default="4G", metavar="SIZE", help="refuse files that hold more (4G)")
-    group.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
+    add_limits(group)
     return group
 
 

@@ -8,9 +8,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from jpegmend.cli import DONE
-from jpegmend.cli.options import documented
+from jpegmend.cli.options import add_limits, documented, parse_size
 from jpegmend.cli.parser import Parser, whole
-from jpegmend.errors import InvalidOption
+from jpegmend.errors import InputError, InvalidOption
 
 THEMES = ("light", "dark", "both")
 
@@ -42,12 +42,14 @@ def add(parser: Parser) -> None:
     parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the PNG files (light)")
     parser.add_argument("--assume-quality", type=whole(1, 100), metavar="Q", help=documented()["quality"])
     parser.add_argument("--threads", type=whole(1), metavar="N", help=documented()["threads"])
+    add_limits(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 
 
 def run(given: Namespace) -> int:
     """Write a report of figures: what was changed in a picture, and what happened inside the network."""
     from jpegmend import explain, weights
+    from jpegmend.batch.inputs import read_input
     from jpegmend.cli.networks_of_others import tell_licence
     from jpegmend.explanation.explanation import REPORT, make_folder
     from jpegmend.writing import check_target
@@ -55,6 +57,10 @@ def run(given: Namespace) -> int:
     card = weights.find(given.model)
     if given.file.is_dir():
         raise InvalidOption(f"{given.file} is a folder; explain takes one picture")
+    try:
+        data = read_input(given.file, parse_size("--max-bytes", given.max_bytes))
+    except InputError as error:
+        raise type(error)(f"{given.file}: {error}") from error
     folder = given.out or given.file.with_name(f"{given.file.stem}.{card.name}")
     made = not folder.exists()
     make_folder(folder)
@@ -62,12 +68,15 @@ def run(given: Namespace) -> int:
         check_target(folder / REPORT, overwrite=given.overwrite)
         tell_licence(card, quiet=given.quiet)
         found = explain(
-            given.file,
+            data,
+            name=given.file.name,
             model=card,
             reference=given.reference,
             side=given.side,
             quality=given.assume_quality,
             threads=given.threads,
+            max_pixels=given.max_pixels,
+            timeout=given.timeout,
         )
     except BaseException:
         if made:

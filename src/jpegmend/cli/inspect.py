@@ -7,8 +7,8 @@ import sys
 from argparse import Namespace
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.options import MAX_BYTES, MAX_PIXELS, documented, parse_size, translate
-from jpegmend.cli.parser import Parser, real, whole
+from jpegmend.cli.options import add_limits, parse_size, translate
+from jpegmend.cli.parser import Parser
 from jpegmend.errors import JpegmendError
 
 
@@ -24,15 +24,7 @@ def add(parser: Parser) -> None:
         help="also score the quality by the ranker, a network that was released beside this one (cqr-c)",
     )
     parser.add_argument("--json", action="store_true", help="one line of JSON a file")
-    parser.add_argument(
-        "--max-pixels",
-        type=whole(1),
-        default=MAX_PIXELS,
-        metavar="N",
-        help="refuse files that claim more (500 million)",
-    )
-    parser.add_argument("--max-bytes", **MAX_BYTES)
-    parser.add_argument("--timeout", type=real(0), metavar="S", help=documented()["timeout"])
+    add_limits(parser)
 
 
 def run(given: Namespace) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import re
-from typing import Any
+from typing import Any, TypeAlias
 
+from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InvalidOption
 from jpegmend.option_texts import option_texts
 
@@ -31,6 +33,8 @@ OPTIONS = {
 }
 """The option for each argument: ``quality`` of the API is ``--assume-quality``, ``--quality`` is the result's."""
 
+ArgumentGroup: TypeAlias = "Parser | argparse._ArgumentGroup"
+
 RUNTIMES = ("auto", "onnx", "torch")
 PROVIDERS = ("auto", "cpu", "cuda", "directml", "coreml", "openvino", "mps")
 MAX_PIXELS = 500_000_000
@@ -41,12 +45,7 @@ BITS: dict[str, Any] = {
     "choices": (8, 16),
     "help": "bits a sample of a png or tiff; 16 keeps the precision of the network; without it those of the input",
 }
-MAX_BYTES: dict[str, Any] = {
-    "default": "4G",
-    "metavar": "SIZE",
-    "help": "refuse files, and standard input, that hold more (4G)",
-}
-"""For ``add_argument``: options of several verbs."""
+"""For ``add_argument``: an option of several verbs."""
 
 _GIVEN = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|[\w.]*)")
 _WORDS = (
@@ -63,6 +62,17 @@ _WORDS = (
     (re.compile(r"is enlarged; --pages selects another"), "is enlarged; --pages N selects another"),
     (re.compile(r"\bor name a format\b"), "or give --format"),
 )
+
+
+def add_limits(parser: ArgumentGroup, *, pixels: str = "") -> None:
+    """The options ``--max-pixels``, ``--max-bytes`` and ``--timeout``; ``pixels`` adds to the help of the first."""
+    said = documented()
+    help = f"{said['max_pixels']}{pixels} (500 million)"
+    parser.add_argument("--max-pixels", type=whole(1), default=MAX_PIXELS, metavar="N", help=help)
+    parser.add_argument(
+        "--max-bytes", default="4G", metavar="SIZE", help="refuse files, and standard input, that hold more (4G)"
+    )
+    parser.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
 
 
 def documented() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.networks_of_others import tell
-from jpegmend.cli.options import BITS, MAX_BYTES, MAX_PIXELS, PROVIDERS, RUNTIMES, documented, parse_size
+from jpegmend.cli.options import BITS, PROVIDERS, RUNTIMES, add_limits, documented, parse_size
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.errors import InvalidOption
 from jpegmend.formats import WRITTEN
@@ -143,11 +143,7 @@ def _add_limits(group: Any) -> None:
         "--threads", type=whole(1), metavar="N", help="CPU threads of all processes together; without it all CPUs"
     )
     group.add_argument("--memory", metavar="SIZE", help=f"for all processes together: {said['memory']}")
-    group.add_argument(
-        "--max-pixels", type=whole(1), default=MAX_PIXELS, metavar="N", help=f"{said['max_pixels']} (500 million)"
-    )
-    group.add_argument("--max-bytes", **MAX_BYTES)
-    group.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
+    add_limits(group)
 
 
 def page_number(text: str) -> int | str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.cli import DONE
-from jpegmend.cli.options import BITS, MAX_BYTES, MAX_PIXELS, RUNTIMES, documented, parse_size
-from jpegmend.cli.parser import Parser, real, whole
+from jpegmend.cli.options import BITS, RUNTIMES, add_limits, documented, parse_size
+from jpegmend.cli.parser import Parser, whole
 from jpegmend.errors import InputError, InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
 
@@ -40,15 +40,7 @@ def add(parser: Parser) -> None:
     parser.add_argument("--runtime", choices=RUNTIMES, default="auto", help=f"{said['runtime']} (auto)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help=said["threads"])
     parser.add_argument("--memory", metavar="SIZE", help=said["memory"])
-    parser.add_argument(
-        "--max-pixels",
-        type=whole(1),
-        default=MAX_PIXELS,
-        metavar="N",
-        help=f"{said['max_pixels']}; holds for the result too (500 million)",
-    )
-    parser.add_argument("--max-bytes", **MAX_BYTES)
-    parser.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
+    add_limits(parser, pixels="; holds for the result too")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import MissingExtra, OutputError, WeightsMissing, extra_needed
 from jpegmend.explanation import themes
 from jpegmend.explanation.coefficients import coefficient_drawings
@@ -99,6 +100,8 @@ def explain(
     quality: int | None = None,
     threads: int | None = None,
     name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    timeout: float | None = None,
 ) -> Explanation:
     """Restore a picture and draw what the restoration changed, and what happens inside the network.
 
@@ -106,6 +109,7 @@ def explain(
     size; with it there are error maps and PSNR. ``side`` is that of the square, in pixels, on which the inside of
     the network is shown: the one with the largest change. ``quality`` treats the picture as compressed at that
     libjpeg quality. ``name`` is that of the picture in the report; by default the file's.
+    ``max_pixels`` and ``timeout`` are limits on each picture read, as in :func:`jpegmend.restore`.
     The inside of networks needs PyTorch; without it only the figures of every model are drawn, and ``notes`` says so.
 
     Raises:
@@ -114,7 +118,7 @@ def explain(
         InvalidOption: nothing was restored, the reference has another size, or an argument is out of range.
     """
     themes.check_matplotlib()
-    options = Options(model=model, quality=quality, threads=threads)
+    options = Options(model=model, quality=quality, threads=threads, max_pixels=max_pixels, timeout=timeout)
     subject = prepare(source, options, reference, side=side, name=name)
     sections = [Section("What was changed", tuple([*general_drawings(subject), *coefficient_drawings(subject)]))]
     notes = list(_missing(subject))

@@ -226,7 +226,7 @@ def _name(source: Source) -> str:
 
 def _read_reference(source: Source, final: Restored, options: Options) -> NDArray[np.uint8]:
     """The reference in the orientation of the file, 8 bits, gray where the file is gray."""
-    upright = restore(source, strength=0.0, bits=8, max_pixels=options.max_pixels).to_array(8)
+    upright = restore(source, strength=0.0, bits=8, max_pixels=options.max_pixels, timeout=options.timeout).to_array(8)
     pixels = as_stored(np.asarray(upright[..., :3] if upright.ndim == 3 else upright), final.report.orientation)
     if pixels.shape[:2] != final.pixels.shape[:2]:
         raise InvalidOption(
