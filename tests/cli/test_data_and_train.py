@@ -9,7 +9,7 @@ from PIL import Image
 from jpegmend import cli
 from jpegmend.cli.train import find_data, parse_settings
 from jpegmend.errors import InvalidOption, UnknownModel
-from jpegmend.training.teacher import find_weights
+from jpegmend.training.building import find_weights
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from typing import Any, TypeAlias
+from typing import Any
 
-from jpegmend.cli.parser import Parser, real, whole
+from jpegmend.cli.parser import real, whole
 from jpegmend.errors import InvalidOption
 from jpegmend.option_texts import option_texts
 
@@ -32,8 +31,6 @@ OPTIONS = {
     "overwrite": "--overwrite",
 }
 """The option for each argument: ``quality`` of the API is ``--assume-quality``, ``--quality`` is the result's."""
-
-ArgumentGroup: TypeAlias = "Parser | argparse._ArgumentGroup"
 
 RUNTIMES = ("auto", "onnx", "torch")
 PROVIDERS = ("auto", "cpu", "cuda", "directml", "coreml", "openvino", "mps")
@@ -64,15 +61,15 @@ _WORDS = (
 )
 
 
-def add_limits(parser: ArgumentGroup, *, pixels: str = "") -> None:
+def add_limits(group: Any, *, pixels: str = "") -> None:
     """The options ``--max-pixels``, ``--max-bytes`` and ``--timeout``; ``pixels`` adds to the help of the first."""
     said = documented()
     help = f"{said['max_pixels']}{pixels} (500 million)"
-    parser.add_argument("--max-pixels", type=whole(1), default=MAX_PIXELS, metavar="N", help=help)
-    parser.add_argument(
+    group.add_argument("--max-pixels", type=whole(1), default=MAX_PIXELS, metavar="N", help=help)
+    group.add_argument(
         "--max-bytes", default="4G", metavar="SIZE", help="refuse files, and standard input, that hold more (4G)"
     )
-    parser.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
+    group.add_argument("--timeout", type=real(0), metavar="S", help=said["timeout"])
 
 
 def documented() -> dict[str, str]:

@@ -46,7 +46,7 @@ def add(parser: Parser) -> None:
         help="the clear original of a single picture: say how much nearer the result is to it, in dB",
     )
     add_restoration(parser.add_argument_group("restoration"))
-    _add_limits(parser.add_argument_group("limits"))
+    _add_resources(parser.add_argument_group("limits"))
     group = parser.add_argument_group("messages")
     group.add_argument("--json", action="store_true", help="one line of JSON a file")
     group.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
@@ -131,7 +131,7 @@ def add_restoration(group: Any) -> None:
     )
 
 
-def _add_limits(group: Any) -> None:
+def _add_resources(group: Any) -> None:
     said = documented()
     group.add_argument(
         "--jobs",

@@ -64,10 +64,10 @@ def run(given: Namespace) -> int:
 
         from jpegmend import models
         from jpegmend.training import loop
+        from jpegmend.training.building import find_weights
         from jpegmend.training.distributed import process_group
         from jpegmend.training.recipe import read_recipe
         from jpegmend.training.run import RunSettings
-        from jpegmend.training.teacher import find_weights
     if given.network:
         models.add(given.network)
     if given.partly and not given.warm_start:

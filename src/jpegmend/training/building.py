@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from jpegmend import models
+from jpegmend import models, weights
 from jpegmend.errors import InvalidRecipe
 from jpegmend.models import files
 from jpegmend.training.auxiliary import AUXILIARIES
@@ -47,6 +47,13 @@ def start(
     if checkpoint:
         state.restore(checkpoint)
     return state
+
+
+def find_weights(name: str) -> Path:
+    """The weights file of that path, or of the released network of that name."""
+    if Path(name).exists() or name.endswith(".safetensors"):
+        return Path(name)
+    return weights.path(weights.find(name), "safetensors")
 
 
 def _build(recipe: Recipe, config: Any, device: str) -> Parts:

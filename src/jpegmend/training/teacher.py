@@ -8,25 +8,17 @@ learns from it needs fewer steps (Hinton, Vinyals, Dean: Distilling the Knowledg
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from jpegmend import models, weights
+from jpegmend import models
 from jpegmend.errors import InvalidRecipe
 from jpegmend.models import files
 from jpegmend.models.contract import Observation, Planes, make_config
-from jpegmend.training.building import MEMORY_FORMAT
+from jpegmend.training.building import MEMORY_FORMAT, find_weights
 from jpegmend.training.planes import select_planes
 from jpegmend.training.recipe import Recipe
-
-
-def find_weights(name: str) -> Path:
-    """The weights file of that path, or of the released network of that name."""
-    if Path(name).exists() or name.endswith(".safetensors"):
-        return Path(name)
-    return weights.path(weights.find(name), "safetensors")
 
 
 @dataclass(frozen=True)
