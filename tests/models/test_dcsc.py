@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models import files
-from jpegmend.models.dcsc import DCSC, SPEC, Config, halo
+from jpegmend.models.dcsc import DCSC, SPEC, Config, grow, halo
 
 pytestmark = pytest.mark.usefixtures("seeded")
 SMALL = Config(features=3, filters=5, iterations=7)
@@ -216,6 +218,23 @@ def test_iterations_of_trained_weights_can_be_chosen(observed, tmp_path):
     torch.testing.assert_close(fewer(seen).planes, seen.planes + network.W_R(whole.traces["U"][2]))
     with pytest.raises(InvalidOption, match="dilations.*iterations"):
         files.load_weights(path, {"dilations": (1, 1, 1)})
+
+
+def test_with_more_filters_the_first_output_is_the_same_and_all_filters_learn(observed):
+    old = Config(features=3, filters=5, iterations=7, fold=2)
+    new = replace(old, filters=8)
+    small, large, seen = DCSC(old), DCSC(new), observed(2, 1, 17, 24)
+    large.load_state_dict(grow(small.state_dict(), old, new))
+    answer = large(seen).planes
+    assert torch.allclose(answer, small(seen).planes, atol=1e-6)
+    answer.square().sum().backward()
+    assert large.W_R.weight.grad[:, 5:].abs().sum((0, 2, 3)).min() > 0
+
+
+@pytest.mark.parametrize("other", [{"filters": 4}, {"features": 4}, {"fold": 2}, {"dilations": (1, 2)}])
+def test_weights_grow_in_filters_alone(other):
+    with pytest.raises(InvalidOption, match="do not grow"):
+        grow(DCSC(SMALL).state_dict(), SMALL, replace(SMALL, **other))
 
 
 def test_export_of_a_folded_grid_agrees_at_another_size(exported):

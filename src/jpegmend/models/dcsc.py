@@ -9,15 +9,17 @@ Shape letters: B batch, C planes, H W pixels, D dilations.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Planes, Spec
-from jpegmend.models.layers import check_counts, check_fold, convolution, fold, folded_radius, unfold
+from jpegmend.models.layers import check_counts, check_fold, convolution, fold, folded_radius, unfold, widened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,21 @@ class DCSC(nn.Module):
         return U
 
 
+def grow(weights: Mapping[str, Tensor], old: Config, new: Config) -> dict[str, Tensor]:
+    """Initial weights for a network with more filters, which first gives the output of the old one.
+
+    The new filters begin with Glorot's weights, and the old ones and W_R without them.
+
+    Raises:
+        InvalidOption: ``new`` has fewer filters, or differs in more than these and the iterations.
+    """
+    if replace(old, filters=new.filters, iterations=new.iterations) != new or new.filters < old.filters:
+        raise InvalidOption(
+            f"weights of {old} do not grow into {new}; filters may become more and iterations others, no more than that"
+        )
+    return {name: widened(tensor, weights[name]) for name, tensor in DCSC(new).state_dict().items()}
+
+
 def planes(config: Config) -> Planes:
     """Each plane alone, or RGB."""
     return "rgb" if config.channels == 3 else "y"
@@ -145,6 +162,7 @@ SPEC = Spec(
     build=DCSC,
     planes=planes,
     halo=halo,
+    grow=grow,
     free=("iterations",),
     small=(
         Config(features=4, filters=8, iterations=3),

@@ -1,4 +1,4 @@
-"""Shared layers: the 3x3 convolution with padding, folding (space to depth), and checks of hyper-parameters."""
+"""Shared layers: the 3x3 convolution with padding, folding (space to depth), wider ones, checks of hyper-parameters."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ def check_counts(**counts: int) -> None:
 def convolution(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
     """A 3x3 convolution that keeps the size."""
     return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
+
+
+def widened(fresh: Tensor, trained: Tensor) -> Tensor:
+    """``trained [O, I, ...]`` inside the larger ``fresh``, where 0 replaces the weights from new inputs to old outputs.
+
+    The old outputs stay as they were; ``fresh`` holds the initial weights of the new ones.
+    """
+    grown, outputs = fresh.clone(), len(trained)
+    grown[:outputs] = 0
+    grown[(slice(outputs), *map(slice, trained.shape[1:]))] = trained
+    return grown
 
 
 def fold(x: Tensor, factor: int) -> Tensor:

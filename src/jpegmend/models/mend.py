@@ -22,6 +22,7 @@ from torch.nn import functional
 from jpegmend.blocks import idct
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Spec
+from jpegmend.models.layers import widened
 
 _PLANES = 3
 _FILE = 3
@@ -241,15 +242,11 @@ def _as_identity(tensor: Tensor, name: str) -> Tensor:
 
 
 def _widened(fresh: Tensor, trained: Tensor, name: str) -> Tensor:
-    """``trained [O, I, ...]`` inside the larger ``fresh``, whose new inputs do not reach the old outputs."""
+    """As :func:`~jpegmend.models.layers.widened`, in each half of a modulation's scale and shift."""
     if "modulation" in name:
-        # Two parts of equal length, scale and shift.
         parts = zip(fresh.chunk(2), trained.chunk(2), strict=True)
         return torch.cat([_widened(*pair, name="") for pair in parts])
-    grown, outputs = fresh.clone(), len(trained)
-    grown[:outputs] = 0
-    grown[(slice(outputs), *map(slice, trained.shape[1:]))] = trained
-    return grown
+    return widened(fresh, trained)
 
 
 def halo(config: Config) -> int:
