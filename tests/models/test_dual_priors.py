@@ -54,4 +54,4 @@ def test_classifier_answers_a_probability_of_any_size() -> None:
     answer = classifier(g)
     assert answer.shape == (3,) and answer.min() > 0 and answer.max() < 1
     torch.testing.assert_close(torch.sigmoid(classifier.logit(g)), answer)
-    assert classifier.activations(g).shape == (3, 32, 9, 14)
+    assert [part.shape for part in classifier.activations(g)] == [(3, 32, 9, 14)] * 6

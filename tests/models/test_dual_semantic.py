@@ -36,6 +36,17 @@ def test_g_follows_the_true_derivative() -> None:
         assert slope[at].item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-9)
 
 
+@pytest.mark.parametrize("fold", [1, 2])
+@pytest.mark.parametrize("of_logit", [False, True])
+def test_the_written_derivative_is_that_of_automatic_differentiation(fold: int, of_logit: bool) -> None:
+    classifier = build(fold=fold).classifier.double()
+    g = (2 * picture(3, 2, 9, 14) - 1).requires_grad_(True)
+    found = (classifier.logit if of_logit else classifier)(g)
+    (expected,) = torch.autograd.grad(found.sum(), g)
+    torch.testing.assert_close(classifier.derivative(g, of_logit), expected)
+    assert expected.abs().max() > 0
+
+
 def test_g_step_is_equation_9() -> None:
     network, seen = build(start=0.5, stages=1).double(), example(dual.SPEC, dual.Config(), 9, 11)
     answer = network(seen._replace(planes=seen.planes.double()), collect=True)

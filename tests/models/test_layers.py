@@ -1,15 +1,16 @@
-"""Folding: numpy's reshaping is the oracle, and the ONNX file folds every size."""
+"""Folding, its adjoint and the DCT, against numpy's reshaping and SciPy; the ONNX file folds every size."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnxruntime
 import pytest
+import scipy.fft
 import torch
 from torch import Tensor, nn
 
 from jpegmend.models import onnx_file
-from jpegmend.models.layers import fold, unfold
+from jpegmend.models.layers import cosines, fold, fold_adjoint, unfold
 
 
 def folded_by_numpy(x: np.ndarray, factor: int) -> np.ndarray:
@@ -26,6 +27,22 @@ def test_folding_is_numpys_and_comes_back(factor: int, height: int, width: int) 
     folded = fold(x, factor)
     np.testing.assert_array_equal(folded.numpy(), folded_by_numpy(x.numpy(), factor))
     assert torch.equal(unfold(folded, factor, height, width), x)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+@pytest.mark.parametrize(("height", "width"), [(8, 12), (7, 13), (1, 2)])
+def test_adjoint_of_folding(factor: int, height: int, width: int) -> None:
+    """By its definition, which holds where sides are padded only if copies of a pixel are added to it."""
+    x = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    folded = fold(x, factor)
+    other = torch.rand(folded.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    torch.testing.assert_close((folded * other).sum(), (x * fold_adjoint(other, factor, height, width)).sum())
+
+
+@pytest.mark.parametrize("size", [1, 2, 9, 640])
+def test_cosines_are_scipys(size: int) -> None:
+    expected = scipy.fft.dct(np.eye(size), norm="ortho", axis=0)
+    np.testing.assert_allclose(cosines(size, torch.empty(0)).numpy(), expected, atol=3e-7)
 
 
 def test_factor_1_is_the_tensor_itself() -> None:

@@ -155,7 +155,7 @@ def test_options(networks, tmp_path):
     with pytest.raises(WeightsMissing):
         open_runtime(replace(card, released=False))
     with pytest.raises(WeightsMissing, match="runtime='torch'"):
-        open_runtime(replace(card, files={}, exportable=False), runtime="onnx")
+        open_runtime(replace(card, files={"safetensors": card.files["onnx"]}), runtime="onnx")
 
 
 def test_too_few_threads_allowed_are_told(networks, tmp_path, monkeypatch):

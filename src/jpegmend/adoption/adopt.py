@@ -152,7 +152,6 @@ def _card(file: Path, kind: str, channels: int, tiles: Tiles, held: float, facts
         tiling=tiles.tiling,
         window=tiles.window,
         released=True,
-        exportable=kind == "onnx",
         files={kind: file_entry(file)},
         bytes_per_pixel=round(held),
         folder=file.parent,

@@ -180,7 +180,7 @@ def activations(traced: TracedRun) -> Drawing:
     if traced.clear is not None:
         pictures["reference"] = traced.clear
     with torch.no_grad():
-        found = {name: classifier.activations(_gradient(picture))[0].numpy() for name, picture in pictures.items()}
+        found = {name: classifier.activations(_gradient(picture))[-1][0].numpy() for name, picture in pictures.items()}
         chances = {name: float(classifier(_gradient(picture))) for name, picture in pictures.items()}
     last = list(found)[-1]
     channel = int(np.abs(found["input"].mean((1, 2)) - found[last].mean((1, 2))).argmax())

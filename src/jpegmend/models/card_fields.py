@@ -26,7 +26,6 @@ def card_fields(name: str, spec: Spec, config: Any) -> dict[str, Any]:
         "inputs": list(spec.inputs),
         "quality_from": spec.quality_from,
         "released": False,
-        "exportable": spec.exportable,
         "parameters": cost.parameters(spec.build(config)),
         "multiply_adds": round(pixel.multiply_adds),
         "bytes_per_pixel": round(pixel.peak_bytes),

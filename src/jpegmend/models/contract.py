@@ -67,8 +67,6 @@ class Spec:
     """Side of the tile in pixels where ``tiling`` is ``window``, the same for every config or by config."""
     inputs: tuple[str, ...] = ("planes",)
     """Fields of the observation that the network reads, in the order of its ONNX inputs."""
-    exportable: bool = True
-    """Whether it can be written as ONNX."""
     free: tuple[str, ...] = ()
     """Hyper-parameters that can be changed after training, because no weight depends on them."""
     frozen: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 Minimises ``|y - x|^2 + alpha |u - x|^2 + beta |g - grad x|^2 + lambda_1 f_p(u) + lambda_2 f_s(g)`` (eq. 4) in K stages
 of three steps: u by the de-blocker (eq. 8), g by gradient descent on the classifier's output (eq. 9), x in closed form
-by FFT (eq. 10). The two networks are in ``dual_priors``.
+(eq. 10). The two networks are in ``dual_priors``.
 
 Shape letters: B batch, H W pixels. A gradient has two channels: h, along a row, and v, down a column.
 """
@@ -27,7 +27,7 @@ from jpegmend.models.dual_priors import (
     PlainDeblocker,
     Shrinkage,
 )
-from jpegmend.models.layers import check_counts
+from jpegmend.models.layers import check_counts, cosines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class Config:
     """Whether all stages share these four (eq. 8 to 10 give them no index), or each has its own."""
     fold: int = 1
     """Side of the squares of pixels that the dense de-blocker and the classifier fold into channels. The data term and
-    the FFT stay at full resolution."""
+    the x step stay at full resolution."""
 
     def __post_init__(self) -> None:
         check_counts(stages=self.stages, inner=self.inner, features=self.features, units=self.units)
@@ -108,9 +108,9 @@ def gradient_adjoint(g: Tensor) -> Tensor:
 def solve(y: Tensor, u: Tensor, g: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
     """The x that minimises ``|y - x|^2 + alpha |u - x|^2 + beta |g - gradient(x)|^2`` (eq. 7, 10).
 
-    Exact, by an FFT of the picture extended by its mirror image to twice the height and width: the circular boundary of
-    eq. 10 then has no jump, and the solution is that of differences which end at the border (Neumann). Computed in
-    float32 or wider; returns ``[B, 1, H, W]`` of the type of ``y``. ``alpha`` and ``beta`` must be positive.
+    Exact, in the basis of the DCT, which is eq. 10 for the picture extended by its mirror image: the circular boundary
+    then has no jump, and the solution is that of differences which end at the border (Neumann). Computed in float32 or
+    wider; returns ``[B, 1, H, W]`` of the type of ``y``. ``alpha`` and ``beta`` must be positive.
     """
     height, width = y.shape[-2:]
     with torch.autocast(y.device.type, enabled=False):
@@ -118,16 +118,16 @@ def solve(y: Tensor, u: Tensor, g: Tensor, alpha: Tensor, beta: Tensor) -> Tenso
             part.to(torch.promote_types(part.dtype, torch.float32)) for part in (y, u, g, alpha, beta)
         )
         right = y_ + alpha * u_ + beta * gradient_adjoint(g_)
-        right = torch.cat([right, right.flip(-1)], -1)
-        right = torch.cat([right, right.flip(-2)], -2)
-        rows = torch.arange(2 * height, device=y.device, dtype=right.dtype)
-        columns = torch.arange(width + 1, device=y.device, dtype=right.dtype)
-        # |F(grad_v)|^2 + |F(grad_h)|^2 of a forward difference on 2 H x 2 W.
-        power = (2 * torch.sin(rows * (math.pi / (2 * height)))).square()[:, None]
-        power = power + (2 * torch.sin(columns * (math.pi / (2 * width)))).square()
-        spectrum = torch.fft.rfft2(right) / (1 + alpha + beta * power)
-        x = torch.fft.irfft2(spectrum, s=(2 * height, 2 * width))[..., :height, :width]
-    return x.to(y.dtype)  # type: ignore[no-any-return]
+        rows, columns = cosines(height, right), cosines(width, right)
+        power = _power(height, right)[:, None] + _power(width, right)
+        x = rows.T @ (rows @ right @ columns.T / (1 + alpha + beta * power)) @ columns
+    return x.to(y.dtype)
+
+
+def _power(size: int, like: Tensor) -> Tensor:
+    """The eigenvalues of a forward difference's square on ``size`` samples, by frequency of the DCT: ``[size]``."""
+    k = torch.arange(size, device=like.device, dtype=like.dtype)
+    return (2 * torch.sin(k * (math.pi / (2 * size)))).square()
 
 
 class Scalars(nn.Module):
@@ -184,23 +184,18 @@ class Dual(nn.Module):
     def derivative(self, g: Tensor) -> Tensor:
         """``d f_s(g) / d g`` on the scale of ``semantic_size``, of the shape of ``g [B, 2, H, W]``.
 
-        Part of the outer graph with ``second_order``, a constant without. Works under ``torch.no_grad()`` and
-        ``torch.inference_mode()`` too. Raises :class:`~jpegmend.errors.InvalidOption` where there is no classifier.
+        Part of the outer graph with ``second_order``, a constant without. Raises
+        :class:`~jpegmend.errors.InvalidOption` where there is no classifier.
         """
         if self.classifier is None:
             raise InvalidOption("the network was built with semantic=False; there is no classifier to derive")
-        parts = (g, *self.classifier.parameters())
-        second = self.config.second_order and torch.is_grad_enabled() and any(part.requires_grad for part in parts)
-        # Outside inference mode a clone is an ordinary tensor again, which automatic differentiation accepts.
-        with torch.inference_mode(False), torch.enable_grad():
-            if not (second and g.requires_grad):
-                g = g.detach().clone().requires_grad_(True)
-            # The logit has the direction of the probability's derivative, and does not vanish where that is 0 or 1.
-            answer = self.classifier.logit(g) if self.config.semantic_size == "unit" else self.classifier(g)
-            (slope,) = torch.autograd.grad(answer.sum(), g, create_graph=second)
+        if not self.config.second_order:
+            g = g.detach()
+        # The logit has the direction of the probability's derivative, and does not vanish where that is 0 or 1.
+        slope = self.classifier.derivative(g, of_logit=self.config.semantic_size == "unit")
+        slope = slope if self.config.second_order else slope.detach()
         if self.config.semantic_size == "unit":
-            lengths = (torch.linalg.vector_norm(part, dim=(1, 2, 3), keepdim=True) for part in (g, slope))
-            wanted, found = lengths
+            wanted, found = (torch.linalg.vector_norm(part, dim=(1, 2, 3), keepdim=True) for part in (g, slope))
             return slope * (wanted / found.clamp(min=1e-12))  # type: ignore[no-any-return]
         pixels = g.shape[-2] * g.shape[-1]
         return slope * (pixels / _PATCH if self.config.semantic_size == "mean" else pixels)
@@ -263,6 +258,5 @@ SPEC = Spec(
     tiling="window",
     window=192,
     frozen=("classifier",),
-    exportable=False,
     small=(Config(stages=2, inner=1, features=8, units=1, reduced=4, classifier_features=4),),
 )

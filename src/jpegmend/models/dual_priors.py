@@ -6,7 +6,6 @@ operation.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,7 @@ from torch.nn import functional
 
 from jpegmend.models import dncnn
 from jpegmend.models.contract import Observation
-from jpegmend.models.layers import check_counts, convolution, fold, unfold
+from jpegmend.models.layers import check_counts, convolution, cosines, fold, fold_adjoint, unfold
 
 _BLOCK = 8
 
@@ -118,9 +117,7 @@ class Shrinkage(nn.Module):
 
     def __init__(self, start: float) -> None:
         super().__init__()
-        k = torch.arange(_BLOCK, dtype=torch.float64)
-        basis = torch.cos(math.pi / _BLOCK * (k[None] + 0.5) * k[:, None]) * math.sqrt(2 / _BLOCK)
-        basis[0] /= math.sqrt(2)
+        basis = cosines(_BLOCK, torch.empty(0, dtype=torch.float64))
         atoms = torch.einsum("uy,vx->uvyx", basis, basis).reshape(-1, 1, _BLOCK, _BLOCK)
         self.register_buffer("atoms", atoms.float(), persistent=False)
         self.thresholds = nn.Parameter(torch.full((_BLOCK * _BLOCK - 1,), float(start)))
@@ -170,17 +167,40 @@ class Classifier(nn.Module):
         self.fc1 = nn.Linear(config.features, config.features)
         self.fc2 = nn.Linear(config.features, 1)
 
-    def activations(self, g: Tensor) -> Tensor:
-        """Output of the last convolution for ``g [B, 2, H, W]``: ``[B, features, H, W]``, folded (fig. 6)."""
-        g = fold(g, self.config.fold)
+    def activations(self, g: Tensor) -> list[Tensor]:
+        """Outputs of all convolutions for ``g [B, 2, H, W]``, each ``[B, features, H, W]``, folded (fig. 6: last)."""
+        found, M = [], fold(g, self.config.fold)
         for layer in self.convolutions:
-            g = functional.relu(layer(g))
-        return g
+            M = functional.relu(layer(M))
+            found.append(M)
+        return found
 
     def logit(self, g: Tensor) -> Tensor:
         """``[B]``, before the sigmoid."""
-        pooled = self.activations(g).mean((-2, -1))
-        return self.fc2(functional.relu(self.fc1(pooled))).squeeze(1)  # type: ignore[no-any-return]
+        return self.fc2(self._hidden(self.activations(g)[-1])).squeeze(1)  # type: ignore[no-any-return]
+
+    def _hidden(self, M: Tensor) -> Tensor:
+        """Output ``[B, features]`` of the first fully connected layer for the last activations."""
+        return functional.relu(self.fc1(M.mean((-2, -1))))
+
+    def derivative(self, g: Tensor, of_logit: bool) -> Tensor:
+        """The derivative of the probability by ``g [B, 2, H, W]``, or that of the logit: of its shape and type.
+
+        Written out layer by layer, because automatic differentiation cannot be exported as ONNX.
+        """
+        found = self.activations(g)
+        hidden = self._hidden(found[-1])
+        slope = (self.fc2.weight * (hidden > 0)) @ self.fc1.weight  # [B, features]
+        if not of_logit:
+            p = torch.sigmoid(self.fc2(hidden))
+            slope = slope * p * (1 - p)
+        positions = found[-1].shape[-2] * found[-1].shape[-1]
+        slope = slope[..., None, None] / positions
+        for layer, M in zip(reversed(self.convolutions), reversed(found), strict=True):
+            # The adjoint of a 3x3 convolution is that with mirrored weights, inputs and outputs exchanged.
+            weight = layer.get_parameter("weight").transpose(0, 1).flip(2, 3)
+            slope = functional.conv2d(slope * (M > 0), weight, padding=1)
+        return fold_adjoint(slope, self.config.fold, *g.shape[-2:]).to(g.dtype)
 
     def forward(self, g: Tensor) -> Tensor:
         """``g [B, 2, H, W]``, differences along rows and down columns, to probabilities ``[B]``."""

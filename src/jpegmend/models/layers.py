@@ -1,7 +1,10 @@
-"""Shared layers: the 3x3 convolution with padding, folding (space to depth), wider ones, checks of hyper-parameters."""
+"""Parts that networks share: 3x3 convolutions with padding, wider layers, folding (space to depth), the DCT, checks."""
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -52,6 +55,31 @@ def unfold(x: Tensor, factor: int, height: int, width: int) -> Tensor:
     if factor == 1:
         return x
     return functional.pixel_shuffle(x, factor)[..., :height, :width]
+
+
+def fold_adjoint(x: Tensor, factor: int, height: int, width: int) -> Tensor:
+    """The adjoint of :func:`fold`: the derivative by the folded positions to that by pixels, ``[B, C, height, width]``.
+
+    A pixel of the last row or column also gets what its copies in the padding have. With factor 1 the tensor itself is
+    returned.
+    """
+    if factor == 1:
+        return x
+    x = functional.pixel_shuffle(x, factor)
+    x = torch.cat([x[..., : height - 1, :], x[..., height - 1 :, :].sum(-2, keepdim=True)], -2)
+    return torch.cat([x[..., : width - 1], x[..., width - 1 :].sum(-1, keepdim=True)], -1)
+
+
+def cosines(size: int, like: Tensor) -> Tensor:
+    """The orthonormal DCT-II of ``size`` samples, ``[size, size]``, a row for each frequency.
+
+    Its type and device are those of ``like``.
+    """
+    k = torch.arange(size, device=like.device)
+    # The angle is reduced as an integer: in float32 that of a row of 200 samples would be wrong by 3e-5.
+    angle = torch.remainder(k[:, None] * (2 * k + 1), torch.full_like(k, 4 * size))
+    waves = torch.cos(angle.to(like.dtype) * (math.pi / (2 * size)))
+    return waves / torch.linalg.vector_norm(waves, dim=1, keepdim=True)  # type: ignore[no-any-return]
 
 
 def folded_radius(cells: int, factor: int) -> int:

@@ -107,7 +107,7 @@ def open_onnx(card: Card, threads: int | None, provider: str = "cpu") -> Runtime
         WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``; or the network cannot be run by ONNX Runtime.
         ModelRefused: see ``jpegmend.weights.onnx_guard``.
     """
-    if not card.exportable and "onnx" not in card.files:
+    if card.files and "onnx" not in card.files:
         raise WeightsMissing(f"{card.name!r} cannot be run by ONNX Runtime; use runtime='torch'")
     file, threads = weights.path(card, "onnx"), threads or available_threads()
     key = (file, file.stat().st_mtime_ns, threads, provider)

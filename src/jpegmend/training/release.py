@@ -57,7 +57,7 @@ def release(
     traces: Sequence[str] = (),
     say: Callable[[str], None] = lambda step: None,
 ) -> Card:
-    """Write ``NAME.safetensors``, ``NAME.onnx`` (where the network has one) and ``NAME.json`` into ``folder``.
+    """Write ``NAME.safetensors``, ``NAME.onnx`` and ``NAME.json`` into ``folder``.
 
     ``run`` is the folder of a run, or a weights file. The training curve goes to ``curve.png`` beside the run's log.
     ``changes`` are hyper-parameters that differ from the run's, of those that no weight depends on (``Spec.free``).
@@ -81,7 +81,7 @@ def release(
     record = card_fields(name, spec, config) | _training_facts(name, header, log, facts)
     say("measuring the receptive field")
     record["halo"] = measured_halo(network, spec, config)
-    say("writing the weights" + (", and as ONNX, and comparing both" if spec.exportable else ""))
+    say("writing the weights, and as ONNX, and comparing both")
     # Apart at first, so that a failure leaves no files, and an earlier release of this name as it was.
     with TemporaryDirectory(dir=folder, prefix=f".{name}.") as apart:
         base = Path(apart) / name
@@ -156,13 +156,12 @@ def _write_files(
     """Write the weights in every form the network has; returns file names and checksums by form."""
     weights = base.with_name(f"{base.name}.safetensors")
     files.save_weights(weights, spec, config, network.state_dict(), facts)
-    written = {"safetensors": weights}
-    if spec.exportable:
-        # Exported from the written file, so that the ONNX file too has the weights rounded to half precision.
-        network, _ = files.load_weights(weights)
-        written["onnx"] = base.with_name(f"{base.name}.onnx")
-        files.export_onnx(written["onnx"], network, spec, config, traces)
-        check_onnx(written["onnx"], network, spec, config)
+    graph = base.with_name(f"{base.name}.onnx")
+    # Exported from the written file, so that the ONNX file too has the weights rounded to half precision.
+    network, _ = files.load_weights(weights)
+    files.export_onnx(graph, network, spec, config, traces)
+    check_onnx(graph, network, spec, config)
+    written = {"safetensors": weights, "onnx": graph}
     return {form: file_entry(path) for form, path in written.items()}
 
 
@@ -196,7 +195,7 @@ def check_onnx(path: Path, network: nn.Module, spec: Spec, config: Any) -> float
     if not worst <= ONNX_TOLERANCE:
         raise NotExportable(
             f"{path.name} differs from PyTorch by {worst:.2g}; at most {ONNX_TOLERANCE:.0e} is allowed: "
-            "release it with the PyTorch runtime only"
+            "one of its operations has another result in ONNX Runtime"
         )
     return worst
 

@@ -54,8 +54,6 @@ class Card:
     all tiles are restored alike."""
     released: bool = False
     """Whether its weights lie beside the card."""
-    exportable: bool = True
-    """Whether it can be written as ONNX."""
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """For ``onnx`` and ``safetensors``: ``file`` (a name beside the card) and ``sha256``."""
     parameters: int = 0
