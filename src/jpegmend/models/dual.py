@@ -254,9 +254,9 @@ SPEC = Spec(
     config=Config,
     build=Dual,
     planes=lambda config: "y",
-    halo=lambda config: 16,
+    halo=lambda config: 8,
     tiling="window",
-    window=192,
+    window=256,
     frozen=("classifier",),
     small=(Config(stages=2, inner=1, features=8, units=1, reduced=4, classifier_features=4),),
 )
