@@ -1,6 +1,7 @@
 """AVIF by Pillow, and pictures smaller than a block."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,16 @@ def test_avif_is_read_as_pillow_reads_it():
     opened = open_source(stream.getvalue())
     with Image.open(stream) as image:
         expected = np.asarray(image)
-    assert (opened.format, opened.bits) == ("avif", 8)
+    assert (opened.format, opened.bits, opened.warnings) == ("avif", 8, ())
     assert np.array_equal(opened.values, expected[..., :3]) and np.array_equal(opened.alpha, expected[..., 3])
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
+def test_avif_of_10_bits_says_that_8_are_read():
+    """A drawing of ours, encoded by SVT-AV1: Pillow writes AVIF of 8 bits alone."""
+    opened = open_source(Path(__file__).parent / "files" / "ten-bits.avif")
+    assert opened.bits == 8 and opened.values.shape == (96, 128, 3)
+    assert any("10-bit samples" in warning for warning in opened.warnings)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 7), (3, 5)])

@@ -7,8 +7,9 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 from tests.jpeg.conftest import draw_picture
+from tests.restoration.cmyk_profile import make_profile
 
 from jpegmend import writing
 from jpegmend.decoding import limits
@@ -32,6 +33,31 @@ def test_both_bytes_of_a_sample_are_those_of_the_page(options):
         opened = open_source(stream.getvalue(), page=number)
         assert np.array_equal(opened.values, page[..., :3])
         assert page.shape[2] == 3 or np.array_equal(opened.alpha, page[..., 3])
+
+
+@pytest.mark.parametrize("profile", [None, make_profile(), b"nonsense" * 40], ids=["none", "printer", "no profile"])
+def test_cmyk_becomes_rgb_by_its_profile(profile):
+    inks, stream = Image.fromarray(draw_picture(24, 40)).convert("CMYK"), io.BytesIO()
+    inks.save(stream, "TIFF", icc_profile=profile)
+    opened = open_source(stream.getvalue())
+    expected = inks.convert("RGB")
+    if profile == make_profile():
+        managed = ImageCms.profileToProfile(inks, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB")
+        assert np.abs(np.asarray(managed).astype(int) - expected).mean() > 10, "the profile changes nothing"
+        expected = managed
+    assert np.array_equal(opened.values, np.asarray(expected))
+    assert opened.metadata.icc is None
+    (said,) = opened.warnings
+    wanted = {None: "without a colour profile", make_profile(): "by the file's ICC profile"}
+    assert wanted.get(profile, "could not be used and is dropped") in said
+
+
+def test_levels_of_cmyk_keep_its_profile():
+    """JPEG data in a TIFF stay CMYK, and are converted after they were restored."""
+    inks, stream = Image.fromarray(draw_picture(24, 40)).convert("CMYK"), io.BytesIO()
+    inks.save(stream, "TIFF", compression="jpeg", icc_profile=make_profile())
+    opened = open_source(stream.getvalue())
+    assert opened.colour == "cmyk" and opened.metadata.icc == make_profile()
 
 
 def animated(frames: list[np.ndarray]) -> bytes:

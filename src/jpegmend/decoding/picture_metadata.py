@@ -17,10 +17,13 @@ _LARGEST_DENSITY = 1 << 24
 """Greatest number of pixels an inch, which are then 1.5 nm wide; a PNG cannot state many more."""
 
 
-def read_metadata(image: Any) -> tuple[dict[str, Any], list[str]]:
-    """Metadata of a Pillow image as JSON values (bytes in base64), and a message for each invalid item left out."""
+def read_metadata(image: Any, ink: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """Metadata of a Pillow image as JSON values (bytes in base64), and a message for each invalid item left out.
+
+    A profile of CMYK is read only with ``ink``: it does not describe the RGB that samples of CMYK are decoded to.
+    """
     readers: dict[str, Callable[[], Any]] = {
-        "icc": lambda: _text(image.info.get("icc_profile")),
+        "icc": lambda: _text(image.info.get("icc_profile")) if ink or image.mode != "CMYK" else None,
         "exif": lambda: _text(_exif(image)),
         "xmp": lambda: _text(_xmp(image.info)),
         "comment": lambda: _text(_bytes(image.info.get("comment") or image.info.get("Comment"))),  # of GIF, of PNG

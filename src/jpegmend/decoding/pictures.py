@@ -56,9 +56,10 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
         if page > 1:
             image.seek(page - 1)
         _limit_to_size(image, limit)
-        found = _decode_levels(image, source, out) or _decode_samples(image, source, out)
+        levels = _decode_levels(image, source, out)
+        found = levels or _decode_samples(image, source, out)
         # After decoding, because Pillow applies a TIFF's orientation while decoding and changes the tag.
-        facts, left_out = read_metadata(image)
+        facts, left_out = read_metadata(image, ink=levels is not None)
     return {
         "arrays": found["arrays"],
         "facts": {**facts, **found["facts"], "pages": pages, "warnings": [*found["warnings"], *left_out]},
@@ -67,11 +68,14 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
 
 def _open(format: str, source: str) -> Any:
     try:
-        return Image.open(source, formats=[PILLOW_FORMATS[format]])
+        image = Image.open(source, formats=[PILLOW_FORMATS[format]])
     except UnidentifiedImageError:
         if format == "tiff":
             _refuse_unknown_layout(source)
         raise
+    if format == "avif":
+        image.info["bit_depth"] = _avif_bits(source)  # as Pillow's plugin for HEIC tells it
+    return image
 
 
 def _refuse_unknown_layout(source: str) -> None:
@@ -151,6 +155,14 @@ def _tables_of(image: Any, source: str) -> list[list[int]]:
         return tiff_jpeg.read_tables(image, source)
     except (ValueError, KeyError, TypeError, IndexError):
         return []
+
+
+def _avif_bits(source: str) -> int:
+    """Bits a sample of an AVIF file by its configuration box (AV1-ISOBMFF, 2.3.3); 8 if it has none near its start."""
+    with open(source, "rb") as file:
+        box = file.read(1 << 16).partition(b"av1C")[2].ljust(3, b"\0")
+    high, twelve = box[2] & 0x40, box[2] & 0x20
+    return 8 if not high else 12 if twelve else 10
 
 
 def _webp_size(source: str) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Samples of Pillow images as gray, RGB or RGBA of 8 or 16 bits.
 
 It runs in the worker process, and in that of the caller for Pillow images that the caller has opened; it imports
-nothing of this package.
+no other part of this package than ``decoding``.
 
 Pillow keeps only 8 of the 16 bits of colour samples, but has one unpacker for the first byte of each sample and
 another for the second. Decoding once with each gives all 16 bits.
@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
+
+from jpegmend.decoding.profiles import describe_ink, make_transform
 
 _BAND_BYTES = 1 << 22
 _BITS, _PHOTOMETRIC, _PLANAR = 258, 262, 284
@@ -52,8 +54,11 @@ def to_samples(image: Image.Image) -> Samples:
         deep = (_with_transparency(_as_shown(_sixteen(band), tags), key) for band in _bands(image))
         return Samples(deep, _shape(image, 1 if key is None else 4), "uint16")
     narrowed = ";16" in _raw_mode(image) or _peak_of_pnm(image) > 255
-    depth = 16 if narrowed else int(image.info.get("bit_depth", 8))  # that of HEIC, by its plugin
-    lost = (f"{depth}-bit samples of this kind are read with 8 bits",) if depth > 8 else ()
+    depth = 16 if narrowed else int(image.info.get("bit_depth", 8))  # that of HEIC and AVIF
+    lost: tuple[str, ...] = (f"{depth}-bit samples of this kind are read with 8 bits",) if depth > 8 else ()
+    if image.mode == "CMYK":
+        image, said = _from_ink(image)
+        lost += (said,)
     plain = _to_plain(image, key)
     return Samples(_bands(plain), _shape(plain, len(plain.getbands())), "uint8", lost)
 
@@ -65,6 +70,17 @@ def _transparent(image: Image.Image) -> Any:
         return key
     most = (1 << _GRAY_BITS.get("1" if image.mode == "1" else _raw_mode(image), 8)) - 1
     return (key & most) * 255 // most
+
+
+def _from_ink(image: Image.Image) -> tuple[Image.Image, str]:
+    """A CMYK picture in RGB, by its ICC profile if it has one, and how it was converted, in words."""
+    from PIL import ImageCms
+
+    profile = image.info.get("icc_profile")
+    transform = make_transform(profile, "CMYK") if profile else None
+    shown = image.convert("RGB") if transform is None else ImageCms.applyTransform(image, transform)
+    assert shown is not None  # None is the answer of a transform in place
+    return shown, describe_ink(profile, transform)
 
 
 def _to_plain(image: Image.Image, key: Any) -> Image.Image:
@@ -81,7 +97,7 @@ def _to_plain(image: Image.Image, key: Any) -> Image.Image:
         return image.convert("RGBA")
     if image.mode == "P":
         return image.convert("RGB" if key is None else "RGBA")
-    if image.mode in ("CMYK", "YCbCr", "RGBX", "HSV", "LAB"):
+    if image.mode in ("YCbCr", "RGBX", "HSV", "LAB"):
         return image.convert("RGB")
     raise FormError(f"samples of mode {image.mode!r}; 8-bit and 16-bit gray, RGB, RGBA, palette and CMYK are read")
 

@@ -8,13 +8,14 @@ describe the result, so it is dropped, with a warning in the report.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from jpegmend import blocks
+from jpegmend.decoding.profiles import describe_ink, make_transform
 from jpegmend.reading import Opened
 from jpegmend.runtimes import Floats
-from jpegmend.writing.srgb import make_transform
 
 Converter = Callable[[Floats], Floats]
 
@@ -29,20 +30,17 @@ def choose(colour: str) -> Converter:
 
 def choose_ink(image: Opened) -> tuple[Converter, str]:
     """The conversion of CMYK or YCCK planes [4, h, w] to RGB [3, h, w], and a sentence on how it is done."""
-    inverted, ycck = image.ink_inverted, image.colour == "ycck"
-    managed = _managed(image.metadata.icc, inverted)
+    inverted, ycck, profile = image.ink_inverted, image.colour == "ycck", image.metadata.icc
+    transform = make_transform(profile, "CMYK") if profile else None
 
     def convert(planes: Floats) -> Floats:
         planes = np.clip(planes, 0, 1)
-        cmyk = blocks.ycck_to_cmyk(planes) if ycck else planes
-        if managed is not None:
-            return managed(np.asarray(cmyk, np.float32))
+        cmyk = np.asarray(blocks.ycck_to_cmyk(planes) if ycck else planes, np.float32)
+        if transform is not None:
+            return _managed(1 - cmyk if inverted else cmyk, transform)
         return np.asarray(blocks.cmyk_to_rgb(cmyk, adobe_inverted=inverted), np.float32)
 
-    if managed is not None:
-        return convert, "CMYK was converted to sRGB by the file's ICC profile, at 8 bits"
-    lost = "; its ICC profile could not be used and is dropped" if image.metadata.icc else ""
-    return convert, f"CMYK was converted to RGB without a colour profile{lost}"
+    return convert, describe_ink(profile, transform)
 
 
 def _ycbcr(planes: Floats) -> Floats:
@@ -54,21 +52,11 @@ def _as_it_is(planes: Floats) -> Floats:
     return planes
 
 
-def _managed(profile: bytes | None, inverted: bool) -> Converter | None:
-    """The conversion by an ICC profile; None if there is no usable one."""
-    if not profile:
-        return None
+def _managed(ink: Floats, transform: Any) -> Floats:
+    """CMYK planes [4, h, w], 1 the most ink, to RGB by the transform of an ICC profile."""
     from PIL import Image, ImageCms
 
-    transform = make_transform(profile, "CMYK")
-    if transform is None:
-        return None
-
-    def convert(cmyk: Floats) -> Floats:
-        ink = 1 - cmyk if inverted else cmyk
-        stored = np.floor(np.clip(ink, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0)
-        image = Image.frombytes("CMYK", (stored.shape[1], stored.shape[0]), stored.tobytes())
-        shown = np.asarray(ImageCms.applyTransform(image, transform))
-        return np.asarray(shown.transpose(2, 0, 1), np.float32) * np.float32(1 / 255)
-
-    return convert
+    stored = np.floor(np.clip(ink, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0)
+    image = Image.frombytes("CMYK", (stored.shape[1], stored.shape[0]), stored.tobytes())
+    shown = np.asarray(ImageCms.applyTransform(image, transform))
+    return np.asarray(shown.transpose(2, 0, 1), np.float32) * np.float32(1 / 255)

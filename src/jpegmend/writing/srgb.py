@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegmend.decoding.profiles import make_transform
 from jpegmend.jpeg import Metadata
 from jpegmend.writing.depth import to_bits
-
-
-def make_transform(profile: bytes, mode: str) -> Any | None:
-    """The transform of ``ImageCms`` from pixels of Pillow's ``mode`` to sRGB; None if the profile cannot be used."""
-    from PIL import ImageCms
-
-    try:
-        source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-        return ImageCms.buildTransform(source, target, mode, "RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return None
 
 
 def to_srgb(pixels: NDArray[Any], metadata: Metadata) -> tuple[NDArray[Any], Metadata, tuple[str, ...]]:
