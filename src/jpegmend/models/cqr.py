@@ -146,7 +146,7 @@ def planes(config: Config) -> Planes:
 
 SPEC = Spec(
     name="cqr",
-    title="CQR",
+    title="CQR, attention trained with a ranker of quality",
     paper="Wang, Fu, Sun, Zha: JPEG Artifacts Removal via Compression Quality Ranker-Guided Networks, IJCAI 2020",
     config=Config,
     build=CQR,

@@ -249,7 +249,7 @@ def without_semantic(network: Dual) -> Dual:
 
 SPEC = Spec(
     name="dual",
-    title="Dual priors",
+    title="Dual, priors on pictures and on their gradients",
     paper="Fu, Wang, Liu, Han, Zha: Learning Dual Priors for JPEG Compression Artifacts Removal, ICCV 2021",
     config=Config,
     build=Dual,

@@ -222,7 +222,7 @@ def halo(config: Config) -> int:
 
 SPEC = Spec(
     name="qgcn",
-    title="QGCN",
+    title="QGCN, guided by quantisation tables; QCN and EDSR are its baselines",
     paper="Li, Wang, Xie, Ma: Learning a Single Model with a Wide Range of Quality Factors for JPEG Image "
     "Artifacts Removal, IEEE TIP 2020",
     config=Config,

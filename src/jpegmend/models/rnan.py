@@ -70,7 +70,7 @@ def planes(config: Config) -> Planes:
 
 SPEC = Spec(
     name="rnan",
-    title="RNAN",
+    title="RNAN, residual non-local attention",
     paper="Zhang, Li, Li, Zhong, Fu: Residual Non-local Attention Networks for Image Restoration, ICLR 2019",
     config=Config,
     build=RNAN,
