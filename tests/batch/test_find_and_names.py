@@ -15,7 +15,15 @@ def names(folder: Path, **options) -> list[str]:
 
 def test_folders_pass_over_what_is_no_picture_and_count_it(scans: Path) -> None:
     (scans / ".thumbs").mkdir()
-    for name in ("._a.jpg", ".thumbs/a.jpg", "photo.jp2", "notes.txt", "a.restored.png", "a.restored.compare.png"):
+    for name in (
+        "._a.jpg",
+        ".thumbs/a.jpg",
+        "photo.jp2",
+        "notes.txt",
+        "a.restored.png",
+        "b.x3.png",
+        "a.restored.compare.png",
+    ):
         (scans / name).write_bytes(b"x")
     (scans / "nosuffix").write_bytes((scans / "a.jpg").read_bytes())
     (scans / "README").write_text("words")
@@ -28,7 +36,7 @@ def test_folders_pass_over_what_is_no_picture_and_count_it(scans: Path) -> None:
         "nosuffix",
         "below/e.jpg",
     ]
-    assert found.passed_over == {"hidden": 2, ".jp2": 1, ".txt": 1, "results": 2, "without suffix": 1}
+    assert found.passed_over == {"hidden": 2, ".jp2": 1, ".txt": 1, "results": 3, "without suffix": 1}
 
 
 def test_the_output_folder_is_no_input(scans: Path) -> None:

@@ -17,7 +17,9 @@ STANDARD = Path("-")
 """Standard input or output."""
 
 MARK = ".restored."
-"""Part of the names of results, by which files of earlier runs are recognised."""
+"""Part of the names of results of ``restore``."""
+_UPSCALED = ".x3."
+"""Part of the names of results of ``upscale``."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,16 @@ def _reason_against(path: Path) -> str:
         return "hidden"
     if not os.path.isfile(path):
         return "not files"
-    if MARK in path.name:
+    if is_result(path.name):
         return "results"
     if suffix in SUFFIXES or (not suffix and _begins_as_jpeg(path)):
         return ""
     return suffix or "without suffix"
+
+
+def is_result(name: str) -> bool:
+    """Whether the name of a file is one that ``restore`` or ``upscale`` gives to its results."""
+    return MARK in name or _UPSCALED in name
 
 
 def _begins_as_jpeg(path: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jpegmend.batch.find import MARK, find_pictures
+from jpegmend.batch.find import MARK, find_pictures, is_result
 from jpegmend.batch.names import Template
 from jpegmend.batch.settings import Settings
 from jpegmend.cluster import tables
@@ -196,7 +196,7 @@ def _reason_against(found: Stored) -> str:
     path = PurePosixPath(found.key)
     if any(part.startswith(".") for part in path.parts):
         return "hidden"
-    if MARK in path.name:
+    if is_result(path.name):
         return "results"
     suffix = path.suffix.lower()
     return "" if suffix in SUFFIXES else suffix or "without suffix"
