@@ -35,6 +35,12 @@ def test_gray_has_no_colour():
     assert np.allclose(blocks.rgb_to_ycbcr(gray), expected)
 
 
+def test_neutral_chroma_is_exactly_gray(rng):
+    planes = np.full((3, 40, 40), blocks.NEUTRAL, np.float32)
+    planes[0] = rng.uniform(size=(40, 40))
+    assert (blocks.ycbcr_to_rgb(planes) == planes[0]).all()
+
+
 def test_studio_luma_is_that_of_scikit_image_rounded(photos):
     for pixels in photos.values():
         assert np.abs(blocks.studio_y(pixels) - rgb2ycbcr(pixels)[..., 0]).max() <= 0.5 + 1e-9

@@ -47,13 +47,14 @@ def rgb_to_ycbcr(rgb: Floats) -> Floats:
 def ycbcr_to_rgb(ycbcr: Floats) -> Floats:
     """Full-range YCbCr [3, H, W] to RGB [3, H, W]: the inverse of ``rgb_to_ycbcr``; not clipped.
 
+    Where chroma is neutral, red, green and blue are equal to the last bit.
+
     Raises:
         InvalidOption: not three planes.
     """
     luma, blueness, redness = _check(ycbcr, 3)
-    red = luma + (2 - 2 * KR) * (redness - NEUTRAL)
-    blue = luma + (2 - 2 * KB) * (blueness - NEUTRAL)
-    return np.stack([red, (luma - KR * red - KB * blue) / KG, blue])
+    red, blue = (2 - 2 * KR) * (redness - NEUTRAL), (2 - 2 * KB) * (blueness - NEUTRAL)
+    return np.stack([luma + red, luma - (KR * red + KB * blue) / KG, luma + blue])
 
 
 def ycck_to_cmyk(ycck: Floats) -> Floats:

@@ -34,7 +34,7 @@ class Group:
         self.height = round_up(max(r * v for (r, _), (v, _) in zip(sizes, steps, strict=True)), self.align_rows)
         self.width = round_up(max(k * h for (_, k), (_, h) in zip(sizes, steps, strict=True)), self.align_columns)
         self.tables = self._pack_tables()
-        self._neutral = [place for place, index in enumerate(indices) if _is_neutral(scene, index)]
+        self._neutral = [place for place, index in enumerate(indices) if scene.is_neutral(index)]
         self.sampling = (scene.sampling or (0, 0)) if self._together else (0, 0)
 
     def _step(self, plane: Plane) -> tuple[int, int]:
@@ -90,7 +90,7 @@ class Group:
     def unpack(self, answer: Floats) -> Floats:
         """The network's output [C, h, w] as planes [n, h, w]; gray from RGB is their mean.
 
-        Chroma planes without any nonzero level stay neutral: the file is of a gray picture, stored as colour.
+        The chroma of a gray picture that is stored as colour stays neutral.
         """
         if self._together:
             planes = answer if self._kind == "ycbcr" else np.asarray(blocks.rgb_to_ycbcr(answer), np.float32)
@@ -120,12 +120,6 @@ class Group:
                 values[here] = fidelity.project_upsampled(
                     values[here], levels, plane.table, v, h, unknown_bits=plane.unknown_bits
                 )
-
-
-def _is_neutral(scene: Scene, index: int) -> bool:
-    """Whether a plane is the chroma of a gray picture that is stored as colour."""
-    levels = scene.planes[index].levels
-    return scene.colour == "ycbcr" and index > 0 and levels is not None and not levels.any()
 
 
 def make_groups(scene: Scene, kind: PlaneKind, multiple: int) -> tuple[Group, ...]:

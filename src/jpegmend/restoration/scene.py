@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -80,6 +81,10 @@ class Scene(Protocol):
         """A window [3, h, w] of all planes on the luma grid, chroma upsampled by the triangle filter."""
         ...
 
+    def is_neutral(self, index: int) -> bool:
+        """Whether a plane is the chroma of a gray picture that is stored as colour."""
+        ...
+
 
 class JpegScene:
     """Scene of a JPEG file: each window is decoded from the file's levels when it is read."""
@@ -132,6 +137,11 @@ class JpegScene:
         for index in (1, 2):
             seen[index] = self._read_up(index, window)
         return seen
+
+    def is_neutral(self, index: int) -> bool:
+        """Whether a plane is chroma without any nonzero level."""
+        levels = self.planes[index].levels
+        return self.colour == "ycbcr" and index > 0 and levels is not None and not levels.any()
 
     def _read_up(self, index: int, window: Window) -> Floats:
         """A chroma plane on the luma grid, inside the picture exactly as libjpeg upsamples it.
@@ -191,6 +201,15 @@ class PixelScene:
         """A window [3, h, w], as YCbCr."""
         rgb = np.ascontiguousarray(self._floats(window).transpose(2, 0, 1))
         return np.asarray(blocks.rgb_to_ycbcr(rgb), np.float32)
+
+    def is_neutral(self, index: int) -> bool:
+        """Whether a plane is the chroma of pixels whose red, green and blue are equal everywhere."""
+        return self.colour == "ycbcr" and index > 0 and self._is_gray
+
+    @cached_property
+    def _is_gray(self) -> bool:
+        """Whether the channels are equal; of a picture in colour a few rows are enough to see that they are not."""
+        return all((row[:, 1:] == row[:, :1]).all() for row in self._values)
 
     def _floats(self, window: Window) -> Floats:
         on_picture = window.move(-self.top, -self.left)
