@@ -51,7 +51,9 @@ def test_twice(shift, picture, identity, encode):
     assert not report.consistent
     assert "compressed twice" in report.consistent_why
     assert report.earlier_probability > 0.9
-    assert restore(data, model=identity, consistent=True).report.consistent
+    projected = restore(data, model=identity, consistent=True).report
+    assert projected.consistent and projected.estimated == (shift == (0, 0))
+    assert ("treated as that" if shift == (0, 0) else "not undone") in projected.warnings[-1]
     told = restore(data, model=identity, quality=30).report
     assert (told.grid, told.consistent, told.estimated) == (report.grid, False, True)
     unsearched = restore(data, model=identity, earlier=False).report

@@ -178,9 +178,12 @@ def _plan_file(opened: Opened, options: Options) -> Plan:
 
 def _plan_twice_compressed(plan: Plan, found: Earlier, opened: Opened, options: Options) -> Plan:
     """The plan for a file whose levels show an earlier, stronger compression than its tables state."""
-    quality = options.quality or found.quality
+    quality, why = options.quality or found.quality, guess.describe(found)
+    aligned = found.offset == (0, 0) and found.scaling is None
+    if options.consistent and not aligned:
+        kept = f"compressed twice: {why}; not undone: the projection that was asked for needs the file's own blocks"
+        return replace(plan, warnings=(*plan.warnings, kept))
     if options.quality is None:
-        why = guess.describe(found)
         plan = replace(
             plan,
             estimated=True,
@@ -188,11 +191,8 @@ def _plan_twice_compressed(plan: Plan, found: Earlier, opened: Opened, options: 
             consistent_why=f"off: compressed twice, {why}",
             warnings=(*plan.warnings, f"compressed twice: {why}; treated as that"),
         )
-    if found.offset == (0, 0) and found.scaling is None:
+    if aligned:
         return replace(plan, scene=JpegScene(opened, quality=quality))
-    if options.consistent:
-        # With consistent=True the file's own grid is used, which the projection needs, not that of the earlier one.
-        return replace(plan, estimated=options.quality is not None)
     values = decode(plan.scene, plan.convert)
     if found.scaling is not None:
         unscaled = Unscaled(values, found.scaling, quality)
