@@ -131,6 +131,22 @@ def test_a_tiff_is_turned_once(orientation):
         assert np.array_equal(opened.values // 257 if deep else opened.values, upright)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "I;16"])
+def test_an_uncompressed_tiff_on_its_side_is_turned(mode, tmp_path):
+    """Pillow maps such files into memory, with rows of a wrong length."""
+    gray = draw_picture(24, 40)[..., 2]
+    pixels = Image.fromarray(gray.astype(np.uint16) * 257 if mode == "I;16" else gray)
+    picture = pixels if mode == "I;16" else pixels.convert(mode)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    picture.save(tmp_path / "flat.tif")
+    picture.save(tmp_path / "side.tif", exif=turned)
+    upright = np.rot90(open_source(tmp_path / "flat.tif").values, -1)
+    for source in (tmp_path / "side.tif", Image.open(tmp_path / "side.tif")):
+        opened = open_source(source)
+        assert np.array_equal(opened.values, upright) and opened.metadata.orientation == 1
+
+
 def test_a_jpeg_is_its_levels():
     opened = open_source(encode_picture(draw_picture(45, 61), quality=35, progressive=True))
     assert (opened.format, opened.coding, opened.sampling) == ("jpeg", "progressive", "4:2:0")

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from jpegmend.decoding.picture_metadata import ORIENTATION
 from jpegmend.decoding.profiles import describe_ink, make_transform
 
 _BAND_BYTES = 1 << 22
@@ -48,6 +49,7 @@ def to_samples(image: Image.Image) -> Samples:
 
     Raises ``FormError`` for modes that have no such form.
     """
+    read_turned(image)
     key = _transparent(image)
     if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
         tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
@@ -61,6 +63,15 @@ def to_samples(image: Image.Image) -> Samples:
         lost += (said,)
     plain = _to_plain(image, key)
     return Samples(_bands(plain), _shape(plain, len(plain.getbands())), "uint8", lost)
+
+
+def read_turned(image: Image.Image) -> None:
+    """Have Pillow decode a TIFF whose orientation swaps rows and columns, before its pixels are used.
+
+    Pillow maps plain samples of a file into memory instead, at the size after turning: rows of a wrong length.
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(ORIENTATION) in range(5, 9):
+        image.filename = ""  # without a name nothing is mapped
 
 
 def _transparent(image: Image.Image) -> Any:
