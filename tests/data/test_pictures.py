@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from jpegmend.data import pack
-from jpegmend.data.pictures import Pictures, Sizes, find_pictures, halved, load_rgb, picture_size
-from jpegmend.errors import MissingData
+from jpegmend.data.clear_pictures import picture_size
+from jpegmend.data.pictures import Pictures, Sizes, find_pictures, halved, load_rgb
+from jpegmend.errors import InputError, MissingData
 
 
 @pytest.fixture
@@ -34,6 +35,16 @@ def test_packed_pictures_come_back_as_they_were(folder):
     assert torch.equal(a, Pictures.load([folder]).crops(6, 32, random.Random(1)))
     first = np.load(folder / "all.npy")[: 3 * back[0].shape[1] * back[0].shape[2]]
     assert np.array_equal(first.reshape(back[0].shape), np.array(Image.open(files[0])).transpose(2, 0, 1))
+
+
+def test_pictures_of_16_bits_and_those_that_cannot_be_read(tmp_path):
+    gray = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    assert torch.equal(load_rgb(tmp_path / "deep.png"), torch.from_numpy(gray).expand(3, 8, 8))
+    (tmp_path / "text.png").write_text("no picture")
+    for read in (load_rgb, picture_size):
+        with pytest.raises(InputError, match=r"text\.png cannot be read"):
+            read(tmp_path / "text.png")
 
 
 def test_a_picture_in_memory_may_be_changed_and_the_packed_file_stays(folder):

@@ -70,7 +70,8 @@ def _show(name: str, done: int, total: int | None) -> None:
 def _pack(names: list[str], output: Path | None) -> None:
     with extra_needed("packing", "torch"):
         from jpegmend.data import pack, sets
-        from jpegmend.data.pictures import find_pictures, load_rgb, picture_size
+        from jpegmend.data.clear_pictures import picture_size
+        from jpegmend.data.pictures import find_pictures, load_rgb
     if output is None and len(names) > 1:
         raise InvalidOption("several sets go into one file; name it with --output")
     target = output or sets.root() / (names[0].strip("/").replace("/", "-") + pack.SUFFIX)

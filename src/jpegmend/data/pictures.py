@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from jpegmend.data import pack
+from jpegmend.data.clear_pictures import open_clear
 from jpegmend.errors import MissingData
 from jpegmend.formats import SUFFIXES
 
@@ -36,15 +37,8 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
 
 
 def load_rgb(path: Path) -> Tensor:
-    """One picture as ``[3, H, W]`` uint8 RGB."""
-    with Image.open(path) as image:
-        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """Height and width of a picture, from its header."""
-    with Image.open(path) as image:
-        return image.height, image.width
+    """One picture as ``[3, H, W]`` uint8 RGB. Raises InputError where it cannot be read."""
+    return torch.from_numpy(np.array(open_clear(path).convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from PIL import Image
 
 from jpegmend import metrics
 from jpegmend.blocks import studio_y
-from jpegmend.errors import InvalidOption
+from jpegmend.errors import InputError, InvalidOption
 from jpegmend.evaluation.measure import degrade_and_score
 from jpegmend.evaluation.measure.protocols import find
 
@@ -24,6 +24,28 @@ def test_a_gray_picture_keeps_its_values_even_in_a_colour_file(tmp_path, photo):
     Image.fromarray(np.repeat(gray[..., None], 3, 2)).save(tmp_path / "colour.webp", lossless=True)
     for name in ("gray.png", "colour.webp"):
         assert (degrade_and_score.open_original(tmp_path / name, find("papers-gray")) == gray).all()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.pgm"])
+@pytest.mark.parametrize("kind", ["<u2", ">u2"])
+def test_an_original_of_16_bits_is_rounded_to_8(name, kind, tmp_path, photo):
+    """Pillow's own conversion makes it white."""
+    gray = np.minimum(photo(32, 40, 1)[..., 0], 254)
+    deep = gray.astype(np.uint16) * 257 + 100
+    if name == "a.pgm":
+        (tmp_path / name).write_bytes(b"P5 40 32 65535\n" + deep.astype(">u2").tobytes())
+    else:
+        Image.fromarray(deep.astype(kind)).save(tmp_path / name)
+    assert (degrade_and_score.open_original(tmp_path / name, find("papers-gray")) == gray).all()
+
+
+def test_an_original_that_cannot_be_read_is_named(tmp_path, photo):
+    Image.fromarray(photo(32, 40, 1)).save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:900])
+    (tmp_path / "text.png").write_text("no picture")
+    for name in ("cut.png", "text.png"):
+        with pytest.raises(InputError, match=f"{name} cannot be read"):
+            degrade_and_score.open_picture(tmp_path / name)
 
 
 def test_a_gray_trial_is_pillows_jpeg(tmp_path, photo):

@@ -59,15 +59,19 @@ class Trial:
 def open_picture(path: Path) -> Picture:
     """The pixels of a file, upright: [H, W] for a gray picture, also one stored as equal R, G and B; else RGB.
 
-    WebP has no gray mode, so that Classic5 may come with three equal channels.
-    """
-    from PIL import Image, ImageOps
+    WebP has no gray mode, so that Classic5 may come with three equal channels. 16 bits are rounded to 8.
 
-    with Image.open(path) as file:
-        upright = ImageOps.exif_transpose(file)
-        if file.mode in ("L", "1", "I;16", "LA"):
-            return np.asarray(upright.convert("L"))
-        pixels = np.asarray(upright.convert("RGB"))
+    Raises:
+        InputError: it cannot be read.
+    """
+    from PIL import ImageOps
+
+    from jpegmend.data.clear_pictures import open_clear
+
+    upright = ImageOps.exif_transpose(open_clear(path))
+    if upright.mode in ("L", "1", "LA"):
+        return np.asarray(upright.convert("L"))
+    pixels = np.asarray(upright.convert("RGB"))
     equal = (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 0] == pixels[..., 2]).all()
     return np.ascontiguousarray(pixels[..., 0]) if equal else pixels
 
