@@ -7,11 +7,13 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from tests.explanation.conftest import as_jpeg, clear_picture
+from tests.jpeg.conftest import as_ycck
 
 from jpegmend import blocks
 from jpegmend.explanation.coefficients import movements
 from jpegmend.explanation.drawing import Drawing
-from jpegmend.explanation.general import power, steps_by_phase
+from jpegmend.explanation.general import grid_crop, power, steps_by_phase
 from jpegmend.explanation.panels import Panel, mosaic, signed
 from jpegmend.explanation.subject import prepare
 from jpegmend.restoration.options import Options
@@ -28,6 +30,27 @@ def test_the_page_that_is_asked_for_is_explained(tmp_path):
     first.save(path, save_all=True, append_images=[second])
     found = prepare(path, Options(page=2, quality=20))
     assert (found.opened.height, found.opened.width) == found.final.pixels.shape == (64, 64)
+
+
+@pytest.mark.parametrize("cut", [(0, 0), (3, 6)])
+def test_lines_lie_on_the_edges_of_blocks(cut):
+    pixels = np.asarray(Image.open(io.BytesIO(as_jpeg(clear_picture()))))[cut[0] :, cut[1] :]
+    found = prepare(pixels, Options())
+    assert found.final.report.grid == (-cut[0] % 8, -cut[1] % 8)
+    drawing = grid_crop(found)
+    panel, (window,) = drawing.figure().axes[0], found.strongest(1, 40)
+    across, down = (
+        {round((line.get_data()[axis][0] + 0.5) / 8) for line in panel.lines if len(set(line.get_data()[axis])) == 1}
+        for axis in (0, 1)
+    )
+    for lines, begin, length, shift in ((down, window.top, 40, cut[0]), (across, window.left, 40, cut[1])):
+        assert lines == {n for n in range(1, length) if (n + begin + shift) % 8 == 0}
+    assert ("the file's" in drawing.caption) == (cut == (0, 0))
+
+
+def test_the_ink_of_a_ycck_file_is_not_compared_with_the_luma_of_the_reference():
+    found = prepare(as_ycck(as_jpeg(clear_picture().convert("CMYK"))), Options(), clear_picture())
+    assert found.colour == "ycck" and found.clear is None and found.component == "the first component"
 
 
 def test_blocks_of_one_value_have_steps_at_their_edges_only():

@@ -134,10 +134,13 @@ def grid(subject: Subject) -> Drawing:
 def grid_crop(subject: Subject) -> Drawing:
     """A small crop of the first plane with the lines of the block grid."""
     (window,) = subject.strongest(1, _GRID_CROP)
+    top, left = subject.final.report.grid
+    first = ((top - window.top) % 8, (left - window.left) % 8)
+    whose = "the file's" if (top, left) == (0, 0) else "the undone compression's"
 
     def draw() -> Figure:
         panels = [
-            Panel(subject.luma(restored)[window.slices], name, lines=8)
+            Panel(subject.luma(restored)[window.slices], name, lines=8, first=first)
             for name, restored in (("input", subject.decoded), ("output", subject.final))
         ]
         return mosaic(panels, 2, zoom=8)
@@ -146,7 +149,7 @@ def grid_crop(subject: Subject) -> Drawing:
         name="close",
         title="Blocks at 800 %",
         caption=f"{subject.component.capitalize()} of the {_GRID_CROP} by {_GRID_CROP} pixels with the largest change. "
-        "The yellow lines are the edges of the file's 8x8 blocks.",
+        f"The yellow lines are the edges of {whose} 8x8 blocks.",
         alt="Two enlarged crops with the lines of the block grid, before and after.",
         draw=draw,
         photographic=True,

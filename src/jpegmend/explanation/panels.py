@@ -50,6 +50,8 @@ class Panel:
     """None: values are gray levels in 0..1, and there is no colour bar."""
     lines: int = 0
     """Pixels between the lines of a grid that is drawn over it; 0 for none."""
+    first: tuple[int, int] = (0, 0)
+    """Row and column where its lines begin."""
 
 
 def signed(values: NDArray[Any], words: str, limit: float | None = None) -> Scale:
@@ -141,7 +143,7 @@ class _Place:
         for spine in axis.spines.values():
             spine.set_visible(False)
         if panel.lines:
-            _draw_grid(axis, height, width, panel.lines * factor)
+            _draw_grid(axis, height, width, panel.lines * factor, [place * factor for place in panel.first])
         if panel.scale:
             bar = self.axes(self.left, self.top + height + 5, width, _BAR)
             self.figure.colorbar(image, cax=bar, orientation="horizontal")
@@ -166,10 +168,11 @@ def _few_ticks(width: int) -> Any:
     return MaxNLocator(nbins=max(2, min(6, width // 60)), steps=[1, 2, 5, 10])
 
 
-def _draw_grid(axis: Axes, height: int, width: int, step: float) -> None:
-    for across in np.arange(step, width, step):
+def _draw_grid(axis: Axes, height: int, width: int, step: float, first: Sequence[float]) -> None:
+    top, left = (place or step for place in first)  # none on the border
+    for across in np.arange(left, width, step):
         axis.axvline(across - 0.5, color="#ffd21f", linewidth=0.8, alpha=0.9)
-    for down in np.arange(step, height, step):
+    for down in np.arange(top, height, step):
         axis.axhline(down - 0.5, color="#ffd21f", linewidth=0.8, alpha=0.9)
 
 

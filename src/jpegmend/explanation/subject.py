@@ -32,7 +32,8 @@ from jpegmend.weights import Card
 
 REGION = 256
 """Default side in pixels of the square on which a network's inside is shown."""
-_LUMA = ("gray", "ycbcr", "ycck")
+_LUMA = ("gray", "ycbcr")
+"""Colour spaces whose first plane is luma; that of YCCK is of the ink, without the black."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
