@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -127,3 +128,12 @@ def test_infinite_scores_survive_as_exact_or_empty(tmp_path, picture_set):
     made.save(tmp_path / "r.json")
     assert json.loads((tmp_path / "r.json").read_text())["means"][0]["scores"]["psnr"] is None
     assert np.isnan(Result.read(tmp_path / "r.json").means[0].scores["psnr"])
+
+
+def test_a_stored_gain_without_a_number_is_empty(tmp_path):
+    """Where a flat picture is exact before or after the restoration."""
+    exact = dataclasses.replace(mean("mend-s", psnr=60.0), gain=-float("inf"))
+    result(mean(psnr=float("inf")), exact).save(tmp_path / "r.json")
+    stored = documents.results([tmp_path / "r.json"])
+    for table in (documents.gains(stored), documents.scores(stored)):
+        assert "60.00" in table and "inf" not in table and "nan" not in table

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jpegmend.errors import InvalidOption
 from jpegmend.evaluation.measure import downstream
 from jpegmend.evaluation.measure.face_detection import agreement, detect
 from jpegmend.evaluation.measure.methods_under_test import JPEG, Method
@@ -102,3 +103,8 @@ def test_a_face_is_found_again_after_mild_compression():
 def test_reports_can_be_read_as_json(picture_set, tmp_path):
     evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=[(10,)])
     json.loads((tmp_path / "result.json").read_text(), parse_constant=lambda text: pytest.fail(text))
+
+
+def test_a_task_needs_a_protocol_that_compresses():
+    with pytest.raises(InvalidOption, match="pairs, which compresses nothing"):
+        downstream.run(downstream.find("faces"), [], [Method(JPEG)], find("pairs"), ())

@@ -65,8 +65,10 @@ def run(
         case: at which quality.
 
     Raises:
-        InvalidOption: nothing is detected in any clear picture.
+        InvalidOption: nothing is detected in any clear picture, or the protocol compresses nothing.
     """
+    if protocol.paired:
+        raise InvalidOption(f"task {task.name} by protocol {protocol.name}, which compresses nothing; name another one")
     totals = {"JPEG": 0.0, **{method.name: 0.0 for method in methods}}
     used = 0
     for picture in pictures:

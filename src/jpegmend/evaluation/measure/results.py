@@ -188,7 +188,10 @@ class Result:
         """
         try:
             found = json.loads(path.read_text("utf-8"))
-            rows = tuple(Mean(**{**row, "scores": _numbers(row["scores"])}) for row in found["means"])
+            rows = tuple(
+                Mean(**{**row, "scores": _numbers(row["scores"]), **_numbers({"gain": row["gain"]})})
+                for row in found["means"]
+            )
             protocol = Protocol.from_json(found["protocol"])
             return cls(
                 protocol=protocol,

@@ -49,7 +49,7 @@ def scores_table(results: Sequence[Result]) -> str:
             row.quality,
             NAMES.get(row.label, row.label),
             number(row.scores["psnr"]),
-            "" if row.model == "jpeg" else f"{row.gain:+.2f}",
+            _gain(row),
             number(row.scores[ssim], 4),
             number(row.scores[psnr_b]),
             "" if row.model == "jpeg" else f"{row.worse:.0%}",
@@ -74,13 +74,18 @@ def gains_table(results: Sequence[Result]) -> str:
         row = found.get((data_set, label, quality))
         if row is None:
             return ""
-        return number(row.scores["psnr"]) + ("" if row.model == "jpeg" else f" ({row.gain:+.2f})")
+        return number(row.scores["psnr"]) + (f" ({gained})" if (gained := _gain(row)) else "")
 
     lines = [
         [data_set, NAMES.get(label, label), *(cell(data_set, label, quality) for quality in qualities)]
         for data_set, label in pairs
     ]
     return grid(["set", "model", *(f"quality {quality}" for quality in qualities)], lines, numbers=2)
+
+
+def _gain(row: Mean) -> str:
+    """The gain with its sign; empty for the JPEG itself, and where a picture is exact, restored or not."""
+    return f"{row.gain:+.2f}" if row.model != "jpeg" and math.isfinite(row.gain) else ""
 
 
 def _qualities(rows: Sequence[Mean]) -> list[str]:
