@@ -51,6 +51,31 @@ def test_each_file_once(scans: Path) -> None:
     assert len(find_pictures([str(scans), str(scans / "a.jpg"), str(scans / "*.jpg")], recursive=False).pictures) == 4
 
 
+def test_each_file_once_by_several_paths_to_its_folder(scans: Path) -> None:
+    Path("link").symlink_to("scans")
+    found = find_pictures(["scans", str(scans), "scans/below/..", "link"], recursive=False).pictures
+    assert [str(each.path) for each in found] == [f"scans/{name}" for name in ("a.jpg", "b.JPG", "c.jpeg", "d.png")]
+
+
+def test_links_to_one_file_are_pictures_of_their_own(scans: Path) -> None:
+    (scans / "link.jpg").symlink_to("a.jpg")
+    assert "link.jpg" in names(scans, recursive=False)
+
+
+def test_a_file_called_like_standard_input_is_a_file(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (scans / "-").write_bytes((scans / "a.jpg").read_bytes())
+    monkeypatch.chdir(scans)
+    for given in (".", "./-", "[-]"):
+        found = find_pictures([given], recursive=False).pictures[0]
+        assert found.path != STANDARD and found.path.samefile("-") and str(found.below) == "-"
+    assert [found.path for found in find_pictures(["./-", "-"], recursive=False).pictures] == [scans / "-", STANDARD]
+
+
+def test_standard_input_is_no_folder(scans: Path) -> None:
+    Path("-").mkdir()
+    assert find_pictures(["-"], recursive=False).pictures == (Found(STANDARD, STANDARD),)
+
+
 def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("words")
     with pytest.raises(InvalidOption, match="1 .txt"):

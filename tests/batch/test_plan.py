@@ -25,9 +25,9 @@ SETTINGS = Settings(options={"strength": 0.0})
 
 @contextlib.contextmanager
 def planned(
-    settings: Settings = SETTINGS, output: str | None = "out", name: str | None = None
+    settings: Settings = SETTINGS, output: str | None = "out", name: str | None = None, folder: str = "scans"
 ) -> Iterator[tuple[list[Item], dict]]:
-    pictures = find_pictures(["scans"], recursive=True).pictures
+    pictures = find_pictures([folder], recursive=True).pictures
     place = find_place(pictures, output, None)
     with open_journals(pictures, place, writing=True) as journals:
         yield plan(pictures, place, Template(name), settings, journals), journals
@@ -139,10 +139,12 @@ def test_a_line_that_a_full_disk_cut_is_told_and_costs_no_other(tmp_path: Path) 
     assert list(read(tmp_path / JOURNAL)) == ["b.png", "c.png"]
 
 
-def test_results_beside_their_inputs_are_no_inputs_of_the_next_run(one: Path) -> None:
-    assert work_off(output=None, name="{stem}-better{suffix}") == {"a.jpg": "done"}
+@pytest.mark.parametrize("folder", ["scans", "other/../scans"])
+def test_results_beside_their_inputs_are_no_inputs_of_the_next_run(one: Path, folder: str) -> None:
+    Path("other").mkdir()
+    assert work_off(output=None, name="{stem}-better{suffix}", folder=folder) == {"a.jpg": "done"}
     assert Path("scans/a-better.png").exists()
-    assert work_off(output=None, name="{stem}-better{suffix}") == {"a.jpg": "skipped"}
+    assert work_off(output=None, name="{stem}-better{suffix}", folder=folder) == {"a.jpg": "skipped"}
 
 
 def test_two_results_of_one_name_and_results_in_place_of_inputs(scans: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 from collections import Counter
@@ -54,15 +55,18 @@ def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None 
     Raises:
         InvalidOption: a folder or a pattern without any picture.
     """
-    found: dict[Path, Found] = {}
+    found: dict[tuple[str, str], Found] = {}
     passed: Counter[str] = Counter()
+    # One folder may be given by several paths; a link to a file is a picture of its own.
+    resolve = functools.cache(os.path.realpath)
     for name in names:
         here = list(_expand(name, recursive, output, passed))
         if not here:
             seen = f" ({describe(passed)} passed over)" if passed else ""
             raise InvalidOption(f"{name}: no pictures there{seen}; give files, or folders with pictures (-r for below)")
         for picture in here:
-            found.setdefault(picture.path, picture)
+            standard = picture.path == STANDARD
+            found.setdefault(("" if standard else resolve(picture.path.parent), picture.path.name), picture)
     return Search(tuple(found.values()), dict(passed))
 
 
@@ -79,15 +83,22 @@ def _expand(name: str, recursive: bool, output: Path | None, passed: Counter[str
     if not name:
         raise InvalidOption("an empty file name; a variable of the shell may be empty")
     path = Path(name)
-    if os.path.isdir(path):
+    if name == "-":
+        yield Found(STANDARD, STANDARD)
+    elif os.path.isdir(path):
         yield from _walk(path, recursive, output, passed)
-    elif name != "-" and not os.path.lexists(path) and glob.has_magic(name):
+    elif not os.path.lexists(path) and glob.has_magic(name):
         for match in sorted(glob.glob(name, recursive=True)):
             if os.path.isfile(match):
-                yield Found(Path(match), Path(Path(match).name), named=False)
+                yield Found(_file(Path(match)), Path(Path(match).name), named=False)
     else:
         # A file that does not exist is kept and fails later, so that the others are still restored.
-        yield Found(path, Path(path.name))
+        yield Found(_file(path), Path(path.name))
+
+
+def _file(path: Path) -> Path:
+    """The path of a file, so that one called ``-`` in the working folder is not taken for standard input."""
+    return path.absolute() if path == STANDARD else path
 
 
 def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[str]) -> Iterator[Found]:
@@ -108,7 +119,7 @@ def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[st
             if reason := _reason_against(path):
                 passed[reason] += 1
             else:
-                yield Found(path, path.relative_to(folder), folder, named=False)
+                yield Found(_file(path), path.relative_to(folder), folder, named=False)
     passed += Counter()  # drops counts of 0
 
 
@@ -141,4 +152,4 @@ def _begins_as_jpeg(path: Path) -> bool:
 
 def without(pictures: Collection[Found], results: Collection[Path]) -> tuple[Found, ...]:
     """The pictures that are not themselves ``results``, as absolute paths; named files stay."""
-    return tuple(picture for picture in pictures if picture.named or picture.path.absolute() not in results)
+    return tuple(picture for picture in pictures if picture.named or Path(os.path.abspath(picture.path)) not in results)
