@@ -206,6 +206,12 @@ def test_the_comment_of_a_png_is_read(comment):
     assert open_source(stream.getvalue()).metadata.comments == (comment.encode(),)
 
 
+def test_texts_of_a_tiff_keep_their_letters():
+    name, stream = "Jürgen 港".encode() + b"\0", io.BytesIO()
+    tifffile.imwrite(stream, draw_picture(8, 8), metadata=None, extratags=[(315, 2, len(name), name, True)])
+    assert name in (open_source(stream.getvalue()).metadata.exif or b"")
+
+
 def test_a_pillow_image_of_several_jpegs_is_read_from_its_file():
     first, stream = Image.fromarray(draw_picture(40, 56)), io.BytesIO()
     first.save(stream, "MPO", save_all=True, append_images=[first.rotate(180)], quality=20)

@@ -109,6 +109,22 @@ def test_tiff_carries_what_it_can_and_says_what_not(carried, tmp_path):
     assert open_picture(tmp_path / "a.tiff").info["icc_profile"] == carried.icc
 
 
+def test_texts_keep_their_letters_in_every_format(tmp_path):
+    name = "Jürgen 港".encode()
+    exif = Image.Exif()
+    exif[315], exif[274] = name, 1
+    exif.get_ifd(0x8769)[0xA433] = name
+    exif[0x8769] = exif.get_ifd(0x8769)
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    for format in ("png", "webp", "jpeg", "avif", "tiff"):
+        path = tmp_path / f"a.{format}"
+        files.write(some_pixels((16, 16, 3)), Metadata(exif=block), path, format=format, overwrite=True)
+        assert path.read_bytes().count(name + b"\0") == (1 if format == "tiff" else 2), format
+    old = exif.tobytes().removeprefix(b"Exif\0\0").replace(name, "Jürgen".encode("latin-1").ljust(len(name), b" "))
+    files.write(some_pixels((16, 16, 3)), Metadata(exif=old), tmp_path / "b.tiff")
+    assert "Jürgen".encode() in (tmp_path / "b.tiff").read_bytes()
+
+
 def test_tiff_without_more_exif_loses_nothing(tmp_path):
     exif = Image.Exif()
     exif[271], exif[274] = "Maker", 6

@@ -12,6 +12,8 @@ from typing import Any
 ORIENTATION = 0x0112
 _LAYOUT = {*range(254, 267), 273, *range(277, 282), 284, 317, *range(320, 326), 330, 338, 339, 347, 529, 530, 531, 532}
 """Tags of a TIFF that say how its samples are stored, which is no longer true of a result."""
+_DIRECTORIES = (0x8769, 0x8825)
+"""Tags of EXIF's own directory and of the position's."""
 
 _LARGEST_DENSITY = 1 << 24
 """Greatest number of pixels an inch, which are then 1.5 nm wide; a PNG cannot state many more."""
@@ -47,8 +49,17 @@ def _exif(image: Any) -> bytes | None:
     if block is None and len(found := image.getexif()):
         for tag in _LAYOUT.intersection(found):
             del found[tag]
+        encode_texts(found)
         block = found.tobytes() if len(found) else None
     return block.removeprefix(b"Exif\0\0") if block else None
+
+
+def encode_texts(exif: Any) -> None:
+    """Make texts of a Pillow EXIF bytes as in the file: it reads them as Latin-1, and writes "?" beyond ASCII."""
+    for directory in (exif, *map(exif.get_ifd, _DIRECTORIES)):
+        for tag, value in list(directory.items()):
+            if isinstance(value, str) and not value.isascii():
+                directory[tag] = value.encode("latin-1")
 
 
 def _xmp(info: dict[str, Any]) -> bytes | None:

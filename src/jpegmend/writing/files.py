@@ -190,14 +190,14 @@ def _write_png(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choic
         chunks.append((b"eXIf", metadata.exif))
     if metadata.xmp:
         chunks.append(png.international_chunk("XML:com.adobe.xmp", metadata.xmp))
-    chunks += [png.text_chunk("Comment", comment_text(comment)) for comment in metadata.comments]
+    chunks += [png.text_chunk("Comment", tiff.decode_text(comment)) for comment in metadata.comments]
     png.write(stream, pixels, choice.bits or pixels.itemsize * 8, chunks, choice.compression)
     return ("the extended part of its XMP",) if metadata.extended_xmp else ()
 
 
 def _tiff_page(pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tiff.Page:
     shown = to_bits(pixels, choice.bits or pixels.itemsize * 8)
-    return tiff.Page(shown, metadata, "\n".join(map(comment_text, metadata.comments)))
+    return tiff.Page(shown, metadata, "\n".join(map(tiff.decode_text, metadata.comments)))
 
 
 def _in_8_bits(encode: Callable[[BinaryIO, NDArray[Any], Metadata, int], tuple[str, ...]]) -> _Encoder:
@@ -207,18 +207,6 @@ def _in_8_bits(encode: Callable[[BinaryIO, NDArray[Any], Metadata, int], tuple[s
         return encode(stream, to_bits(pixels, 8), metadata, choice.quality)
 
     return write
-
-
-def comment_text(comment: bytes) -> str:
-    """A JPEG comment as text: UTF-8 if it is valid, else Latin-1, in which every byte is valid.
-
-    >>> comment_text(b"caf\\xe9") == comment_text(b"caf\\xc3\\xa9")
-    True
-    """
-    try:
-        return comment.decode()
-    except UnicodeDecodeError:
-        return comment.decode("latin-1")
 
 
 _ENCODERS: dict[str, _Encoder] = {

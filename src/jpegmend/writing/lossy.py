@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from dataclasses import replace
 from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, features
 
-from jpegmend.decoding.picture_metadata import ORIENTATION
+from jpegmend.decoding.picture_metadata import ORIENTATION, encode_texts
 from jpegmend.errors import MissingExtra
 from jpegmend.jpeg import Metadata, set_orientation
 
@@ -68,24 +67,29 @@ def write_webp(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quali
 def write_avif(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
     """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` as AVIF, 4:4:4; returns what is left out."""
     image, profile, left_out = _in_colour(pixels, metadata, "AVIF")
-    if metadata.exif and not _is_sound(metadata.exif):
-        metadata, left_out = replace(metadata, exif=None), (*left_out, "the EXIF, which is damaged")
+    blocks: dict[str, Any] = _blocks(profile, metadata)
+    if metadata.exif:
+        try:
+            blocks["exif"] = _for_avif(metadata.exif)
+        except Exception:  # Pillow raises one of many errors
+            del blocks["exif"]
+            left_out = (*left_out, "the EXIF, which is damaged")
     with warnings.catch_warnings(action="ignore"):  # Pillow warns of parts of an EXIF that it does not know
-        image.save(stream, "AVIF", quality=quality, subsampling="4:4:4", **_blocks(profile, metadata))
+        image.save(stream, "AVIF", quality=quality, subsampling="4:4:4", **blocks)
     return (*left_out, *_left_out(metadata))
 
 
-def _is_sound(exif: bytes) -> bool:
-    """Whether Pillow can read and write an EXIF block, as it does for AVIF, where the picture holds the orientation."""
-    block = Image.Exif()
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            block.load(exif)
-            block.pop(ORIENTATION, None)
-            block.tobytes()
-    except Exception:  # Pillow raises one of many errors
-        return False
-    return True
+def _for_avif(block: bytes) -> bytes | Image.Exif:
+    """An EXIF block for an AVIF: one with an orientation as Pillow's object, which makes it a property of the picture.
+
+    Raises one of many errors where Pillow cannot read or write the block.
+    """
+    exif = Image.Exif()
+    with warnings.catch_warnings(action="ignore"):
+        exif.load(block)
+        encode_texts(exif)
+        exif.tobytes()
+    return exif if ORIENTATION in exif else block
 
 
 def _in_colour(

@@ -108,6 +108,21 @@ def _read_texts(block: bytes | None) -> tuple[dict[int, str], bool]:
             entries = dict(exif)
     except Exception:
         return {}, False  # a damaged EXIF block must not prevent writing the picture
-    texts = {tag: str(entries[tag]) for tag in _TEXTS if isinstance(entries.get(tag), str) and entries[tag]}
+    # Pillow decodes every text as Latin-1.
+    texts = {
+        tag: decode_text(text.encode("latin-1")) for tag in _TEXTS if isinstance(text := entries.get(tag), str) and text
+    }
     known = {*_TEXTS, _ORIENTATION, 282, 283, 296, 305}  # density and program are written as tags of their own
     return texts, set(entries) <= known
+
+
+def decode_text(text: bytes) -> str:
+    """A text of a file: UTF-8 if it is valid, else Latin-1, in which every byte is valid.
+
+    >>> decode_text(b"caf\\xe9") == decode_text(b"caf\\xc3\\xa9")
+    True
+    """
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
