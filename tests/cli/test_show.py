@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import as_jpeg, picture
 
 from jpegmend import cli
 from jpegmend.batch.journal import JOURNAL
@@ -36,11 +37,11 @@ def test_progress_of_many(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -
 
 def test_progress_of_one_is_its_tiles(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal)
-    advance = Bar(1, shown=True).tiles("a.jpg")
+    advance = Bar(1, shown=True).tiles(Path("\x1ba.jpg"))
     advance(1, 2)
     assert terminal.getvalue() == "", "two tiles are done before one has read it"
     advance(3, 12)
-    assert "a.jpg: 3 of 12 tiles" in terminal.getvalue()
+    assert "\\x1ba.jpg: 3 of 12 tiles" in terminal.getvalue()
 
 
 def test_nothing_is_drawn_unless_a_person_looks_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,3 +92,12 @@ def test_control_characters_do_not_reach_the_terminal(folder: Path, capsys: pyte
     assert cli.run(["sub", "--strength", "0"]) == 0
     said = capsys.readouterr().out
     assert "\x1b" not in said and "\\x1b[2J\\x0a.jpg" in said
+    assert cli.run(["upscale", "\x1bx.jpg"]) == 1
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_what_a_file_says_reaches_the_terminal_as_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("sub/b\x1b.jpg").write_bytes(as_jpeg(picture(), comment=b"hi\x1b[2J\n  note: all is well"))
+    assert cli.run(["inspect", "sub/b\x1b.jpg", "sub/\x1b"]) == 1
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err and "  comment: hi\\x1b[2J note: all is well\n" in said.out

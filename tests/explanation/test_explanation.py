@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from dataclasses import replace
@@ -38,6 +39,11 @@ def test_the_report_loads_nothing_and_states_the_score(explained):
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     assert page.count("<figure") == 3
     assert re.search(r"\d\d\.\d\d dB before, \d\d\.\d\d dB after \(\+", explained.facts["PSNR of luma"])
+
+
+def test_a_name_that_is_no_text(explained, tmp_path):
+    renamed = replace(explained, subject=replace(explained.subject, name=os.fsdecode(b"\xff.jpg")), sections=())
+    assert "?.jpg" in renamed.save(tmp_path).read_text("utf-8")
 
 
 def test_svg_is_xml_that_follows_the_colour_scheme_of_its_reader(explained):

@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
+    from jpegmend.cli import streams
     from jpegmend.cli.options import translate
     from jpegmend.errors import InvalidOption, JpegmendError
 
@@ -84,10 +85,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _call(given)
     except InvalidOption as error:
-        sys.stderr.write(f"jpegmend: {translate(str(error))}\n")
+        sys.stderr.write(f"jpegmend: {streams.printable(translate(str(error)))}\n")
         return WRONG_USAGE
     except JpegmendError as error:
-        sys.stderr.write(f"jpegmend: {translate(str(error))}\n")
+        sys.stderr.write(f"jpegmend: {streams.printable(translate(str(error)))}\n")
         return SOME_FAILED
     except KeyboardInterrupt:
         sys.stderr.write("jpegmend: interrupted; finished files are whole, no other was written\n")

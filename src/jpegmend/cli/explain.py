@@ -6,11 +6,16 @@ import contextlib
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jpegmend.cli import DONE
 from jpegmend.cli.options import add_limits, documented, parse_size
 from jpegmend.cli.parser import Parser, whole
+from jpegmend.cli.streams import printable
 from jpegmend.errors import InputError, InvalidOption
+
+if TYPE_CHECKING:
+    from jpegmend.explanation.explanation import Explanation
 
 THEMES = ("light", "dark", "both")
 
@@ -85,6 +90,11 @@ def run(given: Namespace) -> int:
         raise
     report = found.save(folder, overwrite=given.overwrite, theme=given.theme)
     if not given.quiet:
-        notes = "".join(f"  note: {note}\n" for note in found.notes)
-        sys.stdout.write(f"{given.file} -> {report}  ({len(found.figures)} figures as PNG and SVG beside it)\n{notes}")
+        _tell(given.file, report, found)
     return DONE
+
+
+def _tell(source: Path, report: Path, found: Explanation) -> None:
+    where = f"{printable(source)} -> {printable(report)}"
+    notes = "".join(f"  note: {note}\n" for note in found.notes)
+    sys.stdout.write(f"{where}  ({len(found.figures)} figures as PNG and SVG beside it)\n{notes}")

@@ -9,6 +9,7 @@ from argparse import Namespace
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.options import add_limits, parse_size, translate
 from jpegmend.cli.parser import Parser
+from jpegmend.cli.streams import printable
 from jpegmend.errors import JpegmendError
 
 
@@ -45,10 +46,11 @@ def run(given: Namespace) -> int:
                 failure = {"file": str(source), "error": type(error).__name__, "message": translate(str(error))}
                 sys.stdout.write(json.dumps(failure) + "\n")
             else:
-                sys.stderr.write(f"jpegmend: {source}: {translate(str(error))}\n")
+                sys.stderr.write(f"jpegmend: {printable(source)}: {printable(translate(str(error)))}\n")
             continue
         if given.json:
             sys.stdout.write(json.dumps({"file": str(source), **found.as_dict()}) + "\n")
         else:
-            sys.stdout.write(f"{source}\n{found.as_text()}\n")
+            lines = [str(source), *found.as_text().split("\n")]
+            sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return code

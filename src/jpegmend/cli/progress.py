@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+from jpegmend.cli.streams import printable
 
 _EVERY = 0.1
 """Least seconds between two updates of the line."""
@@ -32,12 +35,12 @@ class Bar:
         if self._pictures > 1:
             self._draw(self._text())
 
-    def tiles(self, name: str) -> Callable[[int, int], None]:
+    def tiles(self, source: Path) -> Callable[[int, int], None]:
         """A callback for ``restore``, which takes the number of tiles done and of all tiles."""
 
         def advance(done: int, total: int) -> None:
             if total >= _LEAST_TILES:
-                self._draw(f"{name}: {done} of {total} tiles{self._left(done, total)}")
+                self._draw(f"{printable(source)}: {done} of {total} tiles{self._left(done, total)}")
 
         return advance
 

@@ -188,9 +188,7 @@ def _work_off(items: list[Item], search: Search, settings: Settings, journals: J
     memory = settings.options["memory"]
     share = share_out(max(1, todo), jobs=given.jobs, threads=given.threads, memory=memory)
     try:
-        for item, outcome in runs.run(
-            items, settings, share, journals, lambda item: show.bar.tiles(str(item.picture.path))
-        ):
+        for item, outcome in runs.run(items, settings, share, journals, lambda item: show.bar.tiles(item.picture.path)):
             show.tell(item, outcome)
     finally:
         show.finish(search.passed_over, [journal.file for journal in journals.values()])

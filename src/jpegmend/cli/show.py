@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from jpegmend.batch.plan import Item
 from jpegmend.batch.work import Outcome
 from jpegmend.cli.options import translate
 from jpegmend.cli.progress import Bar
+from jpegmend.cli.streams import printable
 
 
 class Show:
@@ -131,15 +131,6 @@ class Show:
         self.bar.clear()
         stream.write(text + "\n")
         stream.flush()
-
-
-def printable(text: Path | str) -> str:
-    """A path or a message for a terminal, its control characters written as escapes.
-
-    >>> printable(Path("two\\nlines"))
-    'two\\\\x0alines'
-    """
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", str(text))
 
 
 def _words(item: Item, outcome: Outcome, idle: str) -> str:

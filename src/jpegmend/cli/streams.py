@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -52,6 +54,15 @@ def say(text: str) -> None:
 def say_step(step: str) -> None:
     """Say on standard error which step of a long run begins."""
     say(f"{step} ...")
+
+
+def printable(text: Path | str) -> str:
+    """A path or a message for a terminal, its control characters written as escapes.
+
+    >>> printable(Path("two\\nlines"))
+    'two\\\\x0alines'
+    """
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", str(text))
 
 
 def check_standard_output() -> None:

@@ -71,7 +71,7 @@ def run(given: Namespace) -> int:
             memory=given.memory,
             max_pixels=given.max_pixels,
             timeout=given.timeout,
-            progress=bar.tiles(str(source)),
+            progress=bar.tiles(source),
         )
     except InputError as error:
         raise type(error)(f"{source}: {error}") from error
@@ -118,7 +118,8 @@ def _name(source: Path, scale: int, format: str) -> str:
 
 def _tell(given: Namespace, source: Path, target: Path, report: dict[str, Any], left_out: tuple[str, ...]) -> None:
     from jpegmend.batch.find import STANDARD
-    from jpegmend.cli.show import notes_in_words, printable
+    from jpegmend.cli.show import notes_in_words
+    from jpegmend.cli.streams import printable
 
     # With the picture on standard output, words go to standard error.
     stream = sys.stderr if target == STANDARD else sys.stdout

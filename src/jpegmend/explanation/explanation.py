@@ -73,7 +73,8 @@ class Explanation:
         for name, drawing in self.figures.items():
             write_bytes(folder / f"{name}.png", drawing.png(theme))
             write_bytes(folder / f"{name}.svg", drawing.svg.encode())
-        write_bytes(folder / REPORT, self.to_html().encode())
+        # Names of files may hold bytes that are no text.
+        write_bytes(folder / REPORT, self.to_html().encode(errors="replace"))
         return folder / REPORT
 
     def _repr_html_(self) -> str:

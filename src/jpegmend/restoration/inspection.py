@@ -102,7 +102,7 @@ class Inspection:
             lines.append(f"by the ranker: score {self.ranker_score:.2f}, higher is better")
         if self.conflict:
             lines.append(f"compressed {'twice' if self.quality else 'before'}: {self.conflict}")
-        lines += [f"{name}: {words}" for name, words in self.metadata.items()]
+        lines += [f"{name}: {' '.join(words.split())}" for name, words in self.metadata.items()]
         if self.lost:
             lines.append(f"{self.lost:.0%} of the picture is missing from the file")
         lines += [f"note: {warning}" for warning in self.warnings]
