@@ -1,6 +1,7 @@
 """Requests that are refused before any work, and the headers of every answer."""
 
 import errno
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -48,6 +49,7 @@ def refused(request: dict[str, Any], **settings: Any) -> str:
         ({"origin": "http://127.0.0.1:8017"}, ""),
         ({"origin": "http://127.0.0.1:9000"}, "cross-site"),
         ({"origin": "null"}, "cross-site"),
+        ({"origin": "http://["}, "cross-site"),
         ({"origin": "http://evil.example"}, "cross-site"),
         ({"sec_fetch_site": "same-origin"}, ""),
         ({"sec_fetch_site": "none"}, ""),
@@ -144,7 +146,27 @@ def test_an_upload_that_breaks_off_leaves_nothing(running: Any) -> None:
         time.sleep(0.02)
 
 
+def test_the_address_of_a_large_archive_may_come_in_pieces(running: Any) -> None:
+    ids = "&".join(["job=" + 22 * "x"] * 2000)
+    head = f"GET /v1/archive?{ids} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", running.port)) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in (0, 20_000, 40_000):
+            client.sendall(head[start : start + 20_000])
+            time.sleep(0.05)
+        assert client.recv(12) == b"HTTP/1.1 404"
+
+
 class TestSpool:
+    def test_a_folder_that_was_removed_is_made_again(self, tmp_path: Path) -> None:
+        spool = Spool(tmp_path / "jobs")
+        shutil.rmtree(spool.folder)
+        assert spool.make()[1].is_dir() and (spool.folder.stat().st_mode & 0o777) == 0o700
+        with pytest.raises(InvalidOption, match="in use"):
+            Spool(spool.folder)
+        shutil.rmtree(spool.folder)
+        spool.close()
+
     def test_it_is_emptied_at_start_of_jobs_alone(self, tmp_path: Path) -> None:
         first = Spool(tmp_path / "jobs")
         name, folder = first.make()

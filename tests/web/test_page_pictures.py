@@ -16,7 +16,7 @@ def test_chosen_files_and_the_pictures_of_a_chosen_folder(
 ) -> None:
     before = set(running.folder.iterdir())
     (tmp_path / "below").mkdir()
-    for name in ("a.jpg", "b.png", "below/c.JPEG", ".hidden.jpg", "a.restored.png", "notes.txt"):
+    for name in ("a.jpg", "b.png", "below/c.JPEG", ".hidden.jpg", "a.restored.png", "a.x3.png", "notes.txt"):
         (tmp_path / name).write_bytes(small)
     page = open_page()
     page.clock.install()

@@ -21,6 +21,7 @@ from jpegmend import errors
 from jpegmend.batch.settings import Output
 from jpegmend.formats import SUFFIXES, WRITTEN
 from jpegmend.web import models
+from jpegmend.web.handlers import report_header
 from jpegmend.web.pages import STATIC
 from jpegmend.web.problems import CODES, code_of, from_error
 from jpegmend.web.work import DECODED, result_name
@@ -40,6 +41,15 @@ def test_options_are_those_of_the_command(client: httpx.Client, photo: bytes, by
     options = {"format": "tiff", "bits": "16", "strength": "0.5", "consistent": "false", "strip": "notes"}
     answer = client.post("/v1/restore", params={"name": "edge.jpg", **options}, content=photo)
     assert answer.content == by_command["tiff"].read_bytes()
+
+
+def test_the_report_of_many_pages_fits_into_a_header() -> None:
+    report = {"width": 8, "warnings": [f"page {page}: bits are lost" for page in range(1500)]}
+    text = report_header(report)
+    *first, last = json.loads(text)["warnings"]
+    assert len(text) < 3001 and first == report["warnings"][: len(first)] and len(first) > 20
+    assert last.startswith(f"{1500 - len(first)} more")
+    assert json.loads(report_header({**report, "warnings": first})) == {**report, "warnings": first}
 
 
 def test_nothing_is_kept_after_an_answer(client: httpx.Client, running: Any, small: bytes) -> None:

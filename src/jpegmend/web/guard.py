@@ -83,7 +83,7 @@ class Guard:
 
     def _check_site(self, scope: Scope, headers: Headers, host: str) -> None:
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _place_of(origin) != host.lower():
             raise Problem("cross-site")
         site = headers.get("sec-fetch-site", "none")
         # A link on another site may lead to the page itself.
@@ -119,6 +119,14 @@ def host_name(host: str) -> str:
     """
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _place_of(origin: str) -> str:
+    """Host and port of an Origin header, in lower case; empty if it has none."""
+    try:
+        return urlsplit(origin).netloc.lower()
     except ValueError:
         return ""
 

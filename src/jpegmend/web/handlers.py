@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from starlette.background import BackgroundTask
@@ -18,6 +20,8 @@ from jpegmend.web.service import Service, service_of, wait_or_leave
 
 _CLIENT_LEFT = 499
 """Status for an answer that nobody reads."""
+_LONGEST_REPORT = 3000
+"""Bytes of the report in a header: proxies take 4 kB of headers by default, and each page of a file may have a note."""
 
 
 async def restore(request: Request) -> Response:
@@ -61,9 +65,21 @@ async def _answer(request: Request, service: Service, job: Job) -> Response:
         service.jobs.remove(job)
         raise job.problem
     response = _file(job.result_path(job.request.output), job, job.request.output)
-    response.headers["Jpegmend-Report"] = json.dumps(job.facts["report"], separators=(",", ":"))
+    response.headers["Jpegmend-Report"] = report_header(job.facts["report"])
     response.background = BackgroundTask(service.jobs.remove, job)
     return response
+
+
+def report_header(report: Mapping[str, Any]) -> str:
+    """A report as JSON of at most :data:`_LONGEST_REPORT` bytes, with as many of its warnings as have room."""
+    warnings = list(report["warnings"])
+    kept = len(warnings)
+    while True:
+        more = [f"{len(warnings) - kept} more notes; the report of a job has all"] if kept < len(warnings) else []
+        text = json.dumps({**report, "warnings": [*warnings[:kept], *more]}, separators=(",", ":"))
+        if len(text) <= _LONGEST_REPORT or not kept:
+            return text
+        kept //= 2
 
 
 def _file(path: Path, job: Job, output: Output) -> FileResponse:

@@ -20,6 +20,9 @@ from jpegmend.web.settings import Settings
 _GRACE = 30
 """Seconds for which running requests are finished when the service is stopped."""
 
+_LONGEST_HEAD = 1 << 17
+"""Bytes of a request before its body: the address of an archive names up to 2,000 jobs, 27 bytes each."""
+
 
 class Server(uvicorn.Server):
     """Uvicorn, which refuses new work as soon as it is asked to stop.
@@ -43,6 +46,7 @@ class Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
+            h11_max_incomplete_event_size=_LONGEST_HEAD,
         )
         super().__init__(config)
 

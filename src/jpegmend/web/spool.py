@@ -29,20 +29,23 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mark = folder / _MARK
-            if not mark.exists() and any(folder.iterdir()):
-                raise InvalidOption(
-                    f"the folder {folder} holds other files, and it is emptied at start; give an empty one"
-                )
-            self._lock = _lock(mark)
+            self._lock = self._open()
         except OSError as error:
             raise InvalidOption(f"the folder {folder} cannot be used: {error.strerror or error}") from error
         self.empty()
 
+    def _open(self) -> IO[bytes]:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark = self.folder / _MARK
+        if not mark.exists() and any(self.folder.iterdir()):
+            raise InvalidOption(
+                f"the folder {self.folder} holds other files, and it is emptied at start; give an empty one"
+            )
+        return _lock(mark)
+
     def empty(self) -> None:
         """Remove the folders of all jobs; other files stay."""
-        for entry in self.folder.iterdir():
+        for entry in self.folder.iterdir() if self.folder.exists() else ():
             if _NAME.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)
 
@@ -50,7 +53,12 @@ class Spool:
         """A new job's random id, 128 bits, and its empty folder."""
         name = secrets.token_urlsafe(16)
         place = self.folder / name
-        place.mkdir(mode=0o700)
+        try:
+            place.mkdir(mode=0o700)
+        except FileNotFoundError:  # somebody has emptied the user's cache
+            self._lock.close()
+            self._lock = self._open()
+            place.mkdir(mode=0o700)
         return name, place
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ const SUFFIXES = "jpg jpeg jpe jfif mpo png webp bmp tif tiff gif ppm pgm pnm av
 
 /** Whether a file found in a folder is a picture to restore. */
 const isPicture = ({ name }) =>
-  !name.startsWith(".") && !name.includes(".restored.") && SUFFIXES.includes(name.split(".").at(-1).toLowerCase());
+  !name.startsWith(".") && !name.includes(".restored.") && !name.includes(".x3.") && SUFFIXES.includes(name.split(".").at(-1).toLowerCase());
 
 /** Listen to every source; `add` gets arrays of files. */
 export function listen(add, { files, folder, buttons }) {
