@@ -58,6 +58,9 @@ def server():
             if data is None:
                 self.send_error(404)
                 return
+            if not data:
+                self.wfile.write(b"no answer of HTTP\r\n\r\n")
+                return
             start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and kind.ranges else 0
             if start and start >= len(data):
                 self.send_error(416)
@@ -131,6 +134,13 @@ def test_a_mirror_is_tried(server, tmp_path):
     made = known(server, tar_of(CONTENT), urls=("/gone.tgz", "/a.tgz"))
     prepare.prepare(made, tmp_path)
     assert [path for path, _ in server.asked[-2:]] == ["/gone.tgz", "/a.tgz"]
+
+
+def test_a_server_that_does_not_speak_http_is_passed_over(server, tmp_path):
+    server.files["/other"] = b""
+    prepare.prepare(known(server, tar_of(CONTENT), urls=("/other", "/a.tgz")), tmp_path)
+    with pytest.raises(MissingData, match="other: no answer of HTTP"):
+        prepare.prepare(known(server, b"x", urls=("/other",)), tmp_path / "empty")
 
 
 def test_a_wrong_checksum_is_refused_and_the_file_not_kept(server, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import tarfile
 import urllib.error
 import urllib.request
@@ -63,7 +64,7 @@ def download(archive: Archive, file: Path, *, progress: Progress = _silent) -> N
     for url in archive.urls:
         try:
             _fetch(url, partial, lambda done, total: progress(archive.file, done, total))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             failures.append(f"{url}: {error}")
             continue
         found = _sha256(partial)
