@@ -6,14 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyarrow import parquet
 
 from jpegmend import cli
+from jpegmend.cluster.drive import make_scheduler
 from jpegmend.cluster.job import marker_key, open_job, piece_key, results_key
-from jpegmend.cluster.storage import Storage
+from jpegmend.cluster.status import read_status
+from jpegmend.cluster.storage import Storage, Stored
 from jpegmend.cluster.tasks import CLOSE, Task
 from jpegmend.cluster.work import Session
 
@@ -100,6 +103,32 @@ def test_a_part_that_vanished_is_named_at_the_closing(place: Path, cluster) -> N
     session.do(Task(0, 0, 3))
     assert session.do(Task(0, 0, 0, CLOSE)).missing == ()
     assert (place / "dst" / marker_key(0)).exists()
+
+
+def test_a_shard_that_another_run_closes_meanwhile(
+    place: Path, cluster, in_this_process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster("plan", "src", "dst", "--shard", 11, *DECODE)
+    job, other, listed = open_job(Storage("dst")), Storage("dst"), Storage.list
+
+    def close_after_listing(storage: Storage, prefix: str = "") -> Iterator[Stored]:
+        found = list(listed(storage, prefix))
+        if storage is other and any("pieces/" in each.key for each in found):
+            session.do(Task(0, 0, 0, CLOSE))
+        return iter(found)
+
+    monkeypatch.setattr(Storage, "list", close_after_listing)
+    session, late = Session("dst", job.hash, 1, None), Session("dst", job.hash, 1, None)
+    late._destination = other
+    for look in (
+        lambda: read_status(other, job),
+        lambda: make_scheduler(other, job),
+        lambda: late.do(Task(0, 0, 0, CLOSE)),
+    ):
+        session.do(Task(0, 0, 11))
+        look()
+        assert (place / "dst" / marker_key(0)).exists()
+        (place / "dst" / marker_key(0)).unlink()
 
 
 def start(jobs: int = 2) -> subprocess.Popen[bytes]:

@@ -49,6 +49,9 @@ def test_a_second_plan_changes_nothing_or_is_refused(place: Path, cluster) -> No
     assert (second["new"], second["job"], second["pictures"]) == (False, first["job"], 11)
     code, said = cluster("plan", "src", "dst", "--strength", "0.5")
     assert code == 1 and "another job is planned there (options differ)" in said
+    for limit in (("--max-pixels", "7"), ("--max-bytes", "1G"), ("--timeout", "5"), ("--provider", "cuda")):
+        code, said = cluster("plan", "src", "dst", *limit)
+        assert code == 1 and "another job is planned there (options differ)" in said
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,15 @@ def test_a_job_of_another_installation_is_refused(place: Path, cluster, field: s
     (place / "dst" / JOB).write_text(json.dumps({**facts, field: "other"}))
     code, said = cluster("run", "dst")
     assert code == 1 and f"was planned with {field} other, this installation has" in said
+
+
+def test_a_job_of_a_version_with_more_options_is_refused_by_its_version(place: Path, cluster) -> None:
+    cluster("plan", "src", "dst")
+    facts = json.loads((place / "dst" / JOB).read_text())
+    later = {**facts, "version": "other", "output": {**facts["output"], "dither": True}}
+    (place / "dst" / JOB).write_text(json.dumps(later))
+    code, said = cluster("run", "dst")
+    assert code == 1 and "was planned with version other" in said
 
 
 def test_a_worker_refuses_another_job_than_the_drivers(place: Path, cluster) -> None:

@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from jpegmend.cluster.job import MARKERS, PIECES, Job, number_of
 from jpegmend.cluster.scheduler import Scheduler
 from jpegmend.cluster.storage import Storage
-from jpegmend.cluster.tables import read_results
 from jpegmend.cluster.tasks import Crew, Event
-from jpegmend.cluster.work import gaps, merge
+from jpegmend.cluster.work import gaps, read_parts
 
 _READERS = 16
 """Files that are read at once."""
@@ -38,7 +37,7 @@ def begun_shards(destination: Storage, job: Job, todo: Collection[int]) -> dict[
     """Of the shards that an earlier run has begun: ranges of the pictures without a result."""
     files = files_of_begun(destination, todo)
     with ThreadPoolExecutor(_READERS) as threads:
-        covered = threads.map(lambda keys: set(merge(map(read_results, map(destination.read, keys)))), files.values())
+        covered = threads.map(lambda keys: set(read_parts(destination, keys)), files.values())
         return {shard: gaps(rows, job.shard_size(shard)) for shard, rows in zip(files, covered, strict=True)}
 
 

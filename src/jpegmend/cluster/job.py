@@ -17,7 +17,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePath, PurePosixPath
 from typing import Any
@@ -138,9 +138,14 @@ def open_job(destination: Storage) -> Job:
         raise JobError(
             f"{destination.address}: no job is planned there; first `jpegmend cluster plan SRC {destination.address}`"
         )
-    found = {"version": __version__, "weights": job.settings.weights_hash, "fingerprint": job.settings.fingerprint}
-    for name, value in found.items():
-        if value != getattr(job, name):
+    # The version first: settings of another one may be unknown to this.
+    found: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("version", lambda: __version__),
+        ("weights", lambda: job.settings.weights_hash),
+        ("fingerprint", lambda: job.settings.fingerprint),
+    )
+    for name, find in found:
+        if (value := find()) != getattr(job, name):
             raise JobError(
                 f"{destination.name(JOB)} was planned with {name} {getattr(job, name)}, this installation has {value}: "
                 "results would differ; install the same jpegmend and model everywhere, or plan to another place"

@@ -140,14 +140,14 @@ def _check_same(
 ) -> None:
     asked = {
         "source": source.address,
-        "options": settings.fingerprint,
+        "options": (settings.fingerprint, settings.options, settings.max_bytes),  # limits are not in the fingerprint
         "weights": settings.weights_hash,
         "name": name,
         "shard": shard,
     }
     planned = {
         "source": job.source,
-        "options": job.fingerprint,
+        "options": (job.fingerprint, job.options, job.max_bytes),
         "weights": job.weights,
         "name": job.name,
         "shard": job.shard,

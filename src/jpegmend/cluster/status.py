@@ -12,7 +12,7 @@ from jpegmend.cluster.drive import files_of_begun
 from jpegmend.cluster.job import MARKERS, Job, marker_key, number_of, pieces_of, results_key
 from jpegmend.cluster.storage import Storage
 from jpegmend.cluster.tables import DONE, SET_ASIDE, Counts, Result, count, read_results, write_results
-from jpegmend.cluster.work import merge
+from jpegmend.cluster.work import read_parts
 
 _READERS = 32
 """Files that are read at once."""
@@ -94,7 +94,7 @@ def retry(destination: Storage, job: Job) -> int:
             destination.delete([marker_key(shard)])
             destination.delete([results_key(shard)])
     for shard, keys in files_of_begun(destination).items():
-        results = list(merge(read_results(destination.read(key)) for key in keys).values())
+        results = list(read_parts(destination, keys).values())
         if any(result.outcome != DONE for result in results):
             forgotten += _keep(destination, shard, results)
     return forgotten
@@ -135,6 +135,6 @@ def _results(destination: Storage, files: Iterable[Sequence[str]]) -> Iterator[l
     with ThreadPoolExecutor(_READERS) as threads:
 
         def read(keys: Sequence[str]) -> list[Result]:
-            return list(merge(read_results(destination.read(key)) for key in keys).values())
+            return list(read_parts(destination, keys).values())
 
         yield from threads.map(read, files)

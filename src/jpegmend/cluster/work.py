@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import itertools
@@ -154,7 +155,7 @@ class Session:
     def _close(self, shard: int) -> Report:
         """Write results, then the marker, then delete the parts; if pictures lack a result, only say so."""
         files = [found.key for found in self._destination.list(pieces_of(shard))]
-        results = merge(tables.read_results(self._destination.read(key)) for key in files)
+        results = read_parts(self._destination, files)
         missing = gaps(set(results), self._job.shard_size(shard))
         if missing and self._destination.find(marker_key(shard)):
             return Report()  # another driver has closed it
@@ -182,6 +183,20 @@ def merge(parts: Iterable[list[Result]]) -> dict[int, Result]:
         if result.row not in merged or result.outcome == DONE:
             merged[result.row] = result
     return merged
+
+
+def read_parts(destination: Storage, keys: Iterable[str]) -> dict[int, Result]:
+    """Results by row in some files of parts, without those that another run has deleted since: it has closed the shard.
+
+    Raises:
+        JobError: a file is damaged.
+        StorageError: the storage does not answer, or refuses.
+    """
+    parts = []
+    for key in keys:
+        with contextlib.suppress(InputError):
+            parts.append(tables.read_results(destination.read(key)))
+    return merge(parts)
 
 
 def gaps(covered: set[int], size: int) -> list[tuple[int, int]]:
