@@ -2,13 +2,15 @@
 
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from tests.jpeg.conftest import as_ycck
 
-from jpegmend import inspect
+from jpegmend import inspect, restore
+from jpegmend.restoration import inspection
 from jpegmend.writing import comparison
 
 
@@ -34,6 +36,19 @@ def test_sampling_and_quality(subsampling: int, name: str) -> None:
     assert found.metadata["comment"] == "hello"
     assert "72 x 72" in found.metadata["density"]
     assert found.lost == 0 and found.conflict is None
+
+
+def test_the_ranker_sees_the_luma_of_ink_and_of_rgb(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+    ranker = SimpleNamespace(score=lambda luma: float(len(seen.append(luma) or seen)))
+    monkeypatch.setattr(inspection, "load_ranker", lambda name: ranker)
+    buffer = io.BytesIO()
+    ink = np.concatenate([255 - picture(), np.full((96, 120, 1), 90, np.uint8)], axis=2)
+    Image.frombytes("CMYK", (120, 96), ink.tobytes()).save(buffer, "JPEG", quality=90)
+    for data in (buffer.getvalue(), as_ycck(buffer.getvalue()), jpeg(keep_rgb=True)):
+        assert inspect(data, ranker="any").ranker_score == len(seen)
+        red, green, blue = np.moveaxis(restore(data, strength=0, bits=8).pixels / 255, 2, 0)
+        assert np.abs(seen[-1] - (0.299 * red + 0.587 * green + 0.114 * blue)).max() < 1e-5
 
 
 def test_the_black_of_ycck_has_the_table_of_luma() -> None:

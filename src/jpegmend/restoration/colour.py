@@ -28,6 +28,11 @@ def choose(colour: str) -> Converter:
     return _ycbcr if colour == "ycbcr" else _as_it_is
 
 
+def choose_for(opened: Opened, colour: str) -> tuple[Converter, str]:
+    """The conversion of an opened picture's planes in that colour space, and a sentence on it; none but for ink."""
+    return choose_ink(opened) if colour in ("cmyk", "ycck") else (choose(colour), "")
+
+
 def choose_ink(image: Opened) -> tuple[Converter, str]:
     """The conversion of CMYK or YCCK planes [4, h, w] to RGB [3, h, w], and a sentence on how it is done."""
     inverted, ycck, profile = image.ink_inverted, image.colour == "ycck", image.metadata.icc

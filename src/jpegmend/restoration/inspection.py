@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from jpegmend.blocks import Earlier, rgb_to_ycbcr
+from jpegmend.blocks import Earlier
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.reading import Opened, Source, open_source
 from jpegmend.restoration import guess
-from jpegmend.restoration.scene import Scene, make_scene
+from jpegmend.restoration.colour import choose_for
+from jpegmend.restoration.scene import PixelScene, Scene, make_scene
+from jpegmend.restoration.tile_loop import decode
 from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes.ranker import load_ranker
 from jpegmend.weights import Card
@@ -158,7 +158,7 @@ def inspect(
         earlier_probability=round(earlier.probability, 4) if earlier else None,
         metadata=_words(opened.metadata),
         warnings=opened.warnings,
-        ranker_score=None if ranker is None else _score(scene, ranker),
+        ranker_score=None if ranker is None else _score(opened, scene, ranker),
     )
 
 
@@ -166,13 +166,13 @@ _SIDE = 512
 """Side in pixels of the square in the middle of a picture that a ranker scores."""
 
 
-def _score(scene: Scene, ranker: str | Path | Card) -> float:
+def _score(opened: Opened, scene: Scene, ranker: str | Path | Card) -> float:
     """The score of the luma in the middle of a picture."""
+    if scene.colour not in ("gray", "ycbcr"):
+        scene = PixelScene(decode(scene, choose_for(opened, scene.colour)[0]), 50, (0, 0), (1, 1))
     top, left = max(0, scene.height - _SIDE) // 2, max(0, scene.width - _SIDE) // 2
     window = Window(top, min(top + _SIDE, scene.height), left, min(left + _SIDE, scene.width))
-    planes = [scene.read(index, window) for index in range(3 if scene.colour == "rgb" else 1)]
-    luma = rgb_to_ycbcr(np.stack(planes))[0] if len(planes) == 3 else planes[0]
-    return load_ranker(ranker).score(luma)
+    return load_ranker(ranker).score(scene.read(0, window))
 
 
 def _component(opened: Opened, index: int) -> ComponentFacts:

@@ -148,9 +148,7 @@ def _plan_stated(opened: Opened, options: Options) -> Plan:
 def _plan_file(opened: Opened, options: Options) -> Plan:
     """The plan for a JPEG file: its own tables, unless the caller or the pixels contradict them."""
     scene = JpegScene(opened, quality=options.quality)
-    convert, note = colour.choose(scene.colour), ""
-    if scene.colour in ("cmyk", "ycck"):
-        convert, note = colour.choose_ink(opened)
+    convert, note = colour.choose_for(opened, scene.colour)
     plan = Plan(
         scene=scene,
         convert=convert,

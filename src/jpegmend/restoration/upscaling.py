@@ -93,9 +93,7 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
 def _make_plan(opened: Opened) -> Plan:
     """The plan for a picture that is enlarged as it is stored."""
     scene = make_scene(opened)
-    convert, note = colour.choose(scene.colour), ""
-    if scene.colour in ("cmyk", "ycck"):
-        convert, note = colour.choose_ink(opened)
+    convert, note = colour.choose_for(opened, scene.colour)
     return Plan(
         scene=scene,
         convert=convert,
