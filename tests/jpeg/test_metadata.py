@@ -4,7 +4,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from jpegmend import jpeg
 from jpegmend.errors import InvalidOption
@@ -105,7 +105,30 @@ def _with_exif(exif: bytes) -> bytes:
     return stream.getvalue()
 
 
-@given(st.binary(max_size=60), st.sampled_from([b"II*\0", b"MM\0*", b""]))
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("applied", [3, 6])
+def test_exif_of_turned_pixels(order, applied):
+    def directory(after: int, *entries: tuple[int, int, int]) -> bytes:
+        body = b"".join(struct.pack(order + "HHII", tag, kind, 1, value) for tag, kind, value in entries)
+        return struct.pack(order + "H", len(entries)) + body + struct.pack(order + "I", after)
+
+    short = 1 if order == "<" else 1 << 16  # the value of a short lies in the first two bytes
+    lead = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
+    entries = [(256, 3, 40 * short), (257, 4, 30), (0x0112, 3, applied * short), (0x8769, 4, 62)]
+    exif = lead + directory(92, *entries) + directory(0, (0xA002, 4, 4000), (0xA003, 3, 3000 * short))
+    exif += directory(0, (256, 3, 16 * short), (257, 3, 12 * short))
+    before, after = Image.Exif(), Image.Exif()
+    before.load(exif)
+    assert before.get_ifd(ExifTags.IFD.IFD1) == {256: 16, 257: 12}
+    after.load(jpeg.turn_exif(exif, applied))
+    sizes = (30, 40, 3000, 4000) if applied == 6 else (40, 30, 4000, 3000)
+    inner = after.get_ifd(0x8769)
+    assert (after[256], after[257], inner[0xA002], inner[0xA003]) == sizes
+    assert after[0x0112] == 1 and not after.get_ifd(ExifTags.IFD.IFD1)
+
+
+@given(st.binary(max_size=60), st.sampled_from([b"II*\0", b"MM\0*", b"II*\0\b\0\0\0", b""]))
 def test_any_exif_has_an_orientation(tail, lead):
     assert 1 <= jpeg.read_orientation(lead + tail) <= 8
     assert len(jpeg.set_orientation(lead + tail, 5)) == len(lead + tail)
+    assert len(jpeg.turn_exif(lead + tail, 6)) == len(lead + tail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,7 @@ from jpegmend.errors import InvalidOption
 
 Density = tuple[int, int, Literal["dpi", "dpcm", "aspect"]]
 
-_ORIENTATION_TAG = 0x0112
+_ORIENTATION_TAG, _EXIF_POINTER = 0x0112, 0x8769
 _SHORT = 3
 
 
@@ -74,17 +75,51 @@ def set_orientation(exif: bytes, orientation: int) -> bytes:
     return exif[:offset] + struct.pack(order + "H", orientation) + exif[offset + 2 :]
 
 
-def _find_orientation(exif: bytes) -> tuple[int, str] | None:
-    """Offset of the orientation's value in the first directory, and the byte order in the notation of ``struct``."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
-    if order is None or len(exif) < 8:
-        return None
-    start = int(struct.unpack_from(order + "I", exif, 4)[0])
+def turn_exif(exif: bytes, applied: int) -> bytes:
+    """The EXIF block of pixels to which the orientation ``applied`` was applied, in as many bytes.
+
+    Its orientation is 1, its sizes and densities are exchanged where the axes are, and nothing leads to its thumbnail,
+    which lies as the pixels did.
+    """
+    block = bytearray(set_orientation(exif, 1))
+    if (order := _byte_order(exif)) is None:
+        return bytes(block)
+    first = int(struct.unpack_from(order + "I", exif, 4)[0])
+    entries = dict(_entries(exif, first, order))
+    if applied >= 5:
+        inner: dict[int, int] = {}
+        if pointer := entries.get(_EXIF_POINTER):
+            inner = dict(_entries(exif, int(struct.unpack_from(order + "I", exif, pointer + 8)[0]), order))
+        for tags, (across, down) in ((entries, (256, 257)), (entries, (282, 283)), (inner, (0xA002, 0xA003))):
+            if across in tags and down in tags:
+                one, other = (slice(tags[tag] + 2, tags[tag] + 12) for tag in (across, down))
+                block[one], block[other] = block[other], block[one]
+    if entries:
+        end = first + 2 + 12 * int(struct.unpack_from(order + "H", exif, first)[0])
+        block[end : end + 4] = bytes(len(block[end : end + 4]))
+    return bytes(block)
+
+
+def _byte_order(exif: bytes) -> str | None:
+    """In the notation of ``struct``; None if it is no TIFF structure."""
+    return {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4]) if len(exif) >= 8 else None
+
+
+def _entries(exif: bytes, start: int, order: str) -> Iterator[tuple[int, int]]:
+    """Tag and offset of each entry of a directory that lies in the block."""
     if start + 2 > len(exif):
-        return None
+        return
     count = int(struct.unpack_from(order + "H", exif, start)[0])
     for entry in range(start + 2, min(start + 2 + 12 * count, len(exif) - 11), 12):
-        tag, kind, values = struct.unpack_from(order + "HHI", exif, entry)
+        yield int(struct.unpack_from(order + "H", exif, entry)[0]), entry
+
+
+def _find_orientation(exif: bytes) -> tuple[int, str] | None:
+    """Offset of the orientation's value in the first directory, and the byte order in the notation of ``struct``."""
+    if (order := _byte_order(exif)) is None:
+        return None
+    for tag, entry in _entries(exif, int(struct.unpack_from(order + "I", exif, 4)[0]), order):
         if tag == _ORIENTATION_TAG:
+            kind, values = struct.unpack_from(order + "HI", exif, entry + 2)
             return (entry + 8, order) if kind == _SHORT and values >= 1 else None
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from jpegmend.jpeg import Metadata, set_orientation
+from jpegmend.jpeg import Metadata, turn_exif
 
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
 
@@ -13,8 +13,8 @@ _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
 def adapt(metadata: Metadata, *, applied: int, keep_profile: bool) -> Metadata:
     """The metadata for pixels to which the orientation ``applied`` (1..8) was applied.
 
-    Orientation in EXIF and XMP becomes 1, and horizontal and vertical density are swapped if the axes are. The ICC
-    profile is dropped unless ``keep_profile``.
+    Orientation in EXIF and XMP becomes 1, horizontal and vertical density are swapped if the axes are, and the EXIF is
+    that of turned pixels (``jpeg.turn_exif``). The ICC profile is dropped unless ``keep_profile``.
     """
     changed = metadata if keep_profile else replace(metadata, icc=None)
     if applied == 1:
@@ -24,7 +24,7 @@ def adapt(metadata: Metadata, *, applied: int, keep_profile: bool) -> Metadata:
         density = (density[1], density[0], density[2])
     return replace(
         changed,
-        exif=set_orientation(changed.exif, 1) if changed.exif else changed.exif,
+        exif=turn_exif(changed.exif, applied) if changed.exif else changed.exif,
         xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", changed.xmp) if changed.xmp else changed.xmp,
         density=density,
         orientation=1,
