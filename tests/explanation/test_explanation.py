@@ -92,6 +92,12 @@ def test_a_reference_of_another_size_is_refused(photo, tmp_path):
         jpegmend.explain(photo, reference=tmp_path / "other.png")
 
 
+@pytest.mark.parametrize("size", [(15, 80), (80, 1)])
+def test_a_picture_that_is_too_small_is_refused(size):
+    with pytest.raises(InvalidOption, match=f"{size[0]}x{size[1]} pixels"):
+        jpegmend.explain(as_jpeg(clear_picture().crop((0, 0, *size))))
+
+
 def test_a_picture_without_traces_of_compression_is_refused(tmp_path):
     clear_picture().save(tmp_path / "clear.png")
     with pytest.raises(InvalidOption, match="nothing to explain"):

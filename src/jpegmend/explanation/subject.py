@@ -32,6 +32,8 @@ from jpegmend.weights import Card
 
 REGION = 256
 """Default side in pixels of the square on which a network's inside is shown."""
+_SMALLEST = 16
+"""Least side in pixels: a whole block and the step to the next one, wherever the blocks begin."""
 _LUMA = ("gray", "ycbcr")
 """Colour spaces whose first plane is luma; that of YCCK is of the ink, without the black."""
 
@@ -151,7 +153,7 @@ def prepare(
 
     Raises:
         InputError: the source or the reference cannot be read.
-        InvalidOption: there is nothing to restore, or the reference has another size.
+        InvalidOption: there is nothing to restore, it is too small, or the reference has another size.
         ModelError: see :func:`jpegmend.restore`.
     """
     given: Any = source.read() if hasattr(source, "read") else source
@@ -162,6 +164,10 @@ def prepare(
         # Its planes would have another size than the picture.
         options = replace(options, earlier=False)
         free = _restore(given, replace(options, consistent=False))
+    if min(free.height, free.width) < _SMALLEST:
+        raise InvalidOption(
+            f"a picture of {free.width}x{free.height} pixels; figures of blocks and spectra need {_SMALLEST} a side"
+        )
     if not free.report.strength:
         raise InvalidOption(f"nothing was restored, so there is nothing to explain: {'; '.join(free.report.warnings)}")
     opened = open_picture(given, options)
