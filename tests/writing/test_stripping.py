@@ -71,6 +71,21 @@ def test_a_damaged_block_is_refused_or_read(junk, place, order):
         assert kept.exif is None or len(kept.exif) == len(damaged)
 
 
+def test_a_position_in_the_directories_of_exif_and_thumbnail_is_removed():
+    def directory(tag: int, value: int, after: int = 0) -> bytes:
+        return struct.pack("<HHHIII", 1, tag, 4, 1, value, after)
+
+    position = struct.pack("<HHHI4sI", 1, 1, 2, 2, b"N\0\0\0", 0)
+    block = b"II*\0\x08\0\0\0" + directory(0x8769, 26, 62) + directory(0x8825, 44) + position
+    block += directory(0x8825, 80) + position.replace(b"N", b"S")
+    assert read(block).get_ifd(0x8825) == {1: "N"} or b"N\0" in block
+    bare, _ = remove_position(block)
+    assert len(bare) == len(block) and b"N\0" not in bare and b"S\0" not in bare
+    assert struct.pack("<H", 0x8825) not in bare and read(bare).get_ifd(0x8769) == {}
+    beyond = block[:22] + struct.pack("<I", 9999) + block[26:]
+    assert b"N\0" not in remove_position(beyond)[0]
+
+
 def test_the_position_in_xmp_is_removed():
     xmp = b"""<rdf:Description exif:GPSLatitude="48,51N" dc:title='a' exif:GPSLongitude = '2E'>
 <exif:GPSAltitude>35/1</exif:GPSAltitude><exif:GPSEmpty/><exif:Flash>1</exif:Flash></rdf:Description>"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from dataclasses import replace
@@ -86,18 +87,31 @@ def remove_position(exif: bytes) -> tuple[bytes, bool]:
     if order is None:
         raise ValueError("no TIFF structure")
     block = bytearray(exif)
-    first = struct.unpack_from(order + "I", block, 4)[0]
-    for at in _find(block, first, _GPS_POINTER, order):
-        _blank(block, struct.unpack_from(order + "I", block, at + 8)[0], order)
-    _remove(block, first, _GPS_POINTER, order)
     maker_note = False
-    pointers = _find(block, first, _EXIF_POINTER, order)
-    for place in [first, *(struct.unpack_from(order + "I", block, at + 8)[0] for at in pointers)]:
+    for place in _directories(block, order):
+        for at in _find(block, place, _GPS_POINTER, order):
+            _blank(block, _offset(block, at + 8, order), order)
+        _remove(block, place, _GPS_POINTER, order)
         for at in _find(block, place, _MAKER_NOTE, order):
             maker_note = True
             _blank_value(block, at, order)
         _remove(block, place, _MAKER_NOTE, order)
     return bytes(block), maker_note
+
+
+def _directories(block: bytearray, order: str) -> list[int]:
+    """Offsets of the directories in which readers look for a position: of picture and thumbnail, and EXIF's own."""
+    places = [_offset(block, 4, order)]
+    thumbnail = _offset(block, places[0] + 2 + 12 * len(_entries(block, places[0], order)), order)
+    with contextlib.suppress(ValueError, struct.error):  # one that no reader finds either
+        places += [thumbnail] if thumbnail and _entries(block, thumbnail, order) else []
+    return places + [
+        _offset(block, at + 8, order) for place in places for at in _find(block, place, _EXIF_POINTER, order)
+    ]
+
+
+def _offset(block: bytearray, at: int, order: str) -> int:
+    return int(struct.unpack_from(order + "I", block, at)[0])
 
 
 def _find(block: bytearray, start: int, tag: int, order: str) -> list[int]:
