@@ -44,6 +44,15 @@ def test_pairs_in_rgb_are_compared_over_all_channels(shared, tmp_path):
     assert result.means[0].scores["psnr"] == pytest.approx(metrics.psnr(clean, seen, peak=255), abs=0.1)
 
 
+@pytest.mark.parametrize("protocol", ["pairs", "pairs-rgb"])
+def test_an_alpha_channel_takes_no_part(protocol, shared, tmp_path):
+    opaque = Image.open(shared.compressed / "a.jpg")
+    opaque.putalpha(255)
+    opaque.save(tmp_path / "a.png")
+    pair = PairedSet(shared.originals / "a.png", tmp_path / "a.png")
+    assert evaluate(["jpeg"], [pair], find(protocol), tmp_path / "out").means[0].gain == 0
+
+
 def test_a_site_that_turned_the_picture_by_exif_is_compared_upright(shared):
     path = shared.compressed / "a.jpg"
     turned = Image.open(path).transpose(Image.Transpose.ROTATE_90)

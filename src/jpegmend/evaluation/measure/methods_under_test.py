@@ -43,7 +43,7 @@ class Method:
         return dict(self.card.files.get(kind, {})).get("sha256", "")
 
     def restore(self, data: bytes, *, threads: int | None = None, runtime: str = "auto") -> tuple[Picture, float]:
-        """The restored picture, uint8 [H, W] or [H, W, 3], and the seconds that ``jpegmend.restore`` took.
+        """The restored picture without alpha, uint8 [H, W] or [H, W, 3], and the seconds that ``restore`` took.
 
         Raises:
             WeightsMissing, WeightsDamaged: the network cannot be run.
@@ -62,7 +62,8 @@ class Method:
             runtime=runtime,
         )
         pixels = answer.to_array(8)
-        return np.asarray(pixels, np.uint8), perf_counter() - start
+        seconds = perf_counter() - start
+        return np.asarray(pixels[..., :3] if pixels.ndim == 3 else pixels, np.uint8), seconds
 
 
 def find(name: str | Path) -> Card:
