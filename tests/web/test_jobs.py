@@ -40,6 +40,17 @@ def test_a_job_tells_its_events_and_keeps_its_files(client: httpx.Client, runnin
     assert max(ImageStat.Stat(decoded).mean) < 0.5  # libjpeg rounds chroma to integers before it is enlarged
     assert 0 < done["change"]["mean"] < done["change"]["largest"] == change.getextrema()[1]
 
+    whole = client.get("/" + done["links"]["result"]).content
+    for given, status, part in (
+        ("bytes=8-99", 206, whole[8:100]),
+        ("bytes=8-", 206, whole[8:]),
+        ("lines=1-2", 200, whole),
+        ("bytes=5-2", 200, whole),
+        (f"bytes={len(whole)}-", 416, b""),
+    ):
+        answer = client.get("/" + done["links"]["result"], headers={"Range": given})
+        assert (answer.status_code, answer.content) == (status, part), given
+
     assert client.delete(f"/v1/jobs/{done['id']}").status_code == 204
     assert not (running.folder / done["id"]).exists()
     assert problem(client.get(f"/v1/jobs/{done['id']}")) == (404, "no-such-job")
@@ -142,7 +153,7 @@ def test_all_pages_of_a_file_become_one_tiff(client: httpx.Client) -> None:
 
 
 def test_an_archive_has_every_result_once_and_says_what_is_missing(client: httpx.Client, small: bytes) -> None:
-    good = [job(client, small, name=name) for name in ("a/x.jpg", "b/x.jpg", "../../y.png")]
+    good = [job(client, small, name=name) for name in ("a/x.jpg", "b/x\n.jpg", "../../y.png")]
     bad = job(client, small[:100], name="broken.jpg")
     assert bad["problem"]["code"] == "damaged-jpeg"
     ids = [each["id"] for each in (*good, bad)]

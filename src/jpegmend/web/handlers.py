@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from starlette.background import BackgroundTask
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from jpegmend.batch.settings import Output
 from jpegmend.web import bodies, models, query, work
@@ -82,18 +85,28 @@ def report_header(report: Mapping[str, Any]) -> str:
         kept //= 2
 
 
+class _File(FileResponse):
+    """A file of a job, or the range of its bytes that is asked for; what is no range is ignored (RFC 9110, 14.2)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = re.fullmatch(r"bytes=(\d{1,15})-(\d{0,15})", Headers(scope=scope).get("range", ""))
+        if found is None or (found[2] and int(found[2]) < int(found[1])):
+            # Starlette would answer by 400, in plain text.
+            scope = {**scope, "headers": [header for header in scope["headers"] if header[0] != b"range"]}
+        await super().__call__(scope, receive, send)
+
+
 def _file(path: Path, job: Job, output: Output) -> FileResponse:
     headers = {"Content-Disposition": disposition(job.download_name(output))}
-    return FileResponse(path, headers=headers, media_type=MEDIA_TYPES[output.format or "png"])
+    return _File(path, headers=headers, media_type=MEDIA_TYPES[output.format or "png"])
 
 
 def disposition(name: str) -> str:
-    """``Content-Disposition`` for a download of this name (RFC 6266), with a plain name for old clients.
+    """``Content-Disposition`` for a download of this printable name (RFC 6266), with a plain one for old clients.
 
     >>> print(disposition('a"b.png'))
     attachment; filename="a_b.png"; filename*=UTF-8''a%22b.png
     """
-    name = "".join(letter for letter in name if letter.isprintable())
     plain = "".join(letter if letter.isascii() and letter not in '"\\%' else "_" for letter in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
@@ -129,7 +142,7 @@ async def change(request: Request) -> Response:
 async def _beside(request: Request, name: str) -> Response:
     jobs = service_of(request).jobs
     found = jobs.find(request.path_params["id"])
-    return FileResponse(await jobs.beside(found, name), media_type="image/png")
+    return _File(await jobs.beside(found, name), media_type="image/png")
 
 
 async def inspect(request: Request) -> Response:

@@ -80,8 +80,9 @@ class Job:
         return self.folder / work.result_name(output)
 
     def download_name(self, output: Output) -> str:
-        """The name of its result, as the command would give it."""
-        name = PurePath(self.request.name.replace("\\", "/")).name or "picture.jpg"
+        """The name of its result, as the command would give it, without characters that are not printable."""
+        printable = "".join(filter(str.isprintable, self.request.name))
+        name = PurePath(printable.replace("\\", "/")).name or "picture.jpg"
         suffix = WRITTEN[output.format or "png"].suffixes[0]
         return str(Template().fill(PurePath(name), suffix, str(self.request.options["model"]), ""))
 

@@ -109,7 +109,7 @@ def _result() -> Json:
         "operationId": "getResult",
         "summary": "The restored picture, in the form asked for or that of the job",
         "parameters": _query(FORM),
-        "responses": {"200": _pictures("The picture"), **_problems(_RESULT_CODES)},
+        "responses": {"200": _pictures("The picture"), **_RANGES, **_problems(_RESULT_CODES)},
     }
 
 
@@ -172,6 +172,10 @@ _ID: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "s
 _LINKS: Json = {
     name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
     for name in ("getJob", "deleteJob", "getEvents", "getResult", "getDecoded", "getChange")
+}
+_RANGES: Json = {
+    "206": {"description": "The part of the file that a header `Range: bytes=FIRST-LAST` asks for"},
+    "416": {"description": "That part begins beyond the end"},
 }
 _NOT_READY: Json = {
     "responses": {
@@ -254,7 +258,7 @@ def _get(name: str, text: str, answer: Json, codes: Sequence[str] = ("invalid-op
 def _beside(name: str, text: str) -> Json:
     picture = {"description": text, "content": {"image/png": {"schema": _BINARY}}}
     codes = (*_BODY_CODES, "no-such-job", "not-ready", "not-found")
-    return {"operationId": name, "summary": text, "responses": {"200": picture, **_problems(codes)}}
+    return {"operationId": name, "summary": text, "responses": {"200": picture, **_RANGES, **_problems(codes)}}
 
 
 def _plain(name: str, text: str, more: Json | None = None) -> Json:
