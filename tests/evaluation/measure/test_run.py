@@ -7,7 +7,7 @@ from PIL import Image
 
 from jpegmend import metrics
 from jpegmend.errors import InvalidOption, MissingData, NotComparable, UnknownModel
-from jpegmend.evaluation.measure import run
+from jpegmend.evaluation.measure import environment, run
 from jpegmend.evaluation.measure.degrade_and_score import degrade, open_original
 from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import Result, read_rows
@@ -122,6 +122,10 @@ def test_rows_of_a_changed_picture_and_of_other_code_are_not_reused(picture_set,
     Image.fromarray(np.full((40, 56), 90, np.uint8)).save(picture_set / "1.png")
     second = evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
     assert measured == ["0.png", "1.png", "1.png"] and second.means[0].scores != first.means[0].scores
-    monkeypatch.setattr(run, "environment", lambda **more: {"jpegmend": "1", "commit": "0123456789ab", **more})
-    evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
-    assert measured[3:] == ["0.png", "1.png"]
+    known = {"rev-parse": "0123456789ab", "status": " M src/jpegmend/metrics/peak.py", "diff": "a change"}
+    monkeypatch.setattr(environment, "_repository", lambda: tmp_path)
+    monkeypatch.setattr(environment, "_git", lambda root, verb, *words: known[verb])
+    for change, times in (("a change", 1), ("a change", 1), ("another", 2)):
+        known["diff"] = change
+        evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
+        assert measured[3:] == ["0.png", "1.png"] * times

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -32,14 +33,28 @@ def environment(**more: Any) -> dict[str, Any]:
 
 def commit() -> str:
     """The commit this code runs from, ``-dirty`` if its sources were changed; "installed" outside a repository."""
-    package = Path(jpegmend.__file__).resolve().parent
-    root = package.parent.parent
-    # An installed package may lie inside some other repository's virtual environment: that commit says nothing.
-    if package.parent.name != "src" or not (root / ".git").exists():
+    root = _repository()
+    if root is None:
         return "installed"
     head = _git(root, "rev-parse", "--short=12", "HEAD")
     changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "src")
     return f"{head}-dirty" if head and changed else head or "unknown"
+
+
+def code() -> str:
+    """Version, commit, and a checksum of what was changed in the sources since: equal for equal code."""
+    root = _repository()
+    changes = _git(root, "diff", "HEAD", "--", "src") if root else ""
+    checksum = hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else ""
+    return " ".join(filter(None, (jpegmend.__version__, commit(), checksum)))
+
+
+def _repository() -> Path | None:
+    """The repository this code runs from; None where it is installed."""
+    package = Path(jpegmend.__file__).resolve().parent
+    root = package.parent.parent
+    # An installed package may lie inside some other repository's virtual environment: that commit says nothing.
+    return root if package.parent.name == "src" and (root / ".git").exists() else None
 
 
 def reproducible(made: str) -> bool:

@@ -31,7 +31,7 @@ class Row:
     picture: str
     """First 12 digits of the sha256 of the picture's files; rows of other pictures are not reused."""
     code: str
-    """The version and commit that measured it; rows of other code are not reused."""
+    """The version, commit and later changes that measured it; rows of other code are not reused."""
     quality: str
     width: int
     height: int

@@ -17,7 +17,7 @@ from typing import Any
 
 from jpegmend.errors import InvalidOption, NotComparable
 from jpegmend.evaluation.measure.degrade_and_score import baseline, score
-from jpegmend.evaluation.measure.environment import environment
+from jpegmend.evaluation.measure.environment import code, environment
 from jpegmend.evaluation.measure.methods_under_test import Method, methods
 from jpegmend.evaluation.measure.protocols import Case, Protocol
 from jpegmend.evaluation.measure.results import Result, Row, RowKey, means, read_rows, write_rows
@@ -39,7 +39,7 @@ class Job:
     picture: str
     """Digits of the checksum of the source's files."""
     code: str
-    """The version and commit of jpegmend."""
+    """The version, the commit and later changes of jpegmend."""
 
     def row_keys(self) -> list[RowKey]:
         """The keys of the rows this job makes."""
@@ -117,10 +117,10 @@ def evaluate(
     protocol = replace(protocol, qualities=tuple(qualities) if qualities else protocol.qualities).stamped()
     measured = methods([str(name) for name in models], consistent=protocol.consistent, both=protocol.both)
     made_with = environment(workers=workers, threads=threads)
-    code = f"{made_with['jpegmend']} {made_with['commit']}"
     found = sources(data, protocol)
     checksums = {files: _checksum(files) for files in {source.files for source in found}}
-    jobs = [Job(source, measured, threads, checksums[source.files], code) for source in found]
+    measured_by = code()
+    jobs = [Job(source, measured, threads, checksums[source.files], measured_by) for source in found]
     out.mkdir(parents=True, exist_ok=True)
     _same_protocol(out / PROTOCOL, protocol)
     result = Result(
