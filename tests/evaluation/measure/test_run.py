@@ -106,13 +106,18 @@ def test_a_network_is_run_with_and_without_the_projection(picture_set, tmp_path,
     assert {row.weights for row in read_rows(out / "images.csv")} == {facts["sha256"][:12], ""}
 
 
-def test_rows_of_other_weights_are_not_reused(picture_set, tmp_path, blur_card):
-    out = tmp_path / "out"
-    evaluate([str(blur_card)], [picture_set], find("rgb-444"), out, qualities=[(30,)])
-    rows = (out / "images.csv").read_text().replace(read_rows(out / "images.csv")[0].weights, "0123456789ab")
+def test_rows_of_other_weights_and_of_another_card_are_not_reused(picture_set, tmp_path, blur_card):
+    def scores():
+        return evaluate([str(blur_card)], [picture_set], find("rgb-444"), out, qualities=[(30,)]).means[0].scores
+
+    out, card = tmp_path / "out", json.loads(blur_card.read_text())
+    first = scores()
+    rows = (out / "images.csv").read_text().replace(read_rows(out / "images.csv")[0].method, "0123456789ab")
     (out / "images.csv").write_text(rows)
-    evaluate([str(blur_card)], [picture_set], find("rgb-444"), out, qualities=[(30,)])
-    assert all(row.weights != "0123456789ab" for row in read_rows(out / "images.csv"))
+    assert scores() == first
+    assert all(row.method != "0123456789ab" for row in read_rows(out / "images.csv"))
+    blur_card.write_text(json.dumps(card | {"caution": [[1, 0.5]]}))
+    assert scores()["psnr"] > first["psnr"] + 1
 
 
 def test_rows_of_a_changed_picture_and_of_other_code_are_not_reused(picture_set, tmp_path, monkeypatch):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -23,6 +24,9 @@ JPEG = Card(
     notes="No network: strength 0 through the same pipeline.",
 )
 
+_DECIDE = ("planes", "multiple", "halo", "tiling", "window", "inputs", "quality_from", "caution", "foreign")
+"""The fields of a card that decide the result beside the weights."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -41,6 +45,13 @@ class Method:
         """sha256 of the weights, as the card states it; empty for ``jpeg``."""
         kind = "onnx" if "onnx" in self.card.files else "safetensors"
         return dict(self.card.files.get(kind, {})).get("sha256", "")
+
+    @property
+    def checksum(self) -> str:
+        """12 digits of a checksum of what decides the result: the weights, and how the card says they are run."""
+        card = asdict(self.card)
+        decides = self.sha256, *(card[name] for name in _DECIDE)
+        return hashlib.sha256(repr(decides).encode()).hexdigest()[:12]
 
     def restore(self, data: bytes, *, threads: int | None = None, runtime: str = "auto") -> tuple[Picture, float]:
         """The restored picture without alpha, uint8 [H, W] or [H, W, 3], and the seconds that ``restore`` took.

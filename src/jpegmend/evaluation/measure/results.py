@@ -24,7 +24,9 @@ class Row:
 
     model: str
     weights: str
-    """First 12 digits of the sha256 of the weights; rows of other weights are not reused."""
+    """First 12 digits of the sha256 of the weights."""
+    method: str
+    """Digits of a checksum of the weights and of how the card runs them; rows of others are not reused."""
     consistent: bool
     data_set: str
     image: str
@@ -48,7 +50,7 @@ class Row:
     @property
     def key(self) -> RowKey:
         """The values that identify a measurement: rows with equal keys are the same one."""
-        method = (self.model, self.weights, self.consistent)
+        method = (self.model, self.method, self.consistent)
         return (*method, self.data_set, self.image, self.picture, self.code, self.quality)
 
     @property
@@ -85,7 +87,9 @@ def read_rows(path: Path) -> list[Row]:
 def _row(found: Mapping[str, str]) -> Row:
     numbers: dict[str, Any] = {name: float(found[name]) for name in ("seconds", "jpeg_psnr", "jpeg_psnr_b")}
     counts: dict[str, Any] = {name: int(found[name]) for name in ("width", "height", "jpeg_bytes")}
-    texts: dict[str, Any] = {name: found[name] for name in ("model", "data_set", "image", "picture", "code", "quality")}
+    texts: dict[str, Any] = {
+        name: found[name] for name in ("model", "method", "data_set", "image", "picture", "code", "quality")
+    }
     return Row(
         **texts,
         **counts,

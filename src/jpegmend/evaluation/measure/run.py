@@ -45,7 +45,7 @@ class Job:
         """The keys of the rows this job makes."""
         source = self.source
         place = (source.data_set, source.image, self.picture, self.code, source.quality)
-        return [(each.card.name, each.sha256[:12], each.consistent, *place) for each in self.methods]
+        return [(each.card.name, each.checksum, each.consistent, *place) for each in self.methods]
 
 
 def measure(job: Job) -> list[Row]:
@@ -64,6 +64,7 @@ def measure(job: Job) -> list[Row]:
             Row(
                 model=method.card.name,
                 weights=method.sha256[:12],
+                method=method.checksum,
                 consistent=method.consistent,
                 data_set=job.source.data_set,
                 image=job.source.image,
