@@ -30,7 +30,7 @@ def test_several_values_after_one_option(pictures, tmp_path, capsys):
 
 
 def test_a_table_is_printed_with_ours(pictures, tmp_path, capsys):
-    named = pictures.rename(tmp_path / "Classic5")
+    named = pictures.rename(tmp_path / "CLASSIC5")  # upper or lower case
     words = ["evaluate", "--table", "mdu:I", "--data", str(named), "--out", str(tmp_path / "out")]
     assert cli.run(words) == 0
     printed, told = capsys.readouterr()

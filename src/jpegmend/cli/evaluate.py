@@ -243,7 +243,8 @@ def _tell_other_sets(table: str, sets: list[str], run: _Run) -> None:
     """Say, before hours of measuring, which of the named sets the table will not show."""
     from jpegmend.evaluation.measure.sources import set_name
 
-    if run.names and sets and (others := [each for each in map(set_name, run.data()) if each not in sets]):
+    known = [each.lower() for each in sets]
+    if run.names and sets and (others := [each for each in map(set_name, run.data()) if each.lower() not in known]):
         sys.stderr.write(
             f"{table} has no set {', '.join(others)}, but {', '.join(sets)}: what is measured on others stands in "
             f"{run.out} alone; a folder takes part under the name of a set\n\n"
