@@ -146,7 +146,8 @@ def test_checkpointing_changes_no_gradient() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"stages": 0}, {"deblocker": "vdsr"}, {"normalisation": "rows"}, {"start": 0.0}, {"fold": 0}]
+    "wrong",
+    [{"stages": 0}, {"deblocker": "vdsr"}, {"normalisation": "rows"}, {"start": 0.0}, {"fold": 0}, {"limit": -1.0}],
 )
 def test_impossible_configs_are_named(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidOption, match=next(iter(wrong))):

@@ -9,7 +9,7 @@ from jpegmend.models import dual_priors
 
 def test_the_order_of_the_non_local_product_does_not_matter() -> None:
     torch.manual_seed(0)
-    layer = dual_priors.LinearNonLocal(6, 3, per_pixel=True).double()
+    layer = dual_priors.LinearNonLocal(6, 3, per_pixel=True, limit=0.0).double()
     M = picture(1, 6, 4, 5)
     theta, nu, xi = (part(M).flatten(2)[0].T for part in (layer.theta, layer.nu, layer.xi))  # [20, 3]
     quadratic = (theta @ nu.T) @ xi / 20
@@ -20,10 +20,24 @@ def test_the_order_of_the_non_local_product_does_not_matter() -> None:
 @pytest.mark.parametrize("per_pixel", [True, False])
 def test_dividing_by_the_pixels_makes_it_blind_to_size(per_pixel: bool) -> None:
     torch.manual_seed(0)
-    layer = dual_priors.LinearNonLocal(6, 3, per_pixel=per_pixel)
+    layer = dual_priors.LinearNonLocal(6, 3, per_pixel=per_pixel, limit=0.0)
     M = picture(1, 6, 4, 5).float()
     same = torch.allclose(layer(M.repeat(1, 1, 2, 2))[..., :4, :5], layer(M), atol=1e-5)
     assert same is per_pixel
+
+
+def test_a_limit_makes_the_non_local_operation_linear_where_features_are_large() -> None:
+    torch.manual_seed(0)
+    layer, free = (dual_priors.LinearNonLocal(6, 3, per_pixel=True, limit=limit).double() for limit in (0.01, 0.0))
+    free.load_state_dict(layer.state_dict())
+    with torch.no_grad():
+        for convolution in (layer.theta, layer.nu, layer.xi, layer.W, free.theta, free.nu, free.xi, free.W):
+            convolution.bias.zero_()
+        M = 100 * picture(1, 6, 4, 5)
+        torch.testing.assert_close(layer(2 * M), 2 * layer(M))
+        assert ((free(2 * M) - 2 * M) / (free(M) - M)).mean() == pytest.approx(8), "without a limit it is cubic"
+        small = 1e-3 * M
+        torch.testing.assert_close(layer(small), free(small))
 
 
 def test_dense_deblocker_gives_units_everything_before_them() -> None:

@@ -20,6 +20,23 @@ def is_quick_and_exact(card):
 EXACT = [name for name, card in weights.MODELS.items() if is_quick_and_exact(card)]
 
 
+def chessboard():
+    """Squares of 4 pixels, black and white, in noise: as much contrast as there can be."""
+    rows, columns = np.mgrid[:64, :64]
+    board = (rows // 4 + columns // 4) % 2 * 255
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64))
+    return np.concatenate([board, noise], 1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", [name for name, card in weights.MODELS.items() if card.released and card.scale == 1])
+def test_no_network_diverges_where_contrast_is_greatest(name):
+    stream = io.BytesIO()
+    Image.fromarray(chessboard()).save(stream, "JPEG", quality=10)
+    restored = restore(stream.getvalue(), model=name, consistent=False, threads=1, bits=8)
+    change = np.abs(restored.pixels.astype(int) - restore(stream.getvalue(), strength=0, bits=8).pixels)
+    assert 0 < change.mean() < 64
+
+
 @pytest.fixture(scope="module")
 def picture():
     """Soft shapes at many scales, [H, W, 3]: networks answer differently everywhere."""

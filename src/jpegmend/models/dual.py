@@ -50,6 +50,8 @@ class Config:
     """Of the consecutive convolutions in a unit."""
     normalisation: Literal["pixels", "none"] = "pixels"
     """Eq. 11 sums over all pixels; "pixels" divides by H W, so that the result does not depend on the size."""
+    limit: float = 0.0
+    """Largest Frobenius norm of the product nu^T xi inside a non-local operation; 0: none, as in the paper."""
     semantic: bool = True
     """Whether there is f_s: without it g stays the gradient of x (fig. 7)."""
     classifier_features: int = 32
@@ -80,6 +82,8 @@ class Config:
         ):
             if getattr(self, name) not in allowed:
                 raise InvalidOption(f"{name}={getattr(self, name)!r}; give one of {', '.join(allowed)}")
+        if self.limit < 0:
+            raise InvalidOption(f"limit={self.limit}; give a number above 0, or 0 for none")
         if self.start <= 0:
             raise InvalidOption(f"start={self.start}; the scalars are positive, give a number above 0")
 
@@ -161,6 +165,7 @@ def _deblocker(config: Config) -> nn.Module:
         reduced=config.reduced,
         per_pixel=config.normalisation == "pixels",
         fold=config.fold,
+        limit=config.limit,
     )
 
 
@@ -257,6 +262,7 @@ SPEC = Spec(
     halo=lambda config: 8,
     tiling="window",
     window=256,
+    free=("limit",),
     frozen=("classifier",),
     small=(Config(stages=2, inner=1, features=8, units=1, reduced=4, classifier_features=4),),
 )

@@ -24,22 +24,30 @@ class LinearNonLocal(nn.Module):
 
     With these brackets the intermediate product is R x R. ``per_pixel`` divides it by H W: eq. 11 sums over all
     positions without such a factor, so its result would grow with the picture.
+
+    The operation is cubic in M, so that pictures of much contrast, such as a chessboard, can let the features grow from
+    unit to unit to infinity. With ``limit`` above 0 the R x R product is scaled down to that Frobenius norm where it is
+    larger.
     """
 
-    def __init__(self, width: int, reduced: int, per_pixel: bool) -> None:
+    def __init__(self, width: int, reduced: int, per_pixel: bool, limit: float) -> None:
         super().__init__()
         self.theta = nn.Conv2d(width, reduced, 1)
         self.nu = nn.Conv2d(width, reduced, 1)
         self.xi = nn.Conv2d(width, reduced, 1)
         self.W = nn.Conv2d(reduced, width, 1)
-        self.per_pixel = per_pixel
+        self.per_pixel, self.limit = per_pixel, limit
 
     def forward(self, M: Tensor) -> Tensor:
         """``[B, C, H, W]`` in and out."""
         theta, nu, xi = (layer(M).flatten(2) for layer in (self.theta, self.nu, self.xi))  # [B, R, N]
         # Divided before the sum: in half precision the sum over a picture would overflow.
         nu = nu / nu.shape[-1] if self.per_pixel else nu
-        product = (nu @ xi.transpose(1, 2)).transpose(1, 2) @ theta  # (theta (nu^T xi))^T
+        inner = nu @ xi.transpose(1, 2)  # [B, R, R]
+        if self.limit:
+            norm = torch.linalg.matrix_norm(inner, keepdim=True)
+            inner = inner * (self.limit / norm.clamp(min=self.limit))
+        product = inner.transpose(1, 2) @ theta  # (theta (nu^T xi))^T
         return M + self.W(product.reshape(*product.shape[:2], *M.shape[-2:]))  # type: ignore[no-any-return]
 
 
@@ -67,13 +75,22 @@ class DenseDeblocker(nn.Module):
     """
 
     def __init__(
-        self, width: int, units: int, dilations: tuple[int, ...], *, reduced: int, per_pixel: bool, fold: int
+        self,
+        width: int,
+        units: int,
+        dilations: tuple[int, ...],
+        *,
+        reduced: int,
+        per_pixel: bool,
+        fold: int,
+        limit: float,
     ) -> None:
         super().__init__()
         C = width
         self.fold = fold
         self.head = convolution(fold**2, C)
-        self.units = nn.ModuleList(Unit(C, LinearNonLocal(C, reduced, per_pixel), dilations) for _ in range(units))
+        non_local = (LinearNonLocal(C, reduced, per_pixel, limit) for _ in range(units))
+        self.units = nn.ModuleList(Unit(C, operation, dilations) for operation in non_local)
         self.fusions = nn.ModuleList(nn.Conv2d((i + 2) * C, C, 1) for i in range(units))
         self.tail = convolution(C, fold**2)
         for layer in self.modules():
