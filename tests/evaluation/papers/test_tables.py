@@ -140,6 +140,13 @@ def test_the_later_of_two_results_counts():
     assert "27.82" in text and "1.00" not in text
 
 
+def test_what_was_measured_last_decides_the_encoder():
+    stored, measured = (result(mean(psnr=psnr), encoder=f"libjpeg {psnr}") for psnr in (27.8, 27.6))
+    assert comparison.fitting("papers-gray", [stored, measured]) == [measured]
+    lines = comparison.lines(tables.TABLES["mdu:I"], [stored, measured])
+    assert line_of(lines, "JPEG").cell("psnr")[1] == "27.60"
+
+
 def test_figure_9_has_a_table_for_each_resolution():
     whole = result(mean("jpeg", "LIVE1", "10", 25.7), protocol="qgcn-rgb")
     ninth = result(mean("jpeg", "LIVE1", "10", 24.1), mean("qgcn", "LIVE1", "10", 25.9), protocol="qgcn-rgb-ninth")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jpegmend.evaluation.measure.protocols import GIVEN, Protocol
+from jpegmend.evaluation.measure.protocols import GIVEN
 from jpegmend.evaluation.measure.protocols import find as find_protocol
 from jpegmend.evaluation.measure.results import Mean, Result, merge
 from jpegmend.evaluation.papers.paper_names import model_of
@@ -104,18 +104,10 @@ def _unprinted(beside: Published, model: str) -> Published:
 
 
 def fitting(protocol: str, results: Iterable[Result]) -> list[Result]:
-    """The results that may stand beside a protocol's; encoders of other versions than the first result's do not fit."""
+    """The results that may stand beside a protocol's; encoders of other versions than the last result's do not fit."""
     wanted = find_protocol(protocol)
-    found: list[Result] = []
-    for result in results:
-        reference: Protocol = found[0].protocol if found else _with_encoder(wanted, result.protocol)
-        if result.protocol.comparable_with(reference):
-            found.append(result)
-    return found
-
-
-def _with_encoder(wanted: Protocol, measured: Protocol) -> Protocol:
-    return replace(wanted, encoder=measured.encoder)
+    found = [each for each in results if replace(wanted, encoder=each.protocol.encoder).comparable_with(each.protocol)]
+    return [each for each in found if each.protocol.comparable_with(found[-1].protocol)]
 
 
 def _absent(row: Published, model: str | None) -> str:
