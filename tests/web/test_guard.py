@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from jpegmend.errors import InvalidOption
+from jpegmend.web import connections
 from jpegmend.web.guard import HEADERS, Guard
 from jpegmend.web.problems import Problem
 from jpegmend.web.settings import Settings
@@ -144,6 +145,26 @@ def test_an_upload_that_breaks_off_leaves_nothing(running: Any) -> None:
     while set(running.folder.iterdir()) != before:
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_a_connection_without_a_request_is_closed(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_PATIENCE", 0.3)
+    head = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    for sent in (b"", b"GET /heal", head + b"\r\n" + head):
+        with socket.create_connection(("127.0.0.1", running.port), timeout=30) as client:
+            client.sendall(sent)
+            answer = b""
+            while piece := client.recv(4096):
+                answer += piece
+            assert answer.count(b"200 OK") == sent.count(b"\r\n\r\n")
+
+
+def test_a_request_that_is_being_answered_is_waited_for(
+    running: Any, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_PATIENCE", 0.3)
+    with running.client() as client:
+        assert client.post("/v1/restore", params={"thorough": 4}, content=photo).status_code == 200
 
 
 def test_the_address_of_a_large_archive_may_come_in_pieces(running: Any) -> None:

@@ -15,6 +15,7 @@ import uvicorn
 
 from jpegmend.errors import InvalidOption
 from jpegmend.web.app import make_app
+from jpegmend.web.connections import Connection
 from jpegmend.web.settings import Settings
 
 _GRACE = 30
@@ -39,6 +40,7 @@ class Server(uvicorn.Server):
             self._app,
             host=settings.host,
             port=settings.port,
+            http=Connection,
             ws="none",
             lifespan="on",
             access_log=False,  # it would hold names of files, and the token
