@@ -1,6 +1,8 @@
 """Decoding workers: reuse, end, replacement, sharing, and their limits."""
 
+import errno
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 
 from jpegmend import decoding, errors, jpeg
-from jpegmend.decoding import limits, process, transport
+from jpegmend.decoding import limits, process, tiff_jpeg, transport
 from jpegmend.decoding.pool import POOL
 from jpegmend.reading import open_source
 
@@ -121,6 +123,29 @@ def test_no_room_for_temporary_files_is_no_damaged_file():
     file = Path(__file__).parents[1] / "jpeg" / "files" / "huffman.jpg"
     done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
     assert "ulimit -f" in done.stdout and "TMPDIR" in done.stdout
+
+
+def test_where_memory_is_full_the_disk_is_tried(stored, tmp_path, monkeypatch):
+    tried, decode_in = [], transport._decode_in
+
+    def decode(scratch, *others):
+        tried.append(scratch)
+        if scratch is not None:
+            raise OSError(errno.ENOSPC, "full")
+        return decode_in(scratch, *others)
+
+    monkeypatch.setattr(transport, "_decode_in", decode)
+    monkeypatch.setattr(transport, "_scratch", lambda size: str(tmp_path))
+    assert jpeg.read(stored["huffman"]).components[0].levels.any()
+    assert tried == [str(tmp_path), None]
+
+
+def test_levels_of_a_tiff_without_room_are_told_as_that(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2 * 64 * 6 - 1))
+    with (tmp_path / "levels").open("w+b") as out, pytest.raises(OSError, match="space") as full:
+        tiff_jpeg._allocate(out, [(2, 3)])
+    assert errors.says_no_room(full.value)
 
 
 def test_no_temporary_path_is_quoted():

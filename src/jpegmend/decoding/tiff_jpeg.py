@@ -6,6 +6,9 @@ It runs in the worker process and imports nothing of this package.
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -167,6 +170,8 @@ def _check_grid(frame: list[dict[str, Any]], layout: _Layout) -> None:
 def _allocate(out: IO[bytes], shapes: list[tuple[int, int]]) -> list[Any]:
     """Zeros in the file ``out``, as int16 [R, K, 8, 8] for each component; what is never written takes no memory."""
     counts = [rows * columns * 64 for rows, columns in shapes]
+    if shutil.disk_usage(out.name).free < 2 * sum(counts):  # writing to a map without room ends the process
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     out.truncate(2 * sum(counts))
     whole = np.memmap(out, np.int16, "r+", shape=(sum(counts),))
     pieces = np.split(whole, np.cumsum(counts)[:-1])

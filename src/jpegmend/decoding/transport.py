@@ -57,16 +57,20 @@ def decode(
         DamagedJpeg: it cannot be decoded, the decoder died of it, or exceeded a time limit.
         DecoderStopped: the decoder was ended from outside, or there is no room for its temporary files.
     """
-    scratch = _scratch(sum(map(len, pieces)) + room)
-    try:
-        return _decode_in(scratch, format, pieces, limits, page)
-    except OSError as error:
-        if not says_no_room(error):
-            raise
-        raise DecoderStopped(
-            f"the decoded picture does not fit into the folder of temporary files, {scratch or tempfile.gettempdir()}: "
-            f"{describe(error)} (the variable TMPDIR names another)"
-        ) from error
+    full: OSError | None = None
+    # Pictures may be larger than expected, or others fill the memory meanwhile: then the disk is tried.
+    for scratch in dict.fromkeys((_scratch(sum(map(len, pieces)) + room), None)):
+        try:
+            return _decode_in(scratch, format, pieces, limits, page)
+        except OSError as error:
+            if not says_no_room(error):
+                raise
+            full = error
+    assert full is not None
+    raise DecoderStopped(
+        f"the decoded picture does not fit into the folder of temporary files, {tempfile.gettempdir()}: "
+        f"{describe(full)} (the variable TMPDIR names another)"
+    ) from full
 
 
 def _decode_in(
