@@ -104,18 +104,22 @@ def test_a_name_at_the_systems_limit(folder: Path, capsys: pytest.CaptureFixture
     assert cli.run([long, "-o", "short.png", "-q", "--strength", "0"]) == 0
 
 
-@pytest.mark.skipif(not shutil.which("setpriv"), reason="drops root's right to ignore permissions by setpriv")
+needs_setpriv = pytest.mark.skipif(not shutil.which("setpriv"), reason="drops root's right to ignore permissions by it")
+
+
+def say(*words: str) -> tuple[int, str]:
+    """Exit code and messages of the command as a user who is subject to permissions."""
+    drop = "-dac_override,-dac_read_search"
+    command = ["setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}"] if os.getuid() == 0 else []
+    command += [sys.executable, "-m", "jpegmend", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+@needs_setpriv
 def test_without_permission(folder: Path) -> None:
     """A folder that cannot be written, a file and a folder that cannot be read."""
-
-    def say(*words: str) -> tuple[int, str]:
-        drop = "-dac_override,-dac_read_search"
-        command = ["setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}"] if os.getuid() == 0 else []
-        command += [sys.executable, "-m", "jpegmend", *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stderr
-
     Path("sub").chmod(0o555)
     assert say("sub/b.jpg") == (1, "jpegmend: sub/b.jpg: sub/b.restored.png cannot be written: Permission denied\n")
     code, said = say("sub")
@@ -130,6 +134,18 @@ def test_without_permission(folder: Path) -> None:
     code, said = say("sub")
     assert code == 2 and "1 unreadable folder" in said
     Path("sub").chmod(0o755)
+
+
+@needs_setpriv
+def test_a_picture_that_may_not_be_read(folder: Path) -> None:
+    pytest.importorskip("obstore")
+    pytest.importorskip("pyarrow")
+    Path("a.jpg").chmod(0o000)
+    assert say("cluster", "plan", ".", "out", "--strength", "0") == (0, "")
+    assert say("cluster", "run", "out", "--jobs", "1")[0] == 1
+    assert Path("out/sub/b.restored.png").exists() and not Path("out/a.restored.png").exists()
+    code, said = say("evaluate", "--data", ".", "--quality", "10", "--model", "jpeg")
+    assert code == 1 and said.endswith("jpegmend: a.jpg: Permission denied\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")

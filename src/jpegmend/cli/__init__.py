@@ -59,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         code = streams.BROKEN_PIPE
     except OSError as error:
-        if error.errno not in streams.FULL:
+        full = error.errno in streams.FULL
+        if not full and error.filename is None:
             raise
-        sys.stderr.write(f"jpegmend: {error.filename or 'standard output'} cannot be written: {error.strerror}\n")
+        what = f"{error.filename or 'standard output'}{' cannot be written' if full else ''}: {error.strerror}"
+        sys.stderr.write(f"jpegmend: {streams.printable(what)}\n")
         code = SOME_FAILED
     streams.silence()
     sys.exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -82,6 +83,8 @@ class Storage:
         except exceptions.PreconditionError as error:
             raise InputError(f"{self.name(key)} has changed since the job was planned") from error
         except (exceptions.BaseError, OSError) as error:
+            if self._is_forbidden(key):
+                raise InputError(f"{self.name(key)} cannot be read: {os.strerror(errno.EACCES)}") from error
             raise _storage_error(self.name(key), error) from error
 
     def write(self, key: str, data: bytes) -> None:
@@ -120,7 +123,7 @@ class Storage:
             raise _storage_error(self.name(prefix), error) from error
 
     def find(self, key: str) -> Stored | None:
-        """Size and etag of an object; None if it does not exist.
+        """Size and etag of an object, without an etag if it is a file that may not be read; None if it does not exist.
 
         Raises:
             StorageError: the storage does not answer, or refuses.
@@ -132,8 +135,14 @@ class Storage:
         except FileNotFoundError:
             return None
         except (exceptions.BaseError, OSError) as error:
+            if self.folder is not None and self._is_forbidden(key):
+                return Stored(key, (self.folder / key).stat().st_size, "")
             raise _storage_error(self.name(key), error) from error
         return Stored(key, found["size"], found["e_tag"] or "")
+
+    def _is_forbidden(self, key: str) -> bool:
+        """Whether it is a file of a folder that this user may not read, which says nothing about the others."""
+        return self.folder is not None and (self.folder / key).is_file() and not os.access(self.folder / key, os.R_OK)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; those that do not exist are passed over.
