@@ -9,6 +9,7 @@ from skimage import data
 
 from jpegmend import explain, inspect, metrics, restore
 from jpegmend.blocks import Scaling
+from jpegmend.errors import InvalidOption
 from jpegmend.restoration.unscaled import fits
 
 PHOTO = Image.fromarray(data.astronaut()).crop((60, 0, 380, 288))
@@ -97,3 +98,5 @@ def test_inspection(form: str) -> None:
 def test_an_explanation_is_of_the_picture_as_it_is() -> None:
     pytest.importorskip("matplotlib")
     assert len(explain(FILE, side=64).figures) >= 5
+    with pytest.raises(InvalidOption, match="it was scaled since it was compressed"):
+        explain(saved(LARGER, "PNG"), side=64)

@@ -160,7 +160,8 @@ def prepare(
     card = weights.find(options.model)
     options = replace(options, model=card, orientation="keep", keep_planes=True, strength=1.0)
     free = _restore(given, replace(options, consistent=False))
-    if free.report.earlier_size is not None:
+    scaled = free.report.earlier_size is not None
+    if scaled:
         # Its planes would have another size than the picture.
         options = replace(options, earlier=False)
         free = _restore(given, replace(options, consistent=False))
@@ -169,7 +170,11 @@ def prepare(
             f"a picture of {free.width}x{free.height} pixels; figures of blocks and spectra need {_SMALLEST} a side"
         )
     if not free.report.strength:
-        raise InvalidOption(f"nothing was restored, so there is nothing to explain: {'; '.join(free.report.warnings)}")
+        unscaled = (
+            "it was scaled since it was compressed, and figures are of its own scale; give quality= to restore it so"
+        )
+        why = unscaled if scaled else "; ".join(free.report.warnings)
+        raise InvalidOption(f"nothing was restored, so there is nothing to explain: {why}")
     opened = open_picture(given, options)
     plan = make_plan(opened, card, options)
     final = _project(free, plan, card)
