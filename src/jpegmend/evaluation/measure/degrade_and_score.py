@@ -19,6 +19,7 @@ from jpegmend import metrics
 from jpegmend.blocks import studio_y
 from jpegmend.errors import InvalidOption
 from jpegmend.evaluation.measure.protocols import Case, Channel, Protocol
+from jpegmend.metrics.peak import decibels
 
 Picture = NDArray[np.uint8]
 
@@ -177,6 +178,5 @@ def _psnr_b(truth: Picture, judged: Picture) -> dict[str, float]:
     true = [metrics.psnr_b(a, b, peak=255) for a, b in pairs]
     common = [metrics.psnr_b(a, b, peak=255, variant="fbcnn") for a, b in pairs]
     blocking = sum(metrics.bef(b, variant="fbcnn") for _, b in pairs)
-    error = float(np.square(truth.astype(np.float64) - judged).mean()) + blocking
-    together = math.inf if error == 0 else 10 * math.log10(255**2 / error)
+    together = decibels(float(np.square(truth.astype(np.float64) - judged).mean()) + blocking, 255)
     return dict(zip(PSNR_B, (float(np.mean(true)), float(np.mean(common)), together), strict=True))
