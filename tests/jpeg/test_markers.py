@@ -137,6 +137,16 @@ def test_colour_is_decided_as_libjpeg_does(identifiers, adobe, jfif, colour, enc
     assert same == (colour == "ycbcr")
 
 
+def test_markers_behind_the_first_scan_do_not_change_the_colour(kinds):
+    data = kinds["progressive"]
+    bare = data[:2] + data[data.index(b"JFIF") + 14 :]  # the ids alone decide
+    behind = bare.index(b"\xff\xc4", bare.index(b"\xff\xda"))
+    late = bare[:behind] + segment(0xEE, b"Adobe\0\x64\0\0\0\0\0") + bare[behind:]
+    theirs = np.asarray(Image.open(io.BytesIO(late)))
+    assert np.array_equal(theirs, np.asarray(Image.open(io.BytesIO(bare))))
+    assert jpeg.read_header(late).colour == jpeg.read_header(bare).colour == "ycbcr"
+
+
 def test_table_of_a_component_is_the_one_before_its_first_scan(stored):
     """DQT may come again between scans: Cb and Cr take what is in their slot when their scan begins."""
     data = stored["one-scan-each"]

@@ -34,12 +34,15 @@ class Applications:
     _comments: list[bytes] = field(default_factory=list)
     _comment_bytes: int = 0
 
-    def take(self, code: int, body: bytes) -> None:
-        """Store one APPn or COM segment; unknown ones are ignored."""
+    def take(self, code: int, body: bytes, *, decides_colour: bool = True) -> None:
+        """Store one APPn or COM segment; unknown ones are ignored.
+
+        ``decides_colour``: whether no scan has begun; later markers say nothing on the colour space, as in libjpeg.
+        """
         if code == seg.APP0 and body.startswith(_JFIF) and len(body) >= 12:
-            self._take_jfif(body)
+            self._take_jfif(body, decides_colour)
         elif code == seg.APP14 and body.startswith(_ADOBE) and len(body) >= 12:
-            self.adobe_transform = body[11]
+            self.adobe_transform = body[11] if decides_colour else self.adobe_transform
         elif code == seg.APP2 and body.startswith(_ICC) and len(body) >= 14:
             self._icc_chunks.append(body)
         elif code == seg.APP2 and body.startswith(_MPF):
@@ -50,8 +53,8 @@ class Applications:
         elif code == seg.APP1:
             self._take_app1(body)
 
-    def _take_jfif(self, body: bytes) -> None:
-        if len(body) >= 14:  # libjpeg ignores a shorter marker, without the thumbnail's two bytes
+    def _take_jfif(self, body: bytes, decides_colour: bool) -> None:
+        if len(body) >= 14 and decides_colour:  # libjpeg ignores a shorter marker, without the thumbnail's two bytes
             self.jfif = True
         across, down = int.from_bytes(body[8:10], "big"), int.from_bytes(body[10:12], "big")
         if across and down:

@@ -146,7 +146,7 @@ class _Reading:
         elif code == seg.SOS:
             self._take_scan(segment.body)
         elif seg.APP0 <= code <= 0xEF or code == seg.COM:
-            self.applications.take(code, segment.body)
+            self.applications.take(code, segment.body, decides_colour=not self.scans)
         elif code not in _PASSED_OVER:
             _damaged(f"a marker ff{code:02x} where none may stand")
 
