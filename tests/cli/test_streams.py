@@ -48,6 +48,19 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(folder: Path) -> None:
     assert done.stdout.count(b"\n") == 1
 
 
+def test_a_picture_on_standard_output_is_whole_or_told(folder: Path) -> None:
+    Path("a.jpg").write_bytes(as_jpeg(Image.effect_noise((300, 300), 90)))  # more than a pipe holds
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    line = "jpegmend a.jpg --strength 0 --format tiff -o -"
+    done = shell(f"{line} | head -c 10 | wc -c; exit ${{PIPESTATUS[0]}}", env=environment)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (141, b"10", b"")
+    assert shell(f"ulimit -f 8; {line} > a.tiff", env=environment).returncode == 1
+    Path("a.tiff").unlink()
+    assert shell(f"{line} >> a.tiff").returncode == 0
+    with Image.open("a.tiff") as image:
+        image.load()
+
+
 def test_names_that_cannot_be_printed(folder: Path) -> None:
     for name in ("caf\u00e9-\u6f22.jpg", os.fsdecode(b"bad-\xff\xfe.jpg")):
         Path("sub", name).write_bytes(Path("a.jpg").read_bytes())

@@ -1,7 +1,10 @@
 """Written files, read back by Pillow and tifffile."""
 
 import io
+import os
 import struct
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from PIL import Image, ImageCms
 from tests.writing.test_png import read_chunks, unfilter
 
 from jpegmend.errors import InvalidOption, OutputError
+from jpegmend.formats import WRITTEN
 from jpegmend.jpeg import Metadata
 from jpegmend.writing import files
 from jpegmend.writing.depth import to_bits
@@ -247,6 +251,30 @@ def test_an_option_that_a_later_page_refuses_is_told_as_that(tmp_path):
     with pytest.raises(InvalidOption, match="page 2: the memory"):
         files.write(some_pixels((8, 8)), NOTHING, tmp_path / "a.tif", pages=Pages([None]))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_file_that_does_not_fit_is_no_result(name, tmp_path):
+    """In a process whose files may have 4 KB."""
+    if name == "jxl":
+        pytest.importorskip("pillow_jxl")
+    pytest.importorskip("resource")
+    code = (
+        "import resource, sys\nimport numpy as np\nfrom jpegmend import errors\nfrom jpegmend.jpeg import Metadata\n"
+        "from jpegmend.writing import files\n"
+        "pixels = np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try:\n    files.write(pixels, Metadata(), sys.argv[1])\nexcept errors.NoRoom:\n    print('told')"
+    )
+    target = tmp_path / f"a.{name}"
+    done = subprocess.run([sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=True)
+    assert done.stdout == "told\n" and not list(tmp_path.iterdir())
+
+
+def test_a_tiff_is_written_to_a_file_without_a_name(tmp_path):
+    with os.fdopen(os.open(tmp_path / "a.tiff", os.O_CREAT | os.O_RDWR), "wb") as stream:
+        files.write(some_pixels((9, 8)), Metadata(), stream, format="tiff")
+    assert tifffile.imread(tmp_path / "a.tiff").shape == (9, 8)
 
 
 def test_depth_changes_both_ways():

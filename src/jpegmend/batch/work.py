@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -69,6 +73,8 @@ def work(task: Task, progress: Progress | None = None) -> Outcome:
         with limited():
             facts = _restore(task, progress)
     except (JpegmendError, OSError, MemoryError) as error:
+        if isinstance(error, BrokenPipeError) and task.target == STANDARD:
+            raise  # its reader has had enough
         return failure(error, time.perf_counter() - started)
     if state is not None:
         facts |= {"size": state.size, "mtime_ns": state.mtime_ns}
@@ -164,22 +170,40 @@ def save_result(
 
     ``path`` may be :data:`STANDARD`, or a binary file; ``others`` are the pages after the first.
     """
-    import sys
-
-    target = sys.stdout.buffer if path == STANDARD else path
-    not_kept = restored.save(
-        target,
-        format=output.format or (None if isinstance(target, Path) else "png"),
-        bits=output.bits,
-        overwrite=overwrite,
-        strip=output.strip,
-        srgb=output.srgb,
-        quality=output.quality,
-        compression=output.compression,
-        mark=output.mark,
-        append=others,
-    )
+    with _standard_output() if path == STANDARD else contextlib.nullcontext(path) as target:
+        not_kept = restored.save(
+            target,
+            format=output.format or (None if isinstance(target, Path) else "png"),
+            bits=output.bits,
+            overwrite=overwrite,
+            strip=output.strip,
+            srgb=output.srgb,
+            quality=output.quality,
+            compression=output.compression,
+            mark=output.mark,
+            append=others,
+        )
     return (*not_kept, *_lost_depth(restored, path, output))
+
+
+class _InOrder(io.BufferedWriter):
+    """A stream that says that it cannot be moved back: a file that the shell appends to takes all at its end."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+@contextlib.contextmanager
+def _standard_output() -> Iterator[BinaryIO]:
+    """Standard output with a buffer of its own: without one (PYTHONUNBUFFERED) a write may be cut short, untold."""
+    sys.stdout.flush()
+    try:
+        descriptor = os.dup(sys.stdout.fileno())
+    except io.UnsupportedOperation:  # replaced by a stream in memory
+        yield sys.stdout.buffer
+        return
+    with _InOrder(io.FileIO(descriptor, "wb")) as stream:
+        yield stream
 
 
 def _lost_depth(restored: Restored, path: Path | BinaryIO, output: Output) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import warnings
 from typing import Any, BinaryIO
 
@@ -49,7 +50,10 @@ def write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quali
             left_out.append(f"the density ({dpi[0]} x {dpi[1]} dpi; a JPEG holds {_LARGEST_DENSITY})")
     elif metadata.density and metadata.density[0] != metadata.density[1]:
         left_out.append("the pixel aspect ratio")
-    Image.fromarray(pixels).save(stream, "JPEG", **options)
+    # Pillow writes to a file by itself, and does not see that a full disk took only a part.
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG", **options)
+    stream.write(encoded.getbuffer())
     return tuple(left_out)
 
 

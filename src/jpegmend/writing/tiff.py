@@ -38,8 +38,8 @@ def write(stream: BinaryIO, pages: Iterator[Page], count: int) -> tuple[str, ...
     """Write ``count`` pages one after the other, as they are; returns descriptions of the metadata left out."""
     import tifffile
 
-    # tifffile moves back in its file to fill in offsets; a pipe cannot.
-    seekable = stream.seekable()
+    # tifffile moves back in its file to fill in offsets, which a pipe cannot, and takes the file's name for a path.
+    seekable = stream.seekable() and isinstance(getattr(stream, "name", ""), str)
     file = stream if seekable else io.BytesIO()
     left_out: list[str] = []
     first = next(pages)
