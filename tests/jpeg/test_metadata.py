@@ -125,10 +125,15 @@ def test_exif_of_turned_pixels(order, applied):
     inner = after.get_ifd(0x8769)
     assert (after[256], after[257], inner[0xA002], inner[0xA003]) == sizes
     assert after[0x0112] == 1 and not after.get_ifd(ExifTags.IFD.IFD1)
+    larger = Image.Exif()
+    larger.load(jpeg.scale_exif(exif, 30))
+    inner = larger.get_ifd(0x8769)
+    assert (larger[256], larger[257], inner[0xA002], inner[0xA003]) == (1200, 900, 120_000, 90_000)
+    assert larger[0x0112] == applied and larger.get_ifd(ExifTags.IFD.IFD1) == {256: 16, 257: 12}
 
 
 @given(st.binary(max_size=60), st.sampled_from([b"II*\0", b"MM\0*", b"II*\0\b\0\0\0", b""]))
 def test_any_exif_has_an_orientation(tail, lead):
     assert 1 <= jpeg.read_orientation(lead + tail) <= 8
     assert len(jpeg.set_orientation(lead + tail, 5)) == len(lead + tail)
-    assert len(jpeg.turn_exif(lead + tail, 6)) == len(lead + tail)
+    assert len(jpeg.turn_exif(lead + tail, 6)) == len(jpeg.scale_exif(lead + tail, 3)) == len(lead + tail)

@@ -12,7 +12,9 @@ from jpegmend.errors import InvalidOption
 Density = tuple[int, int, Literal["dpi", "dpcm", "aspect"]]
 
 _ORIENTATION_TAG, _EXIF_POINTER = 0x0112, 0x8769
-_SHORT = 3
+_SIZE, _EXIF_SIZE = (256, 257), (0xA002, 0xA003)
+"""Tags of width and height."""
+_SHORT, _LONG = 3, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +86,9 @@ def turn_exif(exif: bytes, applied: int) -> bytes:
     block = bytearray(set_orientation(exif, 1))
     if (order := _byte_order(exif)) is None:
         return bytes(block)
-    first = int(struct.unpack_from(order + "I", exif, 4)[0])
-    entries = dict(_entries(exif, first, order))
+    first, entries, inner = _directories(exif, order)
     if applied >= 5:
-        inner: dict[int, int] = {}
-        if pointer := entries.get(_EXIF_POINTER):
-            inner = dict(_entries(exif, int(struct.unpack_from(order + "I", exif, pointer + 8)[0]), order))
-        for tags, (across, down) in ((entries, (256, 257)), (entries, (282, 283)), (inner, (0xA002, 0xA003))):
+        for tags, (across, down) in ((entries, _SIZE), (entries, (282, 283)), (inner, _EXIF_SIZE)):
             if across in tags and down in tags:
                 one, other = (slice(tags[tag] + 2, tags[tag] + 12) for tag in (across, down))
                 block[one], block[other] = block[other], block[one]
@@ -98,6 +96,29 @@ def turn_exif(exif: bytes, applied: int) -> bytes:
         end = first + 2 + 12 * int(struct.unpack_from(order + "H", exif, first)[0])
         block[end : end + 4] = bytes(len(block[end : end + 4]))
     return bytes(block)
+
+
+def scale_exif(exif: bytes, factor: int) -> bytes:
+    """The EXIF block of pixels that were enlarged by a factor, in as many bytes: its sizes are those of the result."""
+    block = bytearray(exif)
+    if (order := _byte_order(exif)) is None:
+        return exif
+    _, entries, inner = _directories(exif, order)
+    for place in [tags[tag] for tags, names in ((entries, _SIZE), (inner, _EXIF_SIZE)) for tag in names if tag in tags]:
+        kind, count = struct.unpack_from(order + "HI", exif, place + 2)
+        if kind in (_SHORT, _LONG) and count == 1:
+            (size,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), exif, place + 8)
+            struct.pack_into(order + "HII", block, place + 2, _LONG, 1, min(size * factor, 0xFFFFFFFF))
+    return bytes(block)
+
+
+def _directories(exif: bytes, order: str) -> tuple[int, dict[int, int], dict[int, int]]:
+    """Offset of the first directory, and the offset of each entry by its tag in that one and in EXIF's own."""
+    first = int(struct.unpack_from(order + "I", exif, 4)[0])
+    entries, inner = dict(_entries(exif, first, order)), {}
+    if pointer := entries.get(_EXIF_POINTER):
+        inner = dict(_entries(exif, int(struct.unpack_from(order + "I", exif, pointer + 8)[0]), order))
+    return first, entries, inner
 
 
 def _byte_order(exif: bytes) -> str | None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from jpegmend.jpeg import Metadata, turn_exif
+from jpegmend.jpeg import Metadata, scale_exif, turn_exif
 
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
 
 
-def adapt(metadata: Metadata, *, applied: int, keep_profile: bool) -> Metadata:
-    """The metadata for pixels to which the orientation ``applied`` (1..8) was applied.
+def adapt(metadata: Metadata, *, applied: int, keep_profile: bool, scale: int = 1) -> Metadata:
+    """The metadata for pixels to which the orientation ``applied`` (1..8) was applied, and that were enlarged.
 
     Orientation in EXIF and XMP becomes 1, horizontal and vertical density are swapped if the axes are, and the EXIF is
     that of turned pixels (``jpeg.turn_exif``). The ICC profile is dropped unless ``keep_profile``.
     """
     changed = metadata if keep_profile else replace(metadata, icc=None)
+    if changed.exif and scale != 1:
+        changed = replace(changed, exif=scale_exif(changed.exif, scale))
     if applied == 1:
         return changed
     density = changed.density

@@ -139,7 +139,9 @@ class _Enlargement:
             target = _larger(shown.move(-self.scene.top, -self.scene.left), self.card.scale)
             output.write(target, self.plan.convert(np.stack(planes)))
             progress(done, len(tiles))
-        carried = metadata.adapt(self.opened.metadata, applied=orientation, keep_profile=self.plan.keeps_profile)
+        carried = metadata.adapt(
+            self.opened.metadata, applied=orientation, keep_profile=self.plan.keeps_profile, scale=self.card.scale
+        )
         report = make_report(
             self.opened,
             self.plan,
