@@ -157,6 +157,13 @@ def test_a_phase_with_a_rate_starts_a_course_of_its_own():
     assert rate_at(recipe.optimiser, course, rate=recipe.rate_of(part)) == 5e-4
 
 
+def test_a_phase_that_equals_an_earlier_one_has_the_rate_of_its_own_schedule():
+    phases = [PHASE | {"share": 0.3}, PHASE | {"share": 0.4, "rate": 1e-5}, PHASE | {"share": 0.3}]
+    recipe = tiny(phases=phases, optimiser={"rate": 1e-3})
+    part, course = recipe.part_at(0.85)
+    assert (recipe.rate_of(part), course) == (1e-5, pytest.approx(0.55 / 0.7))
+
+
 def test_the_optimiser_gets_the_rate_of_the_phase(pictures, tmp_path):
     phases = [PHASE, PHASE | {"rate": 7e-4}]
     state = train(tiny(phases=phases, optimiser={"rate": 1e-3, "warmup": 0.0}), tmp_path, pictures, stop_at=5)

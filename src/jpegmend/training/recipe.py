@@ -193,7 +193,9 @@ class Recipe(_Part):
 
     def rate_of(self, phase: Phase) -> float:
         """The initial learning rate of the schedule of this phase."""
-        first, _ = self._schedule_phases(self.phases.index(phase))
+        # By identity: phases may be equal, and lie in different schedules.
+        index = next(i for i, known in enumerate(self.phases) if known is phase)
+        first, _ = self._schedule_phases(index)
         return self.phases[first].rate or self.optimiser.rate
 
     def _schedule_phases(self, index: int) -> tuple[int, int]:
