@@ -98,6 +98,19 @@ def test_a_rollback_over_the_change_goes_back_to_the_earlier_config(pictures):
     assert (state.config.iterations, state.network.config.iterations) == (2, 2)
 
 
+def test_filters_that_a_phase_adds_begin_alike_in_the_weights_and_their_average(pictures, tmp_path):
+    """And alike in a run that is validated, which builds networks, and in one that is not."""
+    filters = [PHASE | {"config": {"iterations": 2, "filters": count}} for count in (4, 8)]
+    recipe = tiny(**DCSC | {"phases": filters})
+    state = start(recipe)
+    change_config(state, "dcsc", recipe.build_config())
+    for key, tensor in state.network.state_dict().items():
+        assert torch.equal(tensor, state.average[key]), key
+    often = {"validation": [pictures], "save_every": 0.0}
+    whole = loop.train(recipe, settings(tmp_path / "validated", pictures, **often))
+    assert_same(whole, train(recipe, tmp_path / "plain", pictures))
+
+
 def test_a_network_that_grows_says_what_its_new_layers_begin_with(monkeypatch, pictures, tmp_path):
     """A third convolution begins as a copy of the second; moments of the others are kept, its own begin fresh."""
 

@@ -121,11 +121,18 @@ def grown(
 ) -> dict[str, Tensor]:
     """Weights of a network with config ``old`` converted to initial weights for config ``new``.
 
-    Unchanged if the network with ``new`` has the same tensors (``wanted``) or its spec has no ``grow``.
+    Unchanged if the network with ``new`` has the same tensors (``wanted``) or its spec has no ``grow``. What is new has
+    the same values in every call of a run.
     """
     same = tensors.keys() == wanted.keys() and all(tensors[key].shape == wanted[key].shape for key in wanted)
     grow = models.find(name).grow
-    return dict(tensors) if same or grow is None else grow(tensors, old, new)
+    if same or grow is None:
+        return dict(tensors)
+    # Drawn anew from the seed: otherwise the weights and their average would get different values, and a run that was
+    # validated or resumed before others than one that was not.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch.initial_seed())
+        return grow(tensors, old, new)
 
 
 def change_config(state: State, name: str, config: Any) -> None:
