@@ -112,7 +112,8 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
         reference = read_reference(output.reference, decoded, task.max_bytes, task.options)
     restored = restore(data, **task.options, progress=progress)
     others = OtherPages(data, task.options, restored.report.pages if output.all_pages else 1)
-    not_kept = save_result(restored, task.target, output, overwrite=task.overwrite, others=others)
+    with others.stored():
+        not_kept = save_result(restored, task.target, output, overwrite=task.overwrite, others=others)
     gain = measure(output.reference, reference, decoded, restored) if decoded and reference else None
     compared = _compare(task, decoded, restored, gain) if decoded and output.compare else None
     return {
@@ -135,6 +136,12 @@ class OtherPages(Sequence["Restored"]):
 
     def __len__(self) -> int:
         return self._count - 1
+
+    def stored(self) -> contextlib.AbstractContextManager[None]:
+        """In this block the file is written for the decoder once, not for each page."""
+        from jpegmend import decoding
+
+        return decoding.stored(self._data) if len(self) else contextlib.nullcontext()
 
     def __getitem__(self, number: Any) -> Any:
         from jpegmend.restoration import restore

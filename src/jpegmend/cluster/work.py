@@ -124,7 +124,8 @@ class Session:
             with limited():
                 restored = restore(data, **self._options)
                 others = OtherPages(data, self._options, restored.report.pages if output.all_pages else 1)
-                save_result(restored, buffer, output, overwrite=False, others=others)
+                with others.stored():
+                    save_result(restored, buffer, output, overwrite=False, others=others)
         except Exception as error:  # an unexpected error in one picture must not stop the others
             outcome = failure(error)
             if outcome.fatal:

@@ -6,7 +6,7 @@ without work, when this process ends, or on ``close``.
 
 from jpegmend.decoding.limits import MAX_PIXELS, Limits, jpeg_limits, largest_file, picture_limits
 from jpegmend.decoding.pool import POOL as _POOL
-from jpegmend.decoding.transport import Decoded, decode
+from jpegmend.decoding.transport import Decoded, decode, stored
 
 __all__ = [
     "MAX_PIXELS",
@@ -18,6 +18,7 @@ __all__ = [
     "largest_file",
     "picture_limits",
     "start",
+    "stored",
 ]
 
 start = _POOL.start

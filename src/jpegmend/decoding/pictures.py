@@ -5,6 +5,7 @@ It runs in the worker process and imports no other part of this package than ``d
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable
 from typing import IO, Any
@@ -12,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from jpegmend.decoding import plugins, tiff_jpeg
+from jpegmend.decoding import plugins, tiff_jpeg, tiff_pages
 from jpegmend.decoding.picture_metadata import ORIENTATION, read_metadata
 from jpegmend.decoding.samples import FormError, read_deep, to_samples
 
@@ -47,13 +48,18 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
         return _decode_jxl(module, source, out, limit)
     # Opening a file in Pillow decodes nothing, but allocates the picture if it is a WebP.
     limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
-    with _open(format, source) as image:
+    with contextlib.ExitStack() as files:
+        image = files.enter_context(_open(format, source))
         _refuse_raw(image)
-        pages = getattr(image, "n_frames", 1)
+        offsets = tiff_pages.find_pages(source) if format == "tiff" else ()
+        pages = len(offsets) or getattr(image, "n_frames", 1)
         _check_page(page, pages)
         if page > 1 and format in _ANIMATED:
             _limit_to_size(image, limit)  # the frames before it are decoded too; all have one size
-        if page > 1:
+        if page > 1 and offsets:
+            stream = files.enter_context(tiff_pages.open_page(source, offsets[page - 1]))
+            image = files.enter_context(Image.open(stream, formats=[PILLOW_FORMATS[format]]))
+        elif page > 1:
             image.seek(page - 1)
         _limit_to_size(image, limit)
         levels = _decode_levels(image, source, out)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from jpegmend.decoding import tiff_pages
 from jpegmend.decoding.picture_metadata import ORIENTATION
 from jpegmend.decoding.profiles import describe_ink, make_transform
 
@@ -190,8 +191,11 @@ def _raw_mode(image: Any) -> str:
 
 def _reopen(image: Any, source: str, change: Callable[[str], str]) -> Image.Image:
     """The same page of the file, decoded with others of Pillow's unpackers; ``change`` gives one for each it takes."""
-    with Image.open(source, formats=[image.format]) as again:
-        again.seek(image.tell())
+    tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
+    with (
+        tiff_pages.open_page(source, image.tag_v2.offset) if tiff else open(source, "rb") as stream,
+        Image.open(stream, formats=[image.format]) as again,
+    ):
         again.tile = _with_raw_modes(again.tile, change)
         again.load()
         return again

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,10 @@ _IN_MEMORY = 32 * MEBI
 _ERRORS: dict[str, type[InputError]] = {"pixels": TooLarge, "memory": TooLarge, "unsupported": UnsupportedJpeg}
 
 
+_STORED: ContextVar[tuple[bytes, Path] | None] = ContextVar("_STORED", default=None)
+"""The file that is stored for several requests, and where."""
+
+
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """Output of a decoder."""
@@ -41,6 +47,26 @@ class Decoded:
     facts: dict[str, Any]
     log: str
     """Warnings that the C library printed."""
+
+
+@contextlib.contextmanager
+def stored(data: bytes) -> Iterator[None]:
+    """Write a file for the workers once, instead of for each of its pages that is decoded in the block.
+
+    It holds for this very object. Where there is no room, each request writes it anew, as without this.
+    """
+    with contextlib.ExitStack() as kept:
+        try:
+            folder = kept.enter_context(tempfile.TemporaryDirectory(prefix="jpegmend-", dir=_scratch(len(data))))
+            source = Path(folder, "source")
+            source.write_bytes(data)
+        except OSError as error:
+            if not says_no_room(error):
+                raise
+        else:
+            token = _STORED.set((data, source))
+            kept.callback(_STORED.reset, token)
+        yield
 
 
 def decode(
@@ -78,15 +104,17 @@ def _decode_in(
 ) -> Decoded:
     # The folder is deleted at once: a mapped file stays readable without a name, and leaves nothing on the disk.
     with tempfile.TemporaryDirectory(prefix="jpegmend-", dir=scratch) as folder:
-        source, target = Path(folder, "source"), Path(folder, "arrays")
-        with source.open("wb") as file:
-            file.writelines(pieces)
+        source, target = _find_stored(pieces), Path(folder, "arrays")
+        if source is None:
+            source = Path(folder, "source")
+            with source.open("wb") as file:
+                file.writelines(pieces)
         target.touch()
         request = {
             "format": format,
             "source": str(source),
             "target": str(target),
-            "folder": folder,
+            "folders": list({folder, str(source.parent)}),
             "page": page,
             "limits": limits.as_request(),
         }
@@ -94,6 +122,12 @@ def _decode_in(
         if "error" in answer.content:
             _raise_for(format, **answer.content)
         return Decoded(_load(target, answer.content["arrays"]), answer.content["facts"], answer.log)
+
+
+def _find_stored(pieces: Sequence[bytes | memoryview]) -> Path | None:
+    """Where a file is stored already; None if it is not."""
+    kept = _STORED.get()
+    return kept[1] if kept and len(pieces) == 1 and pieces[0] is kept[0] else None
 
 
 def _scratch(size: int) -> str | None:

@@ -5,8 +5,8 @@ standard output, and ends when its input closes or no request has come for a min
 needs, so that it starts fast.
 
 Request: ``format`` ("jpeg" or a format of ``pictures.py``), ``source`` (path of the file), ``target`` (path to write
-decoded arrays to), ``page`` (from 1), ``limits`` (the fields of ``limits.Limits``) and ``folder`` (that of both files,
-which the worker removes where its parent was killed before it could).
+decoded arrays to), ``page`` (from 1), ``limits`` (the fields of ``limits.Limits``) and ``folders`` (those of both
+files, which the worker removes where its parent was killed before it could).
 Answer: ``arrays`` (data type and shape of each array; ``target`` then holds them one after the other, in C order) and
 ``facts`` (what else the decoder found), or ``error`` (a message) and ``reason`` ("pixels", "memory", "unsupported",
 "damaged", or "room": the target could not grow, and ``error`` is the system's number of that). There is no answer where
@@ -38,16 +38,16 @@ def main() -> None:
     # Answers are written to a duplicate of standard output, so that C code that prints there cannot mix with them.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    folder = ""
+    folders: list[str] = []
     try:
         while line := _next_line():
             request = json.loads(line)
-            folder = request["folder"]
+            folders = request["folders"]
             answers.write(json.dumps(_answer(request)) + "\n")
             answers.flush()
     except BrokenPipeError:
         pass
-    if folder:
+    for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
 

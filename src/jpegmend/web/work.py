@@ -76,7 +76,8 @@ def _restore(order: Order) -> dict[str, Any]:
     restored = restore(data, **options)
     others = _OtherPages(order, data, options, restored.report.pages if order.output.all_pages else 1)
     target = order.folder / result_name(order.output)
-    not_kept = save_result(restored, target, order.output, overwrite=True, others=others)
+    with others.stored():
+        not_kept = save_result(restored, target, order.output, overwrite=True, others=others)
     report = {**restored.report.as_dict(), "warnings": [*restored.report.warnings, *others.warnings]}
     made: dict[str, Any] = {"report": report, "not_kept": list(not_kept)}
     if order.keep:
