@@ -13,7 +13,7 @@ import torch
 from tests.training.conftest import tiny
 
 from jpegmend.errors import InvalidRecipe, JpegmendError, WeightsDamaged, WeightsMissing
-from jpegmend.training import loop, meter, steps
+from jpegmend.training import loop, meter, saving, steps
 from jpegmend.training.building import start
 from jpegmend.training.recipe import Optimiser
 from jpegmend.training.run import RunSettings
@@ -109,20 +109,48 @@ def test_the_end_of_a_pause_is_noticed(pictures, tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGCONT) is before
 
 
-def test_a_loss_that_is_no_number_rolls_back_and_the_run_goes_on(pictures, tmp_path, monkeypatch):
+def spoil(monkeypatch, at):
+    """Makes the loss NaN once, in the step after that many; returns a list that then has an element."""
     real, spoiled = steps.batch_loss, []
 
     def batch_loss(run, *rest):
         loss = real(run, *rest)
-        if run.state.step == 5 and not spoiled:
+        if run.state.step == at and not spoiled:
             spoiled.append(run.state.step)
             return loss * torch.nan
         return loss
 
     monkeypatch.setattr(steps, "batch_loss", batch_loss)
+    return spoiled
+
+
+def test_a_loss_that_is_no_number_rolls_back_and_the_run_goes_on(pictures, tmp_path, monkeypatch):
+    spoiled = spoil(monkeypatch, 5)
     state = loop.train(tiny(), settings(tmp_path, pictures))
     assert (spoiled, state.rollbacks, state.step) == ([5], 1, 8)
     assert all(torch.isfinite(tensor).all() for tensor in state.network.state_dict().values())
+
+
+def test_a_rollback_keeps_the_best_weights(pictures, tmp_path, monkeypatch):
+    """The validation before it had the highest gain: later ones do not replace its weights."""
+    spoil(monkeypatch, 5)
+    gains = iter([3.0])
+    monkeypatch.setattr(saving, "validate", lambda run, weights: {"gain_10": next(gains, 1.0)})
+    monkeypatch.setattr(saving.Saver, "_is_due", lambda self: True)
+    state = loop.train(tiny(), settings(tmp_path, pictures, validation=[pictures], save_every=0.0))
+    assert (state.rollbacks, state.best) == (1, 3.0)
+
+
+def test_a_rollback_in_the_last_step_leaves_what_was_learnt_before_it(pictures, tmp_path, monkeypatch):
+    spoil(monkeypatch, 5)
+    monkeypatch.setattr(loop, "_SNAPSHOT", 1)
+    monkeypatch.setattr(meter.Meter, "clock", lambda self, seconds, resumed: seconds + 1)
+    state = loop.train(tiny(steps=None, minutes=0.1), settings(tmp_path, pictures))
+    assert (state.rollbacks, state.step) == (1, 5)
+    (line,) = log_of(tmp_path)
+    assert line["step"] == 5
+    assert "loss" not in line
+    assert (tmp_path / "average.safetensors").exists()
 
 
 def test_a_run_that_never_recovers_says_so(pictures, tmp_path, monkeypatch):

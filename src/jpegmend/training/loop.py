@@ -64,17 +64,19 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
         if meter.age() > run.settings.save_every and meter.is_finite() and not ends:
             saver.save(meter.facts(share))
             meter = Meter()
-    if (meter.count or stopped) and meter.is_finite():
+    # After a rollback in the last step the meter is empty, and the steps up to it may not be saved.
+    if (meter.count or stopped or state.step > saver.saved) and meter.is_finite():
         facts = meter.facts(min(1.0, run.share())) | ({"stopped": True} if stopped else {})
         saver.save(facts, last=not stopped)
 
 
 def _roll_back(state: State, good: dict[str, Any], reports: Reports) -> None:
     """Reset the run to the last good state; the following steps draw other crops."""
-    rollbacks, seconds = state.rollbacks + 1, state.seconds
+    # The best weights lie in a file, which stays.
+    rollbacks, seconds, best = state.rollbacks + 1, state.seconds, state.best
     reports.note(f"step {state.step}: the loss is not finite; back to step {good['counters']['step']}")
     state.load_content(good)
-    state.rollbacks, state.seconds = rollbacks, seconds
+    state.rollbacks, state.seconds, state.best = rollbacks, seconds, best
     if rollbacks > _PATIENCE:
         raise JpegmendError(
             f"the loss was not finite {rollbacks} times; lower optimiser.rate or optimiser.clip, or use float32"

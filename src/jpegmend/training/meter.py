@@ -62,5 +62,6 @@ class Meter:
         return ((recipe.steps or 0) - state.step) * self.age() / max(self.count, 1)
 
     def facts(self, share: float) -> dict[str, Any]:
-        """A line of the log."""
-        return {"loss": self.loss(), "share": share, "pixels_a_second": round(self.speed())}
+        """A line of the log; without a loss where no step was counted."""
+        loss = {"loss": self.loss()} if self.count else {}
+        return loss | {"share": share, "pixels_a_second": round(self.speed())}

@@ -20,10 +20,13 @@ class Saver:
         self.run, self.reports = run, reports
         self.validated = self.took = 0.0
         """When the last validation ended, and how long it took, in seconds."""
+        self.saved = run.state.step
+        """Step of the last save, or of the beginning."""
 
     def save(self, facts: dict[str, Any], *, last: bool = False) -> None:
         """Write the checkpoint and the averaged weights, validate, and add a line with ``facts`` to the log."""
         run, state, folder = self.run, self.run.state, self.run.settings.folder
+        self.saved = state.step
         if not run.group.is_main:
             return
         line: dict[str, Any] = {"step": state.step, "minutes": round(state.seconds / 60, 2), **facts}
