@@ -146,8 +146,13 @@ def test_overrides_reach_into_lists_and_replace_the_budget():
     assert [phase.crop for phase in recipe.phases] == [64, 32]
     assert {phase.batch for phase in recipe.phases} == {1}
     assert (recipe.steps, recipe.minutes) == (5, None)
-    with pytest.raises(InvalidRecipe, match="phases"):
-        read_recipe(RECIPES / "mend-s.toml", {"phases.7.crop": 32})
+
+
+@pytest.mark.parametrize("key", ["phases.7.crop", "phases.7", "phases.x", "optimiser.betas.2", "seed.x", "seed.x.y"])
+def test_overrides_of_what_is_not_there_are_refused(key):
+    with pytest.raises(InvalidRecipe, match=key):
+        read_recipe(RECIPES / "dcsc.toml", {"seed": 1, key: 32})
+    assert read_recipe(RECIPES / "dcsc.toml", {"optimiser.betas.*": 0.5}).optimiser.betas == (0.5, 0.5)
 
 
 def test_stages_come_first_and_phases_share_one_course():

@@ -61,16 +61,25 @@ def _places(content: Any, dotted: str) -> list[tuple[Any, Any]]:
     places = [content]
     for parent in parents:
         places = [inner for place in places for inner in _inside(place, parent, dotted)]
-    return [(place, int(last) if isinstance(place, list) else last) for place in places]
+    return [(place, key) for place in places for key in _keys(place, last, dotted)]
 
 
-def _inside(place: Any, key: str, dotted: str) -> list[Any]:
+def _inside(place: Any, name: str, dotted: str) -> list[Any]:
+    """What lies in a table or list under a name; a table that is missing is made."""
+    keys = _keys(place, name, dotted)
     if isinstance(place, list):
-        if key == "*":
-            return place
-        if key.isdigit() and int(key) < len(place):
-            return [place[int(key)]]
-        raise InvalidRecipe(f"{dotted}: {key!r} is no element of a list of {len(place)}; give a number or *")
+        return [place[key] for key in keys]
+    return [place.setdefault(key, [] if key == "stages" else {}) for key in keys]
+
+
+def _keys(place: Any, name: str, dotted: str) -> list[Any]:
+    """The keys of a table, or the places in a list, that a part of a dotted name stands for."""
+    if isinstance(place, list):
+        if name == "*":
+            return list(range(len(place)))
+        if name.isdecimal() and int(name) < len(place):
+            return [int(name)]
+        raise InvalidRecipe(f"{dotted}: {name!r} is no element of a list of {len(place)}; give a number or *")
     if not isinstance(place, dict):
         raise InvalidRecipe(f"{dotted}: nothing lies below {place!r}")
-    return [place.setdefault(key, [] if key == "stages" else {})]
+    return [name]
