@@ -22,8 +22,10 @@ import json, signal, sys, time
 from pathlib import Path
 
 stops = []
-signal.signal(signal.SIGTERM, lambda *_: stops.append(1))
 words = sys.argv
+if "network=slow" in words:
+    time.sleep(100)
+signal.signal(signal.SIGTERM, lambda *_: stops.append(1))
 if "network=nonesuch" in words:
     sys.exit("no network nonesuch")
 folder = Path(words[words.index("--out") + 1])
@@ -151,6 +153,30 @@ def test_sigterm_ends_the_training_and_the_queue_and_is_no_failure(tmp_path, sta
     run(tmp_path)
     assert steps_logged(tmp_path, "tiny") == list(range(1, 61))
     assert steps_logged(tmp_path, "second") == [1, 2, 3, 4]
+
+
+def test_an_entry_whose_budget_was_cut_below_what_it_had_is_done(tmp_path, stand_in):
+    """It was stopped before; resumed, it ends at once and adds nothing to the log."""
+    write_list(tmp_path, tmp_path, LIST.split("[[entry]]\nname")[0])
+    with start_and_wait(tmp_path, 2) as queue:
+        queue.send_signal(signal.SIGTERM)
+        assert queue.wait(60) == 0
+    with (tmp_path / "list.toml").open("a") as text:
+        text.write('set = ["steps=1"]\n')
+    assert run(tmp_path).count("--resume") == 1
+    assert "done" in run(tmp_path, "status")
+
+
+def test_sigterm_while_a_training_starts_is_no_failure(tmp_path, stand_in):
+    write_list(tmp_path, tmp_path, LIST.split("[[entry]]\nname")[0] + 'set = ["network=slow"]\n')
+    with subprocess.Popen(words(tmp_path), stdout=subprocess.PIPE, text=True) as queue:
+        limit = time.monotonic() + 60
+        while not (tmp_path / "runs/tiny/output.txt").exists():
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        queue.send_signal(signal.SIGTERM)
+        assert queue.wait(60) == 0
+    assert run(tmp_path, "status").splitlines()[1].split()[:2] == ["tiny", "new"]
 
 
 def test_a_queue_waits_for_a_training_that_outlived_the_one_before(tmp_path, stand_in):
