@@ -102,6 +102,18 @@ def test_colour_is_validated_on_rgb(pictures, network):
     assert found["colour_psnr_20"] == pytest.approx(np.mean(expected), abs=0.05)
 
 
+def test_pictures_that_are_exact_leave_the_mean_finite(tmp_path):
+    """A black page is exact as a JPEG of quality 90; one network keeps it, another changes it."""
+    Image.new("RGB", (32, 32)).save(tmp_path / "black.png")
+    spec = models.find("dcsc")
+    found = validation.scores(Identity(), spec, spec.config(), [tmp_path], qualities=[90])
+    assert found == {"psnr_90": pytest.approx(58.9226, abs=1e-3), "gain_90": 0.0}
+    brighter = nn.Module()
+    brighter.forward = lambda seen, collect=False: Estimate(seen.planes + 2 / 255)
+    found = validation.scores(brighter, spec, spec.config(), [tmp_path], qualities=[90])
+    assert found["gain_90"] == pytest.approx(42.11 - 58.92, abs=0.01)
+
+
 def test_the_best_weights_are_those_of_the_highest_mean_gain(pictures, tmp_path):
     assert validation.mean_gain({"gain_10": 1.0, "gain_40": 2.0, "colour_gain_20": 6.0, "psnr_10": 30.0}) == 3.0
     recipe = tiny(validation={"pictures": 1, "qualities": [15], "share": 1.0}, optimiser={"rate": 0.5}, ema=0.0)

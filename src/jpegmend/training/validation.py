@@ -43,9 +43,12 @@ def trained_qualities(degradation: Degradation) -> tuple[int, ...]:
 
 
 def psnr(restored: Tensor, truth: Tensor) -> float:
-    """PSNR in dB of one picture in 0..1, after clipping and rounding to 8 bits."""
+    """PSNR in dB of one picture in 0..1, after clipping and rounding to 8 bits; at most 58.92.
+
+    That is the PSNR of the rounding itself. An exact picture, such as an even one, would be infinite, and so the mean.
+    """
     error = torch.round(restored.clamp(0, 1) * 255) - torch.round(truth * 255)
-    return float(20 * torch.log10(255 / error.square().mean().sqrt()))
+    return float(20 * torch.log10(255 / error.square().mean().clamp(min=1 / 12).sqrt()))
 
 
 @torch.inference_mode()
