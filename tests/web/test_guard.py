@@ -6,6 +6,7 @@ import socket
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from jpegmend.web import connections
 from jpegmend.web.guard import HEADERS, Guard
 from jpegmend.web.problems import Problem
 from jpegmend.web.settings import Settings
-from jpegmend.web.spool import Spool
+from jpegmend.web.spool import Spool, open_spool
 
 TOKEN = "a-token-for-tests-only"
 
@@ -210,6 +211,27 @@ class TestSpool:
             Spool(tmp_path / "jobs")
         taken.close()
         assert (tmp_path / "holiday.jpg").exists()
+
+    def test_services_of_one_port_have_folders_of_their_own(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        first, second, third = (open_spool(None, 0) for _ in range(3))
+        assert [spool.folder.name for spool in (first, second, third)] == ["serve-0", "serve-0-2", "serve-0-3"]
+        second.close()
+        again, given = open_spool(None, 0), open_spool(tmp_path / "jobs", 0)
+        assert (again.folder, given.folder) == (second.folder, tmp_path / "jobs")
+        for spool in (first, third, again, given):
+            spool.close()
+
+    def test_a_file_system_without_locks_is_no_other_service(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fcntl = pytest.importorskip("fcntl")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        monkeypatch.setattr(fcntl, "flock", Mock(side_effect=OSError(errno.ENOLCK, "No locks available")))
+        with pytest.raises(InvalidOption, match="cannot be used: No locks available"):
+            open_spool(None, 0)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("unexpected"), OSError(errno.EIO, "unexpected")])

@@ -51,7 +51,7 @@ def run(given: Namespace) -> int:
     """Serve a web page and an HTTP interface on this machine."""
     with extra_needed("the service", "web"):
         from jpegmend.web.server import serve
-        from jpegmend.web.settings import Settings, default_folder
+        from jpegmend.web.settings import Settings
 
     memory = None if given.memory is None else parse_size("--memory", given.memory)
     settings = Settings(
@@ -59,7 +59,7 @@ def run(given: Namespace) -> int:
         port=given.port,
         token=_token(given),
         hosts=tuple(name.lower() for name in given.allow_host),
-        folder=Path(given.folder) if given.folder else default_folder(given.port),
+        folder=Path(given.folder) if given.folder else None,
         jobs=given.jobs,
         threads=given.threads,
         memory=memory,

@@ -32,7 +32,7 @@ class Jobs:
     def __init__(self, settings: Settings, scheduler: Scheduler) -> None:
         self._settings = settings
         self._scheduler = scheduler
-        self._spool = spool.Spool(settings.folder)
+        self._spool = spool.open_spool(settings.folder, settings.port)
         self._jobs: dict[str, Job] = {}
         self.ended: dict[str, int] = {"done": 0}
         """Number of jobs that ended, by ``done`` or the code of their problem."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from jpegmend.errors import InvalidOption
@@ -30,8 +29,8 @@ class Settings:
     """Secret that every request for work needs, at least 16 characters; None: none, on this machine's own addresses."""
     hosts: tuple[str, ...] = ()
     """Names, beside IP addresses and ``localhost``, under which the service may be addressed."""
-    folder: Path = field(default_factory=lambda: default_folder(PORT))
-    """Folder for the files of jobs; it is emptied at start."""
+    folder: Path | None = None
+    """Folder for the files of jobs; it is emptied at start. None: one of the user's cache folder that is not in use."""
     jobs: int | None = None
     """Number of worker processes; None: by CPUs and memory."""
     threads: int | None = None
@@ -96,9 +95,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def default_folder(port: int) -> Path:
-    """The folder for files of the service on a port, in the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(cache, "jpegmend", f"serve-{port}")

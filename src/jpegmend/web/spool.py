@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import secrets
@@ -14,6 +15,26 @@ from jpegmend.errors import InvalidOption
 
 _MARK = ".jpegmend-serve"
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+class FolderInUse(InvalidOption):
+    """Another service uses the folder."""
+
+
+def open_spool(folder: Path | None, port: int) -> Spool:
+    """The folder of a service: the given one, or the first for its port in the user's cache folder that is free.
+
+    Raises:
+        InvalidOption: it cannot be used; see :class:`Spool`.
+    """
+    if folder is not None:
+        return Spool(folder)
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    base = f"serve-{port}"
+    for name in itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2))):
+        with contextlib.suppress(FolderInUse):
+            return Spool(Path(cache, "jpegmend", name))
+    raise AssertionError  # names do not end
 
 
 class Spool:
@@ -95,7 +116,10 @@ def _lock(mark: Path) -> IO[bytes]:
         return stream
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         stream.close()
-        raise InvalidOption(f"the folder {mark.parent} is in use by another service; give another folder") from None
+        raise FolderInUse(f"the folder {mark.parent} is in use by another service; give another folder") from None
+    except OSError:  # a file system without locks
+        stream.close()
+        raise
     return stream
