@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 import time
 import zipfile
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_results_are_kept_for_a_time_and_up_to_a_size(tmp_path: Path) -> None:
     assert left(made) == [0, 0, 0, 0, 1, 1]  # where even their inputs are too many, the oldest jobs are removed
     jobs.close()
     assert not made[5].folder.exists()
+
+
+def test_a_job_whose_folder_was_removed_is_no_more(tmp_path: Path) -> None:
+    jobs = Jobs(Settings(folder=tmp_path / "jobs"), None)  # type: ignore[arg-type]
+    made = ended(jobs, 1)
+    assert jobs.find(made.id) is made
+    shutil.rmtree(tmp_path / "jobs")
+    with pytest.raises(Problem, match="no-such-job"):
+        jobs.find(made.id)
+    assert len(jobs) == 0 and jobs.find(ended(jobs, 1).id)
+    jobs.close()
 
 
 class OneCall:

@@ -40,7 +40,7 @@ def start(
 
     state = State(build(recipe.build_config(recipe.phases[0])), build)
     if warm_start:
-        before = _begin_from(warm_start, state, recipe.network, partly=partly)
+        before = _begin_from(warm_start, state, recipe, partly=partly)
         earlier = before.get("earlier", {})
         state.earlier_steps = before.get("steps", 0) + earlier.get("steps", 0)
         state.earlier_seconds = before.get("seconds", 0) + earlier.get("seconds", 0)
@@ -91,11 +91,13 @@ def _build_auxiliary(recipe: Recipe, stage: Stage, inner: nn.Module | None) -> n
     return network
 
 
-def _begin_from(weights: Path, state: State, name: str, *, partly: bool) -> dict[str, Any]:
+def _begin_from(weights: Path, state: State, recipe: Recipe, *, partly: bool) -> dict[str, Any]:
     """Load trained weights into the network, and return the header of their file.
 
-    ``partly`` loads the tensors that agree in name and shape; the others keep their initial values.
+    ``partly`` loads the tensors that agree in name and shape; the others keep their initial values. A submodule that a
+    stage of the recipe reads from its own ``weights`` keeps those.
     """
+    name = recipe.network
     trained, before = files.load_weights(weights)
     tensors, own = trained.state_dict(), state.network.state_dict()
     if partly:
@@ -105,6 +107,8 @@ def _begin_from(weights: Path, state: State, name: str, *, partly: bool) -> dict
     elif before["network"] == name:
         earlier = build_config(models.find(name).config, before["config"], name)
         tensors = grown(name, tensors, earlier, state.config, own)
+    read = tuple(f"{stage.auxiliary}." for stage in recipe.stages if stage.weights)
+    tensors |= {key: tensor for key, tensor in own.items() if key.startswith(read)}
     try:
         state.network.load_state_dict(tensors, strict=not partly)
     except RuntimeError as error:
