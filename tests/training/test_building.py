@@ -72,3 +72,16 @@ def test_a_classifier_inside_the_network_stays_frozen_after_a_warm_start(picture
     assert all(torch.equal(before[key], after[key]) for key in inner)
     assert not any(parameter.requires_grad for parameter in state.network.classifier.parameters())
     assert any(not torch.equal(before[key], after[key]) for key in after.keys() - set(inner))
+
+
+@pytest.mark.parametrize("partly", [False, True])
+def test_a_classifier_that_a_stage_reads_is_not_replaced_by_that_of_a_warm_start(pictures, tmp_path, partly):
+    for name, seed in (("a", 1), ("b", 2)):
+        recipe = tiny(**DUAL | {"steps": 2}, seed=seed, stages=[CLASSIFIER | {"share": 0.5}])
+        loop.train(recipe, settings(tmp_path / name, pictures))
+    given = CLASSIFIER | {"share": 0.0, "weights": str(tmp_path / "a/auxiliary.classifier.safetensors")}
+    begun = start(tiny(**DUAL, stages=[given]), warm_start=tmp_path / "b/average.safetensors", partly=partly)
+    read, rest = load_file(given["weights"]), load_file(tmp_path / "b/average.safetensors")
+    for key, tensor in begun.average.items():
+        inner = key.removeprefix("classifier.")
+        assert torch.equal(tensor, (read[inner] if inner != key else rest[key]).float()), key

@@ -89,6 +89,9 @@ class Jobs:
         job = self._jobs.get(name)
         if job is None or not job.kept:
             raise _gone()
+        if not job.folder.exists():  # somebody has emptied the user's cache
+            self.remove(job)
+            raise _gone()
         job.used = time.monotonic()
         return job
 
