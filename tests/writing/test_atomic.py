@@ -5,6 +5,7 @@ import io
 import os
 import stat
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,3 +157,12 @@ def test_devices_are_written_to_not_replaced(tmp_path):
     reader.join(30)
     assert Image.open(io.BytesIO(got[0])).size == (4, 4)
     assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))
+    with pytest.raises(OutputError, match="cannot be written: Permission denied"):
+        atomic.check_target(tmp_path / "b.json", overwrite=True)
+    atomic.check_target(tmp_path.with_name("b.json"), overwrite=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    atomic.check_target(Path(os.devnull), overwrite=False)

@@ -28,7 +28,11 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise OutputError(
             f"{target}: the name has more than {longest} bytes, which this folder allows; give a shorter one"
         )
-    if not overwrite and os.path.lexists(target) and not _is_device(target):
+    if _is_device(target):
+        return
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{target} cannot be written: {os.strerror(errno.EACCES)}")
+    if not overwrite and os.path.lexists(target):
         raise OutputError(f"{target} exists already; give another name, or allow it to be overwritten")
 
 
