@@ -42,6 +42,15 @@ def test_a_packed_set_is_found_before_its_folder(sets, capsys):
     assert find_data(["Classic5"]) == ([sets / "Classic5.npy"], None)
 
 
+def test_a_packed_folder_has_its_own_name(sets, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.chdir(sets / "Classic5")
+    for place in (".", "../Classic5/../Classic5", "./"):
+        assert cli.run(["data", "pack", place]) == 0
+    assert [file.name for file in sets.glob("*.npy")] == ["Classic5.npy"]
+    assert not list(sets.glob(".*"))
+
+
 def test_shares_of_data(sets):
     paths, shares = find_data(["Classic5=0.25", str(sets)])
     assert (paths, shares) == ([sets / "Classic5", sets], [0.25, 1.0])
