@@ -328,3 +328,25 @@ class TestRefusals:
     def test_a_format_names_a_file_without_suffix(self, tmp_path):
         files.write(some_pixels((4, 4)), NOTHING, str(tmp_path / "bare"), format="webp")
         assert open_picture(tmp_path / "bare").format == "WEBP"
+
+
+class TakesParts(io.RawIOBase):
+    """A stream without a buffer that takes at most 100 bytes at a time."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data):
+        self.taken += bytes(data[:100])
+        return min(100, len(data))
+
+
+@pytest.mark.parametrize("name", ["png", "tiff", "jpeg", "webp"])
+def test_a_stream_that_takes_parts_gets_all(name):
+    stream, whole = TakesParts(), io.BytesIO()
+    for target in (stream, whole):
+        files.write(some_pixels((40, 40, 3)), NOTHING, target, format=name)
+    assert stream.taken == whole.getvalue() and not stream.closed

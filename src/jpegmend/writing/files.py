@@ -6,6 +6,8 @@ Pixels are integers, 0..255 or 0..65535. Files are written atomically; an existi
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -87,13 +89,27 @@ def write(
 
     try:
         if not isinstance(target, str | PathLike):
-            return encode(target)
+            with _whole(target) as stream:
+                return encode(stream)
         with open_target(Path(target), overwrite=overwrite) as stream:
             return encode(stream)
     except InvalidOption:  # a ValueError too: of a page that is made when it is written
         raise
     except ValueError as error:  # raised by encoders for what they cannot write
         raise OutputError(f"{target} cannot be written as {name}: {error}; png takes any picture") from error
+
+
+@contextlib.contextmanager
+def _whole(target: BinaryIO) -> Iterator[BinaryIO]:
+    """A stream that takes all of what is written, or raises; one without a buffer may take a part and only say so."""
+    if not isinstance(target, io.RawIOBase):
+        yield target
+        return
+    buffered = io.BufferedWriter(target)
+    try:
+        yield buffered
+    finally:
+        buffered.detach()  # flushes, and leaves the caller's stream open
 
 
 def _prepare(
