@@ -32,7 +32,7 @@ def chessboard():
 def test_no_network_diverges_where_contrast_is_greatest(name):
     stream = io.BytesIO()
     Image.fromarray(chessboard()).save(stream, "JPEG", quality=10)
-    restored = restore(stream.getvalue(), model=name, consistent=False, threads=1, bits=8)
+    restored = restore(stream.getvalue(), model=name, threads=1, bits=8)
     change = np.abs(restored.pixels.astype(int) - restore(stream.getvalue(), strength=0, bits=8).pixels)
     assert 0 < change.mean() < 64
 
