@@ -127,7 +127,7 @@ def test_without_permission(folder: Path) -> None:
     code, said = say("a.jpg", "-o", "sub/new/a.png")
     assert code == 1 and "the folder sub/new cannot be made: Permission denied" in said
     Path("sub").chmod(0o000)
-    code, said = say("sub/b.jpg")
+    code, said = say("sub/b.jpg", "-o", "b.png")
     assert code == 1 and "cannot be read: Permission denied" in said
     code, said = say(".", "-r", "-o", "out", "--strength", "0")
     assert code == 0
