@@ -201,7 +201,7 @@ class Classifier(nn.Module):
         return functional.relu(self.fc1(M.mean((-2, -1))))
 
     def derivative(self, g: Tensor, of_logit: bool) -> Tensor:
-        """The derivative of the probability by ``g [B, 2, H, W]``, or that of the logit: of its shape and type.
+        """The derivative of the probability by ``g [B, 2, H, W]``, or that of the logit, in shape and type of ``g``.
 
         Written out layer by layer, because automatic differentiation cannot be exported as ONNX.
         """
