@@ -115,9 +115,8 @@ class Worker:
             return reply
         status = process.wait()
         if status in (_CPU_TIME_OVER, _WALL_TIME_OVER) and status is not None:
-            raise DamagedJpeg(
-                _too_slow("all the processor time it may have" if status == _CPU_TIME_OVER else "its time")
-            )
+            over = status == _CPU_TIME_OVER
+            raise DamagedJpeg(_too_slow("all the processor time it may have" if over else f"{seconds:.3g} s"))
         return None
 
     def _running(self) -> subprocess.Popen[bytes]:
