@@ -1,10 +1,7 @@
 """Written files, read back by Pillow and tifffile."""
 
 import io
-import os
 import struct
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -15,7 +12,6 @@ from PIL import Image, ImageCms
 from tests.writing.test_png import read_chunks, unfilter
 
 from jpegmend.errors import InvalidOption, OutputError
-from jpegmend.formats import WRITTEN
 from jpegmend.jpeg import Metadata
 from jpegmend.writing import files
 from jpegmend.writing.depth import to_bits
@@ -253,30 +249,6 @@ def test_an_option_that_a_later_page_refuses_is_told_as_that(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", WRITTEN)
-def test_a_file_that_does_not_fit_is_no_result(name, tmp_path):
-    """In a process whose files may have 4 KB."""
-    if name == "jxl":
-        pytest.importorskip("pillow_jxl")
-    pytest.importorskip("resource")
-    code = (
-        "import resource, sys\nimport numpy as np\nfrom jpegmend import errors\nfrom jpegmend.jpeg import Metadata\n"
-        "from jpegmend.writing import files\n"
-        "pixels = np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "try:\n    files.write(pixels, Metadata(), sys.argv[1])\nexcept errors.NoRoom:\n    print('told')"
-    )
-    target = tmp_path / f"a.{name}"
-    done = subprocess.run([sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=True)
-    assert done.stdout == "told\n" and not list(tmp_path.iterdir())
-
-
-def test_a_tiff_is_written_to_a_file_without_a_name(tmp_path):
-    with os.fdopen(os.open(tmp_path / "a.tiff", os.O_CREAT | os.O_RDWR), "wb") as stream:
-        files.write(some_pixels((9, 8)), Metadata(), stream, format="tiff")
-    assert tifffile.imread(tmp_path / "a.tiff").shape == (9, 8)
-
-
 def test_depth_changes_both_ways():
     eight = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert np.array_equal(to_bits(to_bits(eight, 16), 8), eight)
@@ -328,25 +300,3 @@ class TestRefusals:
     def test_a_format_names_a_file_without_suffix(self, tmp_path):
         files.write(some_pixels((4, 4)), NOTHING, str(tmp_path / "bare"), format="webp")
         assert open_picture(tmp_path / "bare").format == "WEBP"
-
-
-class TakesParts(io.RawIOBase):
-    """A stream without a buffer that takes at most 100 bytes at a time."""
-
-    def __init__(self) -> None:
-        self.taken = b""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data):
-        self.taken += bytes(data[:100])
-        return min(100, len(data))
-
-
-@pytest.mark.parametrize("name", ["png", "tiff", "jpeg", "webp"])
-def test_a_stream_that_takes_parts_gets_all(name):
-    stream, whole = TakesParts(), io.BytesIO()
-    for target in (stream, whole):
-        files.write(some_pixels((40, 40, 3)), NOTHING, target, format=name)
-    assert stream.taken == whole.getvalue() and not stream.closed

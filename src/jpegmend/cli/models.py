@@ -35,7 +35,6 @@ def run(given: Namespace) -> int:
             sys.stdout.write(_line(name.ljust(width), card) + "\n")
     if not given.json:
         sys.stdout.write("* is the default; `jpegmend FILE --model NAME` uses another.\n")
-        sys.stdout.write("Networks with an ONNX file run in the plain install; the others need jpegmend[torch].\n")
         sys.stdout.write(f"`jpegmend adopt FILE --name NAME` adds a network of others; they lie in {user_folder()}.\n")
     return 0
 
