@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +22,9 @@ import jpegmend
 from jpegmend import errors
 from jpegmend.batch.settings import Output
 from jpegmend.formats import SUFFIXES, WRITTEN
-from jpegmend.web import models
+from jpegmend.web import handlers, models
 from jpegmend.web.handlers import report_header
+from jpegmend.web.jobs import Jobs
 from jpegmend.web.pages import STATIC
 from jpegmend.web.problems import CODES, code_of, from_error
 from jpegmend.web.work import DECODED, result_name
@@ -58,6 +61,29 @@ def test_nothing_is_kept_after_an_answer(client: httpx.Client, running: Any, sma
     assert client.post("/v1/restore", content=b"no picture").status_code == 415
     assert client.post("/v1/inspect", content=small).status_code == 200
     assert set(running.folder.iterdir()) == before
+
+
+def test_a_result_that_cannot_be_sent_leaves_no_job(
+    client: httpx.Client, running: Any, small: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job is removed by the thread of the event loop, which goes through the jobs at any time."""
+    jobs, before, threads = running.service.jobs, set(running.folder.iterdir()), []
+
+    def lose(report: Any) -> str:
+        threads.append(threading.get_ident())
+        for folder in set(running.folder.iterdir()) - before:
+            shutil.rmtree(folder)
+        return "{}"
+
+    def remove(job: Any) -> None:
+        threads.append(threading.get_ident())
+        Jobs.remove(jobs, job)
+
+    monkeypatch.setattr(handlers, "report_header", lose)
+    monkeypatch.setattr(jobs, "remove", remove)
+    count = len(jobs)
+    assert problem(client.put("/v1/restore", content=small)) == (500, "internal")
+    assert len(jobs) == count and threads[0] == threads[1]
 
 
 def test_passes_and_the_search_for_an_earlier_compression_can_be_chosen(client: httpx.Client) -> None:

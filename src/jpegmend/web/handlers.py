@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -67,9 +66,9 @@ async def _answer(request: Request, service: Service, job: Job) -> Response:
     if job.problem is not None:
         service.jobs.remove(job)
         raise job.problem
-    response = _file(job.result_path(job.request.output), job, job.request.output)
+    output = job.request.output
+    response = _file(job.result_path(output), job, output, when_sent=lambda: service.jobs.remove(job))
     response.headers["Jpegmend-Report"] = report_header(job.facts["report"])
-    response.background = BackgroundTask(service.jobs.remove, job)
     return response
 
 
@@ -88,17 +87,25 @@ def report_header(report: Mapping[str, Any]) -> str:
 class _File(FileResponse):
     """A file of a job, or the range of its bytes that is asked for; what is no range is ignored (RFC 9110, 14.2)."""
 
+    def __init__(self, path: Path, *, when_sent: Callable[[], None] = lambda: None, **facts: Any) -> None:
+        super().__init__(path, **facts)
+        # Called in this thread, which alone may change the jobs, and after errors too, unlike Starlette's background.
+        self._when_sent = when_sent
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = re.fullmatch(r"bytes=(\d{1,15})-(\d{0,15})", Headers(scope=scope).get("range", ""))
         if found is None or (found[2] and int(found[2]) < int(found[1])):
             # Starlette would answer by 400, in plain text.
             scope = {**scope, "headers": [header for header in scope["headers"] if header[0] != b"range"]}
-        await super().__call__(scope, receive, send)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._when_sent()
 
 
-def _file(path: Path, job: Job, output: Output) -> FileResponse:
+def _file(path: Path, job: Job, output: Output, **more: Any) -> _File:
     headers = {"Content-Disposition": disposition(job.download_name(output))}
-    return _File(path, headers=headers, media_type=MEDIA_TYPES[output.format or "png"])
+    return _File(path, headers=headers, media_type=MEDIA_TYPES[output.format or "png"], **more)
 
 
 def disposition(name: str) -> str:
