@@ -4,6 +4,7 @@ import io
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,21 @@ def test_a_client_that_leaves_ends_its_job(client: httpx.Client, running: Any, p
         assert time.monotonic() < end
         time.sleep(0.02)
     assert running.service.jobs.ended["cancelled"] == before + 1
+
+
+def test_an_inspection_that_runs_takes_no_place_in_the_queue(
+    running: Any, small: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler, before = running.service.scheduler, set(running.folder.iterdir())
+    monkeypatch.setattr("jpegmend.web.work.inspect_picture", slow_calls.inspect_when_told)
+    with ThreadPoolExecutor(1) as threads, running.client() as client:
+        answer = threads.submit(client.post, "/v1/inspect", content=small)
+        while not scheduler.running:
+            time.sleep(0.01)
+        waiting = scheduler.waiting
+        for folder in set(running.folder.iterdir()) - before:
+            (folder / "go").touch()
+        assert answer.result().json() == {} and waiting == 0
 
 
 def test_a_worker_that_is_killed_in_the_middle_costs_one_more_try(

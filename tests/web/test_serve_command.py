@@ -1,5 +1,7 @@
 """``jpegmend serve`` as a process: its start, its end, and what it refuses."""
 
+import contextlib
+import json
 import os
 import signal
 import socket
@@ -7,18 +9,17 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.web.conftest import serving
+from tests.web.conftest import TOKEN, serving
 
 from jpegmend import cli
 
 sys.path.insert(0, str(Path(__file__).parent))  # workers look for modules where this process does
 import slow_calls
-
-TOKEN = "a-token-for-tests-only"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
@@ -67,6 +68,21 @@ def test_what_does_not_end_in_time_is_told(
         assert (told.status_code, told.json()["code"]) == (503, "shutting-down")
         assert told.headers["retry-after"] == "30"
     assert [entry.name for entry in (tmp_path / "jobs").iterdir()] == [".jpegmend-serve"]
+
+
+def test_an_upload_that_does_not_end_in_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jpegmend.web.server._GRACE", 1)
+    with serving(tmp_path / "jobs") as running, contextlib.closing(HTTPConnection("127.0.0.1", running.port)) as client:
+        client.putrequest("POST", "/v1/restore")
+        client.putheader("Authorization", f"Bearer {TOKEN}")
+        client.putheader("Content-Length", "1000")
+        client.endheaders(b"the first part")
+        while not len(running.service.jobs):
+            time.sleep(0.01)
+        running.server.handle_exit(signal.SIGTERM, None)
+        told = client.getresponse()
+        assert (told.status, json.load(told)["code"]) == (503, "shutting-down")
+        assert told.headers["Retry-After"] == "30" and told.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(

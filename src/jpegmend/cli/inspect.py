@@ -33,8 +33,11 @@ def run(given: Namespace) -> int:
     from jpegmend.batch.find import find_pictures
     from jpegmend.batch.inputs import read_input
     from jpegmend.restoration.inspection import inspect
+    from jpegmend.runtimes.ranker import load_ranker
 
     code, most = DONE, parse_size("--max-bytes", given.max_bytes)
+    if given.ranker:
+        load_ranker(given.ranker)  # what is wrong with it is told once, not for each picture
     for picture in find_pictures(given.files, recursive=given.recursive).pictures:
         source = picture.path
         try:

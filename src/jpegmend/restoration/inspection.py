@@ -9,13 +9,15 @@ from typing import Any
 from jpegmend.blocks import Earlier
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
-from jpegmend.reading import Opened, Source, open_source
+from jpegmend.reading import Opened, Source
 from jpegmend.restoration import guess
 from jpegmend.restoration.colour import choose_for
+from jpegmend.restoration.opening import open_picture
+from jpegmend.restoration.options import SharedOptions
 from jpegmend.restoration.scene import PixelScene, Scene, make_scene
 from jpegmend.restoration.tile_loop import decode
 from jpegmend.restoration.tiles import Window
-from jpegmend.runtimes.ranker import load_ranker
+from jpegmend.runtimes.ranker import QualityRanker, load_ranker
 from jpegmend.weights import Card
 
 
@@ -125,14 +127,17 @@ def inspect(
 ) -> Inspection:
     """Facts of a picture file, without restoring it; takes the same sources as :func:`jpegmend.restore`.
 
-    ``timeout``: seconds after which decoding is stopped; None: a limit that grows with the size of the picture.
+    ``max_pixels``, ``timeout`` and ``strict`` are those of ``restore``.
     ``ranker`` names a network that was released with a ranker (CQR), which then scores the file.
 
     Raises:
         InputError: it cannot be read, is no picture, damaged (``strict``), too large or of an unsupported kind.
+        InvalidOption: an argument is out of range.
         ModelError: no such network, or it has no ranker.
     """
-    opened = open_source(source, max_pixels=max_pixels, timeout=timeout, strict=strict)
+    limits = SharedOptions(max_pixels=max_pixels, timeout=timeout, strict=strict)
+    scorer = None if ranker is None else load_ranker(ranker)
+    opened = open_picture(source, limits)
     scene = make_scene(opened)
     earlier = guess.find_earlier_compression(scene, opened.quality)
     sure = earlier is not None and earlier.probability >= guess.SURE
@@ -158,7 +163,7 @@ def inspect(
         earlier_probability=round(earlier.probability, 4) if earlier else None,
         metadata=_words(opened.metadata),
         warnings=opened.warnings,
-        ranker_score=None if ranker is None else _score(opened, scene, ranker),
+        ranker_score=None if scorer is None else _score(opened, scene, scorer),
     )
 
 
@@ -166,13 +171,13 @@ _SIDE = 512
 """Side in pixels of the square in the middle of a picture that a ranker scores."""
 
 
-def _score(opened: Opened, scene: Scene, ranker: str | Path | Card) -> float:
+def _score(opened: Opened, scene: Scene, ranker: QualityRanker) -> float:
     """The score of the luma in the middle of a picture."""
     if scene.colour not in ("gray", "ycbcr"):
         scene = PixelScene(decode(scene, choose_for(opened, scene.colour)[0]), 50, (0, 0), (1, 1))
     top, left = max(0, scene.height - _SIDE) // 2, max(0, scene.width - _SIDE) // 2
     window = Window(top, min(top + _SIDE, scene.height), left, min(left + _SIDE, scene.width))
-    return load_ranker(ranker).score(scene.read(0, window))
+    return ranker.score(scene.read(0, window))
 
 
 def _component(opened: Opened, index: int) -> ComponentFacts:
