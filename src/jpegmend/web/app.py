@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -9,17 +10,18 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jpegmend.errors import JpegmendError, describe, says_no_room
 from jpegmend.web import archive, events, handlers, pages
 from jpegmend.web.bodies import drain
 from jpegmend.web.guard import Guard, add_headers
 from jpegmend.web.metrics import Counting
-from jpegmend.web.problems import Problem, from_error, from_other_error
+from jpegmend.web.problems import Problem, from_error, from_other_error, shutting_down
 from jpegmend.web.service import Service
 from jpegmend.web.settings import Settings
 
@@ -67,6 +69,7 @@ def make_app(settings: Settings) -> Starlette:
         lifespan=lifespan,
         middleware=[
             Middleware(Counting, metrics=service.metrics),
+            Middleware(_Ending),
             Middleware(Guard, settings=settings),
         ],
         exception_handlers={
@@ -74,11 +77,34 @@ def make_app(settings: Settings) -> Starlette:
             JpegmendError: _tell_error,
             OSError: _tell_os_error,
             HTTPException: _tell_http,
+            ClientDisconnect: _tell_nobody,
             Exception: _tell_unexpected,
         },
     )
     app.state.service = service
     return app
+
+
+class _Ending:
+    """ASGI middleware: answers requests that uvicorn cancels at the end of the service, which it does by a plain 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = scope["type"] != "http"
+
+        async def note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except asyncio.CancelledError:
+            if begun:
+                raise
+            await _with_headers(shutting_down().response())(scope, receive, send)
 
 
 async def _tell_problem(request: Request, error: Exception) -> Response:
@@ -106,7 +132,15 @@ async def _tell_http(request: Request, error: Exception) -> Response:
     return await _tell_problem(request, Problem(code, headers=dict(error.headers or {})))
 
 
+async def _tell_nobody(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)  # by which nginx counts clients that have left
+
+
 async def _tell_unexpected(request: Request, error: Exception) -> Response:
-    response = Problem("internal").response()
-    add_headers(response.headers)  # this handler is called outside of the guard
+    return _with_headers(Problem("internal").response())
+
+
+def _with_headers(response: Response) -> Response:
+    """An answer from outside of the guard, with its headers."""
+    add_headers(response.headers)
     return response

@@ -10,42 +10,44 @@ from typing import Any
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from jpegmend.batch.settings import Output
 from jpegmend.web import bodies, models, query, work
 from jpegmend.web.job import MEDIA_TYPES, Job
+from jpegmend.web.jobs import Jobs
 from jpegmend.web.scheduler import Task
-from jpegmend.web.service import Service, service_of, wait_or_leave
+from jpegmend.web.service import service_of, wait
 
-_CLIENT_LEFT = 499
-"""Status for an answer that nobody reads."""
 _LONGEST_REPORT = 3000
 """Bytes of the report in a header: proxies take 4 kB of headers by default, and each page of a file may have a note."""
 
 
 async def restore(request: Request) -> Response:
     """``POST`` or ``PUT /v1/restore``: the restored picture, or with ``Prefer: respond-async`` a job."""
-    service = service_of(request)
-    later = wants_job(request)
-    try:
-        read = query.read_restoration(request.query_params)
-        with service.scheduler.place():
-            job = service.jobs.open(read, kept=later)
-            try:
-                await bodies.receive(request, job.folder / work.INPUT, service.settings.max_bytes)
-                service.jobs.begin(job)
-            except BaseException:
-                service.jobs.remove(job)
-                raise
-    except ClientDisconnect:
-        return Response(status_code=_CLIENT_LEFT)
+    jobs, later = service_of(request).jobs, wants_job(request)
+    job = await _take(request, jobs.begin, kept=later)
     if later:
         headers = {"Location": f"jobs/{job.id}", "Preference-Applied": "respond-async"}
-        return JSONResponse(service.jobs.describe(job), 202, headers)
-    return await _answer(request, service, job)
+        return JSONResponse(jobs.describe(job), 202, headers)
+    return await _answer(request, jobs, job)
+
+
+async def _take(request: Request, begin: Callable[[Job], None], *, kept: bool) -> Job:
+    """A new job with the body of the request as its input, which was begun."""
+    service = service_of(request)
+    read = query.read_restoration(request.query_params)
+    with service.scheduler.place():
+        job = service.jobs.open(read, kept=kept)
+        try:
+            await bodies.receive(request, job.folder / work.INPUT, service.settings.max_bytes)
+            begin(job)
+        except BaseException:
+            service.jobs.remove(job)
+            raise
+    return job
 
 
 def wants_job(request: Request) -> bool:
@@ -54,20 +56,15 @@ def wants_job(request: Request) -> bool:
     return any(each.split(";")[0].strip().lower() == "respond-async" for each in preferences)
 
 
-async def _answer(request: Request, service: Service, job: Job) -> Response:
+async def _answer(request: Request, jobs: Jobs, job: Job) -> Response:
     """The result of a job that is not kept, when it is there."""
     try:
-        if not await wait_or_leave(request, job):
-            service.jobs.remove(job)
-            return Response(status_code=_CLIENT_LEFT)
+        await wait(request, job)
     except BaseException:
-        service.jobs.remove(job)
+        jobs.remove(job)
         raise
-    if job.problem is not None:
-        service.jobs.remove(job)
-        raise job.problem
     output = job.request.output
-    response = _file(job.result_path(output), job, output, when_sent=lambda: service.jobs.remove(job))
+    response = _file(job.result_path(output), job, output, when_sent=lambda: jobs.remove(job))
     response.headers["Jpegmend-Report"] = report_header(job.facts["report"])
     return response
 
@@ -156,20 +153,17 @@ async def inspect(request: Request) -> Response:
     """``POST /v1/inspect``: what a file is, without restoring it."""
     service = service_of(request)
     query.check_none(request.query_params)
-    with service.scheduler.place():
-        held = service.jobs.open(query.read_restoration(request.query_params), kept=False)
-        try:
-            most, pixels = service.settings.max_bytes, service.settings.max_pixels
-            await bodies.receive(request, held.folder / work.INPUT, most)
-            held.task = Task(call=lambda threads: (work.inspect_picture, held.folder / work.INPUT, most, pixels))
-            service.scheduler.submit(held.task, first=True)
-            if not await wait_or_leave(request, held):
-                return Response(status_code=_CLIENT_LEFT)
-            return JSONResponse(held.task.answer.result())
-        except ClientDisconnect:
-            return Response(status_code=_CLIENT_LEFT)
-        finally:
-            service.jobs.remove(held)
+    most, pixels = service.settings.max_bytes, service.settings.max_pixels
+
+    def begin(job: Job) -> None:
+        job.task = Task(call=lambda threads: (work.inspect_picture, job.folder / work.INPUT, most, pixels))
+        service.scheduler.submit(job.task, first=True)
+
+    job = await _take(request, begin, kept=False)
+    try:
+        return JSONResponse(await wait(request, job))
+    finally:
+        service.jobs.remove(job)
 
 
 async def list_models(request: Request) -> Response:

@@ -128,6 +128,11 @@ _WORDS = (
 )
 
 
+def shutting_down() -> Problem:
+    """The problem of what is asked for, or not done yet, while the service is being stopped."""
+    return Problem("shutting-down", headers={"Retry-After": "30"})
+
+
 def from_error(error: errors.JpegmendError) -> Problem:
     """The problem of an error of the package."""
     code = code_of(type(error))

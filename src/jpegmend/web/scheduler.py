@@ -19,7 +19,7 @@ from jpegmend.batch.messages import Cancelled
 from jpegmend.batch.processes import Worker, WorkerDied
 from jpegmend.batch.share import Share
 from jpegmend.errors import JpegmendError
-from jpegmend.web.problems import Problem, from_error, from_other_error
+from jpegmend.web.problems import Problem, from_error, from_other_error, shutting_down
 from jpegmend.web.settings import Settings
 
 log = logging.getLogger("jpegmend.web")
@@ -131,7 +131,7 @@ class Scheduler:
     def check_open(self) -> None:
         """Raise ``Problem`` if the service is being stopped."""
         if self.stopping:
-            raise Problem("shutting-down", headers={"Retry-After": "30"})
+            raise shutting_down()
 
     def expected_wait(self) -> int:
         """Seconds until a place in the queue is likely to be free, from the duration of recent calls; at least 1."""
@@ -168,7 +168,7 @@ class Scheduler:
         """End the workers; calls that wait or run fail."""
         self.stopping = True
         while self._waiting:
-            _fail(self._waiting.popleft(), Problem("shutting-down"))
+            _fail(self._waiting.popleft(), shutting_down())
         for worker in self._workers:
             worker.ask_to_stop()
         for runner in self._runners:
@@ -208,7 +208,7 @@ class Scheduler:
                 await self._try(worker, task)
             self._recent.append(time.monotonic() - started)
         except asyncio.CancelledError:
-            _fail(task, Problem("shutting-down"))
+            _fail(task, shutting_down())
             raise
         finally:
             self._running -= 1
@@ -249,7 +249,7 @@ class Scheduler:
         if limits.done() and not limits.cancelled():
             _fail(task, limits.result())
         elif self.stopping:
-            _fail(task, Problem("shutting-down"))
+            _fail(task, shutting_down())
         elif task.cancelled is not None:
             _fail(task, Problem("cancelled"))
         else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from jpegmend.batch.share import share_out
 from jpegmend.web import work
@@ -70,22 +71,22 @@ def service_of(request: Request) -> Service:
     return service
 
 
-async def wait_or_leave(request: Request, job: Job) -> bool:
-    """Wait for the end of a job; false if the client left before. The body must have been read.
+async def wait(request: Request, job: Job) -> Any:
+    """The answer of a job's task, when it is there. The body must have been read.
 
     Raises:
-        Problem: the service is being stopped, and the time for running requests is over.
+        Problem: it has failed.
+        ClientDisconnect: the client left before.
     """
     assert job.task is not None
     leaving = asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait({leaving, job.task.answer}, return_when=asyncio.FIRST_COMPLETED)
-    except asyncio.CancelledError:  # by uvicorn, which would answer by a plain 500
-        service_of(request).scheduler.check_open()
-        raise
     finally:
         leaving.cancel()
-    return job.task.ended
+    if not job.task.ended:
+        raise ClientDisconnect
+    return job.task.answer.result()
 
 
 async def _left(request: Request) -> None:
