@@ -6,8 +6,10 @@ It runs in the worker process and imports no other part of this package than ``d
 from __future__ import annotations
 
 import contextlib
+import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -34,12 +36,21 @@ _ANIMATED = ("gif", "png", "webp", "avif")
 """Formats whose pages are frames that are drawn over each other."""
 
 
-def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None], page: int = 1) -> dict[str, Any]:
+def decode(
+    format: str,
+    source: str,
+    out: IO[bytes],
+    limit: Callable[..., None],
+    page: int = 1,
+    left_open: MutableMapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Decode a picture of the file ``source`` and write its samples to ``out``; returns an answer of ``worker.py``.
 
     Of a TIFF page with JPEG data the DCT levels are written instead, and ``facts["levels"]`` describes them. ``limit``
-    is called with the number of pixels before decoding. ``page`` counts from 1.
+    is called with the number of pixels before decoding. ``page`` counts from 1. ``left_open`` takes an animation by its
+    path, for later calls, which then decode no frame again.
     """
+    left_open = {} if left_open is None else left_open
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked right after the header is read
     warnings.simplefilter("ignore")
     module = plugins.load(format)
@@ -49,32 +60,42 @@ def decode(format: str, source: str, out: IO[bytes], limit: Callable[..., None],
     # Opening a file in Pillow decodes nothing, but allocates the picture if it is a WebP.
     limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
     with contextlib.ExitStack() as files:
-        image = files.enter_context(_open(format, source))
+        image = files.enter_context(_open(format, source, page, left_open))
         _refuse_raw(image)
         offsets = tiff_pages.find_pages(source) if format == "tiff" else ()
         pages = len(offsets) or getattr(image, "n_frames", 1)
         _check_page(page, pages)
-        if page > 1 and format in _ANIMATED:
-            _limit_to_size(image, limit)  # the frames before it are decoded too; all have one size
+        frames = page if format in _ANIMATED else 1  # those before it are decoded too; all have one size
+        if frames > 1:
+            _limit_to_size(image, limit, frames)
         if page > 1 and offsets:
             stream = files.enter_context(tiff_pages.open_page(source, offsets[page - 1]))
             image = files.enter_context(Image.open(stream, formats=[PILLOW_FORMATS[format]]))
         elif page > 1:
             image.seek(page - 1)
-        _limit_to_size(image, limit)
+        _limit_to_size(image, limit, frames)
         levels = _decode_levels(image, source, out)
         found = levels or _decode_samples(image, source, out)
         # After decoding, because Pillow applies a TIFF's orientation while decoding and changes the tag.
         facts, left_out = read_metadata(image, ink=levels is not None)
+        if 1 < frames < pages:
+            left_open[source] = image
+            files.pop_all()
     return {
         "arrays": found["arrays"],
         "facts": {**facts, **found["facts"], "pages": pages, "warnings": [*found["warnings"], *left_out]},
     }
 
 
-def _open(format: str, source: str) -> Any:
+def _open(format: str, source: str, page: int, left_open: MutableMapping[str, Any]) -> Any:
+    """The file at its first picture, or an animation that was left open at an earlier frame than this page."""
+    image = left_open.pop(source, None)
+    if image is not None and image.tell() < page - 1:
+        return image
+    # An animation that may be left open is read from memory, because its file is removed meanwhile.
+    file = io.BytesIO(Path(source).read_bytes()) if page > 1 and format in _ANIMATED else source
     try:
-        image = Image.open(source, formats=[PILLOW_FORMATS[format]])
+        image = Image.open(file, formats=[PILLOW_FORMATS[format]])
     except UnidentifiedImageError:
         if format == "tiff":
             _refuse_unknown_layout(source)
@@ -101,9 +122,9 @@ def _refuse_raw(image: Any) -> None:
         raise FormError("a camera raw file, of which only a preview could be read; develop it to a TIFF or PNG first")
 
 
-def _limit_to_size(image: Any, limit: Callable[..., None]) -> None:
+def _limit_to_size(image: Any, limit: Callable[..., None], frames: int) -> None:
     width, height = image.size
-    limit(pixels=width * height, width=width, height=height)
+    limit(pixels=width * height, width=width, height=height, frames=frames)
 
 
 def _check_page(page: int, pages: int) -> None:

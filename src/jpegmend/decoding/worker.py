@@ -28,6 +28,8 @@ from typing import IO, Any
 _BAND_BYTES = 1 << 20
 _IDLE_SECONDS = 60
 _ALARM = hasattr(signal, "setitimer")
+_LEFT_OPEN: dict[str, Any] = {}
+"""The animation of the last request by its path, if that was for a later frame and there are more."""
 
 
 def main() -> None:
@@ -65,6 +67,8 @@ def _next_line() -> bytes:
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    if request["source"] not in _LEFT_OPEN:
+        _LEFT_OPEN.clear()
     decode = _decode_jpeg if request["format"] == "jpeg" else _decode_picture
     limits = Limiter(request["limits"])
     try:
@@ -105,7 +109,7 @@ def _decode_picture(format: str, source: str, out: IO[bytes], limits: Limiter, p
     """Samples ``[H, W]`` or ``[H, W, C]`` (uint8 or uint16) of a picture that Pillow decodes, or levels of a TIFF."""
     from jpegmend.decoding import pictures
 
-    return pictures.decode(format, source, out, limits.apply, page)
+    return pictures.decode(format, source, out, limits.apply, page, _LEFT_OPEN)
 
 
 def _write_blocks(array: Any, out: IO[bytes]) -> tuple[int, int, int, int]:
@@ -136,8 +140,11 @@ class Limiter:
     def __init__(self, limits: dict[str, Any]) -> None:
         self._limits = limits
 
-    def apply(self, *, pixels: int, width: int = 0, height: int = 0) -> None:
-        """Set the process limits for a picture of so many pixels; raises ``LimitError`` if they exceed the maximum."""
+    def apply(self, *, pixels: int, width: int = 0, height: int = 0, frames: int = 1) -> None:
+        """Set the process limits for a picture of so many pixels; raises ``LimitError`` if they exceed the maximum.
+
+        For several ``frames`` of an animation there is more time, at most that of the largest picture allowed.
+        """
         limits = self._limits
         if pixels > limits["pixels"]:
             raise LimitError(
@@ -158,7 +165,7 @@ class Limiter:
                 f"{limits['machine'] / 2**30:.1f} GiB",
                 "memory",
             )
-        seconds = limits["seconds"] + limits["seconds_per_pixel"] * pixels
+        seconds = limits["seconds"] + limits["seconds_per_pixel"] * min(frames * pixels, limits["pixels"])
         limit_processor_time(seconds)
         limit_memory(int(memory), "RLIMIT_AS")
         if _ALARM:
