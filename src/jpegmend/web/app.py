@@ -86,7 +86,7 @@ def make_app(settings: Settings) -> Starlette:
 
 
 class _Ending:
-    """ASGI middleware: answers requests that uvicorn cancels at the end of the service, which it does by a plain 500."""
+    """ASGI middleware: answers requests that are cancelled at the end of the service; uvicorn would by a plain 500."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
