@@ -257,6 +257,10 @@ def test_large_claims_are_refused(identity, draw, encode):
         {"memory": 0},
         {"max_pixels": 0},
         {"timeout": 0},
+        {"thorough": True},  # 1, which is the least thorough
+        {"thorough": [4]},
+        {"quality": True},
+        {"traces": None},
     ],
     ids=str,
 )

@@ -30,7 +30,8 @@ _LONGEST = 1e6
 
 
 def _is_whole(value: object) -> bool:
-    return value is None or isinstance(value, Integral)
+    # True would be 1: the weakest ``thorough``, or the quality 1.
+    return value is None or (isinstance(value, Integral) and not isinstance(value, bool))
 
 
 def _is_number(value: object) -> bool:
@@ -42,7 +43,7 @@ def _is_switch(value: object) -> bool:
 
 
 _KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    **dict.fromkeys(("bits", "threads", "page", "quality"), (_is_whole, "give a whole number")),
+    **dict.fromkeys(("bits", "threads", "page", "quality", "thorough"), (_is_whole, "give a whole number")),
     **dict.fromkeys(("max_pixels", "strength"), (_is_number, "give a number")),
     "timeout": (lambda value: value is None or _is_number(value), "give a number"),
     "memory": (lambda value: value is None or isinstance(value, str) or _is_number(value), "give a number"),
@@ -164,8 +165,8 @@ class Options(SharedOptions):
             (self.quality is None or 1 <= self.quality <= 100, f"quality {self.quality}; it goes from 1 to 100"),
             (self.thorough in FLIPS, f"thorough {self.thorough}; allowed: {', '.join(map(str, FLIPS))}"),
             (
-                not isinstance(self.traces, str),
-                f"traces {self.traces!r}; give several names, such as ({self.traces!r},)",
+                isinstance(self.traces, Collection) and not isinstance(self.traces, str),
+                f"traces {self.traces!r}; give several names, such as ({str(self.traces)!r},)",
             ),
         )
 
