@@ -37,6 +37,7 @@ from .conftest import as_jpeg, picture
         (["a.jpg", "--pages", "2", "-q"], 1, "--pages 2: a JPEG file has one picture; leave --pages out"),
         (["a.jpg", "--thorough", "3"], 2, "choose from 2, 4"),
         (["a.jpg", "--name", "{stem:>9}{suffix}"], 2, "no field {stem:>9}"),
+        (["inspect", "a.jpg", "b.jpg", "--ranker", "cqrc"], 1, "no model 'cqrc', did you mean cqr-c"),
         (["upscale", "."], 2, "upscale takes one picture"),
         (["upscale", ".."], 2, "no pictures there"),
         (["upscale", "*.jpg"], 2, "upscale takes one picture"),

@@ -10,6 +10,7 @@ from PIL import Image
 from tests.jpeg.conftest import as_ycck
 
 from jpegmend import inspect, restore
+from jpegmend.errors import InvalidOption
 from jpegmend.restoration import inspection
 from jpegmend.writing import comparison
 
@@ -49,6 +50,12 @@ def test_the_ranker_sees_the_luma_of_ink_and_of_rgb(monkeypatch: pytest.MonkeyPa
         assert inspect(data, ranker="any").ranker_score == len(seen)
         red, green, blue = np.moveaxis(restore(data, strength=0, bits=8).pixels / 255, 2, 0)
         assert np.abs(seen[-1] - (0.299 * red + 0.587 * green + 0.114 * blue)).max() < 1e-5
+
+
+@pytest.mark.parametrize("limits", [{"timeout": -1}, {"timeout": "5"}, {"max_pixels": 0}, {"strict": "no"}], ids=str)
+def test_limits_out_of_range_are_no_damage_of_the_file(limits: dict[str, object]) -> None:
+    with pytest.raises(InvalidOption, match=next(iter(limits))):
+        inspect(jpeg(), **limits)
 
 
 def test_the_black_of_ycck_has_the_table_of_luma() -> None:
