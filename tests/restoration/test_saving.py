@@ -26,6 +26,22 @@ def test_eight_bits_are_the_rounded_sixteen(restored):
         restored.to_array(12)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"quality": "80"}, {"quality": 80.5}, {"quality": 101}, {"compression": "9"}, {"compression": 2.5}],
+    ids=str,
+)
+@pytest.mark.parametrize("format", ["jpeg", "png"])
+def test_settings_of_an_encoder_are_whole_numbers(restored, options, format):
+    with pytest.raises(InvalidOption, match="give a whole number from"):
+        restored.to_bytes(format, **options)
+
+
+def test_a_setting_may_be_an_integer_of_numpy(restored):
+    assert restored.to_bytes("jpeg", quality=np.int64(50)) == restored.to_bytes("jpeg", quality=50)
+    assert restored.to_bytes("png", compression=np.int64(9)) == restored.to_bytes("png", compression=9)
+
+
 def test_the_image_has_what_the_file_carried(restored):
     image = restored.to_image()
     assert image.size == (40, 30)

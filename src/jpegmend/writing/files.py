@@ -11,6 +11,7 @@ import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
@@ -75,7 +76,7 @@ def write(
             yield shown, kept
 
     first = next(every := prepared())  # what is wrong with it is found before a file is made
-    choice = _Choice(bits, quality or lossy.DEFAULT_QUALITY, compression)
+    choice = _Choice(bits, int(quality or lossy.DEFAULT_QUALITY), compression)  # Pillow takes no NumPy integer
     if pages and name != "tiff":
         raise OutputError(f"{name} holds one page; use tiff for several")
 
@@ -171,10 +172,14 @@ _Encoder: TypeAlias = Callable[[BinaryIO, NDArray[Any], Metadata, _Choice], tupl
 def _check_options(bits: int | None, quality: int | None, compression: int | None) -> None:
     if bits not in (None, 8, 16):
         raise InvalidOption(f"{bits} bits; allowed: 8, 16")
-    if quality is not None and not 1 <= quality <= 100:
-        raise InvalidOption(f"output quality {quality}; it goes from 1 to 100")
-    if compression is not None and not 0 <= compression <= 9:
-        raise InvalidOption(f"compression {compression}; it goes from 0 to 9")
+    if quality is not None and not _is_whole(quality, 1, 100):
+        raise InvalidOption(f"output quality {quality!r}; give a whole number from 1 to 100")
+    if compression is not None and not _is_whole(compression, 0, 9):
+        raise InvalidOption(f"compression {compression!r}; give a whole number from 0 to 9")
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, Integral) and least <= int(value) <= most
 
 
 def _check_fit(name: str, pixels: NDArray[Any], bits: int) -> None:
