@@ -46,5 +46,5 @@ def test_other_formats_are_named_in_the_error(name):
 @pytest.mark.parametrize("data", [b"", b"\xff", b"hello, world", bytes(1000)])
 def test_bytes_of_no_format_are_not_an_image(data):
     assert jpeg.sniff(data) == "unknown"
-    with pytest.raises(NotAnImage, match="JPEG"):
+    with pytest.raises(NotAnImage, match="JPEG" if data else "empty"):
         jpeg.read_header(data)

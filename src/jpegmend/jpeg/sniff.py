@@ -84,7 +84,7 @@ def _brand(start: bytes) -> str:
 def refuse_other_formats(data: bytes) -> None:
     """Raise ``NotAnImage`` or ``UnsupportedJpeg`` for bytes that do not begin as a JPEG."""
     if not data:
-        raise NotAnImage("the file is empty; a JPEG file is expected")
+        raise NotAnImage("the file is empty; give a picture")
     kind = sniff(data)
     if kind == "unknown":
         raise NotAnImage(
