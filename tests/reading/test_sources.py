@@ -309,3 +309,18 @@ def test_kinds_that_are_refused():
         open_source(stream.getvalue())
     with pytest.raises(InputError):
         open_source("/no/such/file.jpg")
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_an_array_may_have_the_byte_order_of_a_file(kind, tmp_path):
+    values = random_samples(20, 30, 3) if kind is np.uint16 else (random_samples(20, 30, 3) / 65535).astype(kind)
+    tifffile.imwrite(tmp_path / "mapped.tif", values, byteorder=">", photometric="rgb")
+    mapped = tifffile.memmap(tmp_path / "mapped.tif", mode="r")
+    assert mapped.dtype.byteorder == ">"
+    opened = open_source(mapped)
+    assert opened.values.dtype == kind and np.array_equal(opened.values, values)
+
+
+def test_nothing_is_no_picture():
+    with pytest.raises(NotAnImage, match="^the file is empty; give a picture$"):
+        open_source(b"")

@@ -118,6 +118,7 @@ def _from_bytes(data: bytes, max_pixels: int, timeout: float | None, strict: boo
 
 
 def _from_array(values: NDArray[Any], max_pixels: int) -> Opened:
+    values = np.asarray(values, values.dtype.newbyteorder("="))  # of a file that is mapped it may be another
     shaped = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (1, 3, 4))
     if not shaped or not values.size:
         raise InvalidOption(f"an array of shape {values.shape}; give [H, W], [H, W, 3] RGB or [H, W, 4] RGBA")
