@@ -78,6 +78,8 @@ def test_a_name_that_begins_with_a_dash_follows_two_dashes(folder: Path, capsys:
     Path("--y.jpg").write_bytes(as_jpeg(picture()))
     assert cli.run(["--y.jpg"]) == 2
     assert "write ./--y.jpg" in capsys.readouterr().err
+    assert cli.run(["-x.jpg"]) == 2
+    assert "no option -x.jpg; for the file of that name write ./-x.jpg" in capsys.readouterr().err
     assert cli.run(["-q", "--strength", "0", "--", "-x.jpg", "--y.jpg"]) == 0
     assert Path("-x.restored.png").exists() and Path("--y.restored.png").exists()
 

@@ -51,7 +51,9 @@ class Parser(argparse.ArgumentParser):
     def _refuse_unknown(self, words: Sequence[str]) -> None:
         """Before argparse, which complains of missing files first."""
         for word in words:
-            if word.startswith("--") and word.split("=")[0] not in self._option_string_actions:
+            name = word.split("=")[0] if word.startswith("--") else word[:2]
+            # A word with a space is a file to argparse, and one with a digit a number.
+            if re.fullmatch(r"-[^\d.]\S*", word) and name not in self._option_string_actions:
                 raise InvalidOption(f"{self._unknown(word)}; `{self.prog} --help` lists the options")
 
     def _without_stray_values(self, words: Sequence[str]) -> list[str]:
