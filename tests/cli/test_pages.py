@@ -1,5 +1,6 @@
 """``--pages``: one TIFF of all pages, a single page, and what is said without it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,10 @@ def test_one_page_or_the_first_with_a_note(scan: Path, capsys: pytest.CaptureFix
     assert cli.run(["scan.tif", "--pages", "3", "-o", "third.tif"]) == 0
     assert tifffile.imread("third.tif").shape == (48, 48, 3)
     assert cli.run(["scan.tif", "-o", "first.png", "--strength", "0"]) == 0
-    assert "page 1 of 3 is restored; --pages N selects another, --pages all takes all" in capsys.readouterr().out
+    note = "page 1 of 3 is restored; --pages N selects another, --pages all takes all"
+    assert note in capsys.readouterr().out
+    assert cli.run(["scan.tif", "-o", "same.png", "--strength", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == [note]
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ class Show:
                 facts["compared"] = str(outcome.compared)
             if outcome.gain:
                 facts["reference"] = outcome.gain.as_dict()
-            facts["not_kept"] = list(outcome.not_kept)
-            _write({**facts, **outcome.report}, sys.stderr if item.target == STANDARD else sys.stdout)
+            facts |= report_as_json(outcome.report, outcome.not_kept)
+            _write(facts, sys.stderr if item.target == STANDARD else sys.stdout)
         else:
             self._line(_words(item, outcome, self._idle), item)
 
@@ -148,6 +148,12 @@ def _words(item: Item, outcome: Outcome, idle: str) -> str:
     if outcome.compared:
         lines.append(f"before and after: {printable(outcome.compared)}")
     return "\n  ".join(lines)
+
+
+def report_as_json(report: Mapping[str, Any], not_kept: Sequence[str]) -> dict[str, Any]:
+    """A report and what the format cannot hold, as values for JSON, in the words of the command."""
+    words = {"not_kept": not_kept, "warnings": report["warnings"]}
+    return {**report, **{name: [translate(note) for note in notes] for name, notes in words.items()}}
 
 
 def notes_in_words(report: Mapping[str, Any], not_kept: Sequence[str]) -> list[str]:

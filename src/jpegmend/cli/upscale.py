@@ -118,14 +118,14 @@ def _name(source: Path, scale: int, format: str) -> str:
 
 def _tell(given: Namespace, source: Path, target: Path, report: dict[str, Any], left_out: tuple[str, ...]) -> None:
     from jpegmend.batch.find import STANDARD
-    from jpegmend.cli.show import notes_in_words
+    from jpegmend.cli.show import notes_in_words, report_as_json
     from jpegmend.cli.streams import printable
 
     # With the picture on standard output, words go to standard error.
     stream = sys.stderr if target == STANDARD else sys.stdout
     if given.json:
-        facts = {"file": str(source), "output": str(target), "not_kept": list(left_out)}
-        stream.write(json.dumps({**facts, **report}) + "\n")
+        facts = {"file": str(source), "output": str(target), **report_as_json(report, left_out)}
+        stream.write(json.dumps(facts) + "\n")
     elif not given.quiet:
         done = f"{report['width']}x{report['height']}, {report['model']}, {report['seconds']:.1f} s"
         lines = [f"{printable(source)} -> {printable(target)}  ({done})", *notes_in_words(report, left_out)]
