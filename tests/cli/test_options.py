@@ -267,6 +267,9 @@ def test_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]
     shutil.copy("a.jpg", "sub/a.jpg")
     assert cli.run(["a.jpg", "sub/a.jpg", "-o", "out", "--dry-run"]) == 1
     assert "that of a.jpg too" in capsys.readouterr().out
+    assert cli.run(["a.jpg", "sub/a.jpg", "-o", "out", "--dry-run", "--json"]) == 1
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert "message" not in first and second["would"] == "fail" and "that of a.jpg too" in second["message"]
 
 
 def test_every_argument_of_restore_has_an_option_of_the_command() -> None:

@@ -59,13 +59,9 @@ class Show:
         for item in self._items:
             what = item.problem or {"done": "done already", "exists": "exists already", "": ""}[item.skip]
             if self._json:
-                _write(
-                    {
-                        "file": str(item.picture.path),
-                        "output": str(item.target),
-                        "would": item.skip or ("fail" if item.problem else "restore"),
-                    }
-                )
+                facts = {"file": str(item.picture.path), "output": str(item.target)}
+                facts["would"] = item.skip or ("fail" if item.problem else "restore")
+                _write({**facts, "message": what} if item.problem else facts)
             else:
                 self._line(
                     f"{printable(item.picture.path)} -> {printable(item.target)}{f'  ({what})' if what else ''}", item
