@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from jpegmend import restore, weights
+from jpegmend.restoration.tile_sizes import TILE_BYTES
 
 LARGEST = 1e5
 """Multiply-adds a pixel of the networks tried here; the others are for benchmarks."""
@@ -54,7 +55,7 @@ def test_tiled_equals_untiled(name, picture):
     Image.fromarray(picture).save(stream, "JPEG", quality=10)
     card = weights.MODELS[name]
     # Tiles as small as their halo: the hardest case there is.
-    many = replace(card, bytes_per_pixel=400e6 / (3 * card.halo + 16) ** 2)
+    many = replace(card, bytes_per_pixel=TILE_BYTES / (3 * card.halo + 16) ** 2)
     whole, tiled = (
         restore(stream.getvalue(), model=each, keep_planes=True, consistent=False, threads=1) for each in (card, many)
     )

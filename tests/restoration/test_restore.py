@@ -202,7 +202,7 @@ def test_report_is_plain(identity, draw, encode):
 
 def test_progress_counts_tiles(make_card, draw, encode):
     seen = []
-    card = make_card("identity", bytes_per_pixel=20_000.0)
+    card = make_card("identity", bytes_per_pixel=40_000.0)
     restored = restore(encode(draw(200, 200)), model=card, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(done, restored.report.tiles) for done in range(restored.report.tiles + 1)]
 

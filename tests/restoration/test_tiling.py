@@ -89,7 +89,7 @@ def test_the_overview_is_of_the_whole_picture(make_card, draw, encode):
     picture = draw(203, 185)
     picture[:100] //= 4
     data = encode(picture, quality=90, mode="L")
-    card = make_card("mean_of_overview", planes="y", bytes_per_pixel=40_000.0)
+    card = make_card("mean_of_overview", planes="y", bytes_per_pixel=80_000.0)
     restored = restore(data, model=card, consistent=False)
     assert restored.report.tiles > 4
     values = restored.to_array(16) / 65535
