@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from tests.web.conftest import job, problem
 
 from jpegmend.batch.settings import Output
@@ -123,6 +124,18 @@ def test_a_result_that_was_removed_for_its_size_is_made_again(client: httpx.Clie
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.read("a.restored.webp") == webp
     assert left([kept]) == [1], "what was made for an archive alone is not kept"
+    client.delete(f"/v1/jobs/{done['id']}")
+
+
+def test_all_pages_are_made_again_for_any_format(client: httpx.Client, running: Any) -> None:
+    stream = io.BytesIO()
+    pages = [Image.new("L", (16, 16), shade) for shade in (50, 150)]
+    pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
+    done = job(client, stream.getvalue(), pages="all")
+    whole, first = (client.get("/" + done["links"]["result"], params=form) for form in ({}, {"format": "png"}))
+    running.service.jobs.reduce(running.service.jobs.find(done["id"]))
+    for before, form in ((first, {"format": "png"}), (whole, {})):
+        assert client.get("/" + done["links"]["result"], params=form).content == before.content
     client.delete(f"/v1/jobs/{done['id']}")
 
 

@@ -57,7 +57,7 @@ class Jobs:
     def begin(self, job: Job) -> None:
         """Put its work into the queue."""
         job.task = Task(
-            call=self._restoration(job, job.request.output),
+            call=self._restoration(job),
             on_start=lambda: self._started(job),
             on_message=lambda value: _tiles(job, value),
         )
@@ -65,7 +65,7 @@ class Jobs:
         self._scheduler.submit(job.task)
         job.publish("queued", queued_before=self._scheduler.position(job.task))
 
-    def _restoration(self, job: Job, output: Output) -> Callable[[int], tuple[Any, ...]]:
+    def _restoration(self, job: Job) -> Callable[[int], tuple[Any, ...]]:
         settings = self._settings
         limits = {"memory": settings.memory, "max_pixels": settings.max_pixels}
         return lambda threads: (
@@ -73,7 +73,7 @@ class Jobs:
             work.Order(
                 folder=job.folder,
                 options={**job.request.options, **limits, "threads": threads},
-                output=output,
+                output=job.request.output,
                 max_bytes=settings.max_bytes,
                 compare=job.request.compare and job.kept,
                 keep=job.kept,
@@ -157,24 +157,29 @@ class Jobs:
         if job.state != "done":
             raise Problem("not-ready", f"its state is {job.state}; wait for the event done")
         async with job.writing:
-            if not path.exists():
-                again = self._restoration(job, output) if job.reduced else _form(job, output)
-                job.task = Task(call=again)
-                self._scheduler.submit(job.task, first=True)
-                try:
-                    await asyncio.wait([job.task.answer])
-                except asyncio.CancelledError:  # the client that waits for it left
-                    self._scheduler.cancel(job.task)
-                    raise
-                failed = job.task.answer.exception()
-                if job.removed and not job.held:
-                    raise _gone()
-                if failed is not None:
-                    raise failed
+            if job.reduced:
+                await self._do(job, self._restoration(job))
                 job.reduced = False
-                job.bytes = spool.bytes_in(job.folder)
+            if not path.exists():
+                await self._do(job, lambda threads: (work.write_again, job.folder, output))
         job.used = time.monotonic()
         return path
+
+    async def _do(self, job: Job, call: Callable[[int], tuple[Any, ...]]) -> None:
+        """Make files of a job that is done."""
+        job.task = Task(call=call)
+        self._scheduler.submit(job.task, first=True)
+        try:
+            await asyncio.wait([job.task.answer])
+        except asyncio.CancelledError:  # the client that waits for it left
+            self._scheduler.cancel(job.task)
+            raise
+        failed = job.task.answer.exception()
+        if job.removed and not job.held:
+            raise _gone()
+        if failed is not None:
+            raise failed
+        job.bytes = spool.bytes_in(job.folder)
 
     async def events(self, job: Job, after: int) -> AsyncIterator[Event]:
         """Events of a job with a number above ``after``, past and future, until it ends."""
@@ -244,11 +249,6 @@ class Jobs:
 
 def _gone() -> Problem:
     return Problem("no-such-job", "no job has this id; results are kept for a limited time only")
-
-
-def _form(job: Job, output: Output) -> Callable[[int], tuple[Any, ...]]:
-    """The call that writes the kept pixels of a job in another form."""
-    return lambda threads: (work.write_again, job.folder, output)
 
 
 def _tiles(job: Job, progress: tuple[int, int]) -> None:
