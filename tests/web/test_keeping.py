@@ -1,11 +1,13 @@
 """How long the files of jobs are kept, and that results which were removed for their size are made again."""
 
 import asyncio
+import contextlib
 import io
 import shutil
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ from PIL import Image
 from tests.web.conftest import job, problem
 
 from jpegmend.batch.settings import Output
+from jpegmend.web.archive import _stream
 from jpegmend.web.job import Job
 from jpegmend.web.jobs import Jobs
 from jpegmend.web.problems import Problem
@@ -125,6 +128,25 @@ def test_a_result_that_was_removed_for_its_size_is_made_again(client: httpx.Clie
         assert archive.read("a.restored.webp") == webp
     assert left([kept]) == [1], "what was made for an archive alone is not kept"
     client.delete(f"/v1/jobs/{done['id']}")
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_an_archive_leaves_the_files_of_a_result_that_another_request_writes(tmp_path: Path, written: bool) -> None:
+    async def send() -> None:
+        jobs = Jobs(Settings(folder=tmp_path), None)  # type: ignore[arg-type]
+        made = ended(jobs, 1)
+        made.reduced = True
+
+        async def write(job: Job, output: Output) -> Path:
+            return job.folder / "result"
+
+        jobs.write = write  # type: ignore[method-assign]
+        async with made.writing if written else contextlib.nullcontext():
+            pieces = [piece async for piece in _stream(SimpleNamespace(jobs=jobs), [made], [Output()])]  # type: ignore[arg-type]
+        assert len(b"".join(pieces)) > 400 and left([made]) == [2 if written else 1]
+        jobs.close()
+
+    asyncio.run(send())
 
 
 def test_all_pages_are_made_again_for_any_format(client: httpx.Client, running: Any) -> None:

@@ -64,8 +64,9 @@ async def _stream(service: Service, jobs: list[Job], forms: list[Output]) -> Asy
                 for piece in _add(made, path, unused(job.download_name(output), names), sink):
                     yield piece
             finally:
-                # What was made again for this archive must not push the results out that it still needs.
-                if reduced and job.used == read:
+                # What was made again for this archive must not push the results out that it still needs; another
+                # request may have read it since, or be writing it in another form.
+                if reduced and job.used == read and not job.writing.locked():
                     service.jobs.reduce(job)
         if failed:
             made.writestr(FAILURES, "\n".join(failed) + "\n")
