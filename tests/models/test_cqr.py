@@ -11,7 +11,7 @@ from PIL import Image
 from jpegmend.errors import InvalidOption
 from jpegmend.models import cost, cqr
 from jpegmend.models.files import example
-from jpegmend.training.recipe import read_recipe
+from jpegmend.training.recipe_checks import read_recipe
 
 SMALL = cqr.Config(width=6, blocks=3)
 FOLDED = cqr.Config(width=6, blocks=3, fold=2)

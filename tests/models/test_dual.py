@@ -10,7 +10,7 @@ from torch import Tensor
 from jpegmend.errors import InvalidOption
 from jpegmend.models import cost, dual
 from jpegmend.models.files import example
-from jpegmend.training.recipe import read_recipe
+from jpegmend.training.recipe_checks import read_recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "models" / "dual.md"
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from jpegmend.errors import InvalidOption
 from jpegmend.models import dual
 from jpegmend.models.files import example
-from jpegmend.training.recipe import read_recipe
+from jpegmend.training.recipe_checks import read_recipe
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "dual-c.toml"
 

@@ -8,7 +8,7 @@ import torch
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models import cost, files, qgcn
-from jpegmend.training.recipe import read_recipe
+from jpegmend.training.recipe_checks import read_recipe
 
 BRANCH = {"global_widths": (4, 4, 8, 8), "hidden": 16, "vector": 8}
 # PyTorch's own initialisation: with the paper's 0.01 an untrained network answers almost nothing.

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jpegmend.training.recipe import Recipe, check_recipe
+from jpegmend.training.recipe import Recipe
+from jpegmend.training.recipe_checks import check_recipe
 
 
 @pytest.fixture(scope="session")

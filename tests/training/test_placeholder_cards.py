@@ -8,7 +8,8 @@ import pytest
 from jpegmend import MODELS, models, restore
 from jpegmend.errors import WeightsMissing
 from jpegmend.training.placeholder_cards import write_placeholder
-from jpegmend.training.recipe import build_config, read_recipe
+from jpegmend.training.recipe import build_config
+from jpegmend.training.recipe_checks import read_recipe
 from jpegmend.weights import read_card
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))

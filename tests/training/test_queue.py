@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from jpegmend.training import loop
-from jpegmend.training.recipe import read_recipe
+from jpegmend.training.recipe_checks import read_recipe
 from jpegmend.training.run import RunSettings
 
 STAND_IN = """

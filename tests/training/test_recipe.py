@@ -10,7 +10,8 @@ from jpegmend import models
 from jpegmend.errors import InvalidRecipe
 from jpegmend.training import loop
 from jpegmend.training.building import start
-from jpegmend.training.recipe import Phase, Stage, check_recipe, read_recipe
+from jpegmend.training.recipe import Phase, Stage
+from jpegmend.training.recipe_checks import check_recipe, read_recipe
 from jpegmend.training.run import RunSettings
 
 RECIPES = Path(__file__).parents[2] / "recipes"

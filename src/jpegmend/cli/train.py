@@ -66,7 +66,7 @@ def run(given: Namespace) -> int:
         from jpegmend.training import loop
         from jpegmend.training.building import find_weights
         from jpegmend.training.distributed import process_group
-        from jpegmend.training.recipe import read_recipe
+        from jpegmend.training.recipe_checks import read_recipe
         from jpegmend.training.run import RunSettings
     if given.network:
         models.add(given.network)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jpegmend import models
 from jpegmend.models.card_fields import card_fields
-from jpegmend.training.recipe import read_recipe
+from jpegmend.training.recipe_checks import read_recipe
 from jpegmend.weights import read_card
 from jpegmend.weights.card import write_card
 from jpegmend.weights.catalogue import CARDS

@@ -7,7 +7,7 @@ from jpegmend.errors import InvalidOption
 from jpegmend.evaluation.papers import comparison, published, tables
 from jpegmend.evaluation.papers.paper_names import model_of
 from jpegmend.evaluation.report import markdown, paper_tables
-from jpegmend.training.recipe import read_recipe
+from jpegmend.training.recipe_checks import read_recipe
 
 
 def line_of(lines, method, data_set="Classic5", quality="10"):

@@ -1,0 +1,102 @@
+"""Reads a recipe, and checks what the types of its keys do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from jpegmend import models
+from jpegmend.errors import InvalidRecipe, UnknownModel
+from jpegmend.training.auxiliary import AUXILIARIES
+from jpegmend.training.losses import LOSSES
+from jpegmend.training.recipe import Recipe
+from jpegmend.training.recipe_file import load
+
+
+def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read and check a recipe; ``overrides`` maps dotted keys to values.
+
+    ``{"optimiser.rate": 1e-4, "phases.0.crop": 64, "phases.*.batch": 8}``; ``extends = "../dcsc.toml"`` in the file
+    inherits that recipe, tables key by key, lists as a whole; steps replace minutes, minutes steps. Raises
+    :class:`~jpegmend.errors.InvalidRecipe`, naming the key that is wrong.
+    """
+    return check_recipe(load(path, overrides or {}), str(path))
+
+
+def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
+    """A recipe from plain values; raises :class:`~jpegmend.errors.InvalidRecipe`."""
+    try:
+        recipe = Recipe(**content)
+    except InvalidRecipe as error:
+        raise InvalidRecipe(f"{source}: degradation: {error}") from error
+    except (ValidationError, TypeError) as error:
+        details = error.errors() if isinstance(error, ValidationError) else [{"loc": (), "msg": str(error)}]
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_said(e)}" for e in details)
+        raise InvalidRecipe(f"{source}: {wrong}") from error
+    try:
+        for message in _contradictions(recipe):
+            raise InvalidRecipe(message)
+        kinds = {models.find(recipe.network).planes(recipe.build_config(phase)) for phase in recipe.phases}
+        if len(kinds) > 1:
+            raise InvalidRecipe(f"config of the phases: planes {sorted(kinds)}; all phases must work on the same")
+        for message in _wrong_for_enlarging(recipe):
+            raise InvalidRecipe(message)
+        for stage in recipe.stages:
+            recipe.auxiliary_config(stage)
+    except (UnknownModel, InvalidRecipe) as error:
+        raise InvalidRecipe(f"{source}: {error}") from error
+    return recipe
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """The message of one of pydantic's errors; for an unknown key it names those that there are."""
+    if error.get("type") not in ("extra_forbidden", "unexpected_keyword_argument"):
+        return str(error["msg"])
+    kind: Any = Recipe
+    for name in [part for part in error["loc"][:-1] if isinstance(part, str)]:
+        kind = kind.model_fields[name].annotation
+        kind = next(iter(get_args(kind)), kind)
+    known = kind.model_fields if issubclass(kind, BaseModel) else [field.name for field in fields(kind)]
+    return f"no such key; there are: {', '.join(known)}"
+
+
+def _wrong_for_enlarging(recipe: Recipe) -> list[str]:
+    """Settings that a super-resolution network does not allow: its crops are downscaled before the compression."""
+    found = []
+    for phase in recipe.phases:
+        scale = models.find(recipe.network).scale(recipe.build_config(phase))
+        if phase.crop % (16 * scale):
+            found.append(f"crop {phase.crop} with scale {scale}; give a multiple of {16 * scale}")
+        if scale > 1 and recipe.project:
+            found.append(f"project with scale {scale}: the answer has another grid than the file; leave it out")
+        if scale > 1 and recipe.degradation.social:
+            found.append(f"degradation.social with scale {scale}; leave one of them out")
+        if scale > 1 and recipe.degradation.phase == "any":
+            found.append(f"degradation.phase 'any' with scale {scale}; crops of such networks begin with a block")
+    return found
+
+
+def _contradictions(recipe: Recipe) -> list[str]:
+    found = []
+    if (recipe.minutes is None) == (recipe.steps is None):
+        found.append("give the budget as minutes or as steps, one of them")
+    if abs(sum(phase.share for phase in recipe.phases) - 1) > 1e-6:
+        found.append("the shares of the phases must add up to 1")
+    if sum(stage.share for stage in recipe.stages) >= 1:
+        found.append("the stages leave nothing of the budget for the network; their shares must add up to less than 1")
+    idle = [stage.auxiliary for stage in recipe.stages if not stage.share and not stage.weights]
+    found += [f"stage {name}: a share of 0 needs weights" for name in idle]
+    if recipe.project and recipe.degradation.phase == "any":
+        found.append("project needs crops on the block grid; leave it out, or set degradation.phase = 'corner'")
+    unknown = {stage.auxiliary for stage in recipe.stages} - set(AUXILIARIES)
+    found += [f"no auxiliary network {name!r}; there are: {', '.join(AUXILIARIES)}" for name in sorted(unknown)]
+    named = {name for phase in recipe.phases for name in phase.losses}
+    if ("teacher" in named) != bool(recipe.teacher):
+        found.append("the loss 'teacher' and the key teacher (a network's name) need each other; give both or none")
+    unknown = named - set(LOSSES)
+    found += [f"no loss {name!r}; there are: {', '.join(LOSSES)}" for name in sorted(unknown)]
+    return found
