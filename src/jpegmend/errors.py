@@ -20,7 +20,7 @@ JpegmendError
 │   ├── ModelRefused           a model file of others is of a kind that is not opened, or no restoration network
 │   └── NotExportable          this network cannot be written as ONNX or compiled
 ├── MissingExtra               an optional dependency is needed and not installed
-├── InvalidRecipe              a training recipe has an unknown key or a value outside its range
+├── InvalidRecipe              a training recipe has an unknown key or a value outside its range (also a ``ValueError``)
 ├── MissingData                a data set is not in the data folder
 ├── NotComparable              results of different protocols in one table
 └── NotReproducible            a result for the documentation was measured with uncommitted code
@@ -140,7 +140,7 @@ class MissingExtra(JpegmendError):
     """An optional dependency is needed and not installed; the message names the extra."""
 
 
-class InvalidRecipe(JpegmendError):
+class InvalidRecipe(JpegmendError, ValueError):
     """A training recipe has an unknown key or a value outside its range; the message names the key."""
 
 

@@ -134,12 +134,31 @@ def test_a_circle_of_extends_is_refused(tmp_path):
         ({"phases": [{"share": 1.0, "crop": 17, "batch": 2}]}, "crop"),
         ({"phases": [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"l2": 1.0}}]}, "l2"),
         ({"stages": [{"auxiliary": "oracle", "share": 0.1, "crop": 16, "batch": 2}]}, "oracle"),
-        ({"degradation": {"qualities": [[0, 5, 1.0]]}}, "qualities"),
+        ({"degradation": {"qualities": [[0, 5, 1.0]]}}, "degradation: qualities 0 to 5"),
+        ({"degradation": {"qualities": [[5, 9, 0.0]]}}, "one share must be above 0"),
+        ({"validation": {"qualities": [0]}}, r"validation\.qualities\.0: .* equal to 1; found 0"),
+        ({"optimiser": {"betas": [0.9, 1.5]}}, r"optimiser\.betas\.1: .* less than 1; found 1\.5"),
+        ({"optimiser": {"rate": float("inf")}}, r"optimiser\.rate: .* finite"),
+        ({"optimiser": {"adam": "head"}}, r"optimiser\.adam: give a list; found 'head'"),
+        ({"optimiser": 3}, "optimiser: give a table; found 3"),
+        ({"phases": [3]}, r"phases\.0: give a table; found 3"),
+        ({"phases": [{"share": 1.0, "crop": 16}]}, r"phases\.0\.batch: it is missing"),
+        ({"config": {"widths": 4}}, "config of arcnn: widths: give a list; found 4"),
+        ({"config": {"deviation": "x"}}, "config of arcnn: deviation: .* number; found 'x'"),
+        ({"config": {"channels": 1.5}}, r"config of arcnn: channels: .* integer.*; found 1\.5"),
+        ({"name": ""}, "name"),
     ],
 )
 def test_mistakes_are_named(changes, named):
     with pytest.raises(InvalidRecipe, match=named):
         tiny(**changes)
+
+
+@pytest.mark.parametrize("value", ["3", "true", "['below.toml']", "{ a = 1 }", "2026-01-01"])
+def test_extends_takes_a_text_alone(value, tmp_path):
+    (tmp_path / "above.toml").write_text(f"extends = {value}\n")
+    with pytest.raises(InvalidRecipe, match=r"above\.toml: extends: .*; give the path of a recipe as text"):
+        read_recipe(tmp_path / "above.toml")
 
 
 def test_overrides_reach_into_lists_and_replace_the_budget():

@@ -33,8 +33,8 @@ MARGIN = 16
 class Degradation:
     """Distribution of the compressions drawn in training; shares are relative weights."""
 
-    # As a table of a recipe it must refuse unknown keys.
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    # As a table of a recipe it must refuse what the other tables do.
+    __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
 
     qualities: tuple[tuple[int, int, float], ...] = ((5, 60, 1.0),)
     """Ranges of libjpeg quality, first and last included, and the share of each."""
@@ -67,9 +67,7 @@ class Degradation:
     a larger compressed picture at any position."""
 
     def __post_init__(self) -> None:
-        for low, high, share in (*self.qualities, (*self.double_qualities, 1.0)):
-            if not 1 <= low <= high <= 100 or share < 0:
-                raise InvalidRecipe(f"qualities {low} to {high}, share {share}: 1 <= low <= high <= 100, share >= 0")
+        self._check_qualities()
         unknown = set(self.sampling) - set(codec.FACTORS)
         if unknown or not any(self.sampling.values()) or min(self.sampling.values()) < 0:
             raise InvalidRecipe(f"sampling {dict(self.sampling)}: kinds are {', '.join(codec.FACTORS)}, one above 0")
@@ -86,6 +84,13 @@ class Degradation:
             raise InvalidRecipe(f"phase 'any' with social {self.social}; crops of such pictures begin at block corners")
         if self.custom and not self.tables:
             raise InvalidRecipe(f"custom {self.custom} but no tables; give pairs of 64 steps")
+
+    def _check_qualities(self) -> None:
+        for low, high, share in (*self.qualities, (*self.double_qualities, 1.0)):
+            if not 1 <= low <= high <= 100 or share < 0:
+                raise InvalidRecipe(f"qualities {low} to {high}, share {share}: 1 <= low <= high <= 100, share >= 0")
+        if not any(share for _, _, share in self.qualities):
+            raise InvalidRecipe(f"qualities {self.qualities}: one share must be above 0")
 
 
 @lru_cache(maxsize=256)

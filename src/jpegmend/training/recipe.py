@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from jpegmend import models
 from jpegmend.data.degradation import Degradation
 from jpegmend.data.pictures import Sizes
-from jpegmend.errors import InvalidOption, InvalidRecipe
-from jpegmend.models.contract import make_config
+from jpegmend.errors import InvalidRecipe
 from jpegmend.training.auxiliary import AUXILIARIES
+from jpegmend.training.plain_values import build_from
 
 
 class _Part(BaseModel):
-    """Base of all parts of a recipe: immutable, and unknown keys are errors."""
+    """Base of all parts of a recipe: immutable; unknown keys and infinite numbers are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Phase(_Part):
@@ -56,6 +56,10 @@ class Stage(_Part):
     """File of initial weights, such as the ``auxiliary.ranker.safetensors`` of an earlier run."""
 
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+"""Share of a running average that is kept at each step."""
+
+
 class Optimiser(_Part):
     """Optimiser (AdamW or Muon) and learning rate schedule."""
 
@@ -64,12 +68,12 @@ class Optimiser(_Part):
     parameters as ``adam`` does."""
     adam: list[str] = []
     """With ``muon``: prefixes of the names of further parameters that AdamW updates."""
-    momentum: float = Field(default=0.95, ge=0, lt=1)
+    momentum: Decay = 0.95
     """Momentum of Muon."""
     rate: float = Field(default=1e-3, gt=0)
-    rates: dict[str, float] = {}
+    rates: dict[str, Annotated[float, Field(ge=0)]] = {}
     """Factors on the rate by prefix of the parameter's name: ``{ scalars = 100 }``."""
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[Decay, Decay] = (0.9, 0.99)
     decay: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, ge=0)
     """Largest allowed norm of the whole gradient; 0 for no limit."""
@@ -88,15 +92,15 @@ class Validation(_Part):
     share: float = Field(default=0.05, gt=0, le=1)
     """Largest share of the run's time for validation: saves that would exceed it are not validated, except the first
     and the last. 1 validates every save."""
-    qualities: list[int] = []
+    qualities: list[Annotated[int, Field(ge=1, le=100)]] = []
     """libjpeg qualities; empty: those of 10, 20, 30, 40 and 90 that are in ``degradation.qualities``."""
 
 
 class Recipe(_Part):
     """All settings of a training run."""
 
-    name: str
-    """Name of the released weights."""
+    name: str = Field(min_length=1)
+    """Name of the run, and of the folder that it has in ``runs`` without ``--out``."""
     network: str
     """A name in ``models.NETWORKS``."""
     config: dict[str, Any] = {}
@@ -109,7 +113,7 @@ class Recipe(_Part):
     minutes: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
     """Budget in minutes or in steps, one of them. With steps a run can be repeated bit for bit."""
-    ema: float = Field(default=0.999, ge=0, lt=1)
+    ema: Decay = 0.999
     """Decay of the running average of the weights, which is released; 0 for none."""
     halve_above: int = Field(default=0, ge=0)
     """Pictures with more pixels are also used at half their size; 0 for none."""
@@ -202,11 +206,12 @@ class Recipe(_Part):
 
 
 def build_config(kind: type[Any], given: Mapping[str, Any], owner: str) -> Any:
-    """A frozen config from plain values (lists stand for tuples); InvalidRecipe where they do not fit."""
+    """A frozen config from plain values of the types that it declares (lists stand for tuples); InvalidRecipe where
+    they do not fit."""
     known = [field.name for field in fields(kind)]
     if unknown := [name for name in given if name not in known]:
         raise InvalidRecipe(f"config of {owner}: no hyper-parameter {unknown[0]!r}; there are: {', '.join(known)}")
     try:
-        return make_config(kind, given)
-    except (TypeError, InvalidOption) as error:
+        return build_from(kind, given)
+    except InvalidRecipe as error:
         raise InvalidRecipe(f"config of {owner}: {error}") from error

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from jpegmend import models
 from jpegmend.errors import InvalidRecipe, UnknownModel
 from jpegmend.training.auxiliary import AUXILIARIES
 from jpegmend.training.losses import LOSSES
+from jpegmend.training.plain_values import build_from
 from jpegmend.training.recipe import Recipe
 from jpegmend.training.recipe_file import load
 
@@ -30,14 +28,7 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recip
 def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
     """A recipe from plain values; raises :class:`~jpegmend.errors.InvalidRecipe`."""
     try:
-        recipe = Recipe(**content)
-    except InvalidRecipe as error:
-        raise InvalidRecipe(f"{source}: degradation: {error}") from error
-    except (ValidationError, TypeError) as error:
-        details = error.errors() if isinstance(error, ValidationError) else [{"loc": (), "msg": str(error)}]
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_said(e)}" for e in details)
-        raise InvalidRecipe(f"{source}: {wrong}") from error
-    try:
+        recipe: Recipe = build_from(Recipe, content)
         for message in _contradictions(recipe):
             raise InvalidRecipe(message)
         kinds = {models.find(recipe.network).planes(recipe.build_config(phase)) for phase in recipe.phases}
@@ -50,18 +41,6 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
     except (UnknownModel, InvalidRecipe) as error:
         raise InvalidRecipe(f"{source}: {error}") from error
     return recipe
-
-
-def _said(error: Mapping[str, Any]) -> str:
-    """The message of one of pydantic's errors; for an unknown key it names those that there are."""
-    if error.get("type") not in ("extra_forbidden", "unexpected_keyword_argument"):
-        return str(error["msg"])
-    kind: Any = Recipe
-    for name in [part for part in error["loc"][:-1] if isinstance(part, str)]:
-        kind = kind.model_fields[name].annotation
-        kind = next(iter(get_args(kind)), kind)
-    known = kind.model_fields if issubclass(kind, BaseModel) else [field.name for field in fields(kind)]
-    return f"no such key; there are: {', '.join(known)}"
 
 
 def _wrong_for_enlarging(recipe: Recipe) -> list[str]:

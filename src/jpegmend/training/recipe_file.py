@@ -28,7 +28,12 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise InvalidRecipe(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if "extends" not in content:
         return content
-    below = (path.parent / content.pop("extends")).resolve()
+    extended = content.pop("extends")
+    if not isinstance(extended, str):
+        raise InvalidRecipe(
+            f"{path}: extends: {extended!r}; give the path of a recipe as text, from this file's folder"
+        )
+    below = (path.parent / extended).resolve()
     if below in seen:
         raise InvalidRecipe(f"{path}: extends {below.name}, which extends it")
     base = _read(below, (*seen, path.resolve()))
