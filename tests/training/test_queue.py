@@ -204,9 +204,29 @@ def test_what_fails_is_marked_and_the_queue_goes_on(tmp_path, stand_in):
     assert steps_logged(tmp_path, "bad") == [1, 2]
 
 
-def test_mistakes_in_the_list_are_named(pictures, tmp_path):
-    for text, named in (("[[entry]]\nrecipes = 'a'\n", "recipes"), ("[[entry]]\nrecipe = 'a'\n" * 2, "twice")):
-        write_list(tmp_path, pictures, text)
-        done = subprocess.run(words(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[[entry]]\nrecipes = 'a'\n", "recipes"),
+        ("[[entry]]\nrecipe = 'a'\n" * 2, "twice"),
+        ("[[entry]]\nrecipe = 3\n", "recipe is 3; give a text"),
+        ("[[entry]]\nrecipe = 'a'\nname = true\n", "name is True; give a text"),
+        ("[[entry]]\nrecipe = 'a'\nminutes = 'ten'\n", "minutes is 'ten'; give a number"),
+        ("[[entry]]\nrecipe = 'a'\nminutes = true\n", "minutes is True; give a number"),
+        ("[[entry]]\nrecipe = 'a'\npartly = 'no'\n", "partly is 'no'; give true or false"),
+        ("[[entry]]\nrecipe = 'a'\nwarm_start = ['b']\n", "warm_start is ['b']; give a text"),
+        ("data = 'BSDS500/train'\n[[entry]]\nrecipe = 'a'\n", "data is 'BSDS500/train'; give a list of texts"),
+        ("[[entry]]\nrecipe = 'a'\nset = ['steps=1', 2]\n", "give a list of texts"),
+        ("entry = \n", "line 1"),
+        ("entry = 3\n", "entry is 3; give a table [[entry]] for each"),
+        ("entry = [3]\n", "give a table [[entry]] for each"),
+        ("[entry]\nrecipe = 'a'\n", "give a table [[entry]] for each"),
+    ],
+)
+def test_mistakes_in_the_list_are_named(text, named, tmp_path):
+    (tmp_path / "list.toml").write_text(text)
+    for verb in ("run", "status"):
+        done = subprocess.run(words(tmp_path, verb), capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 1
+        assert done.stderr.startswith(str(tmp_path / "list.toml"))
         assert named in done.stderr
