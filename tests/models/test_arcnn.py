@@ -69,7 +69,9 @@ def test_mixed_precision_leaves_the_answer_exact(observed):
     torch.testing.assert_close(rough, network(seen).planes)
 
 
-@pytest.mark.parametrize("wrong", [{"kernels": (9, 7)}, {"kernels": (8, 7, 1, 5)}, {"widths": (64, 0, 16)}])
+@pytest.mark.parametrize(
+    "wrong", [{"kernels": (9, 7)}, {"kernels": (8, 7, 1, 5)}, {"widths": (64, 0, 16)}, {"deviation": -1.0}]
+)
 def test_impossible_layers_are_refused(wrong):
     with pytest.raises(InvalidOption):
         Config(**wrong)

@@ -68,6 +68,22 @@ def test_what_may_vary_is_checked() -> None:
         mend.Config(widths=(8, 8), blocks=(1, 1), coefficients=True)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"widths": ()}, "levels=0"),
+        ({"widths": (8, 0, 8)}, "channels=0"),
+        ({"embedding": -1}, "embedding=-1"),
+        ({"blocks": (1, 1)}, r"blocks=\(1, 1\); give 3 numbers"),
+        ({"blocks": (1, -1, 1)}, r"blocks=\(1, -1, 1\)"),
+        ({"chroma_widths": (4, 4)}, r"chroma_widths=\(4, 4\); give 3 numbers"),
+    ],
+)
+def test_impossible_sizes_are_refused(wrong: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidOption, match=named):
+        mend.Config(**wrong)
+
+
 def test_luma_apart_never_sees_chroma() -> None:
     config = replace(TINY, chroma_widths=(4, 4, 4))
     network, seen = trained_a_little(config), example(mend.SPEC, config)
@@ -114,7 +130,7 @@ def test_a_grown_network_begins_with_the_answer_of_the_small_one(kind: dict[str,
     assert not [name for name in still if "second" in name and ".second.0." not in name]
 
 
-@pytest.mark.parametrize("other", [{"widths": (8, 8, 4)}, {"blocks": (1, 1)}, {"embedding": 16}, {"tables": "maps"}])
+@pytest.mark.parametrize("other", [{"widths": (8, 8, 4)}, {"blocks": (1, 0, 1)}, {"embedding": 16}, {"tables": "maps"}])
 def test_weights_grow_in_width_and_depth_alone(other: dict[str, Any]) -> None:
     with pytest.raises(InvalidOption, match="do not grow"):
         mend.grow(mend.build(TINY).state_dict(), TINY, replace(TINY, **other))

@@ -43,6 +43,8 @@ class Config:
             )
         if any(side < 1 or side % 2 == 0 for side in self.kernels):
             raise InvalidOption(f"kernels={self.kernels}; sides must be odd, so that the size is kept")
+        if not self.deviation >= 0:
+            raise InvalidOption(f"deviation={self.deviation}; give a number of at least 0")
 
 
 class ARCNN(nn.Module):

@@ -22,7 +22,7 @@ from torch.nn import functional
 from jpegmend.blocks import idct
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Spec
-from jpegmend.models.layers import widened
+from jpegmend.models.layers import check_counts, widened
 
 _PLANES = 3
 _FILE = 3
@@ -56,6 +56,11 @@ class Config:
         for name, allowed in (("convolution", ("plain", "separable")), ("tables", ("scale", "maps"))):
             if getattr(self, name) not in allowed:
                 raise InvalidOption(f"{name} is {getattr(self, name)!r}; one of {', '.join(allowed)}")
+        channels = min((*self.widths, *self.chroma_widths), default=1)
+        check_counts(levels=len(self.widths), channels=channels, embedding=self.embedding)
+        for name, given in (("blocks", self.blocks), ("chroma_widths", self.chroma_widths or self.widths)):
+            if len(given) != len(self.widths) or min(given) < 0:
+                raise InvalidOption(f"{name}={given}; give {len(self.widths)} numbers, one for each of the widths")
         if self.coefficients and len(self.widths) < _LEVEL_OF_BLOCKS + 1:
             raise InvalidOption(f"coefficients need {_LEVEL_OF_BLOCKS + 1} levels; widths has {len(self.widths)}")
 
