@@ -11,11 +11,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 from tests.web.conftest import job, problem
 
+from jpegmend import restore
 from jpegmend.batch.settings import Output
+from jpegmend.errors import InputError
+from jpegmend.web import work
 from jpegmend.web.archive import _stream
 from jpegmend.web.job import Job
 from jpegmend.web.jobs import Jobs
@@ -71,6 +75,26 @@ def test_a_job_whose_folder_was_removed_is_no_more(tmp_path: Path) -> None:
         jobs.find(made.id)
     assert len(jobs) == 0 and jobs.find(ended(jobs, 1).id)
     jobs.close()
+
+
+@pytest.mark.parametrize("call", ["restore_picture", "write_again", "inspect_picture"])
+def test_a_folder_that_was_removed_is_no_fault_of_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(work, "_be_nice", lambda: None)
+    monkeypatch.setattr(work, "_kept", lambda folder, page: restore(np.zeros((8, 8), np.uint8), strength=0))
+    folder = tmp_path / "gone"
+    given = {
+        "restore_picture": (work.Order(folder=folder, options={}, output=Output(), max_bytes=100),),
+        "write_again": (folder, Output()),
+        "inspect_picture": (folder / work.INPUT, 100, 100),
+    }
+    with pytest.raises(FileNotFoundError):
+        getattr(work, call)(*given[call])
+    folder.mkdir()
+    if call != "write_again":
+        with pytest.raises(InputError):
+            getattr(work, call)(*given[call])
 
 
 class OneCall:

@@ -168,15 +168,13 @@ def test_messages_use_the_words_of_the_service(client: httpx.Client, photo: byte
 def test_messages_name_no_path(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     restored = jpegmend.restore(EXAMPLES / "edge.jpg", strength=0)
     folder = tmp_path / "user's files"
+    folder.mkdir()
 
     def told() -> tuple[int, str | None]:
         with pytest.raises(errors.OutputError, match="user's files") as caught:
             restored.save(folder / name)
         found = from_error(caught.value)
         return found.status, found.detail
-
-    assert told() == (422, "the job was removed")
-    folder.mkdir()
 
     def full(file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

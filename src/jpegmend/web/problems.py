@@ -119,7 +119,6 @@ _PRIVATE = (
 
 _WORDS = (
     (re.compile(r"^.*[/\\](?:result-\S*|decoded\.png) (?=cannot be written)"), "the result "),
-    (re.compile(r"^.*[/\\](?:result-\S*|decoded\.png): the folder .* does not exist.*$"), "the job was removed"),
     (re.compile(r"\bquality="), "assume-quality="),
     (re.compile(r"\bpage="), "pages="),
     (re.compile(r"\b([a-z_]+)=(True|False)\b"), lambda found: f"{found[1]}={found[2].lower()}"),

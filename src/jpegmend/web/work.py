@@ -6,10 +6,11 @@ decoded picture and the map of change.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from jpegmend.batch.inputs import read_input
 from jpegmend.batch.limited import limited
 from jpegmend.batch.settings import Output
 from jpegmend.batch.work import OtherPages, save_result
+from jpegmend.errors import JpegmendError
 from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def result_name(output: Output) -> str:
 def restore_picture(order: Order) -> dict[str, Any]:
     """Restore the input and write the result; returns the report and what is known of the change."""
     _be_nice()
-    with limited():
+    with _folder_of_job(order.folder), limited():
         return _restore(order)
 
 
@@ -92,9 +94,10 @@ def _restore(order: Order) -> dict[str, Any]:
 def write_again(folder: Path, output: Output) -> list[str]:
     """Write a restored picture in another format; returns descriptions of what the format does not hold."""
     _be_nice()
-    first = _kept(folder, 1)
-    others = _KeptPages(folder, first.report.pages if output.all_pages else 1)
-    return list(save_result(first, folder / result_name(output), output, overwrite=True, others=others))
+    with _folder_of_job(folder):
+        first = _kept(folder, 1)
+        others = _KeptPages(folder, first.report.pages if output.all_pages else 1)
+        return list(save_result(first, folder / result_name(output), output, overwrite=True, others=others))
 
 
 class _OtherPages(OtherPages):
@@ -142,7 +145,19 @@ def inspect_picture(path: Path, max_bytes: int, max_pixels: int) -> dict[str, An
     from jpegmend.restoration.inspection import inspect
 
     _be_nice()
-    return inspect(read_input(path, max_bytes), max_pixels=max_pixels).as_dict()
+    with _folder_of_job(path.parent):
+        return inspect(read_input(path, max_bytes), max_pixels=max_pixels).as_dict()
+
+
+@contextlib.contextmanager
+def _folder_of_job(folder: Path) -> Iterator[None]:
+    """Raise ``FileNotFoundError``, an error of the service, where a picture failed because the folder was removed."""
+    try:
+        yield
+    except JpegmendError as error:
+        if folder.exists():
+            raise
+        raise FileNotFoundError("the folder of a job was removed, as by a clean-up of the cache") from error
 
 
 def prepare(model: str, threads: int) -> None:
