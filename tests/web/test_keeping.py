@@ -23,6 +23,7 @@ from jpegmend.web import work
 from jpegmend.web.archive import _stream
 from jpegmend.web.job import Job
 from jpegmend.web.jobs import Jobs
+from jpegmend.web.metrics import Metrics
 from jpegmend.web.problems import Problem
 from jpegmend.web.query import Request
 from jpegmend.web.scheduler import Task
@@ -64,6 +65,16 @@ def test_results_are_kept_for_a_time_and_up_to_a_size(tmp_path: Path) -> None:
     assert left(made) == [0, 0, 0, 0, 1, 1]  # where even their inputs are too many, the oldest jobs are removed
     jobs.close()
     assert not made[5].folder.exists()
+
+
+def test_jobs_that_are_not_kept_are_not_counted_as_kept(tmp_path: Path) -> None:
+    jobs = Jobs(Settings(folder=tmp_path), None)  # type: ignore[arg-type]
+    for kept in (True, False, False):
+        ended(jobs, 1, kept=kept)
+    scheduler: Any = SimpleNamespace(waiting=0, running=0, restarts=0, pids=[])
+    text = Metrics(scheduler, jobs).as_text().decode()
+    assert "jpegmend_jobs_kept 1.0\n" in text and "jpegmend_kept_bytes 500.0\n" in text
+    jobs.close()
 
 
 def test_a_job_whose_folder_was_removed_is_no_more(tmp_path: Path) -> None:

@@ -43,9 +43,14 @@ class Jobs:
         return len(self._jobs)
 
     @property
+    def kept(self) -> Sequence[Job]:
+        """The jobs whose files stay after their answer."""
+        return [job for job in self._jobs.values() if job.kept]
+
+    @property
     def bytes(self) -> int:
         """Bytes of all kept files."""
-        return sum(job.bytes for job in self._jobs.values() if job.kept)
+        return sum(job.bytes for job in self.kept)
 
     def open(self, request: Request, *, kept: bool) -> Job:
         """A new job with an empty folder for its input; its work begins with :meth:`begin`."""
@@ -201,7 +206,7 @@ class Jobs:
         left to the request that waits for them.
         """
         now = time.monotonic()
-        idle = [job for job in self._jobs.values() if job.ended and job.kept and not job.writing.locked()]
+        idle = [job for job in self.kept if job.ended and not job.writing.locked()]
         for job in idle:
             if job.used < now - self._settings.keep_seconds:
                 self.remove(job)

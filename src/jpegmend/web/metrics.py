@@ -54,7 +54,7 @@ class _Now:
         scheduler, jobs = self._scheduler, self._jobs
         yield GaugeMetricFamily("jpegmend_queue_waiting", "Jobs that wait", value=scheduler.waiting)
         yield GaugeMetricFamily("jpegmend_jobs_running", "Jobs in workers", value=scheduler.running)
-        yield GaugeMetricFamily("jpegmend_jobs_kept", "Jobs whose files are kept", value=len(jobs))
+        yield GaugeMetricFamily("jpegmend_jobs_kept", "Jobs whose files are kept", value=len(jobs.kept))
         yield GaugeMetricFamily("jpegmend_kept_bytes", "Bytes of kept files", value=jobs.bytes)
         memory = sum(resident_bytes(pid) for pid in scheduler.pids)
         yield GaugeMetricFamily("jpegmend_workers_resident_bytes", "Memory of the workers", value=memory)
