@@ -46,6 +46,7 @@ from .conftest import as_jpeg, picture
         (["explain", "."], 2, "explain takes one picture"),
         (["explain", "gone.jpg"], 1, "gone.jpg"),
         (["explain", "a.jpg", "--max-pixels", "10"], 1, "allowed are 10; raise --max-pixels"),
+        (["explain", "a.jpg", "--reference", "gone.png"], 1, "a.jpg: the reference: gone.png cannot be read"),
         (["explain", "a.jpg", "--max-bytes", "10"], 1, "more than 10 bytes; raise --max-bytes"),
         (["a.jpg", "--name", "{stem}"], 2, "must end in {suffix}"),
         (["a.jpg", "--name", "{stem}.old.xyz"], 2, "must end in {suffix}"),

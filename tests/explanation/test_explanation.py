@@ -17,7 +17,8 @@ from tests.explanation.conftest import as_jpeg, clear_picture
 
 import jpegmend
 from jpegmend import cli
-from jpegmend.errors import InvalidOption, MissingExtra, OutputError
+from jpegmend.errors import InvalidOption, MissingExtra, NoRoom, OutputError
+from jpegmend.explanation import explanation
 
 GENERAL = {"comparison", "crops", "grid", "close", "spectrum", "spectrum-course", "coefficients", "projection"}
 
@@ -102,6 +103,28 @@ def test_a_picture_without_traces_of_compression_is_refused(tmp_path):
     clear_picture().save(tmp_path / "clear.png")
     with pytest.raises(InvalidOption, match="nothing to explain"):
         jpegmend.explain(tmp_path / "clear.png")
+
+
+def test_of_several_pages_the_first_is_shown_and_the_others_are_told(tmp_path, capsys):
+    pages = [clear_picture(64, 96), clear_picture(64, 96)]
+    for name, compression in (("traces.tif", {"compression": "jpeg", "quality": 10}), ("clear.tif", {})):
+        pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:], **compression)
+    assert cli.run(["explain", str(tmp_path / "traces.tif")]) == 0
+    assert "note: Page 1 of 2 is shown; the others are left out.\n" in capsys.readouterr().out
+    assert cli.run(["explain", str(tmp_path / "clear.tif")]) == 2
+    told = capsys.readouterr().err
+    assert "nothing to explain" in told and "page" not in told, "explain has no option for pages"
+
+
+def test_a_report_that_has_no_room_leaves_no_folder(tmp_path, monkeypatch, capsys):
+    def full(target, content):
+        raise NoRoom(f"{target} cannot be written: no space is left there")
+
+    monkeypatch.setattr(explanation, "write_bytes", full)
+    (tmp_path / "gray.jpg").write_bytes(as_jpeg(clear_picture(64, 96).convert("L")))
+    assert cli.run(["explain", str(tmp_path / "gray.jpg")]) == 1
+    assert "no space is left" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["gray.jpg"]
 
 
 def test_matplotlib_missing(photo, monkeypatch):

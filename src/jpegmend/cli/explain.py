@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,36 +63,44 @@ def run(given: Namespace) -> int:
     card = weights.find(given.model)
     if given.file.is_dir():
         raise InvalidOption(f"{given.file} is a folder; explain takes one picture")
-    try:
+    with _named(given.file):
         data = read_input(given.file, parse_size("--max-bytes", given.max_bytes))
-    except InputError as error:
-        raise type(error)(f"{given.file}: {error}") from error
     folder = given.out or given.file.with_name(f"{given.file.stem}.{card.name}")
     made = not folder.exists()
     make_folder(folder)
     try:
         check_target(folder / REPORT, overwrite=given.overwrite)
         tell_licence(card, quiet=given.quiet)
-        found = explain(
-            data,
-            name=given.file.name,
-            model=card,
-            reference=given.reference,
-            side=given.side,
-            quality=given.assume_quality,
-            threads=given.threads,
-            max_pixels=given.max_pixels,
-            timeout=given.timeout,
-        )
+        with _named(given.file):
+            found = explain(
+                data,
+                name=given.file.name,
+                model=card,
+                reference=given.reference,
+                side=given.side,
+                quality=given.assume_quality,
+                threads=given.threads,
+                max_pixels=given.max_pixels,
+                timeout=given.timeout,
+            )
+        report = found.save(folder, overwrite=given.overwrite, theme=given.theme)
     except BaseException:
         if made:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
-    report = found.save(folder, overwrite=given.overwrite, theme=given.theme)
     if not given.quiet:
         _tell(given.file, report, found)
     return DONE
+
+
+@contextlib.contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Name the file in errors of its content."""
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(f"{file}: {error}") from error
 
 
 def _tell(source: Path, report: Path, found: Explanation) -> None:

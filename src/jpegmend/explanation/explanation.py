@@ -120,7 +120,14 @@ def explain(
             is out of range.
     """
     themes.check_matplotlib()
-    options = Options(model=model, quality=quality, threads=threads, max_pixels=max_pixels, timeout=timeout)
+    options = Options(
+        model=model,
+        quality=quality,
+        threads=threads,
+        page=1,  # without it a note names the option that selects another, which there is not here
+        max_pixels=max_pixels,
+        timeout=timeout,
+    )
     subject = prepare(source, options, reference, side=side, name=name)
     sections = [Section("What was changed", tuple([*general_drawings(subject), *coefficient_drawings(subject)]))]
     notes = list(_missing(subject))
@@ -141,6 +148,8 @@ def _inside(subject: Subject) -> Iterator[Section]:
 
 
 def _missing(subject: Subject) -> Iterator[str]:
+    if subject.opened.pages > 1:
+        yield f"Page 1 of {subject.opened.pages} is shown; the others are left out."
     if subject.reference is None:
         yield "Without the clear original there are no error maps and no PSNR; give it as the reference."
     elif subject.clear is None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend import blocks, metrics, weights
-from jpegmend.errors import InvalidOption
+from jpegmend.errors import InputError, InvalidOption
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration.opening import open_picture
 from jpegmend.restoration.options import Options
@@ -238,7 +238,11 @@ def _name(source: Source) -> str:
 
 def _read_reference(source: Source, final: Restored, options: Options) -> NDArray[np.uint8]:
     """The reference in the orientation of the file, 8 bits, gray where the file is gray."""
-    upright = restore(source, strength=0.0, bits=8, max_pixels=options.max_pixels, timeout=options.timeout).to_array(8)
+    try:
+        decoded = restore(source, strength=0.0, bits=8, max_pixels=options.max_pixels, timeout=options.timeout)
+    except InputError as error:
+        raise type(error)(f"the reference: {error}") from error
+    upright = decoded.to_array(8)
     pixels = as_stored(np.asarray(upright[..., :3] if upright.ndim == 3 else upright), final.report.orientation)
     if pixels.shape[:2] != final.pixels.shape[:2]:
         raise InvalidOption(
