@@ -4,7 +4,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, IptcImagePlugin
 
 from jpegmend import jpeg
 from jpegmend.errors import InvalidOption
@@ -35,6 +35,20 @@ def test_what_pillow_writes_is_read(encode, draw):
     assert metadata.density == (300, 150, "dpi")
     assert metadata.comments == (b"first",)
     assert metadata.xmp == b"<x:xmpmeta/>"
+
+
+@pytest.mark.parametrize(("sets", "told"), [("1c021900", True), ("", False)])
+def test_captions_and_keywords_of_iptc_are_told(plain, sets, told):
+    """As exiftool 12.57 writes them, behind a resource of Photoshop's; Pillow reads the same."""
+    data = bytes.fromhex(f"{sets}07") + b"harbour" if sets else b""
+    data += bytes.fromhex("1c020000020004")
+    other = b"8BIM\x04\x06\0\0" + struct.pack(">IHH", 4, 72, 0)
+    found = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(data)) + data + b"\0" * (len(data) % 2)
+    file = insert(plain, segment(0xED, b"Photoshop 3.0\0" + other + found))
+    with Image.open(io.BytesIO(file)) as image:
+        assert ((2, 25) in IptcImagePlugin.getiptcinfo(image)) == told
+    notes = jpeg.read_header(file).notes
+    assert len(notes) == told and all("captions and keywords (APP13) are left out" in note for note in notes)
 
 
 def test_comments_beyond_a_megabyte_are_left_out(plain):

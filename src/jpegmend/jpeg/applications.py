@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from jpegmend.jpeg import segments as seg
@@ -12,6 +13,11 @@ _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
 _ICC, _EXIF, _MPF = b"ICC_PROFILE\0", b"Exif\0", b"MPF\0"
 _XMP, _XMP_MORE = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_MORE_HEAD = len(_XMP_MORE) + 32 + 4 + 4  # then the MD5 in hexadecimal, the full length, the offset
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_IPTC = re.compile(rb"8BIM\x04\x04\0\0(.{4})", re.DOTALL)
+"""The resource of Photoshop with IPTC data (id 0x0404, without a name), and its size."""
+_IPTC_TEXT = re.compile(rb"\x1c\x02[^\0]")
+"""A data set of IPTC's record 2 other than its version (IIM 4.2, chapter 6)."""
 _MOST_COMMENTS = 1_000_000
 """Bytes of all comments together; without a limit a file of comments takes a multiple of its size in memory."""
 
@@ -46,12 +52,21 @@ class Applications:
         elif code == seg.APP2 and body.startswith(_ICC) and len(body) >= 14:
             self._icc_chunks.append(body)
         elif code == seg.APP2 and body.startswith(_MPF):
-            note = "other pictures in the file (MPF: a gain map, a preview, a second view) are left out"
-            self.notes += [note] if note not in self.notes else []
+            self._note("other pictures in the file (MPF: a gain map, a preview, a second view) are left out")
+        elif code == seg.APP13 and body.startswith(_PHOTOSHOP):
+            self._take_photoshop(body)
         elif code == seg.COM:
             self._take_comment(body)
         elif code == seg.APP1:
             self._take_app1(body)
+
+    def _note(self, words: str) -> None:
+        self.notes += [words] if words not in self.notes else []
+
+    def _take_photoshop(self, body: bytes) -> None:
+        resource = _IPTC.search(body)
+        if resource and _IPTC_TEXT.search(body, resource.end(), resource.end() + int.from_bytes(resource[1], "big")):
+            self._note("IPTC captions and keywords (APP13) are left out; XMP is kept")
 
     def _take_jfif(self, body: bytes, decides_colour: bool) -> None:
         if len(body) >= 14 and decides_colour:  # libjpeg ignores a shorter marker, without the thumbnail's two bytes
@@ -66,8 +81,7 @@ class Applications:
         if self._comment_bytes <= _MOST_COMMENTS:
             self._comments.append(body)
             return
-        note = "comments beyond 1 MB in all are left out"
-        self.notes += [note] if note not in self.notes else []
+        self._note("comments beyond 1 MB in all are left out")
 
     def _take_app1(self, body: bytes) -> None:
         if body.startswith(_EXIF) and self._exif is None:

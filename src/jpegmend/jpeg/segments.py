@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 SOI, EOI, SOS, DQT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE
-APP0, APP1, APP2, APP14 = 0xE0, 0xE1, 0xE2, 0xEE
+APP0, APP1, APP2, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
 
 LIMIT = 100_000
 """Greatest number of segments read. The largest legitimate use, extended XMP, takes one for each 64 kB."""
