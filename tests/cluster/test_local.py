@@ -54,6 +54,19 @@ def test_result_rows(place: Path, cluster, in_this_process) -> None:
     assert not list((place / "dst" / "jpegmend-job" / "pieces").rglob("*.parquet"))
 
 
+def test_names_that_no_result_can_have_cost_no_other_picture(place: Path, cluster, in_this_process) -> None:
+    """A name that is too long, that of a folder, and a folder with the name of a file."""
+    (place / "src" / ("x" * 245 + ".jpg")).write_bytes(jpeg(1))
+    (place / "dst" / "1.restored.png").mkdir(parents=True)
+    (place / "dst" / "below").touch()
+    cluster("plan", "src", "dst", "--shard", 100, "--overwrite", *DECODE)
+    code, ran = cluster("run", "dst", "--jobs", 1)
+    below = len(list((place / "src" / "below").iterdir()))
+    assert (code, ran["done"], ran["failed"], ran["shards"]) == (1, 10 - below, 2 + below, 1)
+    status = cluster("status", "dst")[1]
+    assert status["errors"] == {"OutputError": 2 + below} and status["left"] == 0
+
+
 def test_a_picture_that_ends_its_process_three_times_is_set_aside(place: Path, cluster, poison) -> None:
     (place / "src" / "5b.jpg").write_bytes(poison())
     cluster("plan", "src", "dst", "--shard", 6, *DECODE)

@@ -27,6 +27,9 @@ _RETRIES: Any = {
 }
 """For answers 429 and 5xx, and broken connections. By its defaults obstore gives up after 10 tries, within seconds."""
 
+_NO_FOLDER = (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG)
+"""Errors of the system where no folder can have a name."""
+
 
 class Stored(NamedTuple):
     """An object of a storage."""
@@ -91,6 +94,7 @@ class Storage:
         """Write or replace an object; readers see the old one or the new one, never a part.
 
         Raises:
+            OutputError: a folder can have no file of that name.
             StorageError: the storage does not answer, or refuses.
         """
         from obstore import exceptions
@@ -98,11 +102,9 @@ class Storage:
         try:
             if self.folder is None:
                 self._store.put(key, data)
-                return
-            target = self.folder / key
-            target.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write_bytes(target, data)
-        except (exceptions.BaseError, OSError, OutputError) as error:
+            else:
+                _write_file(self.folder / key, data)
+        except (exceptions.BaseError, OSError) as error:
             raise _storage_error(self.name(key), error) from error
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
@@ -199,6 +201,20 @@ def _open(address: str, folder: Path | None) -> ObjectStore:
         return from_url(address, client_options=_client_options(), retry_config=_RETRIES)
     except (exceptions.BaseError, OSError, ValueError) as error:
         raise _storage_error(address, error) from error
+
+
+def _write_file(target: Path, data: bytes) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER:
+            raise
+        raise OutputError(f"the folder {target.parent} cannot be made: {error.strerror}") from error
+    atomic.check_name(target)
+    try:
+        atomic.write_bytes(target, data)
+    except OutputError as error:
+        raise _storage_error(str(target), error) from error
 
 
 def _client_options() -> Any:

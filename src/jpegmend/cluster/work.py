@@ -21,7 +21,7 @@ from jpegmend.cluster.job import marker_key, open_job, piece_key, pieces_of, res
 from jpegmend.cluster.storage import Storage, Stored
 from jpegmend.cluster.tables import DONE, FAILED, SET_ASIDE, Result
 from jpegmend.cluster.tasks import CLOSE, PUT_ASIDE, Report, Task
-from jpegmend.errors import InputError, JobError, JpegmendError, TooLarge
+from jpegmend.errors import InputError, JobError, JpegmendError, OutputError, TooLarge
 from jpegmend.restoration import restore
 from jpegmend.runtimes import open_runtime
 
@@ -143,8 +143,13 @@ class Session:
         return done, picture
 
     def _write(self, result: Result, picture: bytes | None) -> Result:
-        if picture is not None:
+        if picture is None:
+            return result
+        try:
             self._destination.write(result.output, picture)
+        except OutputError as error:  # of this name alone
+            failed = result._replace(outcome=FAILED, error=type(error).__name__, message=str(error))
+            return failed._replace(output_sha256=None, written=None, megapixels=None)
         return result
 
     def _result(

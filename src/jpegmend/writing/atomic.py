@@ -21,6 +21,17 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     """Check before any work that ``target`` can be created; raises ``OutputError`` as ``open_target`` would."""
     if not os.path.isdir(target.parent):
         raise OutputError(f"{target}: the folder {target.parent} does not exist; make it first")
+    check_name(target)
+    if _is_device(target):
+        return
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{target} cannot be written: {os.strerror(errno.EACCES)}")
+    if not overwrite and os.path.lexists(target):
+        raise OutputError(f"{target} exists already; give another name, or allow it to be overwritten")
+
+
+def check_name(target: Path) -> None:
+    """Raise ``OutputError`` where the folder, which exists, can have no file of that name."""
     if os.path.isdir(target):
         raise OutputError(f"{target} is a folder; give the name of a file in it")
     longest = _longest_name(target.parent)
@@ -28,12 +39,6 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise OutputError(
             f"{target}: the name has more than {longest} bytes, which this folder allows; give a shorter one"
         )
-    if _is_device(target):
-        return
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{target} cannot be written: {os.strerror(errno.EACCES)}")
-    if not overwrite and os.path.lexists(target):
-        raise OutputError(f"{target} exists already; give another name, or allow it to be overwritten")
 
 
 @contextlib.contextmanager
