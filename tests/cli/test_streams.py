@@ -120,6 +120,16 @@ def test_standard_input_and_pipes_among_other_files(folder: Path) -> None:
     assert made["stdin-unknown.png"] == made["pipe-unknown.png"] == made["a-15.png"]
 
 
+def test_standard_input_is_not_a_file_of_that_name(folder: Path) -> None:
+    Path("-").write_bytes(Path("a.jpg").read_bytes())
+    for given in ("a.jpg", "sub/b.jpg"):
+        line = f"jpegmend - -o out/ --strength 0 --name '{{stem}}-{{quality}}{{suffix}}' < {given}"
+        assert shell(line, timeout=60).returncode == 0
+        written = Path("out/stdin-unknown.png").read_bytes()
+        assert shell(f"jpegmend {given} -o one.png --strength 0 --overwrite", timeout=60).returncode == 0
+        assert written == Path("one.png").read_bytes()
+
+
 def test_a_pipe_that_nobody_writes_to_is_given_up(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,7 +28,9 @@ class State:
 
 
 def state_of(path: Path) -> State | None:
-    """Size and time of a regular file; None for anything else."""
+    """Size and time of a regular file; None for anything else, such as standard input where a file is called ``-``."""
+    if path == STANDARD:
+        return None
     try:
         found = path.stat()
     except (OSError, ValueError):
