@@ -1,5 +1,6 @@
 """Mistakes of a new user: each is named in a line, with what to do, and costs no file."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -133,8 +134,10 @@ def test_without_permission(folder: Path) -> None:
     Path("sub").chmod(0o000)
     code, said = say("sub/b.jpg", "-o", "b.png")
     assert code == 1 and "cannot be read: Permission denied" in said
-    code, said = say(".", "-r", "-o", "out", "--strength", "0")
-    assert code == 0
+    unreadable = "jpegmend: sub: cannot be read: Permission denied\n"
+    assert say(".", "-r", "-o", "out", "--strength", "0") == (1, unreadable), "there may be pictures in it"
+    assert Path("out/a.restored.png").exists()
+    assert say("inspect", ".", "-r") == (1, unreadable)
     code, said = say("sub")
     assert code == 2 and "1 unreadable folder" in said
     Path("sub").chmod(0o755)
@@ -166,3 +169,15 @@ def test_a_full_disk_is_told_and_leaves_nothing(folder: Path, capsys: pytest.Cap
     Path("full/jpegmend-journal.jsonl").symlink_to("/dev/full")
     assert cli.run(["a.jpg", "-o", "full/"]) == 1
     assert "the journal full/jpegmend-journal.jsonl cannot be written: No space" in capsys.readouterr().err
+
+
+@needs_setpriv
+def test_a_folder_that_a_plan_may_not_read_is_counted(folder: Path) -> None:
+    pytest.importorskip("obstore")
+    pytest.importorskip("pyarrow")
+    from jpegmend.cluster.job import JOB
+
+    Path("sub").chmod(0o000)
+    assert say("cluster", "plan", ".", "out") == (0, "")
+    Path("sub").chmod(0o755)
+    assert json.loads(Path("out", JOB).read_text())["passed_over"] == {"unreadable folders": 1}

@@ -25,7 +25,7 @@ _UPSCALED = ".x3."
 
 @dataclass(frozen=True)
 class Found:
-    """One file to read."""
+    """One file to read, or a folder below the one searched that cannot be read."""
 
     path: Path
     below: Path
@@ -42,7 +42,7 @@ class Search:
 
     pictures: tuple[Found, ...]
     passed_over: Mapping[str, int]
-    """Number of files in folders that were skipped, by reason: ``hidden``, ``results``, a suffix, ...; and of
+    """Number of files in folders that were skipped, by reason: ``hidden``, ``results``, a suffix, ...; and of given
     folders that could not be read."""
 
 
@@ -103,11 +103,8 @@ def _file(path: Path) -> Path:
 
 def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[str]) -> Iterator[Found]:
     kept_out = output.resolve() if output and output.resolve() != folder.resolve() else None
-
-    def count_unreadable(error: OSError) -> None:
-        passed["unreadable folders"] += 1
-
-    for here, folders, files in os.walk(folder, onerror=count_unreadable):
+    unreadable: list[OSError] = []
+    for here, folders, files in os.walk(folder, onerror=unreadable.append):
         passed["hidden"] += sum(name.startswith(".") for name in folders) if recursive else 0
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
         if kept_out is not None:
@@ -120,6 +117,12 @@ def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[st
                 passed[reason] += 1
             else:
                 yield Found(_file(path), path.relative_to(folder), folder, named=False)
+    for path in (Path(error.filename) for error in unreadable):
+        if path == folder:
+            passed["unreadable folders"] += 1
+        else:
+            # Kept, and fails later, as a file does that cannot be read: there may be pictures in it.
+            yield Found(path, path.relative_to(folder), folder, named=False)
     passed += Counter()  # drops counts of 0
 
 

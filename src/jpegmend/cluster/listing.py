@@ -181,6 +181,9 @@ def _of_folder(source: Storage, destination: Storage, passed: Counter[str]) -> I
     search = find_pictures([str(source.folder)], recursive=True, output=destination.folder)
     passed.update(search.passed_over)
     for picture in search.pictures:
+        if picture.path.is_dir():
+            passed["unreadable folders"] += 1
+            continue
         try:
             found = source.find(picture.below.as_posix())
         except (ValueError, UnicodeError):  # control characters, bytes that are no text
