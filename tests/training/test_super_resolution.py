@@ -10,6 +10,7 @@ from tests.training.conftest import tiny
 from torch import nn
 
 from jpegmend import cli, models, upscale
+from jpegmend.data.pictures import read_pictures
 from jpegmend.data.resampling import enlarge
 from jpegmend.errors import InvalidRecipe
 from jpegmend.models import mdu
@@ -68,9 +69,9 @@ class Bicubic(nn.Module):
 
 def test_the_gain_is_that_over_bicubic_interpolation(pictures):
     spec, config = models.find("mdu"), mdu.Config(**CONFIG)
-    found = validation.scores(Bicubic(), spec, config, [pictures], qualities=(40,))
+    found = validation.scores(Bicubic(), spec, config, read_pictures(pictures), qualities=(40,))
     assert found["gain_40"] == 0
-    worse = validation.scores(Bicubic(0.1), spec, config, [pictures], qualities=(40,))
+    worse = validation.scores(Bicubic(0.1), spec, config, read_pictures(pictures), qualities=(40,))
     assert worse["gain_40"] < -1
 
 

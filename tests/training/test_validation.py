@@ -15,9 +15,10 @@ from tests.training.conftest import tiny
 from torch import nn
 
 from jpegmend import models, restore
-from jpegmend.data import codec
+from jpegmend.data import codec, pack
 from jpegmend.data.degradation import Degradation, table_pair
-from jpegmend.data.pictures import load_rgb
+from jpegmend.data.pictures import load_rgb, read_pictures
+from jpegmend.errors import InputError, MissingData
 from jpegmend.models.contract import Estimate, Observation
 from jpegmend.training import loop, validation
 from jpegmend.training.run import RunSettings
@@ -90,7 +91,7 @@ class Identity(nn.Module):
 def test_colour_is_validated_on_rgb(pictures, network):
     """An identity gains nothing, and its PSNR is near that of Pillow's file against the picture, by scikit-image."""
     spec = models.find(network)
-    found = validation.scores(Identity(), spec, spec.config(), [pictures], qualities=[10], colour=20)
+    found = validation.scores(Identity(), spec, spec.config(), read_pictures(pictures), qualities=[10], colour=20)
     assert found.keys() == {"psnr_10", "gain_10", "colour_psnr_20", "colour_gain_20"}
     assert found["gain_10"] == found["colour_gain_20"] == 0
     expected = []
@@ -106,12 +107,68 @@ def test_pictures_that_are_exact_leave_the_mean_finite(tmp_path):
     """A black page is exact as a JPEG of quality 90; one network keeps it, another changes it."""
     Image.new("RGB", (32, 32)).save(tmp_path / "black.png")
     spec = models.find("dcsc")
-    found = validation.scores(Identity(), spec, spec.config(), [tmp_path], qualities=[90])
+    found = validation.scores(Identity(), spec, spec.config(), read_pictures(tmp_path), qualities=[90])
     assert found == {"psnr_90": pytest.approx(58.9226, abs=1e-3), "gain_90": 0.0}
     brighter = nn.Module()
     brighter.forward = lambda seen, collect=False: Estimate(seen.planes + 2 / 255)
-    found = validation.scores(brighter, spec, spec.config(), [tmp_path], qualities=[90])
+    found = validation.scores(brighter, spec, spec.config(), read_pictures(tmp_path), qualities=[90])
     assert found["gain_90"] == pytest.approx(42.11 - 58.92, abs=0.01)
+
+
+def test_small_pictures_are_left_out_and_those_after_them_taken(pictures, tmp_path, capsys):
+    """Sides of 15 and 16 pixels; the first by name are too small, and one that is not read no longer counts."""
+    for name, size in (("a", (200, 15)), ("b", (15, 200)), ("c", (16, 16)), ("d", (33, 17)), ("e", (15, 15))):
+        Image.effect_noise(size, 40).convert("RGB").save(tmp_path / f"{name}.png")
+    found, left_out = validation.load_pictures([tmp_path, pictures], most=2, scale=1)
+    assert [tuple(picture.shape) for picture in found] == [(3, 16, 16), (3, 17, 33)]
+    assert left_out == 2
+    with pytest.raises(MissingData, match="sides of 32"):
+        validation.load_pictures([tmp_path], most=9, scale=2)
+    state = loop.train(tiny(), RunSettings(folder=tmp_path / "run", data=[pictures], validation=[tmp_path]))
+    assert state.best > float("-inf")
+    assert "too small: 3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_every_network_is_validated_on_the_smallest_pictures(name):
+    spec = models.find(name)
+    for config in spec.small_configs():
+        side = 16 * spec.scale(config)
+        picture = torch.randint(0, 256, (3, side, side), dtype=torch.uint8)
+        found = validation.scores(spec.build(config), spec, config, [picture], qualities=[30], colour=30)
+        assert all(np.isfinite(value) for value in found.values())
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (
+            lambda path: Image.new("RGB", (15, 40)).save(path / "a.png"),
+            MissingData,
+            "of 1 pictures none has sides of 16",
+        ),
+        (lambda path: (path / "a.png").write_bytes(b"nothing"), InputError, r"a\.png cannot be read"),
+        (lambda path: None, MissingData, "no pictures there"),
+    ],
+    ids=["small", "damaged", "none"],
+)
+def test_what_cannot_be_validated_is_told_before_the_first_step(make, error, message, pictures, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    make(tmp_path / "pictures")
+    run = RunSettings(folder=tmp_path / "run", data=[pictures], validation=[tmp_path / "pictures"])
+    with pytest.raises(error, match=message):
+        loop.train(tiny(), run)
+    assert not run.folder.exists()
+
+
+def test_a_packed_set_is_validated_like_its_folder(pictures, tmp_path):
+    found = sorted(pictures.glob("*.png"))
+    index = [(path.name, *load_rgb(path).shape[1:]) for path in found]
+    pack.write(tmp_path / "packed.npy", index, map(load_rgb, found))
+    for one, other in zip(
+        *(validation.load_pictures([p], most=9, scale=1)[0] for p in (pictures, tmp_path / "packed.npy")), strict=True
+    ):
+        assert torch.equal(one, other)
 
 
 def test_the_best_weights_are_those_of_the_highest_mean_gain(pictures, tmp_path):

@@ -41,6 +41,11 @@ def load_rgb(path: Path) -> Tensor:
     return torch.from_numpy(np.array(open_clear(path).convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
+def read_pictures(path: Path) -> Iterator[Tensor]:
+    """Every picture of a folder, a file or a packed file (:mod:`jpegmend.data.pack`), each ``[3, H, W]`` uint8 RGB."""
+    yield from pack.read(path) if path.suffix == pack.SUFFIX else map(load_rgb, find_pictures([path]))
+
+
 @dataclass(frozen=True)
 class Sizes:
     """Settings for using large pictures at a half, a quarter, ... of their size too.
@@ -142,8 +147,7 @@ def detail(crops: Tensor) -> Tensor:
 
 def _read(path: Path, sizes: Sizes, device: torch.device | str) -> Iterator[tuple[Tensor, float]]:
     """Every picture of one source at all its sizes, with how often each is drawn."""
-    whole = pack.read(path) if path.suffix == pack.SUFFIX else map(load_rgb, find_pictures([path]))
-    for picture in whole:
+    for picture in read_pictures(path):
         pyramid = sizes.of(picture)
         pixels = [float(p.shape[1] * p.shape[2]) for p in pyramid]
         weights = [pixels[0] / len(pixels)] * len(pixels) if sizes.even else pixels

@@ -37,6 +37,8 @@ def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = No
         run = open_run(recipe, settings, group)
         reports = Reports(settings.folder, name=recipe.name, leads=run.group.is_main, bar=settings.bar)
         with stop_requests() as request, reports:
+            if run.left_out:
+                reports.note(f"pictures left out of the validation because they are too small: {run.left_out}")
             _loop(run, reports, request, watch=_WATCH["cpu" if on_cpu else "cuda"])
     return run.state
 

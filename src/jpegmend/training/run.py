@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from torch import Tensor
 
 from jpegmend import models
 from jpegmend.data.pictures import Pictures
 from jpegmend.models.contract import Planes, Spec
+from jpegmend.training import validation
 from jpegmend.training.building import start
 from jpegmend.training.checkpoint import State
 from jpegmend.training.distributed import ProcessGroup
@@ -48,6 +52,10 @@ class Run:
     spec: Spec
     teacher: Teacher | None = None
     """The network that ``recipe.teacher`` names."""
+    validation: Sequence[Tensor] = ()
+    """Pictures that are validated, each ``[3, H, W]`` uint8 RGB; none in processes that write no files."""
+    left_out: int = 0
+    """Number of pictures that are too small to be validated."""
 
     @property
     def planes(self) -> Planes:
@@ -63,7 +71,11 @@ class Run:
 
 
 def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = None) -> Run:
-    """Read the pictures, and build the networks fresh, from weights, or from a checkpoint."""
+    """Read the pictures, and build the networks fresh, from weights, or from a checkpoint.
+
+    Raises an error for whatever of it cannot be read, or does not fit the recipe, before there is a folder.
+    """
+    group, spec = group or ProcessGroup(), models.find(recipe.network)
     pictures = Pictures.load(
         settings.data,
         device=settings.device,
@@ -80,6 +92,10 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
         checkpoint=settings.folder / "checkpoint.pt" if settings.resume else None,
     )
     teacher = load_teacher(recipe, settings.device)
-    # Last, so that a mistake leaves no folder.
+    validated, left_out = validation.load_pictures(
+        settings.validation if group.is_main else [],
+        most=recipe.validation.pictures,
+        scale=spec.scale(recipe.build_config()),
+    )
     settings.folder.mkdir(parents=True, exist_ok=True)
-    return Run(recipe, settings, group or ProcessGroup(), pictures, state, models.find(recipe.network), teacher)
+    return Run(recipe, settings, group, pictures, state, spec, teacher, validated, left_out)

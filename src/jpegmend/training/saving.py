@@ -34,7 +34,7 @@ class Saver:
         _save_auxiliaries(run, folder)
         # Before the validation, so that nothing else is lost if the process is killed during it.
         state.save(folder / "checkpoint.pt")
-        if run.settings.validation and (last or self._is_due()):
+        if run.validation and (last or self._is_due()):
             line |= self._validate()
         self.reports.save(line)
 
@@ -88,9 +88,8 @@ def validate(run: Run, weights: Path) -> dict[str, float]:
         network,
         spec,
         build_config(spec.config, header["config"], spec.name),
-        run.settings.validation,
+        run.validation,
         qualities=qualities,
         colour=qualities[(len(qualities) - 1) // 2] if coloured else None,
-        most=recipe.validation.pictures,
         device=run.settings.device,
     )

@@ -6,6 +6,7 @@ Figures to report come from ``jpegmend evaluate``. Shape letters: B batch, C pla
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from math import lcm
 from pathlib import Path
 from statistics import mean
@@ -16,14 +17,17 @@ from torch import Tensor, nn
 from jpegmend.data import codec
 from jpegmend.data.codec import Sampling
 from jpegmend.data.degradation import Degradation, as_written, table_pair
-from jpegmend.data.pictures import find_pictures, load_rgb
+from jpegmend.data.pictures import read_pictures
 from jpegmend.data.resampling import enlarge, reduce
+from jpegmend.errors import MissingData
 from jpegmend.models.contract import Observation, Planes, Spec
 from jpegmend.restoration.tiles import lattice, ramp, round_up
 from jpegmend.training.planes import select_planes
 
 REPORTED = (10, 20, 30, 40, 90)
 """libjpeg qualities that are validated if the recipe trains them."""
+_MCU = 16
+"""Side in pixels of the squares that 4:2:0 compresses together; sides of pictures are cut to multiples of it."""
 _BATCH = 8
 """Number of windows in a batch."""
 
@@ -42,6 +46,27 @@ def trained_qualities(degradation: Degradation) -> tuple[int, ...]:
     return found or tuple(sorted({low, (low + high) // 2, high}))
 
 
+def load_pictures(paths: Iterable[Path], *, most: int, scale: int) -> tuple[list[Tensor], int]:
+    """The first ``most`` pictures below ``paths``, each ``[3, H, W]`` uint8, and the number of those left out before.
+
+    Those with a side below 16 ``scale`` pixels, for a network of that scale, are left out: sides are cut to multiples
+    of it. Raises :class:`~jpegmend.errors.MissingData` where no picture is left.
+    """
+    least, found, left_out = _MCU * scale, list[Tensor](), 0
+    for picture in chain.from_iterable(map(read_pictures, paths)):
+        if min(picture.shape[1:]) < least:
+            left_out += 1
+        else:
+            found.append(picture)
+        if len(found) == most:
+            break
+    if left_out and not found:
+        raise MissingData(
+            f"validation: of {left_out} pictures none has sides of {least} pixels or more; give larger ones"
+        )
+    return found, left_out
+
+
 def psnr(restored: Tensor, truth: Tensor) -> float:
     """PSNR in dB of one picture in 0..1, after clipping and rounding to 8 bits; at most 58.92.
 
@@ -56,14 +81,13 @@ def scores(
     network: nn.Module,
     spec: Spec,
     config: object,
-    paths: Iterable[Path],
+    pictures: Iterable[Tensor],
     *,
     qualities: Iterable[int] = REPORTED,
     colour: int | None = None,
-    most: int = 12,
     device: str = "cpu",
 ) -> dict[str, float]:
-    """Mean gain over the JPEG and mean PSNR in dB on the first ``most`` pictures.
+    """Mean gain over the JPEG and mean PSNR in dB on ``pictures``, each ``[3, H, W]`` uint8 RGB.
 
     ``gain_10`` and ``psnr_10`` are those of studio-range luma, compressed as gray at quality 10. ``colour`` is a
     quality at which colour networks are validated on RGB too, compressed with 4:2:0: ``colour_gain_20``. Networks with
@@ -76,13 +100,13 @@ def scores(
     if colour is not None and kind != "y":
         cases.append(("colour_", "420", colour))
     found: dict[str, list[float]] = {}
-    for path in find_pictures(paths)[:most]:
-        rgb = load_rgb(path).to(device)
-        rgb = rgb[None, :, : _whole(rgb.shape[1], 16 * scale), : _whole(rgb.shape[2], 16 * scale)].float()
+    for picture in pictures:
+        height, width = (side // (_MCU * scale) * (_MCU * scale) for side in picture.shape[1:])
+        rgb = picture[None, :, :height, :width].to(device).float()
         for prefix, sampling, quality in cases:
             seen, truth = _compressed(rgb, kind, sampling, quality, scale)
-            pictures = enlarge(seen.planes, scale), run(network, spec, config, seen), truth
-            before, after, target = (_shown(picture, kind, sampling) for picture in pictures)
+            planes = enlarge(seen.planes, scale), run(network, spec, config, seen), truth
+            before, after, target = (_shown(each, kind, sampling) for each in planes)
             found.setdefault(f"{prefix}psnr_{quality}", []).append(psnr(after, target))
             found.setdefault(f"{prefix}gain_{quality}", []).append(psnr(after, target) - psnr(before, target))
     return {name: round(mean(values), 3) for name, values in found.items()}
@@ -91,10 +115,6 @@ def scores(
 def mean_gain(found: dict[str, float]) -> float:
     """Mean of all gains in dB, including that of colour."""
     return mean(value for name, value in found.items() if "gain_" in name)
-
-
-def _whole(side: int, multiple: int) -> int:
-    return side // multiple * multiple
 
 
 def _compressed(
