@@ -6,7 +6,7 @@ JpegmendError
 │   ├── UnsupportedJpeg        a valid picture of an unsupported kind (12-bit, lossless, JPEG 2000, ...)
 │   ├── DamagedJpeg            nothing can be decoded, or with ``strict``: anything in the file is damaged
 │   └── TooLarge               the header states more pixels than allowed
-├── DecoderStopped             the decoder was ended from outside, or had no room for its files; the input may be sound
+├── DecoderStopped             the decoder was ended from outside, or could not work here; the input may be sound
 ├── OverBudget                 restoring or writing took more memory or time than a picture of its size may
 ├── OutputError                the result cannot be written to that place or in that format
 │   └── NoRoom                 no space is left there, a quota is used up, or it is larger than a file may be
@@ -85,7 +85,7 @@ class TooLarge(InputError):
 
 
 class DecoderStopped(JpegmendError):
-    """The decoder was ended from outside, or had no room for temporary files; the input may be sound."""
+    """The decoder was ended from outside, could not be started, or had no room for files; the input may be sound."""
 
 
 class OverBudget(JpegmendError):

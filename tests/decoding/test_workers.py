@@ -109,6 +109,12 @@ def test_a_decoder_that_may_not_be_started_is_told(stored, monkeypatch):
         patch.setattr(threading.Timer, "start", Mock(side_effect=RuntimeError("can't start new thread")))
         with pytest.raises(errors.DecoderStopped, match="ulimit -u"):
             jpeg.read(stored["huffman"])
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
+        decoding.close()
+        decoding.start()
+        with pytest.raises(errors.DecoderStopped, match="Too many open files; the file may be sound"):
+            jpeg.read(stored["huffman"])
     assert jpeg.read(stored["huffman"]).lost == 0
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from typing import Any
 
 from jpegmend.decoding.process import Answer, Worker
+from jpegmend.errors import DecoderStopped
 
 SIZE = 2
 """Number of files that are decoded at the same time; further threads wait."""
@@ -32,8 +34,8 @@ class Pool:
             return [worker.pid for worker in self._idle if worker.pid is not None]
 
     def start(self) -> None:
-        """Start a worker if none is idle; does not wait until it is ready."""
-        with self._lock:
+        """Start a worker if none is idle; does not wait until it is ready. What hinders it is told by the request."""
+        with self._lock, contextlib.suppress(OSError, DecoderStopped):
             if not self._idle:
                 self._idle.append(Worker())
             self._idle[-1].start()

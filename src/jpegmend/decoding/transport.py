@@ -53,19 +53,14 @@ class Decoded:
 def stored(data: bytes) -> Iterator[None]:
     """Write a file for the workers once, instead of for each of its pages that is decoded in the block.
 
-    It holds for this very object. Where there is no room, each request writes it anew, as without this.
+    It holds for this very object. Where it cannot be written, each request tries anew, as without this.
     """
     with contextlib.ExitStack() as kept:
-        try:
+        with contextlib.suppress(OSError):
             folder = kept.enter_context(tempfile.TemporaryDirectory(prefix="jpegmend-", dir=_scratch(len(data))))
             source = Path(folder, "source")
             source.write_bytes(data)
-        except OSError as error:
-            if not says_no_room(error):
-                raise
-        else:
-            token = _STORED.set((data, source))
-            kept.callback(_STORED.reset, token)
+            kept.callback(_STORED.reset, _STORED.set((data, source)))
         yield
 
 
@@ -81,7 +76,7 @@ def decode(
         TooLarge: more pixels or memory than allowed.
         UnsupportedJpeg: a picture of an unsupported kind.
         DamagedJpeg: it cannot be decoded, the decoder died of it, or exceeded a time limit.
-        DecoderStopped: the decoder was ended from outside, or there is no room for its temporary files.
+        DecoderStopped: the decoder was ended from outside, cannot be started, or has no room for its temporary files.
     """
     full: OSError | None = None
     # Pictures may be larger than expected, or others fill the memory meanwhile: then the disk is tried.
@@ -90,7 +85,8 @@ def decode(
             return _decode_in(scratch, format, pieces, limits, page)
         except OSError as error:
             if not says_no_room(error):
-                raise
+                told = f"the decoder cannot be started: {describe(error)}; the file may be sound"
+                raise DecoderStopped(told) from error
             full = error
     assert full is not None
     raise DecoderStopped(

@@ -53,7 +53,7 @@ _OF_CLASSES: Mapping[type[errors.JpegmendError], tuple[int, str]] = {
     errors.UnsupportedJpeg: (415, "A picture of a kind that is not supported"),
     errors.DamagedJpeg: (422, "The file is damaged"),
     errors.TooLarge: (413, "The picture is too large"),
-    errors.DecoderStopped: (503, "The decoder was ended, or had no room for its files"),
+    errors.DecoderStopped: (503, "The decoder was ended, could not be started, or had no room for its files"),
     errors.OverBudget: (413, "The picture takes more memory or time than one of its size may"),
     errors.OutputError: (422, "The result cannot be written in that format"),
     errors.InvalidOption: (400, "An option has a value that is not allowed"),
