@@ -120,7 +120,7 @@ def _one(photos: Photos, mender: Mender, asset: dict[str, Any], quality: int, fo
     found = mender.quality(data)
     if found is None or found > quality:
         return "left"
-    restored = mender.restore(data, name, format=form, quality="95", mark="true")
+    restored = mender.restore(data, name, format=form, mark="true")
     suffix = {"jpeg": ".jpg"}.get(form, f".{form}")
     added = photos.upload(asset, f"{Path(name).stem}.restored{suffix}", restored)
     photos.stack(asset["id"], added)

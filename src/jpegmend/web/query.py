@@ -193,6 +193,12 @@ def _read_form(values: _Values, bits: int | None, *, all_pages: bool = False) ->
         raise Problem("invalid-option", f"bits=16: {format} holds 8 bits; choose png or tiff")
     if all_pages and format != "tiff":
         raise Problem("invalid-option", f"pages=all: {format} holds one page; choose tiff, or pages=N")
+    if (quality := values.text("quality")) is not None and not WRITTEN[format].lossy:
+        lossy = ", ".join(name for name, kind in WRITTEN.items() if kind.lossy)
+        detail = f"quality={quality!r}: {format} is without loss; choose one of {lossy} by format, or leave it out"
+        raise Problem("invalid-option", f"{detail}; assume-quality is that of the input")
+    if (compression := values.text("compression")) is not None and format != "png":
+        raise Problem("invalid-option", f"compression={compression!r}: of png alone, not of {format}; leave it out")
     return Output(
         format=format,
         bits=bits,
