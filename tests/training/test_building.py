@@ -85,3 +85,21 @@ def test_a_classifier_that_a_stage_reads_is_not_replaced_by_that_of_a_warm_start
     for key, tensor in begun.average.items():
         inner = key.removeprefix("classifier.")
         assert torch.equal(tensor, (read[inner] if inner != key else rest[key]).float()), key
+
+
+def test_a_classifier_that_nothing_trains_is_refused(pictures, tmp_path):
+    """It would stay as it was drawn, frozen. Without f_s there is none; a checkpoint holds it, as it was."""
+    with pytest.raises(InvalidRecipe, match=r"nothing trains the classifier of dual.*--warm-start"):
+        loop.train(tiny(**DUAL), settings(tmp_path / "none", pictures))
+    assert not (tmp_path / "none").exists()
+    plain = DUAL | {"config": DUAL["config"] | {"semantic": False}}
+    loop.train(tiny(**plain), settings(tmp_path / "plain", pictures))
+    weights = tmp_path / "plain" / "average.safetensors"
+    with pytest.raises(InvalidRecipe, match="nothing trains the classifier"):
+        start(tiny(**DUAL), warm_start=weights, partly=True)
+    staged = tiny(**DUAL, stages=[CLASSIFIER | {"share": 0.5}])
+    loop.train(staged, settings(tmp_path / "staged", pictures))
+    start(tiny(**DUAL), warm_start=tmp_path / "staged" / "average.safetensors", partly=True)
+    wider = DUAL | {"config": DUAL["config"] | {"classifier_features": 6}}
+    with pytest.raises(InvalidRecipe, match="nothing trains the classifier"):
+        start(tiny(**wider), warm_start=tmp_path / "staged" / "average.safetensors", partly=True)

@@ -105,10 +105,20 @@ def test_losses_that_ask_an_aid():
     assert float(losses.total({"judge": 1.0}, given)) == pytest.approx(math.log(1 + math.exp(0.5)))
 
 
-@pytest.mark.parametrize("name", ["judge", "quality_score", "artifacts"])
-def test_what_is_missing_is_named(name):
-    with pytest.raises(InvalidRecipe):
-        losses.total({name: 1.0}, answer(plane(0.0), plane(0.0)))
+def test_what_is_missing_is_named():
+    with pytest.raises(InvalidRecipe, match="use it with mdu"):
+        losses.total({"artifacts": 1.0}, answer(plane(0.0), plane(0.0)))
+
+
+def test_a_loss_needs_exactly_the_auxiliary_networks_that_are_stated():
+    """Each is called with none, and with those of the table."""
+    for name in losses.LOSSES.keys() - losses.NEEDS_TRACES - {"teacher", "quality"}:
+        needed = losses.NEEDS_AUXILIARY.get(name)
+        given = answer(torch.zeros(1, 1, 16, 16), torch.ones(1, 1, 16, 16), auxiliary={needed: Fixed()})
+        assert torch.isfinite(losses.total({name: 1.0}, given))
+        if needed:
+            with pytest.raises(KeyError):
+                losses.total({name: 1.0}, given._replace(auxiliary={}))
 
 
 def test_quality_is_held_against_the_luma_table():

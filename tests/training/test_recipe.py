@@ -56,6 +56,8 @@ def test_is_valid_and_named_after_its_file(path):
     assert recipe.name == (path.stem if folder == "recipes" else f"{folder}-{path.stem}")
 
 
+JUDGE = {"auxiliary": "judge", "share": 0.1, "crop": 16, "batch": 2}
+GUIDED = [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"mae": 1.0, "quality_score": 0.1}}]
 PAPERS = ("dcsc", "cqr", "qgcn", "mdu", "dual")
 OURS = {
     "running average": lambda recipe: recipe.ema > 0,
@@ -147,6 +149,8 @@ def test_a_circle_of_extends_is_refused(tmp_path):
         ({"config": {"deviation": "x"}}, "config of arcnn: deviation: .* number; found 'x'"),
         ({"config": {"channels": 1.5}}, r"config of arcnn: channels: .* integer.*; found 1\.5"),
         ({"name": ""}, "name"),
+        ({"phases": GUIDED}, "loss 'quality_score': no stage trains or reads its ranker; add one"),
+        ({"phases": GUIDED, "stages": [JUDGE]}, "quality_score"),
     ],
 )
 def test_mistakes_are_named(changes, named):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +39,28 @@ def start(
         return _build(recipe, config, device)
 
     state = State(build(recipe.build_config(recipe.phases[0])), build)
+    if checkpoint:
+        state.restore(checkpoint)
+        return state
+    taken: Collection[str] = ()
     if warm_start:
-        before = _begin_from(warm_start, state, recipe, partly=partly)
+        before, taken = _begin_from(warm_start, state, recipe, partly=partly)
         earlier = before.get("earlier", {})
         state.earlier_steps = before.get("steps", 0) + earlier.get("steps", 0)
         state.earlier_seconds = before.get("seconds", 0) + earlier.get("seconds", 0)
-    if checkpoint:
-        state.restore(checkpoint)
+    _check_frozen(recipe, state.network, taken)
     return state
+
+
+def _check_frozen(recipe: Recipe, network: nn.Module, taken: Collection[str]) -> None:
+    """Refuse a submodule that stays as it was initialised: frozen, without a stage, its tensors not ``taken``."""
+    for name in set(models.find(recipe.network).frozen) - {stage.auxiliary for stage in recipe.stages}:
+        tensors = {f"{name}.{key}" for key in getattr(getattr(network, name, None), "state_dict", dict)()}
+        if not tensors <= set(taken):
+            raise InvalidRecipe(
+                f"stages: nothing trains the {name} of {recipe.network}, which is frozen while the rest is trained; "
+                f"give the recipe a stage that trains or reads it, or begin from weights that hold it (--warm-start)"
+            )
 
 
 def find_weights(name: str) -> Path:
@@ -91,8 +105,8 @@ def _build_auxiliary(recipe: Recipe, stage: Stage, inner: nn.Module | None) -> n
     return network
 
 
-def _begin_from(weights: Path, state: State, recipe: Recipe, *, partly: bool) -> dict[str, Any]:
-    """Load trained weights into the network, and return the header of their file.
+def _begin_from(weights: Path, state: State, recipe: Recipe, *, partly: bool) -> tuple[dict[str, Any], Collection[str]]:
+    """Load trained weights into the network; returns the header of their file and the names of the tensors taken.
 
     ``partly`` loads the tensors that agree in name and shape; the others keep their initial values. A submodule that a
     stage of the recipe reads from its own ``weights`` keeps those.
@@ -117,7 +131,7 @@ def _begin_from(weights: Path, state: State, recipe: Recipe, *, partly: bool) ->
         ) from error
     for key, tensor in state.network.state_dict().items():
         state.average[key].copy_(tensor)
-    return before
+    return before, tensors.keys()
 
 
 def grown(

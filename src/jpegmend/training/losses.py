@@ -6,7 +6,7 @@ Pictures are ``[B, C, H, W]`` in 0..1. Elementwise losses keep that shape; all o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -136,18 +136,12 @@ def true_artifacts(answer: Answer) -> Tensor:
     return J - down(answer.truth, answer.truth.shape[-1] // J.shape[-1])
 
 
-def _auxiliary(answer: Answer, name: str) -> Any:
-    if name not in answer.auxiliary:
-        raise InvalidRecipe(f"a loss needs the {name}; give the recipe a stage that trains it")
-    return answer.auxiliary[name]
-
-
 def _quality_score(answer: Answer) -> Tensor:
-    return quality_score(_auxiliary(answer, "ranker")(answer.estimate.planes).score)
+    return quality_score(answer.auxiliary["ranker"](answer.estimate.planes).score)
 
 
 def _feature_matching(answer: Answer) -> Tensor:
-    ranker = _auxiliary(answer, "ranker")
+    ranker = answer.auxiliary["ranker"]
     return feature_matching(ranker(answer.estimate.planes).features, ranker(answer.truth).features)
 
 
@@ -164,7 +158,7 @@ def quality(answer: Answer) -> Tensor:
 
 
 def _judge(answer: Answer) -> Tensor:
-    return binary_cross_entropy(_auxiliary(answer, "judge")(answer.estimate.planes).score, 0.0)
+    return binary_cross_entropy(answer.auxiliary["judge"](answer.estimate.planes).score, 0.0)
 
 
 LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
@@ -185,6 +179,8 @@ LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
 """Losses by name. MDU's eq. 24 is ``mae`` and ``last_artifacts`` (alpha and beta at T), ``pictures`` and ``artifacts``
 (before T), each with its weight; ``judge`` is the cross entropy of table XII."""
 
+NEEDS_AUXILIARY: Mapping[str, str] = {"quality_score": "ranker", "feature_matching": "ranker", "judge": "judge"}
+"""Auxiliary network that a loss calls, by the name of the loss."""
 NEEDS_TRACES = frozenset({"pictures", "last_artifacts", "artifacts"})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from jpegmend import models
 from jpegmend.errors import InvalidRecipe, UnknownModel
 from jpegmend.training.auxiliary import AUXILIARIES
-from jpegmend.training.losses import LOSSES
+from jpegmend.training.losses import LOSSES, NEEDS_AUXILIARY
 from jpegmend.training.plain_values import build_from
 from jpegmend.training.recipe import Recipe
 from jpegmend.training.recipe_file import load
@@ -71,9 +71,12 @@ def _contradictions(recipe: Recipe) -> list[str]:
     found += [f"stage {name}: a share of 0 needs weights" for name in idle]
     if recipe.project and recipe.degradation.phase == "any":
         found.append("project needs crops on the block grid; leave it out, or set degradation.phase = 'corner'")
-    unknown = {stage.auxiliary for stage in recipe.stages} - set(AUXILIARIES)
+    staged = {stage.auxiliary for stage in recipe.stages}
+    unknown = staged - set(AUXILIARIES)
     found += [f"no auxiliary network {name!r}; there are: {', '.join(AUXILIARIES)}" for name in sorted(unknown)]
     named = {name for phase in recipe.phases for name in phase.losses}
+    wanting = [loss for loss, name in NEEDS_AUXILIARY.items() if loss in named and name not in staged]
+    found += [f"loss {loss!r}: no stage trains or reads its {NEEDS_AUXILIARY[loss]}; add one" for loss in wanting]
     if ("teacher" in named) != bool(recipe.teacher):
         found.append("the loss 'teacher' and the key teacher (a network's name) need each other; give both or none")
     unknown = named - set(LOSSES)
