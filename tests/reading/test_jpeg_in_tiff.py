@@ -99,8 +99,9 @@ def test_levels_and_tables_are_those_of_one_jpeg_of_the_whole(kind, columns):
         assert np.array_equal(ours.levels[:rows, :columns], theirs.levels[:rows, :columns])
 
 
-def test_the_picture_is_that_of_libtiff():
-    data = make_tiff(draw_picture(83, 117), 16, subsampling=0)
+@pytest.mark.parametrize("options", [{"subsampling": 0}, KINDS["rgb"]], ids=["ycbcr", "rgb"])
+def test_the_picture_is_that_of_libtiff(options):
+    data = make_tiff(draw_picture(83, 117), 16, **options)
     with Image.open(io.BytesIO(data)) as image:
         theirs = np.asarray(image.convert("RGB")).astype(int)
     ours = restore(data, strength=0, bits=8).pixels
@@ -140,6 +141,15 @@ def test_parts_that_are_left_out_or_damaged_are_told():
         data[offset : offset + 2] = b"??"
     with pytest.raises(InputError):
         open_source(bytes(data))
+
+
+@pytest.mark.parametrize("place", [(1 << 62, 9), ((1 << 64) - 1, 9), (0, 1 << 63)])
+def test_a_part_at_a_place_that_no_file_has_is_left_out(tmp_path, place):
+    part = encode(draw_picture(16, 16))
+    (tmp_path / "x.tif").write_bytes(part)
+    layout = tiff_jpeg._Layout(16, 32, 16, 16, (place, (0, len(part))), b"")
+    number, read = tiff_jpeg._Streams(str(tmp_path / "x.tif"), layout).first()
+    assert number == 1 and len(read.coef_arrays) == 3
 
 
 def test_strict_refuses_a_strip_that_is_cut_short():

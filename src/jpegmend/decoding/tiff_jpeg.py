@@ -122,9 +122,12 @@ class _Streams:
         import jpegio
 
         offset, size = self._layout.places[number]
-        with open(self._source, "rb") as file:
-            file.seek(offset)
-            body = file.read(size)
+        try:
+            with open(self._source, "rb") as file:
+                file.seek(offset)
+                body = file.read(size)
+        except (OSError, ValueError, OverflowError):  # an offset or a size that no file has, in a damaged BigTIFF
+            return None
         if not body.startswith(b"\xff\xd8"):
             return None
         tables = self._layout.tables.removesuffix(b"\xff\xd9")
