@@ -15,7 +15,7 @@ READ = {
     "bmp": (".bmp",),
     "tiff": (".tif", ".tiff"),
     "gif": (".gif",),
-    "pnm": (".ppm", ".pgm", ".pnm"),
+    "pnm": (".ppm", ".pgm", ".pbm", ".pnm"),
     "avif": (".avif",),
     "heic": (".heic", ".heif"),
     "jpeg xl": (".jxl",),

@@ -3,6 +3,7 @@
 from pathlib import Path, PurePath
 
 import pytest
+from PIL import Image
 
 from jpegmend.batch.find import STANDARD, Found, find_pictures
 from jpegmend.batch.names import Template, find_place, target_of
@@ -37,6 +38,15 @@ def test_folders_pass_over_what_is_no_picture_and_count_it(scans: Path) -> None:
         "below/e.jpg",
     ]
     assert found.passed_over == {"hidden": 2, ".jp2": 1, ".txt": 1, "results": 3, "without suffix": 1}
+
+
+def test_portable_pixmaps_of_every_name_are_found(scans: Path) -> None:
+    """Pillow lists their suffixes; .pfm has floats, which are not read."""
+    Image.init()
+    suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name == "PPM"} - {".pfm"}
+    for suffix in suffixes:
+        Image.new("1", (9, 9)).save(scans / f"x{suffix}")
+    assert {f"x{suffix}" for suffix in suffixes} <= set(names(scans, recursive=False))
 
 
 def test_the_output_folder_is_no_input(scans: Path) -> None:

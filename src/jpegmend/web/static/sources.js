@@ -1,6 +1,6 @@
 // Where pictures come from: dropped, pasted, chosen files and folders.
 
-const SUFFIXES = "jpg jpeg jpe jfif mpo png webp bmp tif tiff gif ppm pgm pnm avif heic heif jxl".split(" ");
+const SUFFIXES = "jpg jpeg jpe jfif mpo png webp bmp tif tiff gif ppm pgm pbm pnm avif heic heif jxl".split(" ");
 
 /** Whether a file found in a folder is a picture to restore. */
 const isPicture = ({ name }) =>
