@@ -36,6 +36,8 @@ from .conftest import as_jpeg, picture
         (["a.jpg", "-o", "x.png", "--format", "jpeg"], 2, "-o x.png names a png file, --format jpeg"),
         (["a.jpg", "--pages", "0"], 2, "at least 1, or all"),
         (["a.jpg", "--pages", "2", "-q"], 1, "--pages 2: a JPEG file has one picture; leave --pages out"),
+        ([".", "-r", "-o", "out", "--provider", "mps"], 2, "--provider 'mps' is PyTorch's, as --runtime torch has it"),
+        ([".", "-r", "-o", "out", "--provider", "directml"], 2, "--provider 'directml': the installed ONNX"),
         (["a.jpg", "--thorough", "3"], 2, "choose from 2, 4"),
         (["a.jpg", "--name", "{stem:>9}{suffix}"], 2, "no field {stem:>9}"),
         (["inspect", "a.jpg", "b.jpg", "--ranker", "cqrc"], 1, "no model 'cqrc', did you mean cqr-c"),

@@ -51,7 +51,7 @@ _WORDS = (
     (re.compile(r"\b(?:give|allow) a longer timeout\b"), "give a longer --timeout"),
     (re.compile(r"give another name, or allow it to be overwritten"), "give another -o, or --overwrite"),
     (re.compile(r"^the memory allowed is"), "--memory is"),
-    (re.compile(r"^(timeout|memory) (?=[\d'])"), r"--\1 "),
+    (re.compile(r"^(timeout|memory|provider) (?=[\d'])"), r"--\1 "),
     (
         re.compile(r"is restored; --pages selects another"),
         "is restored; --pages N selects another, --pages all takes all",

@@ -159,6 +159,7 @@ def page_number(text: str) -> int | str:
 def run(given: Namespace) -> int:
     """Remove compression artifacts from pictures."""
     from jpegmend.batch import find, names, plan
+    from jpegmend.runtimes import check_provider
 
     template = names.Template(given.name)
     folder = given.output not in (None, "-") and names.is_folder(given.output)
@@ -170,6 +171,8 @@ def run(given: Namespace) -> int:
     place = names.find_place(search.pictures, given.output, given.format, default)
     _check(given, place, single=len(search.pictures) == 1 and search.pictures[0].named)
     settings = read_settings(given, place.format)
+    if given.strength > 0:
+        check_provider(settings.card, runtime=given.runtime, provider=given.provider)
     with plan.open_journals(search.pictures, place, writing=not given.dry_run) as journals:
         items = plan.plan(search.pictures, place, template, settings, journals)
         return _work_off(items, search, settings, journals, given)

@@ -12,7 +12,7 @@ from jpegmend import weights
 from jpegmend.errors import InvalidOption
 from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, Runtime
 from jpegmend.runtimes.flips import FLIPS, MeanOfFlips
-from jpegmend.runtimes.providers import NAMES, choose_onnx, choose_torch
+from jpegmend.runtimes.providers import NAMES, choose_onnx, choose_torch, onnx_providers, torch_devices
 from jpegmend.weights import Card
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "NAMES",
     "PictureFacts",
     "Runtime",
+    "check_provider",
     "close",
     "load",
     "open_runtime",
@@ -49,8 +50,7 @@ def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = Non
         raise InvalidOption(f"provider {provider!r}; allowed: auto, {', '.join(NAMES)}")
     if threads is not None and threads < 1:
         raise InvalidOption(f"{threads} threads; at least 1, or None for all")
-    if runtime == "auto":
-        runtime = "onnx" if "onnx" in card.files or not card.released else "torch"
+    runtime = _library(card, runtime)
     key = card.name, str(card.files), runtime, threads
     if runtime == "onnx":
         from jpegmend.runtimes.onnx import open_onnx
@@ -63,6 +63,24 @@ def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = Non
     from jpegmend.runtimes.torch import open_torch
 
     return choose_torch(provider, lambda name: open_torch(card, threads, name), key)
+
+
+def check_provider(card: Card, *, runtime: str, provider: str) -> None:
+    """Check without loading the network that the library which runs it has the provider.
+
+    Raises:
+        InvalidOption: it does not; the message says which it has.
+        MissingExtra: the library is PyTorch, which is not installed.
+    """
+    if provider not in ("auto", "cpu"):
+        offered = onnx_providers if _library(card, runtime) == "onnx" else torch_devices
+        offered(provider)
+
+
+def _library(card: Card, runtime: str) -> str:
+    if runtime != "auto":
+        return runtime
+    return "onnx" if "onnx" in card.files or not card.released else "torch"
 
 
 def load(model: str | Path | Card = weights.DEFAULT, *, runtime: str = "auto", threads: int | None = None) -> Runtime:

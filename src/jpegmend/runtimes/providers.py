@@ -58,13 +58,18 @@ _CHOSEN: dict[Hashable, str] = {}
 
 
 def choose_onnx(provider: str, open_by: Callable[[str], Runtime], key: Hashable = None) -> Runtime:
-    """The network by a provider of ONNX Runtime; see :func:`_choose`.
+    """The network by a provider of ONNX Runtime; see :func:`_choose` and, for errors, :func:`onnx_providers`."""
+    if provider == "cpu":
+        return open_by("cpu")
+    return _choose(provider, onnx_providers(provider), open_by, key)
+
+
+def onnx_providers(provider: str) -> tuple[str, ...]:
+    """The providers that there are for ``auto`` or for the one that was asked for.
 
     Raises:
         InvalidOption: the installed ONNX Runtime does not have this provider.
     """
-    if provider == "cpu":
-        return open_by("cpu")
     if provider not in ("auto", *PROVIDERS):
         raise InvalidOption(f"provider {provider!r} is PyTorch's, as runtime='torch' has it")
     offered = installed()
@@ -73,11 +78,16 @@ def choose_onnx(provider: str, open_by: Callable[[str], Runtime], key: Hashable 
             f"provider {provider!r}: the installed ONNX Runtime has {', '.join(offered)}; the packages "
             "onnxruntime-gpu, onnxruntime-directml and onnxruntime-openvino have others, each instead of onnxruntime"
         )
-    return _choose(provider, offered, open_by, key)
+    return offered
 
 
 def choose_torch(provider: str, open_by: Callable[[str], Runtime], key: Hashable = None) -> Runtime:
-    """The network by a device of PyTorch; see :func:`_choose`.
+    """The network by a device of PyTorch; see :func:`_choose` and, for errors, :func:`torch_devices`."""
+    return _choose(provider, torch_devices(provider), open_by, key)
+
+
+def torch_devices(provider: str) -> tuple[str, ...]:
+    """The devices that there are for ``auto`` or for the one that was asked for.
 
     Raises:
         InvalidOption: PyTorch has no such device, or it is not there.
@@ -90,7 +100,7 @@ def choose_torch(provider: str, open_by: Callable[[str], Runtime], key: Hashable
     offered = devices()
     if provider not in ("auto", *offered):
         raise InvalidOption(f"provider {provider!r}: PyTorch finds no such device; use provider='cpu'")
-    return _choose(provider, offered, open_by, key)
+    return offered
 
 
 def _choose(provider: str, offered: Sequence[str], open_by: Callable[[str], Runtime], key: Hashable) -> Runtime:
