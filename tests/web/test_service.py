@@ -21,12 +21,13 @@ from tests.web.conftest import EXAMPLES, problem
 import jpegmend
 from jpegmend import errors
 from jpegmend.batch.settings import Output
+from jpegmend.decoding.process import _too_slow
 from jpegmend.formats import SUFFIXES, WRITTEN
 from jpegmend.web import handlers, models
 from jpegmend.web.handlers import report_header
 from jpegmend.web.jobs import Jobs
 from jpegmend.web.pages import STATIC
-from jpegmend.web.problems import CODES, code_of, from_error
+from jpegmend.web.problems import CODES, code_of, from_error, in_words
 from jpegmend.web.work import DECODED, result_name
 from jpegmend.weights import MODELS, Foreign
 
@@ -162,6 +163,8 @@ def test_messages_use_the_words_of_the_service(client: httpx.Client, photo: byte
     answer = client.post("/v1/restore", params={"consistent": "true"}, content=buffer.getvalue())
     assert problem(answer) == (400, "invalid-option")
     assert answer.json()["detail"].startswith("consistent=true needs a JPEG file")
+    slow = in_words(_too_slow("5 s"))
+    assert slow.endswith("a sound file of the size its header claims needs less")
     report = json.loads(client.post("/v1/restore", content=buffer.getvalue()).headers["jpegmend-report"])
     assert [warning.split("; ")[1] for warning in report["warnings"]] == ["give assume-quality= to restore it"]
 
