@@ -1,14 +1,17 @@
-"""Auxiliary networks: frozen beside and inside the main network, saved with it, and loaded again."""
+"""Auxiliary networks: frozen beside and inside the main network, saved and loaded again; the rate of warm starts."""
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from tests.training.conftest import tiny
 
+from jpegmend import models
 from jpegmend.errors import InvalidRecipe
+from jpegmend.models import files
 from jpegmend.training import loop
 from jpegmend.training.building import start
-from jpegmend.training.run import RunSettings
+from jpegmend.training.run import RunSettings, open_run
+from jpegmend.training.steps import step
 
 RANKER = {"auxiliary": "ranker", "crop": 16, "batch": 2}
 GUIDED = [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"mae": 1.0, "quality_score": 0.1}}]
@@ -103,3 +106,19 @@ def test_a_classifier_that_nothing_trains_is_refused(pictures, tmp_path):
     wider = DUAL | {"config": DUAL["config"] | {"classifier_features": 6}}
     with pytest.raises(InvalidRecipe, match="nothing trains the classifier"):
         start(tiny(**wider), warm_start=tmp_path / "staged" / "average.safetensors", partly=True)
+
+
+@pytest.mark.parametrize("facts", [{}, {"steps": 5, "seconds": 1}], ids=["steps unknown", "steps known"])
+def test_the_rate_rises_after_every_warm_start_also_where_the_run_was_resumed(facts, pictures, tmp_path):
+    """Weights that were converted from files of others do not tell their steps; the first step is at rate 0."""
+    recipe = tiny(optimiser={"rate": 1e-3, "warmup": 0.0}, steps=200)
+    fresh, weights = start(recipe), tmp_path / "converted.safetensors"
+    files.save_weights(weights, models.find("arcnn"), fresh.config, fresh.average, facts)
+    begun = start(recipe, warm_start=weights)
+    begun.save(tmp_path / "checkpoint.pt")
+    (tmp_path / "bare").mkdir()
+    fresh.save(tmp_path / "bare" / "checkpoint.pt")
+    for folder, rate in ((tmp_path, 0.0), (tmp_path / "bare", 1e-3)):
+        run = open_run(recipe, settings(folder, pictures, resume=True))
+        step(run)
+        assert [group["lr"] for group in run.state.optimisers["network"].param_groups] == [rate]

@@ -45,7 +45,7 @@ def start(
     taken: Collection[str] = ()
     if warm_start:
         before, taken = _begin_from(warm_start, state, recipe, partly=partly)
-        earlier = before.get("earlier", {})
+        earlier, state.warm = before.get("earlier", {}), True
         state.earlier_steps = before.get("steps", 0) + earlier.get("steps", 0)
         state.earlier_seconds = before.get("seconds", 0) + earlier.get("seconds", 0)
     _check_frozen(recipe, state.network, taken)

@@ -48,8 +48,10 @@ class State:
     """Number of times the run was reset to its last good state."""
     seconds: float = 0.0
     """Training time, summed over interruptions."""
+    warm: bool = False
+    """Whether the run began from trained weights."""
     earlier_steps: int = 0
-    """Steps in which the weights of ``warm_start`` had been trained before; else 0."""
+    """Steps in which those had been trained, as far as their file states it."""
     earlier_seconds: float = 0.0
     best: float = float("-inf")
     """Highest validation score so far, dB."""
@@ -119,6 +121,7 @@ class State:
         for name in _COUNTERS:
             # Checkpoints of earlier versions lack some counters.
             setattr(self, name, content["counters"].get(name, getattr(self, name)))
+        self.warm = self.warm or self.earlier_steps > 0
 
     def save(self, path: Path) -> None:
         """Write the checkpoint atomically."""
@@ -142,4 +145,4 @@ class State:
             ) from error
 
 
-_COUNTERS = ("step", "network_steps", "rollbacks", "seconds", "earlier_steps", "earlier_seconds", "best")
+_COUNTERS = ("step", "network_steps", "rollbacks", "seconds", "warm", "earlier_steps", "earlier_seconds", "best")

@@ -65,8 +65,7 @@ def _margin(run: Run, part: Phase | Stage) -> int:
 def _rate(run: Run, part: Phase | Stage, position: float) -> float:
     if isinstance(part, Stage):
         return part.rate
-    warm = run.state.earlier_steps > 0
-    return rate_at(run.recipe.optimiser, position, rate=run.recipe.rate_of(part), warm=warm)
+    return rate_at(run.recipe.optimiser, position, rate=run.recipe.rate_of(part), warm=run.state.warm)
 
 
 def _prepare_part(run: Run, part: Phase | Stage) -> str:
