@@ -1,5 +1,6 @@
 """Closed and broken streams, file names that cannot be printed, signals: no traceback, no temporary files."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from PIL import Image
 
 from jpegmend import cli
 from jpegmend.batch import inputs
+from jpegmend.batch.journal import JOURNAL
 
 from .conftest import as_jpeg, picture
 
@@ -118,6 +120,9 @@ def test_standard_input_and_pipes_among_other_files(folder: Path) -> None:
     made = {path.name: path.read_bytes() for path in Path("out").glob("*.png")}
     assert set(made) == {"stdin-unknown.png", "pipe-unknown.png", "a-15.png", "b-30.png"}
     assert made["stdin-unknown.png"] == made["pipe-unknown.png"] == made["a-15.png"]
+    entries = [json.loads(line) for line in Path("out", JOURNAL).read_text().splitlines()]
+    read = {entry["output"]: entry["size"] for entry in entries if entry["outcome"] == "done"}
+    assert [read[name] for name in ("stdin-unknown.png", "pipe-unknown.png", "a-15.png")] == [len(data)] * 3
 
 
 def test_standard_input_is_not_a_file_of_that_name(folder: Path) -> None:

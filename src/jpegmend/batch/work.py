@@ -121,6 +121,7 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
         "not_kept": not_kept,
         "compared": compared,
         "gain": gain,
+        "size": len(data),
         "sha256": sha256(data),
         "written": None if task.target == STANDARD else task.target.stat().st_size,
     }
