@@ -71,6 +71,19 @@ def test_what_is_missing_is_said(card):
         weights.path(replace(card, released=False), "onnx")
 
 
+def test_a_user_without_a_home_has_the_networks_of_the_package(monkeypatch):
+    """As in a container that runs by a number of its own, without HOME."""
+    pwd = pytest.importorskip("pwd")
+
+    def unknown(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("JPEGMEND_MODELS", "XDG_DATA_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert set(weights.MODELS) == set(weights.PACKAGED)
+
+
 def test_the_catalogue_loads_no_numpy():
     code = (
         "import sys, jpegmend; list(jpegmend.MODELS); print([m for m in ('numpy', 'torch', 'PIL') if m in sys.modules])"

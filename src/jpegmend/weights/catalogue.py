@@ -90,7 +90,7 @@ def user_folder() -> Path:
     """The folder of adopted networks: ``$JPEGMEND_MODELS``, else ``jpegmend/models`` where the platform keeps data."""
     if given := os.environ.get("JPEGMEND_MODELS"):
         return Path(given)
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))  # Path.home() raises for a user without a home
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
