@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jpegmend.cli import DONE
 from jpegmend.cli.options import add_limits, documented, parse_size
 from jpegmend.cli.parser import Parser, whole
-from jpegmend.cli.streams import printable
-from jpegmend.errors import InputError, InvalidOption
+from jpegmend.cli.streams import naming, printable
+from jpegmend.errors import InvalidOption
 
 if TYPE_CHECKING:
     from jpegmend.explanation.explanation import Explanation
@@ -63,7 +62,7 @@ def run(given: Namespace) -> int:
     card = weights.find(given.model)
     if given.file.is_dir():
         raise InvalidOption(f"{given.file} is a folder; explain takes one picture")
-    with _named(given.file):
+    with naming(given.file):
         data = read_input(given.file, parse_size("--max-bytes", given.max_bytes))
     folder = given.out or given.file.with_name(f"{given.file.stem}.{card.name}")
     made = not folder.exists()
@@ -71,7 +70,7 @@ def run(given: Namespace) -> int:
     try:
         check_target(folder / REPORT, overwrite=given.overwrite)
         tell_licence(card, quiet=given.quiet)
-        with _named(given.file):
+        with naming(given.file):
             found = explain(
                 data,
                 name=given.file.name,
@@ -92,15 +91,6 @@ def run(given: Namespace) -> int:
     if not given.quiet:
         _tell(given.file, report, found)
     return DONE
-
-
-@contextlib.contextmanager
-def _named(file: Path) -> Iterator[None]:
-    """Name the file in errors of its content."""
-    try:
-        yield
-    except InputError as error:
-        raise type(error)(f"{file}: {error}") from error
 
 
 def _tell(source: Path, report: Path, found: Explanation) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import re
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from jpegmend.errors import OutputError
+from jpegmend.errors import InputError, OutputError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """Errors of a stream that cannot take more."""
@@ -63,6 +65,15 @@ def printable(text: Path | str) -> str:
     'two\\\\x0alines'
     """
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", str(text))
+
+
+@contextlib.contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Begin the message of an :class:`InputError` in the block with the path of the file that was read."""
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(f"{file}: {error}") from error
 
 
 def check_standard_output() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from argparse import BooleanOptionalAction, Namespace
@@ -11,7 +12,7 @@ from typing import Any
 from jpegmend.cli import DONE
 from jpegmend.cli.options import BITS, RUNTIMES, add_limits, documented, parse_size
 from jpegmend.cli.parser import Parser, whole
-from jpegmend.errors import InputError, InvalidOption, OutputError
+from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN
 
 
@@ -53,13 +54,14 @@ def run(given: Namespace) -> int:
     from jpegmend.batch.work import save_result
     from jpegmend.cli.networks_of_others import tell_licence
     from jpegmend.cli.progress import Bar
+    from jpegmend.cli.streams import naming
     from jpegmend.restoration import upscale
 
     card = weights.find(given.model)
     source, target, format = _find_place(given, card.scale)
     tell_licence(card, quiet=given.quiet)
     bar = Bar(1, shown=not (given.quiet or given.json))
-    try:
+    with contextlib.closing(bar), naming(source):
         larger = upscale(
             read_input(source, parse_size("--max-bytes", given.max_bytes)),
             model=card,
@@ -73,10 +75,6 @@ def run(given: Namespace) -> int:
             timeout=given.timeout,
             progress=bar.tiles(source),
         )
-    except InputError as error:
-        raise type(error)(f"{source}: {error}") from error
-    finally:
-        bar.close()
     output = Output(format=format, bits=given.bits)
     left_out = save_result(larger, target, output, overwrite=given.overwrite)
     _tell(given, source, target, larger.report.as_dict(), left_out)
