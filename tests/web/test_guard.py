@@ -13,6 +13,7 @@ import pytest
 
 from jpegmend.errors import InvalidOption
 from jpegmend.web import connections
+from jpegmend.web.connections import Connection
 from jpegmend.web.guard import HEADERS, Guard
 from jpegmend.web.problems import Problem
 from jpegmend.web.settings import Settings
@@ -158,6 +159,41 @@ def test_a_connection_without_a_request_is_closed(running: Any, monkeypatch: pyt
             while piece := client.recv(4096):
                 answer += piece
             assert answer.count(b"200 OK") == sent.count(b"\r\n\r\n")
+
+
+def test_a_connection_that_takes_no_answer_is_closed(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_PATIENCE", 0.3)
+    held = running.server.server_state.connections
+    before = set(held)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect(("127.0.0.1", running.port))
+        client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 400)
+        end = time.monotonic() + 60
+        while not set(held) - before:
+            assert time.monotonic() < end
+        while set(held) - before:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def test_a_connection_that_takes_its_answer_slowly_is_kept() -> None:
+    """Until it takes no more; one that waits for no answer is closed when the last is sent."""
+    connection = Connection.__new__(Connection)
+    connection.transport, connection.loop, connection.cycle = Mock(), Mock(), Mock(response_complete=False)
+    sizes, unsent = (90, 80, 30, 0, 0, 50, 50), 0
+    for size in sizes:
+        assert not connection.transport.abort.called
+        connection.transport.get_write_buffer_size.return_value = size
+        connection._close_idle(connection.cycle, unsent)
+        unsent = size
+    assert connection.transport.abort.called and not connection.transport.close.called
+    assert connection.loop.call_later.call_count == len(sizes) - 1
+    connection.cycle.response_complete = True
+    connection.transport.get_write_buffer_size.return_value = 40
+    connection._close_idle(connection.cycle, 50)
+    assert connection.transport.close.called
+    assert connection.loop.call_later.call_count == len(sizes), "it is looked at again: its end may never be taken"
 
 
 def test_a_request_that_is_being_answered_is_waited_for(
