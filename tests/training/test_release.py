@@ -5,12 +5,13 @@ import hashlib
 import io
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from jpegmend import cli, models
+from jpegmend import cli, models, weights
 from jpegmend.cli.release import read_caution
 from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
 from jpegmend.models import files
@@ -64,7 +65,7 @@ def test_each_step_is_told(folder):
 def test_the_card_says_all_that_is_known(run, folder):
     card = read_card(folder / "mine.json")
     assert card.released and card.name == "mine" and card.network == "arcnn"
-    assert (card.data, card.notes, card.recipe) == (("waves (CC0)",), "a test", "recipes/tiny.toml")
+    assert (card.data, card.notes, card.recipe) == (("waves (CC0)",), "a test", None)
     assert card.trained["steps"] == 3
     assert card.caution == ((60, 1), (80, 0))
     assert card.parameters == 4 * 9 + 4 + 4 * 9 + 1
@@ -131,6 +132,13 @@ def test_a_run_of_the_first_format_can_be_released(run, tmp_path, without_export
 
 def _plain(header):
     return {key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()}
+
+
+def test_a_card_of_the_package_names_the_recipe_in_the_repository(run, tmp_path, without_export, monkeypatch):
+    monkeypatch.setattr(release, "CARDS", tmp_path / "cards")
+    assert release.release(run, "another", folder=tmp_path / "cards").recipe == "recipes/tiny.toml"
+    for card in weights.PACKAGED.values():
+        assert card.foreign or (Path(__file__).parents[2] / card.recipe).is_file(), card.name
 
 
 def test_a_weights_file_without_a_log_gets_no_curve(folder, tmp_path, without_export):

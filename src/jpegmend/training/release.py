@@ -78,7 +78,9 @@ def release(
     spec = models.find(header["network"])
     config = make_config(spec.config, header["config"])
     folder.mkdir(parents=True, exist_ok=True)
-    record = card_fields(name, spec, config) | _training_facts(name, header, log, facts)
+    record = card_fields(name, spec, config) | _training_facts(header, log, facts)
+    if folder.resolve() == CARDS.resolve():
+        record["recipe"] = f"recipes/{header.get('recipe', {}).get('name', name)}.toml"
     say("measuring the receptive field")
     record["halo"] = measured_halo(network, spec, config)
     say("writing the weights, and as ONNX, and comparing both")
@@ -112,8 +114,8 @@ def _without_folder(stage: dict[str, Any]) -> dict[str, Any]:
     return stage | {"weights": Path(stage["weights"]).name} if stage.get("weights") else stage
 
 
-def _training_facts(name: str, header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:
-    """Recipe, data, licence, training time and scores, as fields of the card."""
+def _training_facts(header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:
+    """Data, licence, training time and scores, as fields of the card."""
     earlier = header.get("earlier", {})
     trained = {
         "minutes": round((header.get("seconds", 0) + earlier.get("seconds", 0)) / 60, 1),
@@ -121,7 +123,6 @@ def _training_facts(name: str, header: dict[str, Any], log: list[dict[str, Any]]
         "machine": facts.machine or header.get("machine") or describe_machine(),
     }
     return {
-        "recipe": f"recipes/{header.get('recipe', {}).get('name', name)}.toml",
         "data": list(facts.data or header.get("data", ())),
         "licence": facts.licence,
         "trained": trained,

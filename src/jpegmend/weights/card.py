@@ -67,6 +67,8 @@ class Card:
     config: Mapping[str, Any] = field(default_factory=dict)
     """Hyper-parameters, as the network's ``Config`` takes them."""
     recipe: str | None = None
+    """Path of its recipe in the repository of jpegmend; None for weights that are no part of it. The weights file holds
+    the whole recipe in its header."""
     data: tuple[str, ...] = ()
     """Data sets it was trained on."""
     licence: str = ""
