@@ -211,7 +211,12 @@ def test_scores_are_those_of_the_released_step():
 
 
 def test_no_folder_of_the_machine_is_released():
-    recipe = {"name": "x", "stages": [{"auxiliary": "classifier", "weights": "/home/me/runs/c.safetensors"}, {}]}
+    recipe = {
+        "name": "x",
+        "teacher": "/home/me/runs/t.safetensors",
+        "stages": [{"auxiliary": "classifier", "weights": "/home/me/runs/c.safetensors"}, {}],
+    }
     record = {"data": [], "licence": "Apache-2.0", "trained": {}}
     header = release._header({"recipe": recipe, "steps": 3}, record)
     assert [stage.get("weights") for stage in header["recipe"]["stages"]] == ["c.safetensors", None]
+    assert header["recipe"]["teacher"] == "t.safetensors"

@@ -103,15 +103,16 @@ def release(
 def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     """Header of the weights file: the recipe, and fields of the card."""
     kept = {key: run[key] for key in ("recipe", "steps", "seconds", "earlier") if key in run}
-    if "stages" in kept.get("recipe", {}):
-        kept["recipe"] = kept["recipe"] | {"stages": [_without_folder(stage) for stage in kept["recipe"]["stages"]]}
+    if recipe := kept.get("recipe"):
+        stages = [_without_folder(stage, "weights") for stage in recipe.get("stages", [])]
+        kept["recipe"] = _without_folder(recipe, "teacher") | {"stages": stages}
     # Without scores: results refer to the checksum of the weights file, which the scores would change.
     return kept | {key: record[key] for key in ("data", "licence", "trained")}
 
 
-def _without_folder(stage: dict[str, Any]) -> dict[str, Any]:
-    """A stage of a recipe whose ``weights``, where given, are a file name without the folders of this machine."""
-    return stage | {"weights": Path(stage["weights"]).name} if stage.get("weights") else stage
+def _without_folder(table: dict[str, Any], key: str) -> dict[str, Any]:
+    """A table of a recipe whose file under ``key``, where given, is a name without the folders of this machine."""
+    return table | {key: Path(table[key]).name} if table.get(key) else table
 
 
 def _training_facts(header: dict[str, Any], log: list[dict[str, Any]], facts: Facts) -> dict[str, Any]:
