@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, TiffImagePlugin, TiffTags
 from tests.jpeg.conftest import draw_picture, encode_picture
 
 from jpegmend import decoding, writing
@@ -319,6 +319,24 @@ def test_an_array_may_have_the_byte_order_of_a_file(kind, tmp_path):
     assert mapped.dtype.byteorder == ">"
     opened = open_source(mapped)
     assert opened.values.dtype == kind and np.array_equal(opened.values, values)
+
+
+def test_the_exif_of_a_tiff_has_neither_its_xmp_nor_its_profile_nor_what_photoshop_keeps():
+    xmp, profile = b"<x:xmpmeta>exif:GPSLatitude</x:xmpmeta>", b"a profile"
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    layers = {34377: b"8BIM a preview", 37724: b"Adobe Photoshop layers", 50255: b"annotations"}
+    for tag, value in {700: xmp, **layers}.items():
+        tags[tag], tags.tagtype[tag] = value, TiffTags.UNDEFINED if tag != 700 else TiffTags.BYTE
+    tags[315] = "an artist"
+    stream = io.BytesIO()
+    Image.fromarray(draw_picture(16, 16)).save(stream, "TIFF", tiffinfo=tags, icc_profile=profile)
+    metadata = open_source(stream.getvalue()).metadata
+    assert (metadata.xmp, metadata.icc) == (xmp, profile)
+    assert b"an artist" in metadata.exif
+    assert not [each for each in (xmp, profile, *layers.values()) if each in metadata.exif]
+    exif = Image.Exif()
+    exif.load(metadata.exif)
+    assert dict(exif) == {315: "an artist"}
 
 
 def test_nothing_is_no_picture():

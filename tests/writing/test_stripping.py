@@ -50,17 +50,18 @@ def swapped_profile() -> bytes:
 
 def test_the_position_alone_is_removed():
     block = with_position()
-    bare, maker_note = remove_position(block)
+    bare, left_out = remove_position(block)
     found = read(bare)
     assert len(bare) == len(block)
     assert not found.get_ifd(0x8825) and 0x8825 not in found
     expected = read(block)
     for tag in (0x010F, 0x0132, 0xA000):
         assert found[tag] == expected[tag]
-    assert maker_note and expected.get_ifd(0x8769).pop(0x927C)
+    assert left_out == ("the maker note of its EXIF, which may hold a position",)
+    assert expected.get_ifd(0x8769).pop(0x927C)
     assert found.get_ifd(0x8769) == expected.get_ifd(0x8769)
     assert b"2026:01:02\0" not in bare and b"48.8566" not in bare  # the values are gone from the bytes too
-    assert remove_position(bare) == (bare, False)
+    assert remove_position(bare) == (bare, ())
 
 
 @given(st.binary(max_size=60), st.integers(0, 200), st.sampled_from([b"II*\0", b"MM\0*"]))
@@ -84,6 +85,17 @@ def test_a_position_in_the_directories_of_exif_and_thumbnail_is_removed():
     assert struct.pack("<H", 0x8825) not in bare and read(bare).get_ifd(0x8769) == {}
     beyond = block[:22] + struct.pack("<I", 9999) + block[26:]
     assert b"N\0" not in remove_position(beyond)[0]
+
+
+def test_the_position_in_xmp_inside_exif_is_removed():
+    """Such a block is made of the tags of a TIFF, by Pillow among others."""
+    exif = read(with_position())
+    for packet, kept in ((b"<x exif:GPSLatitude='52,30.5N'/>", False), (b"<x dc:title='harbour'/>", True)):
+        exif[700] = packet
+        bare, left_out = remove_position(exif.tobytes().removeprefix(b"Exif\0\0"))
+        assert (700 in read(bare), packet in bare) == (kept, kept)
+        assert ("the XMP in its EXIF, which holds a position" in left_out) == (not kept)
+        assert read(bare)[0x010F] == "A maker"
 
 
 def test_the_position_in_xmp_is_removed():

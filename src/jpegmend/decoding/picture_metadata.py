@@ -12,6 +12,10 @@ from typing import Any
 ORIENTATION = 0x0112
 _LAYOUT = {*range(254, 267), 273, *range(277, 282), 284, 317, *range(320, 326), 330, 338, 339, 347, 529, 530, 531, 532}
 """Tags of a TIFF that say how its samples are stored, which is no longer true of a result."""
+_APART = {700, 34675}
+"""Tags of a TIFF for XMP and ICC profile, which are read by themselves."""
+_OF_PHOTOSHOP = {34377, 37724, 50255}
+"""Tags of Photoshop for previews, layers and annotations: pictures and settings of the file as it was."""
 _DIRECTORIES = (0x8769, 0x8825)
 """Tags of EXIF's own directory and of the position's."""
 
@@ -47,7 +51,7 @@ def _exif(image: Any) -> bytes | None:
     """The EXIF block; of a TIFF, built from its tags."""
     block = image.info.get("exif")
     if block is None and len(found := image.getexif()):
-        for tag in _LAYOUT.intersection(found):
+        for tag in (_LAYOUT | _APART | _OF_PHOTOSHOP).intersection(found):
             del found[tag]
         encode_texts(found)
         block = found.tobytes() if len(found) else None
@@ -56,7 +60,8 @@ def _exif(image: Any) -> bytes | None:
 
 def encode_texts(exif: Any) -> None:
     """Make texts of a Pillow EXIF bytes as in the file: it reads them as Latin-1, and writes "?" beyond ASCII."""
-    for directory in (exif, *map(exif.get_ifd, _DIRECTORIES)):
+    there = [tag for tag in _DIRECTORIES if tag in exif]  # asking for another would make an empty one
+    for directory in (exif, *map(exif.get_ifd, there)):
         for tag, value in list(directory.items()):
             if isinstance(value, str) and not value.isascii():
                 directory[tag] = value.encode("latin-1")

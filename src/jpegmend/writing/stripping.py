@@ -16,7 +16,7 @@ STRIPS = ("notes", "gps", "all")
 
 LARGEST_XMP = 65_535
 """Bytes of an XMP packet that is searched: the search may take their square."""
-_GPS_POINTER, _EXIF_POINTER, _MAKER_NOTE = 0x8825, 0x8769, 0x927C
+_GPS_POINTER, _EXIF_POINTER, _MAKER_NOTE, _XMP = 0x8825, 0x8769, 0x927C, 700
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _PLACE = rb"[\w.-]+:(?:GPS\w*|\w*latitude\w*|\w*longt?itude\w*|lat|long)"
 """Names of XMP properties of a position with any prefix: exif:GPSLatitude, drone-dji:GpsLongtitude, geo:lat."""
@@ -47,12 +47,12 @@ def strip(metadata: Metadata, what: bool | str) -> tuple[Metadata, tuple[str, ..
 
 
 def _strip_position(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
-    left_out, exif, extended = [], metadata.exif, metadata.extended_xmp
+    exif, extended = metadata.exif, metadata.extended_xmp
+    left_out: list[str] = []
     if exif:
         try:
-            exif, maker_note = remove_position(exif)
-            if maker_note:
-                left_out.append("the maker note of its EXIF, which may hold a position")
+            exif, lost = remove_position(exif)
+            left_out += lost
         except (struct.error, ValueError):
             exif = None
             left_out.append("the EXIF, which is damaged: a position in it could not be found")
@@ -73,9 +73,10 @@ def _has_position(xmp: bytes) -> bool:
     return _XMP_PLACE.search(xmp.replace(b"\0", b"")) is not None
 
 
-def remove_position(exif: bytes) -> tuple[bytes, bool]:
-    """An EXIF block (TIFF structure) of the same length without its GPS directory and maker note, and whether it had a
-    maker note (EXIF 2.3, 4.6.3, tags 0x8825 and 0x927C), whose form is not published.
+def remove_position(exif: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """An EXIF block (TIFF structure) of the same length without its GPS directory (EXIF 2.3, 4.6.3, tag 0x8825), and
+    what else was left out, in words: a maker note (0x927C), whose form is not published, and XMP with a position (700,
+    of a block that was made of the tags of a TIFF).
 
     They become zeros, their entries leave their directories, and nothing else moves.
 
@@ -87,16 +88,22 @@ def remove_position(exif: bytes) -> tuple[bytes, bool]:
     if order is None:
         raise ValueError("no TIFF structure")
     block = bytearray(exif)
-    maker_note = False
+    left_out: list[str] = []
     for place in _directories(block, order):
         for at in _find(block, place, _GPS_POINTER, order):
             _blank(block, _offset(block, at + 8, order), order)
         _remove(block, place, _GPS_POINTER, order)
         for at in _find(block, place, _MAKER_NOTE, order):
-            maker_note = True
+            left_out.append("the maker note of its EXIF, which may hold a position")
             _blank_value(block, at, order)
         _remove(block, place, _MAKER_NOTE, order)
-    return bytes(block), maker_note
+        packets = _find(block, place, _XMP, order)
+        if any(_has_position(bytes(block[_value(block, at, order)])) for at in packets):
+            left_out.append("the XMP in its EXIF, which holds a position")
+            for at in packets:
+                _blank_value(block, at, order)
+            _remove(block, place, _XMP, order)
+    return bytes(block), tuple(dict.fromkeys(left_out))
 
 
 def _directories(block: bytearray, order: str) -> list[int]:
@@ -149,9 +156,16 @@ def _blank(block: bytearray, start: int, order: str) -> None:
 
 def _blank_value(block: bytearray, at: int, order: str) -> None:
     """Fill the value of an entry with zeros where it lies outside the entry."""
+    value = _value(block, at, order)
+    block[value] = bytes(value.stop - value.start)
+
+
+def _value(block: bytearray, at: int, order: str) -> slice:
+    """Where the value of an entry lies outside the entry; nothing where it is of up to four bytes, in the entry."""
     kind, count, place = struct.unpack_from(order + "HII", block, at + 2)
     size = _TYPE_BYTES.get(kind, 0) * count
-    if size > 4:
-        if place < 8 or place + size > len(block):
-            raise ValueError("a value lies outside the block")
-        block[place : place + size] = bytes(size)
+    if size <= 4:
+        return slice(0, 0)
+    if place < 8 or place + size > len(block):
+        raise ValueError("a value lies outside the block")
+    return slice(place, place + size)
