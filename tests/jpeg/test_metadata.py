@@ -1,5 +1,6 @@
 import io
 import struct
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -134,20 +135,53 @@ def test_exif_of_turned_pixels(order, applied):
     before, after = Image.Exif(), Image.Exif()
     before.load(exif)
     assert before.get_ifd(ExifTags.IFD.IFD1) == {256: 16, 257: 12}
-    after.load(jpeg.turn_exif(exif, applied))
+    after.load(jpeg.turn(jpeg.Metadata(exif=exif), applied).exif)
     sizes = (30, 40, 3000, 4000) if applied == 6 else (40, 30, 4000, 3000)
     inner = after.get_ifd(0x8769)
     assert (after[256], after[257], inner[0xA002], inner[0xA003]) == sizes
     assert after[0x0112] == 1 and not after.get_ifd(ExifTags.IFD.IFD1)
     larger = Image.Exif()
-    larger.load(jpeg.scale_exif(exif, 30))
+    larger.load(jpeg.enlarge(jpeg.Metadata(exif=exif), 30).exif)
     inner = larger.get_ifd(0x8769)
     assert (larger[256], larger[257], inner[0xA002], inner[0xA003]) == (1200, 900, 120_000, 90_000)
     assert larger[0x0112] == applied and larger.get_ifd(ExifTags.IFD.IFD1) == {256: 16, 257: 12}
+
+
+TIFF, EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
+ATTRIBUTES = '<rdf:Description tiff:ImageWidth="40" tiff:ImageLength = \'30\' exif:PixelXDimension="40" \
+exif:PixelYDimension="30" tiff:Orientation="{}" tiff:XResolution="72/1" tiff:YResolution="96/1" tiff:Make="40"/>'
+ELEMENTS = """<rdf:Description><tiff:ImageWidth>40</tiff:ImageWidth><tiff:ImageLength> 30 </tiff:ImageLength>
+<exif:PixelXDimension>40</exif:PixelXDimension><exif:PixelYDimension>30</exif:PixelYDimension>
+<tiff:Orientation>{}</tiff:Orientation><tiff:XResolution>72/1</tiff:XResolution><tiff:YResolution>96/1</tiff:YResolution>
+<tiff:Make>40</tiff:Make></rdf:Description>"""
+
+
+def read_xmp(packet: bytes) -> dict[str, str]:
+    """The properties of a packet's only description by an XML parser: attributes or elements."""
+    (description,) = ElementTree.fromstring(packet).iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description")
+    found = description.attrib | {child.tag: child.text.strip() for child in description}
+    return {name.removeprefix("{" + TIFF + "}").removeprefix("{" + EXIF + "}"): text for name, text in found.items()}
+
+
+@pytest.mark.parametrize("body", [ATTRIBUTES, ELEMENTS])
+@pytest.mark.parametrize("applied", [3, 6])
+def test_xmp_of_turned_and_enlarged_pixels(applied, body):
+    spaces = f'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:tiff="{TIFF}" xmlns:exif="{EXIF}"'
+    metadata = jpeg.Metadata(xmp=f"<x {spaces}>{body.format(applied)}</x>".encode(), orientation=applied)
+    names = ("ImageWidth", "ImageLength", "PixelXDimension", "PixelYDimension", "XResolution", "YResolution")
+    turned = read_xmp(jpeg.turn(metadata, applied).xmp)
+    expected = "30 40 30 40 96/1 72/1" if applied == 6 else "40 30 40 30 72/1 96/1"
+    assert " ".join(turned[name] for name in names) == expected
+    assert (turned["Orientation"], turned["Make"]) == ("1", "40")
+    larger = read_xmp(jpeg.enlarge(metadata, 3).xmp)
+    assert " ".join(larger[name] for name in names) == "120 90 120 90 72/1 96/1"
+    assert (larger["Orientation"], larger["Make"]) == (str(applied), "40")
 
 
 @given(st.binary(max_size=60), st.sampled_from([b"II*\0", b"MM\0*", b"II*\0\b\0\0\0", b""]))
 def test_any_exif_has_an_orientation(tail, lead):
     assert 1 <= jpeg.read_orientation(lead + tail) <= 8
     assert len(jpeg.set_orientation(lead + tail, 5)) == len(lead + tail)
-    assert len(jpeg.turn_exif(lead + tail, 6)) == len(jpeg.scale_exif(lead + tail, 3)) == len(lead + tail)
+    metadata = jpeg.Metadata(exif=lead + tail)
+    if metadata.exif:
+        assert len(jpeg.turn(metadata, 6).exif) == len(jpeg.enlarge(metadata, 3).exif) == len(metadata.exif)

@@ -128,6 +128,22 @@ def test_the_size_is_checked_before_decoding(facts):
         open_source(data, max_pixels=100_000)
 
 
+def test_jpeg_xl_of_pixels_that_are_turned_when_it_is_written_states_their_sizes():
+    """The encoder states no orientation. EXIF by Pillow's plugin, XMP as it stands in the file."""
+    pytest.importorskip("pillow_jxl")
+    block, packet = Image.Exif(), b'<x tiff:Orientation="6" tiff:ImageWidth="80" tiff:ImageLength="48"/>'
+    block[0x0112] = 6
+    block.get_ifd(0x8769).update({0xA002: 80, 0xA003: 48})
+    carried = Metadata(exif=block.tobytes()[6:], xmp=packet, orientation=6)
+    stream = io.BytesIO()
+    said = write(draw_picture(48, 80), carried, stream, format="jxl")
+    assert "turned" in said[0]
+    with Image.open(io.BytesIO(stream.getvalue())) as written:
+        inner = written.getexif().get_ifd(0x8769)
+        assert written.size == (inner[0xA002], inner[0xA003]) == (48, 80)
+    assert b'<x tiff:Orientation="1" tiff:ImageLength="80" tiff:ImageWidth="48"/>' in stream.getvalue()
+
+
 def test_a_page_that_jpeg_xl_does_not_have():
     data = save("JXL", np.zeros((16, 16), np.uint8), effort=1)
     with pytest.raises(UnsupportedJpeg, match="1 page; there is no page 2"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -148,6 +149,27 @@ def test_what_restoring_found_is_kept(default, draw):
     assert larger.pixels.shape == (120, 72, 3) and larger.pixels.dtype == np.uint8
     assert np.abs(larger.to_array(8) - repeated(restored.to_array(8)).astype(int)).max() <= 1
     assert larger.metadata == restored.metadata and set(restored.report.warnings) < set(larger.report.warnings)
+
+
+@pytest.mark.parametrize("orientation", ["apply", "keep"])
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
+def test_the_sizes_that_a_written_file_states_are_its_own(format, orientation, repeating, draw):
+    """A camera's picture on its side, enlarged: EXIF and XMP, read by Pillow, against the pixels."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769).update({0xA002: 40, 0xA003: 24})
+    packet = b'<x tiff:ImageWidth="40" tiff:ImageLength="24" exif:PixelXDimension="40" exif:PixelYDimension="24"/>'
+    stream = io.BytesIO()
+    Image.fromarray(draw(24, 40)).save(stream, "JPEG", quality=20, exif=exif, xmp=packet)
+    larger = upscale(stream.getvalue(), model=repeating, orientation=orientation)
+    with Image.open(io.BytesIO(larger.to_bytes(format))) as written:
+        assert written.size == ((72, 120) if orientation == "apply" else (120, 72))
+        xmp = written.info.get("xmp") or written.info["XML:com.adobe.xmp"].encode()
+        names = b"tiff:ImageWidth", b"tiff:ImageLength", b"exif:PixelXDimension", b"exif:PixelYDimension"
+        stated = [int(re.search(name + rb'="(\d+)"', xmp)[1]) for name in names]
+        assert stated == [*written.size, *written.size]
+        inner = written.getexif().get_ifd(0x8769)
+        assert (inner[0xA002], inner[0xA003]) == written.size
 
 
 def test_a_restoration_that_is_asked_for_and_not_done_is_told(repeating, draw, encode):

@@ -8,9 +8,9 @@ from jpegmend.jpeg.image import JpegImage as JpegImage
 from jpegmend.jpeg.image import Scan as Scan
 from jpegmend.jpeg.markers import read_header as read_header
 from jpegmend.jpeg.metadata import Metadata as Metadata
+from jpegmend.jpeg.metadata import enlarge as enlarge
 from jpegmend.jpeg.metadata import make_exif as make_exif
 from jpegmend.jpeg.metadata import read_orientation as read_orientation
-from jpegmend.jpeg.metadata import scale_exif as scale_exif
 from jpegmend.jpeg.metadata import set_orientation as set_orientation
-from jpegmend.jpeg.metadata import turn_exif as turn_exif
+from jpegmend.jpeg.metadata import turn as turn
 from jpegmend.jpeg.sniff import sniff as sniff

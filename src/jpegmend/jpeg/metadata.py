@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from jpegmend.errors import InvalidOption
@@ -15,6 +16,10 @@ _ORIENTATION_TAG, _EXIF_POINTER = 0x0112, 0x8769
 _SIZE, _EXIF_SIZE = (256, 257), (0xA002, 0xA003)
 """Tags of width and height."""
 _SHORT, _LONG = 3, 4
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
+_XMP_SIZE = re.compile(rb"((?:tiff:Image(?:Width|Length)|exif:Pixel[XY]Dimension)\s*(?:=\s*[\"']|>)\s*)(\d{1,9})\b")
+_XMP_AXES = re.compile(rb"\b(?:tiff:Image(?:Width|Length)|exif:Pixel[XY]Dimension|tiff:[XY]Resolution)\b")
+_OTHER_AXIS = {b"Width": b"Length", b"Length": b"Width", b"X": b"Y", b"Y": b"X"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,34 @@ def set_orientation(exif: bytes, orientation: int) -> bytes:
         return exif
     offset, order = entry
     return exif[:offset] + struct.pack(order + "H", orientation) + exif[offset + 2 :]
+
+
+def turn(metadata: Metadata, applied: int) -> Metadata:
+    """The metadata of pixels to which the orientation ``applied`` (2..8) was applied.
+
+    The orientation in EXIF and XMP is 1; sizes and densities are exchanged in both where the axes are.
+    """
+    exif, xmp, density = metadata.exif, metadata.xmp, metadata.density
+    if xmp:
+        xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+    if applied >= 5:
+        xmp = _XMP_AXES.sub(lambda found: re.sub(rb"Width|Length|X|Y", _other_axis, found[0]), xmp) if xmp else xmp
+        density = density and (density[1], density[0], density[2])
+    return replace(metadata, exif=turn_exif(exif, applied) if exif else exif, xmp=xmp, density=density, orientation=1)
+
+
+def _other_axis(name: re.Match[bytes]) -> bytes:
+    return _OTHER_AXIS[name[0]]
+
+
+def enlarge(metadata: Metadata, factor: int) -> Metadata:
+    """The metadata of pixels that were enlarged by a factor: the sizes in EXIF and XMP are those of the result."""
+    exif, xmp = metadata.exif, metadata.xmp
+    return replace(
+        metadata,
+        exif=scale_exif(exif, factor) if exif else exif,
+        xmp=_XMP_SIZE.sub(lambda found: b"%b%d" % (found[1], int(found[2]) * factor), xmp) if xmp else xmp,
+    )
 
 
 def turn_exif(exif: bytes, applied: int) -> bytes:

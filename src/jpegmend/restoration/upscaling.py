@@ -62,7 +62,7 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
     A picture of low quality is restored first (``restore_first``). Every plane is enlarged on its own grid; chroma is
     then upsampled to the size of luma. The keyword arguments are the fields of :class:`UpscaleOptions`; ``max_pixels``
     holds for the result too, and ``progress`` counts the tiles of a restoration and those of the enlargement apart.
-    Metadata is that of the source, with the picture sizes of the result in EXIF.
+    Metadata is that of the source, with the picture sizes of the result in EXIF and XMP.
 
     Raises:
         InputError: the source cannot be read, or it or the result is larger than ``max_pixels``.

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, features
 
 from jpegmend.decoding.picture_metadata import ORIENTATION, encode_texts
 from jpegmend.errors import MissingExtra
-from jpegmend.jpeg import Metadata, set_orientation
+from jpegmend.jpeg import Metadata, set_orientation, turn
 
 DEFAULT_QUALITY = 95
 """Quality of lossy output, 1..100; high, because a second compression should not undo the restoration."""
@@ -128,6 +128,7 @@ def write_jxl(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, qualit
     if metadata.orientation != 1:
         image.getexif()[ORIENTATION] = metadata.orientation
         image = ImageOps.exif_transpose(image)
+        metadata = turn(metadata, metadata.orientation)
         turned = ("the orientation, which this encoder of JPEG XL cannot state: the pixels are turned by it",)
     make: Any = pillow_jxl.Encoder  # its type stub lists only two of the arguments
     encoder = make(
