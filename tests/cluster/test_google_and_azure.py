@@ -48,6 +48,12 @@ def test_what_is_not_there_is_passed_over(objects: dict[str, bytes], scheme: str
     assert not objects
 
 
+def test_what_is_no_picture_is_counted(objects: dict[str, bytes], cluster) -> None:
+    objects["bucket/photos/notes.txt"] = b"x"
+    code, said = cluster("plan", "gs://bucket/photos", "gs://bucket/better")
+    assert code == 2 and "gs://bucket/photos: no pictures there (1 .txt passed over); give" in said
+
+
 def test_azure_without_an_account_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(StorageError, match="set AZURE_STORAGE_ACCOUNT_NAME"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_second_plan_changes_nothing_or_is_refused(place: Path, cluster) -> No
     [
         (("plan", "nowhere", "dst"), 1, "nowhere: there is no such folder"),
         (("plan", "src"), 2, "cluster plan takes SRC and DST"),
-        (("plan", "empty", "dst"), 2, "empty: no pictures there"),
+        (("plan", "empty", "dst"), 2, "empty: no pictures there; give files, or folders with pictures\n"),
         (("plan", "src", "full"), 2, "full holds files already; give an empty place, or --overwrite"),
         (("plan", "src", "src", "--overwrite", "--name", "{stem}{suffix}"), 2, "results could replace inputs"),
         (("plan", "src", "dst", "--name", "{quality}-{stem}{suffix}"), 2, "the listing does not know {quality}"),
@@ -77,6 +78,13 @@ def test_what_is_refused(place: Path, cluster, words, code: int, said: str) -> N
     (place / "full" / "mine.txt").write_text("mine")
     found = cluster(*words)
     assert found[0] == code and said in found[1]
+
+
+def test_ray_that_is_not_installed_is_told(place: Path, cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    cluster("plan", "src", "dst", "--strength", "0")
+    code, said = cluster("run", "dst", "--address", "host:6379")
+    assert code and "--address host:6379 needs Ray" in said
 
 
 def test_two_inputs_never_have_one_result(place: Path, cluster) -> None:

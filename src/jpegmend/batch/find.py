@@ -63,7 +63,8 @@ def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None 
         here = list(_expand(name, recursive, output, passed))
         if not here:
             seen = f" ({describe(passed)} passed over)" if passed else ""
-            raise InvalidOption(f"{name}: no pictures there{seen}; give files, or folders with pictures (-r for below)")
+            advice = "give files, or folders with pictures" + " (-r for below)" * (not recursive)
+            raise InvalidOption(f"{name}: no pictures there{seen}; {advice}")
         for picture in here:
             standard = picture.path == STANDARD
             found.setdefault(("" if standard else resolve(picture.path.parent), picture.path.name), picture)

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jpegmend.batch.find import MARK, find_pictures, is_result
+from jpegmend.batch.find import MARK, describe, find_pictures, is_result
 from jpegmend.batch.names import Template
 from jpegmend.batch.settings import Settings
 from jpegmend.cluster import tables
 from jpegmend.cluster.job import JOB, ROOM, Job, output_key, read_job, shard_key
 from jpegmend.cluster.storage import Storage, Stored
-from jpegmend.errors import InputError, InvalidOption, JobError
+from jpegmend.errors import InvalidOption, JobError
 from jpegmend.formats import SUFFIXES
 
 
@@ -44,8 +44,8 @@ def plan(
 
     Raises:
         JobError: another job is planned at the destination.
-        InvalidOption: the destination holds files and not ``overwrite``; results would replace inputs or each other.
-        InputError: no pictures.
+        InvalidOption: the destination holds files and not ``overwrite``; results would replace inputs or each other; no
+            pictures.
         StorageError: a storage does not answer, or refuses.
     """
     _check_name(name, source, destination)
@@ -65,7 +65,8 @@ def plan(
         written.add(rows)
         destination.write(shard_key(number), tables.write_shard(rows, mark))
     if not written.pictures:
-        raise InputError(f"{source.address}: no pictures there")
+        seen = f" ({describe(passed)} passed over)" if passed else ""
+        raise InvalidOption(f"{source.address}: no pictures there{seen}; give an address with pictures")
     written.check(source, destination)
     job = Job(
         source=source.address,
