@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, TiffImagePlugin, TiffTags
+from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 from tests.jpeg.conftest import draw_picture, encode_picture
 
 from jpegmend import decoding, writing
@@ -337,6 +337,18 @@ def test_the_exif_of_a_tiff_has_neither_its_xmp_nor_its_profile_nor_what_photosh
     exif = Image.Exif()
     exif.load(metadata.exif)
     assert dict(exif) == {315: "an artist"}
+
+
+def test_texts_of_a_png_that_are_not_carried_on_are_told():
+    texts = PngImagePlugin.PngInfo()
+    for keyword in ("Title", "Comment", "Software", "date:create"):
+        texts.add_text(keyword, "words")
+    texts.add_itxt("Copyright", "\u00a9")
+    stream = io.BytesIO()
+    Image.fromarray(draw_picture(16, 16)).save(stream, "PNG", pnginfo=texts)
+    opened = open_source(stream.getvalue())
+    assert opened.metadata.comments == (b"words",)
+    assert opened.warnings == ("texts of the PNG are left out: Title, Copyright",)
 
 
 def test_nothing_is_no_picture():

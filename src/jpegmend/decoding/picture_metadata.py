@@ -18,13 +18,14 @@ _OF_PHOTOSHOP = {34377, 37724, 50255}
 """Tags of Photoshop for previews, layers and annotations: pictures and settings of the file as it was."""
 _DIRECTORIES = (0x8769, 0x8825)
 """Tags of EXIF's own directory and of the position's."""
-
+_PNG_TEXTS = ("Title", "Author", "Description", "Copyright", "Disclaimer", "Warning", "Source")
+"""Keywords of the PNG specification (11.3.3.1) for texts by people; ``Comment`` alone is carried on."""
 _LARGEST_DENSITY = 1 << 24
 """Greatest number of pixels an inch, which are then 1.5 nm wide; a PNG cannot state many more."""
 
 
 def read_metadata(image: Any, ink: bool = False) -> tuple[dict[str, Any], list[str]]:
-    """Metadata of a Pillow image as JSON values (bytes in base64), and a message for each invalid item left out.
+    """Metadata of a Pillow image as JSON values (bytes in base64), and a message for each item left out.
 
     A profile of CMYK is read only with ``ink``: it does not describe the RGB that samples of CMYK are decoded to.
     """
@@ -44,6 +45,8 @@ def read_metadata(image: Any, ink: bool = False) -> tuple[dict[str, Any], list[s
         except Exception:  # Pillow raises struct.error, SyntaxError, ...; bad metadata must not stop decoding
             found[name] = None
             left_out.append(f"the {name} in the file is invalid and is left out")
+    if image.format == "PNG" and (texts := [name for name in _PNG_TEXTS if image.info.get(name)]):
+        left_out.append(f"texts of the PNG are left out: {', '.join(texts)}")
     return found, left_out
 
 
