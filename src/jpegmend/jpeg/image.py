@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,8 +24,6 @@ class FrameComponent:
     """Vertical sampling factor, 1..4."""
     horizontal: int
     """Horizontal sampling factor, 1..4."""
-    slot: int
-    """Which of the four quantisation table slots it uses, 0..3."""
     table: NDArray[np.uint16]
     """Its quantisation table [8, 8], natural order, steps 1..65535 (255 in place of 0): the one in its slot at the
     start of its first scan."""
@@ -83,8 +80,6 @@ class Header:
     adobe_inverted: bool
     """Whether it is CMYK or YCCK, whose values are inverted, 255 is no ink: Adobe's programs write them so, and
     browsers and Pillow take files without Adobe's marker, which lost it to some tool, alike."""
-    tables: Mapping[int, NDArray[np.uint16]]
-    """Quantisation tables by slot, [8, 8] natural order, as first defined before use."""
     metadata: Metadata
     scan_list: tuple[Scan, ...]
     sampling: str
@@ -114,11 +109,6 @@ class Header:
     def largest_horizontal(self) -> int:
         """Largest horizontal sampling factor."""
         return max(c.horizontal for c in self.components)
-
-    @property
-    def pixels(self) -> int:
-        """Width times height."""
-        return self.width * self.height
 
 
 @dataclass(frozen=True, eq=False)

@@ -110,7 +110,6 @@ class _Reading:
     max_pixels: int
     frame: _Frame | None = None
     tables: dict[int, NDArray[np.uint16]] = field(default_factory=dict)
-    first_tables: dict[int, NDArray[np.uint16]] = field(default_factory=dict)
     used_tables: dict[int, NDArray[np.uint16]] = field(default_factory=dict)
     restart_interval: int = 0
     first_restart_interval: int = 0
@@ -173,9 +172,6 @@ class _Reading:
             table = np.empty(64, np.uint16)
             table[ZIGZAG] = np.frombuffer(steps, ">u2" if wide else "u1")
             self.tables[slot] = self._checked(table.reshape(8, 8))
-            self.first_tables.setdefault(slot, self.tables[slot])
-            if not self.scans:
-                self.first_tables[slot] = self.tables[slot]
             position += 1 + size
 
     def _checked(self, table: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -245,7 +241,6 @@ class _Reading:
             components=tuple(self._component(i) for i in range(len(frame.parts))),
             colour=colour,
             adobe_inverted=len(frame.parts) == 4,
-            tables=dict(self.first_tables),
             metadata=metadata,
             scan_list=tuple(self.scans),
             sampling=name_sampling([(p[1], p[2]) for p in frame.parts]),
@@ -267,7 +262,6 @@ class _Reading:
             identifier=identifier,
             vertical=vertical,
             horizontal=horizontal,
-            slot=slot,
             table=table,
             zero=zero if zero.any() else None,
             rows=-(-self.frame.height * vertical // tallest),
