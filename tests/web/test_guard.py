@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import httpx
 import pytest
+from tests.web.conftest import TOKEN
 
 from jpegmend.errors import InvalidOption
 from jpegmend.web import connections
@@ -18,8 +19,6 @@ from jpegmend.web.guard import HEADERS, Guard
 from jpegmend.web.problems import Problem
 from jpegmend.web.settings import Settings
 from jpegmend.web.spool import Spool, open_spool
-
-TOKEN = "a-token-for-tests-only"
 
 
 def scope(path: str = "/v1/models", method: str = "GET", **headers: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from starlette.datastructures import QueryParams
 from tests.web.conftest import EXAMPLES, problem
 
 import jpegmend
@@ -23,7 +24,7 @@ from jpegmend import errors
 from jpegmend.batch.settings import Output
 from jpegmend.decoding.process import _too_slow
 from jpegmend.formats import SUFFIXES, WRITTEN
-from jpegmend.web import handlers, models
+from jpegmend.web import handlers, models, query
 from jpegmend.web.handlers import report_header
 from jpegmend.web.jobs import Jobs
 from jpegmend.web.pages import STATIC
@@ -155,6 +156,15 @@ def test_options_that_are_refused(client: httpx.Client, photo: bytes, options: A
     answer = client.post("/v1/restore", params=options, content=photo)
     assert problem(answer) in ((400, "invalid-option"), (400, "unknown-model"))
     assert word in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("format", WRITTEN)
+def test_the_defaults_of_the_document_may_be_sent(format: str) -> None:
+    known = {**query.RESTORATION, **query.FORM, **query.JOB}
+    defaults = {name: each.schema["default"] for name, each in known.items() if "default" in each.schema}
+    sent = QueryParams({name: str(value).lower() for name, value in defaults.items()} | {"format": format})
+    plain = query.read_restoration(QueryParams({"format": format}))
+    assert len(defaults) > 5 and query.read_restoration(sent) == plain
 
 
 def test_messages_use_the_words_of_the_service(client: httpx.Client, photo: bytes) -> None:

@@ -100,10 +100,10 @@ FORM: Mapping[str, Parameter] = {
     "format": Parameter(
         schema={"type": "string", "enum": list(formats())}, text="Output format; without it PNG, with `pages=all` TIFF."
     ),
-    "quality": Parameter(schema=_QUALITY | {"default": 95}, text="Quality of lossy formats; JPEG is written 4:4:4."),
+    "quality": Parameter(schema=_QUALITY, text="Quality of lossy formats, 95 without it; JPEG is written 4:4:4."),
     "compression": Parameter(
         schema={"type": "integer", "minimum": 0, "maximum": 9},
-        text="zlib's level for PNG; without it the fastest for photos.",
+        text="zlib's level, for PNG alone; without it the fastest for photos.",
     ),
     "strip": Parameter(
         schema={"type": "string", "enum": list(STRIPS)},
