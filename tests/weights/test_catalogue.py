@@ -23,9 +23,9 @@ def card(tmp_path):
     return weights.read_card(tmp_path / "x.json")
 
 
-@pytest.mark.parametrize("name", weights.MODELS)
+@pytest.mark.parametrize("name", weights.PACKAGED)
 def test_every_card_of_the_package_holds(name):
-    card = weights.MODELS[name]
+    card = weights.PACKAGED[name]
     assert card.name == name
     for kind in card.files:
         assert weights.path(card, kind).name.endswith(f".{kind}")
@@ -69,6 +69,13 @@ def test_what_is_missing_is_said(card):
         weights.path(card, "safetensors")
     with pytest.raises(WeightsMissing, match="not released"):
         weights.path(replace(card, released=False), "onnx")
+
+
+def test_one_card_that_cannot_be_read_hides_no_message(card, user_models):
+    user_models.mkdir()
+    (user_models / "broken.json").write_text("{}")
+    with pytest.raises(WeightsMissing, match=r"networks with ranker\.onnx: cqr-c"):
+        weights.path(card, "ranker.onnx")
 
 
 def test_a_user_without_a_home_has_the_networks_of_the_package(monkeypatch):

@@ -201,7 +201,7 @@ def path(card: Card, kind: str) -> Path:
         raise WeightsMissing(f"the weights of {card.name!r} are not released yet; {_released()}")
     if kind not in card.files:
         forms = ", ".join(card.files) or "no file at all"
-        others = ", ".join(other.name for other in MODELS.values() if kind in other.files) or "no network"
+        others = ", ".join(other.name for other in MODELS.readable() if kind in other.files) or "no network"
         raise WeightsMissing(f"{card.name!r} has no {kind} weights; it has {forms}; networks with {kind}: {others}")
     entry = card.files[kind]
     file = card.folder / entry["file"]
