@@ -15,7 +15,7 @@ from PIL import Image
 from jpegmend import restore, upscale, weights
 
 GOLDEN = Path(__file__).parent / "golden"
-RELEASED = [name for name, card in weights.MODELS.items() if card.released]
+RELEASED = [name for name, card in weights.PACKAGED.items() if card.released]
 QUALITIES = (8, 35)
 
 

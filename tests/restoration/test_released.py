@@ -18,7 +18,7 @@ def is_quick_and_exact(card):
     return card.released and card.tiling == "exact" and card.multiply_adds < LARGEST
 
 
-EXACT = [name for name, card in weights.MODELS.items() if is_quick_and_exact(card)]
+EXACT = [name for name, card in weights.PACKAGED.items() if is_quick_and_exact(card)]
 
 
 def chessboard():
@@ -29,7 +29,7 @@ def chessboard():
     return np.concatenate([board, noise], 1).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", [name for name, card in weights.MODELS.items() if card.released and card.scale == 1])
+@pytest.mark.parametrize("name", [name for name, card in weights.PACKAGED.items() if card.released and card.scale == 1])
 def test_no_network_diverges_where_contrast_is_greatest(name):
     stream = io.BytesIO()
     Image.fromarray(chessboard()).save(stream, "JPEG", quality=10)
