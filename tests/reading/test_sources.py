@@ -339,6 +339,13 @@ def test_the_exif_of_a_tiff_has_neither_its_xmp_nor_its_profile_nor_what_photosh
     assert dict(exif) == {315: "an artist"}
 
 
+@pytest.mark.parametrize(("options", "density"), [({}, None), ({"dpi": (300, 150)}, (300, 150, "dpi"))])
+def test_a_tiff_without_a_resolution_gets_none(options, density):
+    stream = io.BytesIO()
+    Image.fromarray(draw_picture(16, 16)).save(stream, "TIFF", **options)
+    assert open_source(stream.getvalue()).metadata.density == density
+
+
 def test_texts_of_a_png_that_are_not_carried_on_are_told():
     texts = PngImagePlugin.PngInfo()
     for keyword in ("Title", "Comment", "Software", "date:create"):

@@ -83,7 +83,8 @@ def _density(dpi: Any) -> list[int] | None:
     found = [round(float(value)) for value in dpi] if dpi else []
     if max(found, default=0) > _LARGEST_DENSITY:
         raise ValueError(f"{found} pixels an inch")
-    return found if len(found) == 2 and min(found) > 0 else None
+    # Pillow says 1 x 1 of a TIFF that states no resolution.
+    return found if len(found) == 2 and min(found) > 0 and found != [1, 1] else None
 
 
 def _text(value: bytes | None) -> str | None:
