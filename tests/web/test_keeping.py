@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.responses import FileResponse
 from tests.web.conftest import job, problem
 
 from jpegmend import restore
@@ -165,12 +166,14 @@ def test_a_result_that_was_removed_for_its_size_is_made_again(client: httpx.Clie
     client.delete(f"/v1/jobs/{done['id']}")
 
 
-@pytest.mark.parametrize("written", [False, True])
-def test_an_archive_leaves_the_files_of_a_result_that_another_request_writes(tmp_path: Path, written: bool) -> None:
+@pytest.mark.parametrize(("written", "held", "files"), [(False, 1, 1), (True, 1, 2), (False, 2, 2)])
+def test_an_archive_leaves_the_files_of_a_result_that_another_request_writes_or_sends(
+    tmp_path: Path, written: bool, held: int, files: int
+) -> None:
     async def send() -> None:
         jobs = Jobs(Settings(folder=tmp_path), None)  # type: ignore[arg-type]
         made = ended(jobs, 1)
-        made.reduced = True
+        made.reduced, made.held = True, held
 
         async def write(job: Job, output: Output) -> Path:
             return job.folder / "result"
@@ -178,10 +181,32 @@ def test_an_archive_leaves_the_files_of_a_result_that_another_request_writes(tmp
         jobs.write = write  # type: ignore[method-assign]
         async with made.writing if written else contextlib.nullcontext():
             pieces = [piece async for piece in _stream(SimpleNamespace(jobs=jobs), [made], [Output()])]  # type: ignore[arg-type]
-        assert len(b"".join(pieces)) > 400 and left([made]) == [2 if written else 1]
+        assert len(b"".join(pieces)) > 400 and left([made]) == [files]
         jobs.close()
 
     asyncio.run(send())
+
+
+def test_files_that_are_being_sent_stay(client: httpx.Client, running: Any, small: bytes, monkeypatch: Any) -> None:
+    jobs, call = running.service.jobs, FileResponse.__call__
+    done = job(client, small)
+    folder = running.folder / done["id"]
+
+    async def remove_and_send(response: FileResponse, *given: Any) -> None:
+        made = jobs.find(done["id"])
+        made.used -= 5000
+        jobs.expire()
+        jobs.remove(made)
+        assert left([made])[0] > 1
+        await call(response, *given)
+
+    monkeypatch.setattr(FileResponse, "__call__", remove_and_send)
+    assert client.get("/" + done["links"]["result"]).status_code == 200
+    end = time.monotonic() + 60
+    while folder.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert problem(client.get(f"/v1/jobs/{done['id']}")) == (404, "no-such-job")
 
 
 def test_all_pages_are_made_again_for_any_format(client: httpx.Client, running: Any) -> None:

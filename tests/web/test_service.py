@@ -158,7 +158,7 @@ def test_options_that_are_refused(client: httpx.Client, photo: bytes, options: A
     assert word in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("format", WRITTEN)
+@pytest.mark.parametrize("format", query.formats())
 def test_the_defaults_of_the_document_may_be_sent(format: str) -> None:
     known = {**query.RESTORATION, **query.FORM, **query.JOB}
     defaults = {name: each.schema["default"] for name, each in known.items() if "default" in each.schema}

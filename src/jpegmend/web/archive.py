@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 from collections.abc import AsyncIterator, Iterator
@@ -40,7 +41,9 @@ async def archive(request: Request) -> Response:
 
 async def _held(service: Service, jobs: list[Job], forms: list[Output]) -> AsyncIterator[bytes]:
     """The bytes of the archive. A page that is left removes its jobs, while the browser still saves the archive."""
-    with service.jobs.holding(jobs):
+    with contextlib.ExitStack() as kept:
+        for job in jobs:
+            kept.callback(service.jobs.hold(job))
         async for piece in _stream(service, jobs, forms):
             yield piece
 
@@ -59,14 +62,13 @@ async def _stream(service: Service, jobs: list[Job], forms: list[Output]) -> Asy
             except Problem as problem:
                 failed.append(f"{job.request.name}: {problem.detail or problem.as_dict()['title']}")
                 continue
-            read = job.used
             try:
                 for piece in _add(made, path, unused(job.download_name(output), names), sink):
                     yield piece
             finally:
                 # What was made again for this archive must not push the results out that it still needs; another
-                # request may have read it since, or be writing it in another form.
-                if reduced and job.used == read and not job.writing.locked():
+                # request may be sending the result, or writing it in another form.
+                if reduced and job.held == 1 and not job.writing.locked():
                     service.jobs.reduce(job)
         if failed:
             made.writestr(FAILURES, "\n".join(failed) + "\n")

@@ -130,7 +130,8 @@ async def result(request: Request) -> Response:
     jobs = service_of(request).jobs
     found = jobs.find(request.path_params["id"])
     output = query.form_for(request.query_params, found.request.output)
-    return _file(await jobs.write(found, output), found, output)
+    path = await jobs.write(found, output)
+    return _file(path, found, output, when_sent=jobs.hold(found))
 
 
 async def decoded(request: Request) -> Response:
@@ -146,7 +147,8 @@ async def change(request: Request) -> Response:
 async def _beside(request: Request, name: str) -> Response:
     jobs = service_of(request).jobs
     found = jobs.find(request.path_params["id"])
-    return _File(await jobs.beside(found, name), media_type="image/png")
+    path = await jobs.beside(found, name)
+    return _File(path, media_type="image/png", when_sent=jobs.hold(found))
 
 
 async def inspect(request: Request) -> Response:

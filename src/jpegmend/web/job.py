@@ -64,7 +64,7 @@ class Job:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at the next event, and then replaced."""
     held: int = 0
-    """Number of archives that are being sent and need its files."""
+    """Number of answers that are being sent and need its files."""
     removed: bool = False
     """Whether it was removed; its files are gone when it is no longer held."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,18 +118,16 @@ class Jobs:
         else:
             spool.remove(job.folder)
 
-    @contextlib.contextmanager
-    def holding(self, jobs: Sequence[Job]) -> Iterator[None]:
-        """Keep the files of jobs for as long as the block lasts, also where they are removed meanwhile."""
-        for job in jobs:
-            job.held += 1
-        try:
-            yield
-        finally:
-            for job in jobs:
-                job.held -= 1
-                if job.removed:
-                    self.remove(job)
+    def hold(self, job: Job) -> Callable[[], None]:
+        """Keep the files of a job, also where it is removed, until the function that is returned is called."""
+        job.held += 1
+
+        def release() -> None:
+            job.held -= 1
+            if job.removed:
+                self.remove(job)
+
+        return release
 
     def reduce(self, job: Job) -> None:
         """Remove all files of a job but its input."""
@@ -206,7 +203,7 @@ class Jobs:
         left to the request that waits for them.
         """
         now = time.monotonic()
-        idle = [job for job in self.kept if job.ended and not job.writing.locked()]
+        idle = [job for job in self.kept if job.ended and not job.held and not job.writing.locked()]
         for job in idle:
             if job.used < now - self._settings.keep_seconds:
                 self.remove(job)
