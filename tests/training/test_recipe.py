@@ -158,6 +158,12 @@ def test_mistakes_are_named(changes, named):
         tiny(**changes)
 
 
+def test_a_recipe_that_is_not_there_says_where_they_are(tmp_path):
+    (tmp_path / "above.toml").write_text('extends = "below.toml"\n')
+    with pytest.raises(InvalidRecipe, match=r"below\.toml: no such file; recipes lie in .* repository"):
+        read_recipe(tmp_path / "above.toml")
+
+
 @pytest.mark.parametrize("value", ["3", "true", "['below.toml']", "{ a = 1 }", "2026-01-01"])
 def test_extends_takes_a_text_alone(value, tmp_path):
     (tmp_path / "above.toml").write_text(f"extends = {value}\n")

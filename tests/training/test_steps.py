@@ -125,4 +125,4 @@ def test_a_short_budget_is_said_to_be_short(pictures, tmp_path, monkeypatch, cap
 
     monkeypatch.setattr(loop, "step", slow)
     loop.train(tiny(steps=None, minutes=0.25), RunSettings(folder=tmp_path, data=[pictures]))
-    assert "steps fit into 0.25 minutes" in capsys.readouterr().out
+    assert "steps that fit into the 0.25 minutes: about" in capsys.readouterr().out

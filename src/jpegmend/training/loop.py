@@ -53,7 +53,9 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
         state.seconds, asked = run.group.broadcast(spent, float(request.made))
         stopped = bool(asked)
         if recipe.minutes and share < 0.1 <= run.share() and (steps := state.step / run.share()) < _FEW:
-            reports.note(f"about {steps:.0f} steps fit into {recipe.minutes:g} minutes, too few to learn much")
+            reports.note(
+                f"steps that fit into the {recipe.minutes:g} minutes: about {steps:.0f}, too few to learn much"
+            )
         if state.step % watch == 0 or stopped:
             if not meter.is_finite():
                 _roll_back(state, good, reports)

@@ -24,6 +24,9 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The content of a file, merged over that of the recipe it extends."""
     try:
         content = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        there = "recipes lie in the folder recipes of jpegmend's repository, not in the installed package"
+        raise InvalidRecipe(f"{path}: no such file; {there}") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidRecipe(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if "extends" not in content:
