@@ -49,7 +49,7 @@ def test_projected_chroma_quantises_to_the_levels(quality, factors, seed):
     rng = np.random.default_rng(seed)
     table = standard_chroma(quality)
     levels = random_file(rng, table)
-    plane = fidelity.project_upsampled(disturb(rng, (v * 16, h * 24)), levels, table, v, h)
+    plane = fidelity.project(disturb(rng, (v * 16, h * 24)), levels, table, v, h)
     assert plane.dtype == np.float32
     assert np.array_equal(blocks.quantise(blocks.down_box(plane, v, h), table), levels)
 
@@ -83,7 +83,7 @@ def test_the_files_own_levels_come_back_from_a_real_file(photos, rng, subsamplin
         v, h = luma.vertical // part.vertical, luma.horizontal // part.horizontal
         plane = blocks.up_box(blocks.decode(part.levels, part.table), v, h)
         restored = plane + rng.normal(0, 0.1, plane.shape).astype(np.float32)
-        restored = fidelity.project_upsampled(restored, part.levels, part.table, v, h)
+        restored = fidelity.project(restored, part.levels, part.table, v, h)
         assert np.array_equal(blocks.quantise(blocks.down_box(restored, v, h), part.table), part.levels)
 
 
@@ -94,8 +94,8 @@ def test_projecting_twice_changes_nothing(quality, factors, seed):
     rng = np.random.default_rng(seed)
     table = standard_luma(quality)
     levels = random_file(rng, table)
-    once = fidelity.project_upsampled(disturb(rng, (v * 16, h * 24)), levels, table, v, h)
-    again = fidelity.project_upsampled(once, levels, table, v, h)
+    once = fidelity.project(disturb(rng, (v * 16, h * 24)), levels, table, v, h)
+    again = fidelity.project(once, levels, table, v, h)
     assert np.abs(again - once).max() < 2e-6 * max(1, np.abs(once).max())
 
 
@@ -163,7 +163,7 @@ def test_planes_that_do_not_fit_the_levels_are_refused():
     with pytest.raises(InvalidOption, match="crop or pad"):
         fidelity.project(np.zeros((8, 8)), levels, np.ones((8, 8)))
     with pytest.raises(InvalidOption, match="crop or pad"):
-        fidelity.project_upsampled(np.zeros((16, 16)), levels, np.ones((8, 8)), 2, 2)
+        fidelity.project(np.zeros((16, 16)), levels, np.ones((8, 8)), 2, 2)
 
 
 @pytest.mark.parametrize("place", [(0, 0), (0, 1)], ids=["DC", "AC"])
@@ -184,3 +184,39 @@ def test_missing_low_bits_widen_a_cell_to_every_level_they_allow(place: tuple[in
         found = quantisation.coefficients(fidelity.project(plane, levels, table, inset=0.0, unknown_bits=bits))[0, 0]
         assert found[place] == pytest.approx(10 * bound, abs=1e-6)
         assert found[3, 3] == pytest.approx(far, abs=1e-6), "a level without any scan can have every value"
+
+
+@given(QUALITIES, SEEDS)
+@settings(max_examples=150, deadline=None)
+def test_an_answer_that_is_partly_replaced_quantises_to_the_levels(quality, seed):
+    rng = np.random.default_rng(seed)
+    table = standard_luma(quality)
+    levels = random_file(rng, table)
+    answer, decoded = disturb(rng, (16, 24)), blocks.decode(levels, table)
+    plane, share = fidelity.project_answer(answer, decoded, levels, table)
+    assert plane.dtype == np.float32 and ((share >= 0) & (share <= 1)).all()
+    assert np.array_equal(blocks.quantise(plane, table), levels)
+
+
+def test_only_blocks_that_contradict_the_file_are_replaced_and_each_by_itself(photos, rng):
+    """Of three blocks one is answered near the file, one a little outside of its cells, one with its pattern gone."""
+    table = standard_luma(20)
+    original = blocks.studio_y(photos["coffee"])[:8, :24].astype(np.float32) / 255
+    original[:, 16:] = np.indices((8, 8)).sum(0) % 2
+    levels = blocks.quantise(original, table)
+    decoded = blocks.decode(levels, table)
+    answer = decoded + rng.normal(0, 0.01, decoded.shape).astype(np.float32)
+    # A constant is the DC coefficient alone: 8 times its value, here half a step and a third of the mean error over.
+    error = np.sqrt(np.square(table.astype(float)).mean() / 12)
+    answer[:, 8:16] = decoded[:, 8:16] + (table[0, 0] / 16 + error / 3) / 255
+    answer[:, 16:] = 0.5
+    plane, share = fidelity.project_answer(answer, decoded, levels, table)
+    assert share[0, 0] == 1 and share[0, 2] == 0
+    assert 0 < share[0, 1] < 1, "the square of a third lies between AGREES and CONTRADICTS"
+    assert np.array_equal(plane[:, :8], fidelity.project(answer[:, :8], levels[:, :1], table))
+    assert np.abs(plane[:, 16:] - decoded[:, 16:]).max() < 1e-6
+    assert np.square(plane - original).mean() < np.square(fidelity.project(answer, levels, table) - original).mean()
+    for block in range(3):
+        part = slice(8 * block, 8 * block + 8)
+        alone, _ = fidelity.project_answer(answer[:, part], decoded[:, part], levels[:, block : block + 1], table)
+        np.testing.assert_allclose(alone, plane[:, part], rtol=0, atol=1e-6, err_msg="it must not depend on its tile")

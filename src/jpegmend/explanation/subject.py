@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from jpegmend import blocks, metrics, weights
 from jpegmend.errors import InputError, InvalidOption
 from jpegmend.reading import Opened, Source
+from jpegmend.restoration.merging import MergedAnswer
 from jpegmend.restoration.opening import open_picture
 from jpegmend.restoration.options import Options
 from jpegmend.restoration.output_array import OutputArray, as_stored
@@ -202,11 +203,16 @@ class _Projected:
 
     planes: tuple[Floats, ...]
     consistent: bool
+    first: Group
+    """The group whose contradictions are kept in ``merged``."""
+    merged: MergedAnswer
 
     def restore(self, group: Group, region: Window) -> Floats:
         values = np.stack([self.planes[index][region.slices] for index in group.indices])
         if self.consistent:
-            group.project(values, region)
+            kept = group.project(values, group.read(region), region)
+            if group is self.first and kept is not None:
+                self.merged.add_kept(kept)
         return values
 
 
@@ -217,16 +223,22 @@ def _project(free: Restored, plan: Plan, card: Card) -> Restored:
     channels = 1 if plan.scene.colour == "gray" else 3
     output = OutputArray(plan.scene.height, plan.scene.width, channels, bits=16)
     planes = tuple(np.empty_like(plane) for plane in free.planes)
+    merged = MergedAnswer(groups[0].height, groups[0].width, 8)
     loop = TileLoop(
         scene=plan.scene,
         groups=groups,
-        runner=_Projected(free.planes, plan.consistent),
+        runner=_Projected(free.planes, plan.consistent, groups[0], merged),
         convert=plan.convert,
         output=output,
         planes=planes,
     )
     loop.run(choose_tiles(plan.scene, groups, card))
-    report = replace(free.report, consistent=plan.consistent, consistent_why=plan.consistent_why)
+    report = replace(
+        free.report,
+        consistent=plan.consistent,
+        consistent_why=plan.consistent_why,
+        contradicted=merged.contradicted,
+    )
     return Restored(output.pixels, free.metadata, report, planes)
 
 

@@ -1,4 +1,4 @@
-"""Merging of a network's quality estimates and traces from tiles into those of the whole picture.
+"""Merging of a network's quality estimates, traces and contradictions from tiles into those of the whole picture.
 
 Shape letters: K channels, H W pixels of the group's grid, h w those of one tile.
 """
@@ -12,7 +12,7 @@ from jpegmend.runtimes import Answer, Floats
 
 
 class MergedAnswer:
-    """The merged quality and traces of one group of planes.
+    """The merged quality, traces and contradictions of one group of planes.
 
     The quality is the mean over all tiles, weighted by pixels. A trace on the grid of the planes, or on one that is
     coarser by a factor that divides the alignment of tiles, becomes an array of the whole grid, [K, H/s, W/s]. Of any
@@ -23,6 +23,7 @@ class MergedAnswer:
         self._size = (height, width)
         self._align = align
         self._quality = self._pixels = 0.0
+        self._replaced = self._blocks = 0.0
         self._traces: dict[str, tuple[_Grid | Floats, ...]] = {}
 
     @property
@@ -31,12 +32,22 @@ class MergedAnswer:
         return self._quality / self._pixels if self._pixels else None
 
     @property
+    def contradicted(self) -> float | None:
+        """Share of the blocks whose answer contradicted the file and was replaced, 0..1; None if none was projected."""
+        return self._replaced / self._blocks if self._blocks else None
+
+    @property
     def traces(self) -> dict[str, tuple[Floats, ...]]:
         """The traces by name."""
         return {
             name: tuple(part.mean() if isinstance(part, _Grid) else part for part in parts)
             for name, parts in self._traces.items()
         }
+
+    def add_kept(self, share: Floats) -> None:
+        """Add how much of each block of a tile's answer was kept, 0..1."""
+        self._replaced += float((1 - share).sum())
+        self._blocks += share.size
 
     def add(self, answer: Answer, window: Window, part: Window, share: Floats | None = None) -> None:
         """Add the answer for ``window``; only its ``part`` is used, weighted by ``share`` of that size or by 1."""

@@ -26,6 +26,9 @@ from jpegmend.restoration.tile_sizes import choose_tiles
 from jpegmend.runtimes import Floats, MeanOfFlips, Runtime
 from jpegmend.weights import Card
 
+NOTED = 0.05
+"""Share of contradicted blocks from which a note tells of them."""
+
 
 @options_as_keywords(Options)
 def restore(source: Source, options: Options) -> Restored:
@@ -100,10 +103,11 @@ class Restoration:
             carried=metadata.names(carried),
             orientation_applied=orientation != 1,
             card=self.card,
-            notes=self._window_notes(groups) if runner else (),
+            notes=(*self._window_notes(groups), *self._contradiction_notes(runner)) if runner else (),
             runtime=self.network.name if self.network else None,
             passes=self.options.thorough if self.network else 0,
             quality_by_network=self._quality_by_network(runner),
+            contradicted=runner.merged.contradicted if runner else None,
             tiles=len(tiles),
             seconds=time.perf_counter() - started,
         )
@@ -116,6 +120,16 @@ class Restoration:
             return ()
         measured = "" if foreign.difference is None else f", which changed a drawing by up to {foreign.difference:.2g}"
         return (f"{self.card.name} was run in windows of {side} pixels, blended where they overlap{measured}",)
+
+    def _contradiction_notes(self, runner: TileRunner) -> tuple[str, ...]:
+        """A note where the network's answer contradicted much of the file: it knows little of such pictures."""
+        share = runner.merged.contradicted
+        if share is None or share < NOTED:
+            return ()
+        return (
+            f"{self.card.name} contradicts the file in {share:.0%} of the picture, which stays as decoded there "
+            "(as halftone dots, dithering and patterns of single pixels do)",
+        )
 
     def _groups(self) -> tuple[Group, ...]:
         if self.network is None:

@@ -62,6 +62,9 @@ class Report:
     consistent: bool
     """Whether every coefficient was projected into the file's quantisation cell."""
     consistent_why: str
+    contradicted: float | None
+    """Share of the 8x8 blocks of luma (or the first component) in which the network's answer contradicted the file so
+    much that the decoded block took its place, those replaced in part by that part; None without the projection."""
     tiles: int
     orientation: int
     """The EXIF orientation of the input; 1 is upright."""
@@ -94,6 +97,7 @@ def make_report(
     runtime: str | None,
     passes: int,
     quality_by_network: float | None,
+    contradicted: float | None = None,
     tiles: int,
     seconds: float,
 ) -> Report:
@@ -128,6 +132,7 @@ def make_report(
         strength=plan.strength,
         consistent=plan.consistent,
         consistent_why=plan.consistent_why,
+        contradicted=None if contradicted is None else round(contradicted, 4),
         tiles=tiles,
         orientation=opened.metadata.orientation,
         orientation_applied=orientation_applied,

@@ -37,7 +37,7 @@ class TileRunner:
     traces: Collection[str] = ()
     """Names of the intermediate results to keep."""
     reported: Group
-    """The group whose quality and traces are kept in ``merged``."""
+    """The group whose quality, traces and contradictions are kept in ``merged``."""
     merged: MergedAnswer
 
     def estimate_quality(self) -> float | None:
@@ -70,7 +70,9 @@ class TileRunner:
             answer *= np.float32(self.strength)
             answer += decoded
         if self.consistent:
-            group.project(answer, region)
+            kept = group.project(answer, decoded, region)
+            if group is self.reported and kept is not None:
+                self.merged.add_kept(kept)
         return answer
 
     def _run(self, group: Group, region: Window) -> tuple[Floats, Floats]:

@@ -55,6 +55,7 @@ def test_every_benchmark_is_tried_here():
         "everything",
         "mirrors",
         "mixed",
+        "patterns",
         "upscale",
         "window",
         *LONG,
@@ -97,6 +98,19 @@ def test_windows_are_compared_with_the_whole(tmp_path, picture_set, blur_card, r
     run_here("window", *words)
     found = json.loads(out.read_text())
     assert [line["what"] for line in found["window"]] == ["blur"] and found["pictures"] == 2
+
+
+def test_contradictions_are_kept_back_from_patterns(tmp_path, picture_set, blur_card, run_here):
+    out = tmp_path / "patterns.json"
+    words = ["--data", str(picture_set), "--model", str(blur_card), "--quality", "50", "--out", str(out)]
+    run_here("patterns", *words)
+    lines = {line["what"]: line for line in json.loads(out.read_text())["patterns"]}
+    assert lines["photographs"]["pictures"] == 2
+    lost = lines["chessboard of single pixels"]
+    assert lost["answer"] < lost["projected"] < -3, (
+        "a blur takes the pattern away, the projection gives some of it back"
+    )
+    assert lost["kept_back"] == 1 and abs(lost["restored"]) < 0.01
 
 
 def test_the_mean_over_mirror_images_is_compared_with_one_pass(tmp_path, picture_set, blur_card, run_here):

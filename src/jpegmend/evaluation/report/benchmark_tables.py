@@ -215,6 +215,23 @@ def others(found: Mapping[str, Any]) -> str:
     return f"{grid(['network', 'file', 'PSNR, dB', 'projected'], rows, numbers=2)}\n\n{_foot(found, remark)}"
 
 
+def patterns(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/patterns.py``: gains in PSNR with and without what keeps contradictions out."""
+    header = ["picture", "model", "quality", "JPEG, dB", "answer", "projected", "restored", "kept back"]
+    rows = [
+        [
+            line["what"] + (f" ({line['pictures']})" if line["pictures"] > 1 else ""),
+            line["model"],
+            str(line["quality"]),
+            f"{line['psnr_jpeg']:.2f}",
+            *(f"{line[name]:+.2f}" for name in ("answer", "projected", "restored")),
+            f"{line['kept_back']:.1%}",
+        ]
+        for line in found["patterns"]
+    ]
+    return f"{grid(header, rows, numbers=2)}\n\n{_foot(found, 'gray in full range; gains in dB over the JPEG')}"
+
+
 def _foot(found: Mapping[str, Any], *remarks: str) -> str:
     where = found["environment"]
     return f"<sub>{'; '.join(remarks)}; {where['machine']}; commit {where['commit']}.</sub>"
@@ -233,5 +250,6 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "mirrors": mirrors,
     "task": task,
     "others": others,
+    "patterns": patterns,
 }
 """The functions that make a table of a benchmark, by the key of its figures."""
