@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from jpegmend import cli
-from jpegmend.cli.train import find_data, parse_settings
-from jpegmend.errors import InvalidOption, UnknownModel
+from jpegmend.cli.train import choose_device, find_data, parse_settings
+from jpegmend.errors import InvalidOption, UnknownModel, WeightsMissing
+from jpegmend.models.files import read_tensors
 from jpegmend.training.building import find_weights
 
 
@@ -68,6 +69,15 @@ def test_weights_to_begin_from_are_a_file_or_a_released_network():
         find_weights("runs/mine")
 
 
+def test_a_folder_that_is_called_like_a_released_network_does_not_hide_its_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("runs/dcsc-c").mkdir(parents=True)
+    Path("dcsc-c").mkdir()
+    assert find_weights("dcsc-c").name == "dcsc-c.safetensors"
+    with pytest.raises(WeightsMissing, match="dcsc-c is no file; give the path of weights"):
+        read_tensors(find_weights("runs/dcsc-c"))
+
+
 def test_settings_are_read_as_toml():
     assert parse_settings(["a.b=[1, 2]", "c=true", "d=word"]) == {"a.b": [1, 2], "c": True, "d": "word"}
     with pytest.raises(InvalidOption, match="KEY=VALUE"):
@@ -89,3 +99,10 @@ def test_mistakes_end_with_a_message(sets, words, code, capsys):
     pytest.importorskip("torch")
     assert cli.run(words) == code
     assert capsys.readouterr().err.startswith("jpegmend: ")
+
+
+@pytest.mark.parametrize("device", ["cup", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(device):
+    with pytest.raises(InvalidOption, match=rf"--device {device}: .*; give cpu, or cuda"):
+        choose_device(device)
+    assert choose_device("cpu") == "cpu"

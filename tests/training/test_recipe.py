@@ -164,6 +164,11 @@ def test_a_recipe_that_is_not_there_says_where_they_are(tmp_path):
         read_recipe(tmp_path / "above.toml")
 
 
+def test_what_is_no_toml_is_called_so(pictures):
+    with pytest.raises(InvalidRecipe, match=r"0\.png: .*; a recipe is a TOML file"):
+        read_recipe(pictures / "0.png")
+
+
 @pytest.mark.parametrize("value", ["3", "true", "['below.toml']", "{ a = 1 }", "2026-01-01"])
 def test_extends_takes_a_text_alone(value, tmp_path):
     (tmp_path / "above.toml").write_text(f"extends = {value}\n")

@@ -81,7 +81,7 @@ def run(given: Namespace) -> int:
     paths, shares = find_data(given.data or [f"{name}={share}" for name, share in plan.data.items()])
     if not paths:
         raise InvalidOption("nothing to train on; give --data PATH..., the recipe names no set either")
-    with process_group(given.device or ("cuda" if torch.cuda.is_available() else "cpu")) as (group, here):
+    with process_group(choose_device(given.device)) as (group, here):
         settings = RunSettings(
             folder=folder,
             data=paths,
@@ -98,6 +98,22 @@ def run(given: Namespace) -> int:
     if group.is_main:
         sys.stdout.write(f"{folder}: {state.step} steps, {state.seconds / 60:.1f} minutes\n")
     return 0
+
+
+def choose_device(name: str | None) -> str:
+    """The device of that name for PyTorch, or without one ``cuda`` where there is one, else ``cpu``.
+
+    Raises :class:`~jpegmend.errors.InvalidOption` where PyTorch cannot use it.
+    """
+    import torch
+
+    try:
+        # PyTorch raises AssertionError where it was built without CUDA.
+        torch.zeros(1, device=name or "cpu")
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).splitlines()[0]
+        raise InvalidOption(f"--device {name}: {why}; give cpu, or cuda where PyTorch has a GPU") from error
+    return name or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, Any]:

@@ -211,7 +211,7 @@ def _names(place: Path) -> set[str]:
 
 def how_to_get(known: PictureSet) -> str:
     """A sentence on how to get a missing set."""
-    there = f"{root() / known.name} ({VARIABLE} names another place than {root()})"
+    there = f"{root() / known.name} (to name another folder than {root()}, set {VARIABLE})"
     if known.archives:
         return f"`jpegmend data prepare {known.name}` downloads it ({known.licence}) to {there}"
     return f"get it from {known.page} ({known.licence}) and put its pictures into {there}"

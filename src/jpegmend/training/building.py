@@ -64,9 +64,10 @@ def _check_frozen(recipe: Recipe, network: nn.Module, taken: Collection[str]) ->
 
 
 def find_weights(name: str) -> Path:
-    """The weights file of that path, or of the released network of that name."""
-    if Path(name).exists() or name.endswith(".safetensors"):
-        return Path(name)
+    """The weights file of that path, or of the released network of that name, also beside a folder of that name."""
+    path = Path(name)
+    if path.is_file() or (path.is_dir() and len(path.parts) > 1) or name.endswith(".safetensors"):
+        return path
     return weights.path(weights.find(name), "safetensors")
 
 

@@ -28,7 +28,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         there = "recipes lie in the folder recipes of jpegmend's repository, not in the installed package"
         raise InvalidRecipe(f"{path}: no such file; {there}") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidRecipe(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        raise InvalidRecipe(f"{path}: {getattr(error, 'strerror', None) or error}; a recipe is a TOML file") from error
     if "extends" not in content:
         return content
     extended = content.pop("extends")
