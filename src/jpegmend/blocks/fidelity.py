@@ -12,10 +12,10 @@ coefficients of large steps stay in their cells. For very large coefficients (da
 the largest of the block, up to the centre of the cell.
 
 A network's answer to a photograph lies in nearly all cells. Where it is far outside, the network does not know what it
-sees (chessboards, dithering, halftone dots), and its projection is mostly worse than the decoded block. The measure is
-the mean square of a block's correction, as a share of the mean square error of quantisation, step^2 / 12: above about
-0.1 the decoded block was nearer to the original, at every quality, in photographs, graphics and patterns alike
-(docs/models/mend.md).
+sees (chessboards, dithering, a quality that it did not learn), and its projection is mostly worse than the decoded
+block. The measure is the mean square of a block's correction, as a share of the mean square error of quantisation,
+step^2 / 12: above about 0.1 the decoded block was nearer to the original, at every quality, in photographs, graphics
+and patterns alike (docs/models/mend.md).
 """
 
 from typing import Any
@@ -76,22 +76,27 @@ def project_answer(
     decoded: Floats,
     levels: NDArray[np.integer[Any]],
     table: NDArray[Any],
+    strength: float = 1.0,
     *,
     unknown_bits: NDArray[np.uint8] | None = None,
 ) -> tuple[Floats, NDArray[np.float32]]:
     """Project a network's answer, after blocks that contradict the file were drawn towards the decoded ones.
 
-    ``answer`` and ``decoded`` are planes [8R, 8K], 0..1; the rest is as in :func:`project`. Returns the projected
-    plane, and how much of each block of the answer was kept, [R, K], 0..1 (:func:`kept_share`).
+    ``answer`` and ``decoded`` are planes [8R, 8K], 0..1, the first already mixed with the second where ``strength``,
+    its weight, is below 1; the rest is as in :func:`project`. Returns the projected plane, and how much of each block
+    of the answer was kept, [R, K], 0..1 (:func:`kept_share`).
     """
-    correction = _correction(answer, levels, table, INSET, unknown_bits)
+    # What contradicts is the whole answer: half of a wrong block is less far outside, but no less wrong.
+    whole = answer if strength == 1 else decoded + (answer - decoded) / strength
+    correction = _correction(whole, levels, table, INSET, unknown_bits)
     share = kept_share(correction, table)
-    if share.min(initial=1) == 1:
+    if share.min(initial=1) < 1:
+        by_pixel = up_box(share, 8, 8)
+        # Other blocks stay as they are bit for bit: they must not depend on what else lies in the same tile.
+        answer = np.where(by_pixel < 1, decoded + by_pixel * (answer - decoded), answer)
+    elif strength == 1:
         return np.asarray(answer + correction, _kind(answer)), share
-    by_pixel = up_box(share, 8, 8)
-    # Other blocks stay as they are bit for bit: they must not depend on what else lies in the same tile.
-    mixed = np.where(by_pixel < 1, decoded + by_pixel * (answer - decoded), answer)
-    return project(mixed, levels, table, unknown_bits=unknown_bits), share
+    return project(answer, levels, table, unknown_bits=unknown_bits), share
 
 
 def kept_share(correction: Floats, table: NDArray[Any]) -> NDArray[np.float32]:

@@ -122,13 +122,13 @@ class Restoration:
         return (f"{self.card.name} was run in windows of {side} pixels, blended where they overlap{measured}",)
 
     def _contradiction_notes(self, runner: TileRunner) -> tuple[str, ...]:
-        """A note where the network's answer contradicted much of the file: it knows little of such pictures."""
+        """A note where the network's answer contradicted much of the file: it knows little of such files."""
         share = runner.merged.contradicted
         if share is None or share < NOTED:
             return ()
         return (
-            f"{self.card.name} contradicts the file in {share:.0%} of the picture, which stays as decoded there "
-            "(as halftone dots, dithering and patterns of single pixels do)",
+            f"{self.card.name} contradicts the file in {share:.0%} of its blocks, which stay as decoded: it has not "
+            "learnt such a picture (dithering, patterns of single pixels) or such a quality",
         )
 
     def _groups(self) -> tuple[Group, ...]:

@@ -101,13 +101,13 @@ class Group:
             planes[self._neutral] = blocks.NEUTRAL
         return planes
 
-    def project(self, planes: Floats, decoded: Floats, window: Window) -> Floats | None:
+    def project(self, planes: Floats, decoded: Floats, window: Window, strength: float = 1.0) -> Floats | None:
         """Project planes [n, h, w] of a window, aligned to blocks, onto the cells of the file; in place.
 
-        Blocks that contradict the file are drawn towards the ``decoded`` planes first, except those of subsampled
-        chroma: at quality 98 the network's chroma at full resolution is nearer to the original than an interpolated
-        one even there. Returns how much of each block of the first plane was kept, [h/8, w/8], 0..1; None where it is
-        subsampled or has no levels.
+        Blocks that contradict the file are drawn towards the ``decoded`` planes first, except those of chroma that was
+        upsampled: at quality 98 the network's chroma at full resolution is nearer to the original than an interpolated
+        one even there. ``strength`` is the network's weight in ``planes``. Returns how much of each block of the first
+        plane was kept, 0..1, for the blocks of the file in the window; None where it has none.
         """
         first = None
         for place, (plane, values, before) in enumerate(zip(self._planes, planes, decoded, strict=True)):
@@ -122,7 +122,7 @@ class Group:
             here, levels, bits = part.inside(window), plane.levels[cells.slices], plane.unknown_bits
             if v == h == 1:
                 values[here], share = fidelity.project_answer(
-                    values[here], before[here], levels, plane.table, unknown_bits=bits
+                    values[here], before[here], levels, plane.table, strength, unknown_bits=bits
                 )
                 first = share if place == 0 else first
             else:

@@ -63,8 +63,9 @@ class Report:
     """Whether every coefficient was projected into the file's quantisation cell."""
     consistent_why: str
     contradicted: float | None
-    """Share of the 8x8 blocks of luma (or the first component) in which the network's answer contradicted the file so
-    much that the decoded block took its place, those replaced in part by that part; None without the projection."""
+    """Share of the 8x8 blocks of luma (or the first component), as far as the network was run on them, in which its
+    answer contradicted the file so much that the decoded block took its place, those replaced in part by that part;
+    None without the projection."""
     tiles: int
     orientation: int
     """The EXIF orientation of the input; 1 is upright."""

@@ -70,7 +70,7 @@ class TileRunner:
             answer *= np.float32(self.strength)
             answer += decoded
         if self.consistent:
-            kept = group.project(answer, decoded, region)
+            kept = group.project(answer, decoded, region, self.strength)
             if group is self.reported and kept is not None:
                 self.merged.add_kept(kept)
         return answer
