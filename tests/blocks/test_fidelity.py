@@ -220,3 +220,28 @@ def test_only_blocks_that_contradict_the_file_are_replaced_and_each_by_itself(ph
         part = slice(8 * block, 8 * block + 8)
         alone, _ = fidelity.project_answer(answer[:, part], decoded[:, part], levels[:, block : block + 1], table)
         np.testing.assert_allclose(alone, plane[:, part], rtol=0, atol=1e-6, err_msg="it must not depend on its tile")
+
+
+def test_what_the_file_leaves_open_is_no_contradiction(photos):
+    """Levels of a progressive file without its last two bits: the original is no contradiction, a lost pattern is."""
+    table, bits = standard_luma(90), np.full((8, 8), 2, np.uint8)
+    original = blocks.studio_y(photos["coffee"])[:8, :192].astype(np.float32) / 255
+    original[:, 184:] = np.indices((8, 8)).sum(0) % 2
+    whole = blocks.quantise(original, table).astype(int)
+    levels = np.sign(whole) * (np.abs(whole) >> 2 << 2)
+    levels[..., 0, 0] = whole[..., 0, 0] >> 2 << 2
+    answer, decoded = original.copy(), blocks.decode(levels.astype(np.int16), table)
+    answer[:, 184:] = 0.5
+    _, strict = fidelity.project_answer(answer, decoded, levels, table)
+    plane, share = fidelity.project_answer(answer, decoded, levels, table, unknown_bits=bits)
+    assert (strict[0, :-1] < 1).any()
+    assert (share[0, :-1] == 1).all() and share[0, -1] == 0
+    np.testing.assert_allclose(plane[:, :184], original[:, :184], rtol=0, atol=0.02 * table.max() / 255)
+    np.testing.assert_allclose(plane[:, 184:], decoded[:, 184:], rtol=0, atol=1e-6)
+
+
+def test_an_answer_is_judged_by_the_mean_over_its_block():
+    """One wrong pixel of 64: its square is 64 times the mean."""
+    table, correction = np.full((8, 8), 12.0), np.zeros((8, 16), np.float32)
+    correction[0, 0], correction[0, 8] = np.sqrt(64 * 12 * np.array([fidelity.AGREES, 0.1])) / 255
+    np.testing.assert_allclose(fidelity.kept_share(correction, table), [[1, 0.5]], rtol=0, atol=1e-5)

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.explanation.conftest import as_jpeg, clear_picture
 from tests.jpeg.conftest import as_ycck
 
-from jpegmend import blocks
+from jpegmend import blocks, restore
 from jpegmend.explanation.coefficients import movements
 from jpegmend.explanation.drawing import Drawing
 from jpegmend.explanation.general import grid_crop, power, steps_by_phase
@@ -51,6 +51,17 @@ def test_lines_lie_on_the_edges_of_blocks(cut):
 def test_the_ink_of_a_ycck_file_is_not_compared_with_the_luma_of_the_reference():
     found = prepare(as_ycck(as_jpeg(clear_picture().convert("CMYK"))), Options(), clear_picture())
     assert found.colour == "ycck" and found.clear is None and found.component == "the first component"
+
+
+@pytest.mark.parametrize("model", ["mend-s", "arcnn"])
+def test_contradictions_are_those_of_the_restoration(model):
+    """All planes together, and each by itself, of which the first counts."""
+    pixels = np.array(clear_picture(64, 96))
+    pixels[:, 50:] = 255 * (np.indices((64, 46)).sum(0) % 2)[..., None]
+    file = as_jpeg(Image.fromarray(pixels), quality=75)
+    share = restore(file, model=model).report.contradicted
+    assert 0.4 < share < 0.9
+    assert prepare(file, Options(model=model)).final.report.contradicted == share
 
 
 def test_blocks_of_one_value_have_steps_at_their_edges_only():

@@ -1,7 +1,10 @@
 """Where a network's answer contradicts the file, the decoded block stays."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from jpegmend import jpeg, restore
@@ -24,7 +27,7 @@ def dither(size: int = 160) -> np.ndarray:
 def test_dithering_is_hardly_worse_than_decoded(quality, loss, strength, encode, decode):
     """With the projection alone mend-s takes 3.7 dB at quality 30 and 4.7 at 75.
 
-    Half of its answer is less far outside of the file's cells, and half as wrong: judged by itself it would be kept.
+    The answer is judged before it is mixed by the strength: half of it is less far outside of the file's cells.
     """
     picture = dither()
     file = encode(picture, quality=quality)
@@ -75,3 +78,18 @@ def test_subsampled_chroma_is_projected_alone(make_card, draw, encode):
     for place, part in enumerate(jpeg.read(file).components[1:], 1):
         projected = fidelity.project(free.planes[place], part.levels, part.table, 2, 2)
         np.testing.assert_allclose(restored.planes[place], projected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["ycbcr", "y"])
+def test_chroma_at_full_resolution_stays_as_decoded_and_the_share_is_that_of_luma(kind, make_card):
+    """Of black luma and blue chroma a network that multiplies changes the chroma alone, together or plane by plane."""
+    ramp = Image.fromarray(np.tile(np.linspace(60, 200, 64), (64, 1)).astype(np.uint8))
+    black, stream = Image.new("L", (64, 64)), io.BytesIO()
+    Image.merge("YCbCr", (black, ramp, ramp)).save(stream, "JPEG", quality=75, subsampling=0)
+    plain, restored = (
+        restore(stream.getvalue(), model=make_card("gain", 0.7, planes=kind), strength=strength, keep_planes=True)
+        for strength in (0, 1)
+    )
+    assert restored.report.contradicted == 0 and restored.report.warnings == ()
+    for before, after in zip(plain.planes, restored.planes, strict=True):
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-6)

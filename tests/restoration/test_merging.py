@@ -36,6 +36,14 @@ def test_tiles_give_the_quality_and_traces_of_the_whole(tiling, make_card, data)
     assert json.dumps(tiled.report.as_dict())
 
 
+def test_blocks_that_are_replaced_in_part_count_by_that_part():
+    merged = MergedAnswer(16, 32, 8)
+    assert merged.contradicted is None
+    merged.add_kept(np.array([[0.25, 1]], np.float32))
+    merged.add_kept(np.array([[1, 1]], np.float32))
+    assert merged.contradicted == 0.75 / 4
+
+
 def test_quality_is_weighted_by_pixels():
     merged = MergedAnswer(16, 32, 8)
     for left, width, quality in ((0, 8, 20.0), (8, 24, 60.0)):

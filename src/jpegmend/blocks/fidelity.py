@@ -83,10 +83,11 @@ def project_answer(
     """Project a network's answer, after blocks that contradict the file were drawn towards the decoded ones.
 
     ``answer`` and ``decoded`` are planes [8R, 8K], 0..1, the first already mixed with the second where ``strength``,
-    its weight, is below 1; the rest is as in :func:`project`. Returns the projected plane, and how much of each block
-    of the answer was kept, [R, K], 0..1 (:func:`kept_share`).
+    its weight by the user's choice, is below 1; the rest is as in :func:`project`. Returns the projected plane, and
+    how much of each block of the answer was kept, [R, K], 0..1 (:func:`kept_share`).
     """
-    # What contradicts is the whole answer: half of a wrong block is less far outside, but no less wrong.
+    # The answer is judged before it was mixed: else with half the strength wrong blocks would be kept, and the result
+    # be worse than with none or all of it.
     whole = answer if strength == 1 else decoded + (answer - decoded) / strength
     correction = _correction(whole, levels, table, INSET, unknown_bits)
     share = kept_share(correction, table)

@@ -34,7 +34,7 @@ class MergedAnswer:
     @property
     def contradicted(self) -> float | None:
         """Share of the blocks whose answer contradicted the file and was replaced, 0..1; None if none was projected."""
-        return self._replaced / self._blocks if self._blocks else None
+        return round(self._replaced / self._blocks, 4) if self._blocks else None
 
     @property
     def traces(self) -> dict[str, tuple[Floats, ...]]:

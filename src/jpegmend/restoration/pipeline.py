@@ -142,6 +142,7 @@ class Restoration:
             card=self.card,
             runtime=self.network,
             strength=self.plan.strength,
+            asked=self.options.strength,
             consistent=self.plan.consistent,
             overview=Overviews(self.plan.scene) if "overview" in self.card.inputs else None,
             quality=self.options.quality,

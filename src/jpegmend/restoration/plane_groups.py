@@ -106,7 +106,7 @@ class Group:
 
         Blocks that contradict the file are drawn towards the ``decoded`` planes first, except those of chroma that was
         upsampled: at quality 98 the network's chroma at full resolution is nearer to the original than an interpolated
-        one even there. ``strength`` is the network's weight in ``planes``. Returns how much of each block of the first
+        one even there. ``strength``: see :func:`fidelity.project_answer`. Returns how much of each block of the first
         plane was kept, 0..1, for the blocks of the file in the window; None where it has none.
         """
         first = None

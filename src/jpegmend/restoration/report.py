@@ -133,7 +133,7 @@ def make_report(
         strength=plan.strength,
         consistent=plan.consistent,
         consistent_why=plan.consistent_why,
-        contradicted=None if contradicted is None else round(contradicted, 4),
+        contradicted=contradicted,
         tiles=tiles,
         orientation=opened.metadata.orientation,
         orientation_applied=orientation_applied,

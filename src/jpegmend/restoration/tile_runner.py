@@ -26,6 +26,8 @@ class TileRunner:
     runtime: Runtime
     strength: float
     """Weight of the network's output, above 0 and up to 1; the rest is the decoded picture."""
+    asked: float = 1.0
+    """The part of ``strength`` that the user chose; the other factor is the caution of the card."""
     consistent: bool
     """Whether the answer is projected into the file's quantisation cells."""
     skips_empty: bool = False
@@ -70,7 +72,7 @@ class TileRunner:
             answer *= np.float32(self.strength)
             answer += decoded
         if self.consistent:
-            kept = group.project(answer, decoded, region, self.strength)
+            kept = group.project(answer, decoded, region, self.asked)
             if group is self.reported and kept is not None:
                 self.merged.add_kept(kept)
         return answer
