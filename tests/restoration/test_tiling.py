@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from jpegmend import restore
 from jpegmend.errors import InvalidOption
+from jpegmend.restoration import tile_sizes
 from jpegmend.restoration.tiles import Window, cut, largest_side, lattice, ramp
 
 
@@ -106,6 +107,17 @@ def test_less_memory_more_tiles(make_card, draw, encode):
     ]
     assert tiles[0] == 1
     assert tiles[0] < tiles[1] < tiles[2]
+
+
+def test_a_small_machine_gets_small_tiles(make_card, draw, encode, monkeypatch):
+    """Of 1 GB a picture may use half; tiles of 800 MB would be refused."""
+    card, data = make_card("identity", bytes_per_pixel=6000.0), encode(draw(320, 320))
+    memory = {None: 1, 1_000_000_000: 4}
+    found = {}
+    for size in memory:
+        monkeypatch.setattr(tile_sizes, "physical_memory", lambda size=size: size)
+        found[size] = restore(data, model=card).report.tiles
+    assert found == memory
 
 
 def test_too_little_memory_is_said(make_card, draw, encode):

@@ -80,8 +80,9 @@ class SharedOptions:
     threads: int | None = None
     """CPU threads of the network; None for all this process may use."""
     memory: int | str | None = None
-    """Bytes the process should stay under, all in all, or a text such as ``2G`` or ``800MiB``; None: tiles of 800 MB.
-    It decides the size of tiles. Large pictures need more for themselves; a limit that cannot be met is an error."""
+    """Bytes the process should stay under, all in all, or a text such as ``2G`` or ``800MiB``; None: tiles of 800 MB,
+    of less on small machines. It decides the size of tiles. Large pictures need more for themselves; a limit that
+    cannot be met is an error."""
     page: int | None = None
     """The picture of a file with several (TIFF, GIF), from 1; None for the first, with a note of those left out."""
     strict: bool = False

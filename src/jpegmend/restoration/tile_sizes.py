@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import lcm
+from math import inf, lcm
 
+from jpegmend.decoding.limits import physical_memory
 from jpegmend.restoration.plane_groups import Group
 from jpegmend.restoration.scene import Scene
 from jpegmend.restoration.tiles import Window, cut, largest_side, round_up
 from jpegmend.weights import Card
 
 TILE_BYTES = 800e6
-"""Working memory of one tile in bytes if no limit is given. In large pictures the halos of ``mend-s`` add 25 % to the
-pixels it computes; with half the memory they would add 38 %."""
+"""Working memory of one tile in bytes if no limit is given, except on small machines. In large pictures the halos of
+``mend-s`` add 25 % to the pixels it computes; with half the memory they would add 38 %."""
+_MACHINE_SHARE = 0.25
+"""Largest share of the machine's memory for a tile; a whole restoration may use half (``decoding/limits.py``)."""
 BASE_BYTES = 160e6
 """Measured memory in bytes of the process without a picture: Python, numpy, the runtime, the network."""
 OWN_BYTES_PER_PIXEL = 100.0
@@ -25,13 +28,15 @@ def choose_tiles(
     """Tiles of the scene's grid, aligned to the blocks of every group.
 
     ``card``: that of the network; None if the picture is only decoded. ``memory``: limit for the whole process in
-    bytes; None for tiles of ``TILE_BYTES``. ``held``: bytes of the picture and its result, independent of the tiles.
+    bytes; None for tiles of ``TILE_BYTES``, or of a quarter of the machine's memory where that is less. ``held``: bytes
+    of the picture and its result, independent of the tiles.
 
     Raises:
         InvalidOption: ``memory`` is too little for the smallest tile.
     """
     align = lcm(16, *(lcm(group.align_rows, group.align_columns) for group in groups))
-    budget, halo = TILE_BYTES if memory is None else memory - BASE_BYTES - held, 0
+    usual = min(TILE_BYTES, _MACHINE_SHARE * (physical_memory() or inf))
+    budget, halo = usual if memory is None else memory - BASE_BYTES - held, 0
     each = OWN_BYTES_PER_PIXEL * (card.scale**2 if card else 1)
     if card is not None and card.window:
         # The network runs one window at a time, independent of the tile.

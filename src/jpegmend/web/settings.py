@@ -36,7 +36,7 @@ class Settings:
     threads: int | None = None
     """CPU threads of all workers together; None: all."""
     memory: int | None = None
-    """Bytes the process of one job should stay under; tiles are chosen by it. None: tiles of 800 MB."""
+    """Bytes the process of one job should stay under; tiles are chosen by it, without it as by the command."""
     most_memory: int = 4_000_000_000
     """Bytes of a worker process above which its job is ended."""
     max_pixels: int = 100_000_000
