@@ -106,3 +106,12 @@ def test_a_device_that_is_not_there_is_refused(device):
     with pytest.raises(InvalidOption, match=rf"--device {device}: .*; give cpu, or cuda"):
         choose_device(device)
     assert choose_device("cpu") == "cpu"
+
+
+def test_a_file_in_the_place_of_the_runs_folder_is_said(tmp_path, capsys):
+    pytest.importorskip("torch")
+    (tmp_path / "taken").write_bytes(b"mine")
+    recipe = Path(__file__).parents[2] / "recipes" / "mend-s.toml"
+    assert cli.run(["train", str(recipe), "--data", str(tmp_path), "--out", str(tmp_path / "taken")]) == 2
+    assert "taken is a file; give a folder" in capsys.readouterr().err
+    assert (tmp_path / "taken").read_bytes() == b"mine"

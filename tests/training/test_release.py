@@ -17,7 +17,7 @@ from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
 from jpegmend.models import files
 from jpegmend.models.contract import Observation
 from jpegmend.runtimes import PictureFacts, open_runtime
-from jpegmend.training import release
+from jpegmend.training import curve, release
 from jpegmend.weights import read_card
 
 RECIPE = """
@@ -145,6 +145,12 @@ def test_a_weights_file_without_a_log_gets_no_curve(folder, tmp_path, without_ex
     shutil.copy(folder / "mine.safetensors", tmp_path)
     release.release(tmp_path / "mine.safetensors", "again", folder=tmp_path / "cards")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["mine.safetensors"]
+
+
+def test_a_log_whose_last_line_was_cut_off_is_read_up_to_it(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"minutes": 1, "loss": 0.5}\n\n{"minutes": 2, "lo')
+    assert curve.read_log(log) == [{"minutes": 1, "loss": 0.5}]
 
 
 def test_a_release_that_fails_leaves_an_earlier_one_as_it_was(run, folder):

@@ -76,8 +76,7 @@ def run(given: Namespace) -> int:
     if given.threads:
         torch.set_num_threads(given.threads)
     folder = given.out or Path("runs") / plan.name
-    if not given.resume and (folder / "checkpoint.pt").exists():
-        raise InvalidOption(f"{folder} holds a run already; give --resume to go on with it, or another --out")
+    _check_folder(folder, resume=given.resume)
     paths, shares = find_data(given.data or [f"{name}={share}" for name, share in plan.data.items()])
     if not paths:
         raise InvalidOption("nothing to train on; give --data PATH..., the recipe names no set either")
@@ -98,6 +97,13 @@ def run(given: Namespace) -> int:
     if group.is_main:
         sys.stdout.write(f"{folder}: {state.step} steps, {state.seconds / 60:.1f} minutes\n")
     return 0
+
+
+def _check_folder(folder: Path, *, resume: bool) -> None:
+    if folder.is_file():
+        raise InvalidOption(f"--out {folder} is a file; give a folder, which is made where there is none")
+    if not resume and (folder / "checkpoint.pt").exists():
+        raise InvalidOption(f"{folder} holds a run already; give --resume to go on with it, or another --out")
 
 
 def choose_device(name: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ _MOST = 3
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log; empty where there is none."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    """The lines of a run's log; empty where there is none. Lines that an interrupted run wrote in part are left out."""
+    found = []
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        with contextlib.suppress(json.JSONDecodeError):
+            found.append(json.loads(line))
+    return found
 
 
 def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
