@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from jpegmend import cli
 from jpegmend.cluster.drive import make_scheduler
-from jpegmend.cluster.job import marker_key, open_job, piece_key, results_key
+from jpegmend.cluster.job import marker_key, open_job, piece_key, pieces_of, results_key
 from jpegmend.cluster.status import read_status
 from jpegmend.cluster.storage import Storage, Stored
 from jpegmend.cluster.tasks import CLOSE, Task
@@ -153,6 +153,17 @@ def count(folder: Path) -> int:
     return sum(1 for path in folder.rglob("*.restored.png") if not path.name.startswith("."))
 
 
+def test_a_part_that_a_killed_worker_was_writing_is_passed_over(place: Path, cluster, in_this_process) -> None:
+    cluster("plan", "src", "dst", "--shard", 100, *DECODE)
+    left = place / "dst" / pieces_of(0) / f".{Path(piece_key(0, 0, 4)).name}.0123456789ab.part"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    code, status = cluster("status", "dst")
+    assert (code, status["left"]) == (0, 11)
+    assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 11
+    assert not left.exists()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of process groups")
 def test_the_driver_is_killed_and_goes_on(place: Path, cluster, in_this_process) -> None:
     for seed in range(20, 80):
@@ -173,7 +184,9 @@ def test_the_driver_is_killed_and_goes_on(place: Path, cluster, in_this_process)
         run.wait()
         there = results(place / "dst")
         assert {name: expected[name] for name in there} == there, "a result is whole or not there"
-    left = cluster("status", "dst")[1]["left"]
+    code, status = cluster("status", "dst")
+    assert code == 0, status
+    left = status["left"]
     assert left, "all was done before the last kill: this proves nothing, take more pictures"
     code, ran = cluster("run", "dst", "--jobs", 1)
     assert (code, ran["done"]) == (0, left)

@@ -194,12 +194,16 @@ def merge(parts: Iterable[list[Result]]) -> dict[int, Result]:
 def read_parts(destination: Storage, keys: Iterable[str]) -> dict[int, Result]:
     """Results by row in some files of parts, without those that another run has deleted since: it has closed the shard.
 
+    Files of other names are passed over: in a folder a killed worker may leave one under its temporary name.
+
     Raises:
         JobError: a file is damaged.
         StorageError: the storage does not answer, or refuses.
     """
     parts = []
     for key in keys:
+        if not key.endswith(".parquet"):
+            continue
         with contextlib.suppress(InputError):
             parts.append(tables.read_results(destination.read(key)))
     return merge(parts)
