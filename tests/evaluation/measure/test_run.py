@@ -108,7 +108,7 @@ def test_a_network_is_run_with_and_without_the_projection(picture_set, tmp_path,
 
 def test_rows_of_other_weights_and_of_another_card_are_not_reused(picture_set, tmp_path, blur_card):
     def scores():
-        return evaluate([str(blur_card)], [picture_set], find("rgb-444"), out, qualities=[(30,)]).means[0].scores
+        return evaluate([str(blur_card)], [picture_set], find("papers-gray"), out, qualities=[(30,)]).means[0].scores
 
     out, card = tmp_path / "out", json.loads(blur_card.read_text())
     first = scores()
