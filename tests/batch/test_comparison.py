@@ -11,6 +11,7 @@ import jpegmend
 from jpegmend import cli, metrics
 from jpegmend.batch import comparison
 from jpegmend.batch.comparison import Gain
+from jpegmend.errors import OutputError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "edge.jpg"
 
@@ -137,6 +138,22 @@ def test_an_existing_comparison_is_noticed_before_the_work(folder: Path, capsys:
     assert cli.run(["a.jpg", "--compare"]) == 1
     assert "a.restored.compare.png exists" in capsys.readouterr().err
     assert not Path("a.restored.png").exists() and Path("a.restored.compare.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "out/"]])
+@pytest.mark.parametrize("fails", ["jpegmend.writing.comparison.write", "jpegmend.batch.work.save_result"])
+def test_the_picture_is_done_by_the_next_run_if_one_of_both_files_could_not_be_written(
+    folder: Path, output: list[str], fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OutputError("no space left on the device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fails, full)
+        assert cli.run(["a.jpg", "--compare", "-q", *output]) == 1
+    assert not list(folder.rglob("*.restored.*")), "neither file without the other"
+    assert cli.run(["a.jpg", "--compare", "-q", *output]) == 0
+    assert {path.name for path in folder.rglob("*.restored.*")} == {"a.restored.png", "a.restored.compare.png"}
 
 
 def test_comparisons_are_no_inputs_of_the_next_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

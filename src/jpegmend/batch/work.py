@@ -112,10 +112,16 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
         reference = read_reference(output.reference, decoded, task.max_bytes, task.options)
     restored = restore(data, **task.options, progress=progress)
     others = OtherPages(data, task.options, restored.report.pages if output.all_pages else 1)
-    with others.stored():
-        not_kept = save_result(restored, task.target, output, overwrite=task.overwrite, others=others)
     gain = measure(output.reference, reference, decoded, restored) if decoded and reference else None
+    # Before the result: by a result that exists the next run would take the picture for done, without its comparison.
     compared = _compare(task, decoded, restored, gain) if decoded and output.compare else None
+    try:
+        with others.stored():
+            not_kept = save_result(restored, task.target, output, overwrite=task.overwrite, others=others)
+    except BaseException:
+        if compared and not task.overwrite:
+            compared.unlink(missing_ok=True)  # else the next run would refuse to write over it
+        raise
     return {
         "report": {**restored.report.as_dict(), "warnings": [*restored.report.warnings, *others.warnings]},
         "not_kept": not_kept,
