@@ -83,6 +83,16 @@ def test_changed_inputs_and_options_are_done_anew(one: Path) -> None:
     assert work_off() == {"a.jpg": "done"}, "the same size, other bytes"
 
 
+def test_what_only_a_restoration_gives_is_a_reason_for_one(one: Path) -> None:
+    compares = replace(SETTINGS, output=Output(compare=True))
+    assert work_off(compares) == {"a.jpg": "done"} and work_off(compares) == {"a.jpg": "skipped"}
+    os.unlink("out/a.restored.compare.png")
+    assert work_off(compares) == {"a.jpg": "done"} and Path("out/a.restored.compare.png").exists()
+    measures = replace(SETTINGS, output=Output(compare=True, reference=one))
+    assert work_off(measures) == {"a.jpg": "done"}, "the gain is nowhere kept"
+    assert work_off(compares) == {"a.jpg": "skipped"}, "a reference does not change the result"
+
+
 def test_overwrite_redoes(one: Path) -> None:
     assert work_off() == {"a.jpg": "done"}
     Path("out/a.restored.png").write_bytes(b"changed")

@@ -66,6 +66,21 @@ def test_the_summary(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("0 done, 2 skipped, 0 failed")
 
 
+def test_a_result_of_unknown_options_is_named_with_what_was_not_done(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    skipped = "a.jpg: skipped, a.restored.png exists"
+    Path("a.restored.png").write_bytes(b"mine")
+    words = ["a.jpg", "--compare", "--reference", "sub/b.jpg"]
+    assert cli.run(words) == 0
+    assert f"{skipped}, not measured against sub/b.jpg, not compared; --overwrite" in capsys.readouterr().out
+    Path("a.restored.compare.png").write_bytes(b"mine")
+    assert cli.run(words[:2]) == 0
+    assert f"{skipped}; --overwrite makes it anew" in capsys.readouterr().out
+    assert cli.run([".", "--strength", "0"]) == 0
+    assert f"{skipped}; --overwrite makes it anew\n0 done, 1 skipped" in capsys.readouterr().out, "with a journal too"
+
+
 def test_json_of_skipped_and_failed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["sub", "--strength", "0", "-q"]) == 0
     assert cli.run(["sub", "gone.jpg", "--strength", "0", "--json"]) == 1

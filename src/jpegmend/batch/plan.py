@@ -126,8 +126,16 @@ def _decide(
         return ("exists" if there and not entry.replaces else ""), entry.replaces
     if not os.path.lexists(target):
         return "", False
+    if _asks_for_more(target, settings):
+        return "", True
     same = entry.options == options and entry.weights == weights and _same_input(picture.path, entry, settings)
     return ("done" if same else ""), True
+
+
+def _asks_for_more(target: Path, settings: Settings) -> bool:
+    """Whether a run wants what only a restoration gives, beside the result that there is."""
+    compares = settings.output.compare and not os.path.lexists(compared_with(target))
+    return compares or settings.output.reference is not None
 
 
 def _same_input(path: Path, entry: Entry, settings: Settings) -> bool:

@@ -65,7 +65,8 @@ class Settings:
         """A hash of every option that changes the result."""
         options = {key: value for key, value in self.options.items() if key not in _WITHOUT_EFFECT}
         options["model"] = self.card.name
-        facts = {"options": options, "output": vars(self.output)}
+        # What a result is measured against does not change it.
+        facts = {"options": options, "output": {**vars(self.output), "reference": None}}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     @functools.cached_property

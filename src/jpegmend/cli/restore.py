@@ -183,7 +183,7 @@ def _work_off(items: list[Item], search: Search, settings: Settings, journals: J
     from jpegmend.batch.share import share_out
     from jpegmend.cli.show import Show
 
-    show = Show(items, strength=given.strength, as_json=given.json, quiet=given.quiet)
+    show = Show(items, settings, as_json=given.json, quiet=given.quiet)
     if given.dry_run:
         show.plan()
         return SOME_FAILED if any(item.problem for item in items) else DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -10,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jpegmend.batch.comparison import Gain, in_decibels, quality_in_words
+from jpegmend.batch.comparison import Gain, compared_with, in_decibels, quality_in_words
 from jpegmend.batch.find import STANDARD, describe
 from jpegmend.batch.plan import Item
+from jpegmend.batch.settings import Settings
 from jpegmend.batch.work import Outcome
 from jpegmend.cli.options import translate
 from jpegmend.cli.progress import Bar
@@ -22,9 +24,10 @@ from jpegmend.cli.streams import printable
 class Show:
     """Prints the outcome of each item of a run and counts outcomes."""
 
-    def __init__(self, items: list[Item], *, strength: float, as_json: bool, quiet: bool) -> None:
+    def __init__(self, items: list[Item], settings: Settings, *, as_json: bool, quiet: bool) -> None:
         self._items = items
-        self._idle = "nothing to restore" if strength else "decoded only, strength 0"
+        self._idle = "decoded only, strength 0" if settings.options["strength"] == 0 else "nothing to restore"
+        self._compares, self._reference = settings.output.compare, settings.output.reference
         self._json = as_json
         self._quiet = quiet
         self._counts: Counter[str] = Counter()
@@ -93,11 +96,12 @@ class Show:
     def _tell_skipped(self, item: Item) -> None:
         if self._json:
             _write({"file": str(item.picture.path), "output": str(item.target), "outcome": "skipped"})
-        elif item.journal is None:
-            self._line(
-                f"{printable(item.picture.path)}: skipped, {printable(item.target)} exists; --overwrite makes it anew",
-                item,
-            )
+        elif item.skip == "exists":
+            asked = [f"not measured against {printable(self._reference)}"] if self._reference else []
+            if self._compares and not os.path.lexists(compared_with(item.target)):
+                asked.append("not compared")
+            found = f"{printable(item.target)} exists{''.join(f', {what}' for what in asked)}"
+            self._line(f"{printable(item.picture.path)}: skipped, {found}; --overwrite makes it anew", item)
 
     def _tell_failed(self, item: Item, outcome: Outcome) -> None:
         message = translate(str(outcome.message))
