@@ -204,9 +204,8 @@ def test_a_set_is_looked_for_where_the_message_says(tmp_path, monkeypatch):
 
 
 def test_every_known_set_has_terms_and_a_page():
-    assert {"BSDS500", "DIV2K", "Flickr2K", "LIVE1", "Classic5", "Twitter", "WeChat", "CID22", "CLIC", "Kodak"} == set(
-        SETS
-    )
+    named = {"BSDS500", "DIV2K", "Flickr2K", "LIVE1", "Classic5", "Twitter", "WeChat", "CID22", "CLIC", "Kodak"}
+    assert {*named, "Patterns"} == set(SETS)
     for made in SETS.values():
-        assert made.licence and made.page.startswith("http") and made.about
+        assert made.licence and made.about and (made.drawn or made.page.startswith("http"))
         assert all(url.startswith("http") for archive in made.archives for url in archive.urls)

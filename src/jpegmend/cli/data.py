@@ -1,4 +1,4 @@
-"""``jpegmend data``: list, download and pack known data sets."""
+"""``jpegmend data``: list, download, draw and pack known data sets."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def add(parser: Parser) -> None:
         nargs="?",
         choices=("list", "prepare", "check", "pack"),
         default="list",
-        help="list; prepare: download, unpack and check; check what is here; pack: make one file for training",
+        help="list; prepare: download or draw, and check; check what is here; pack: make one file for training",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="known sets; for pack also folders and files")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="name of the packed file")
 
 
 def run(given: Namespace) -> int:
-    """List, download or pack the known data sets; interrupted downloads are resumed."""
+    """List, prepare, check or pack the known data sets; interrupted downloads are resumed."""
     if given.action == "list":
         _list()
     elif not given.names:

@@ -1,4 +1,4 @@
-"""Download of known data sets (resumable, with checksums), unpacking, and counting of pictures."""
+"""Known data sets: download (resumable, with checksums), unpacking, drawing, and counting of pictures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from jpegmend.data import patterns
 from jpegmend.data.sets import Archive, PictureSet, how_to_get
 from jpegmend.errors import MissingData
 from jpegmend.formats import SUFFIXES
@@ -30,7 +31,7 @@ def _silent(name: str, done: int, total: int | None) -> None:
 
 
 def prepare(known: PictureSet, root: Path, *, progress: Progress = _silent) -> Path:
-    """Download what is missing of a set, check and unpack it, count its pictures, and return its folder.
+    """Download and unpack, or draw, what is missing of a set, count its pictures, and return its folder.
 
     Raises :class:`~jpegmend.errors.MissingData` where no source answers, a checksum or a count is wrong, or the set
     is one that has to be asked for.
@@ -38,7 +39,9 @@ def prepare(known: PictureSet, root: Path, *, progress: Progress = _silent) -> P
     folder = root / known.name
     if not wrong_counts(known, folder):
         return folder
-    if not known.archives:
+    if known.drawn:
+        patterns.write(folder, known.counts[""])
+    elif not known.archives:
         raise MissingData(f"{known.name} cannot be downloaded by a program; {how_to_get(known)}")
     for archive in known.archives:
         file = root / "downloads" / archive.file

@@ -40,7 +40,9 @@ class PictureSet:
     page: str
     """Web page that describes it, or where to request it."""
     archives: tuple[Archive, ...] = ()
-    """Empty for a set that must be requested."""
+    """Empty for a set that must be requested, or is drawn."""
+    drawn: bool = False
+    """Whether :mod:`jpegmend.data.patterns` draws it."""
     counts: Mapping[str, int]
     """Pictures by folder inside the set; ``""`` is the top."""
 
@@ -156,6 +158,14 @@ SETS: Mapping[str, PictureSet] = {
             ),
             counts={"": 24},
         ),
+        PictureSet(
+            name="Patterns",
+            about="90 pictures of 256x256 unlike photographs: dithering, halftone dots, chessboards, text, shapes",
+            licence="Apache-2.0",
+            page="drawn by this program",
+            drawn=True,
+            counts={"": 90},
+        ),
     )
 }
 """Every known set by name. No set comes with this package."""
@@ -212,6 +222,7 @@ def _names(place: Path) -> set[str]:
 def how_to_get(known: PictureSet) -> str:
     """A sentence on how to get a missing set."""
     there = f"{root() / known.name} (to name another folder than {root()}, set {VARIABLE})"
-    if known.archives:
-        return f"`jpegmend data prepare {known.name}` downloads it ({known.licence}) to {there}"
+    if known.archives or known.drawn:
+        makes = "draws" if known.drawn else "downloads"
+        return f"`jpegmend data prepare {known.name}` {makes} it ({known.licence}) to {there}"
     return f"get it from {known.page} ({known.licence}) and put its pictures into {there}"
