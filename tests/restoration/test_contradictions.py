@@ -35,7 +35,7 @@ def test_dithering_is_hardly_worse_than_decoded(quality, loss, strength, encode,
     assert psnr(restored.to_array(8), picture) > psnr(decode(file), picture) - loss
     assert restored.report.contradicted > 0.5
     (note,) = restored.report.warnings
-    assert note.startswith("mend-s contradicts the file in")
+    assert note.startswith("the network mend-s contradicts the file in")
 
 
 def test_nothing_of_a_photograph_is_replaced(encode):

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from tests.web.chromium import give, ready, save, serious, style
 
 SHIFTS = """() => {
@@ -116,6 +117,22 @@ def test_many_with_a_broken_one_in_one_archive(open_page: Any, photo: bytes) -> 
     assert page.locator(".item").count() == 2
     page.locator("#remove-all").click()
     page.locator("#start").wait_for()
+
+
+def test_notes_and_failures_are_in_the_words_of_the_page(open_page: Any) -> None:
+    page = open_page()
+    frames, dithered = io.BytesIO(), io.BytesIO()
+    pair = [Image.new("RGB", (24, 16), colour) for colour in ("red", "blue")]
+    pair[0].save(frames, "GIF", save_all=True, append_images=pair[1:])
+    Image.linear_gradient("L").convert("1").convert("L").save(dithered, "JPEG", quality=50)
+    give(page, ("empty.jpg", b""), ("two.gif", frames.getvalue()), ("dithered.jpg", dithered.getvalue()))
+    page.get_by_text("2 of 3 done, 1 failed").wait_for()
+    assert page.locator("#state").inner_text() == "The file is empty: it holds no picture; choose another"
+    page.locator(".item-open").nth(1).click()
+    page.get_by_text("Page 1 of 2 is restored; choose another, or all, under Options").wait_for()
+    page.locator(".item-open").nth(2).click()
+    page.get_by_text("The network mend-s contradicts the file").wait_for()
+    assert re.search(r"Left as decoded\s+[\d.]+ % of the blocks", page.locator("#done").inner_text())
 
 
 def test_phone_zoom_and_pan_in_step(open_page: Any, photo: bytes) -> None:

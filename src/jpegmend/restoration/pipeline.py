@@ -119,7 +119,9 @@ class Restoration:
         if side is None or foreign is None or max(max(group.height, group.width) for group in groups) <= side:
             return ()
         measured = "" if foreign.difference is None else f", which changed a drawing by up to {foreign.difference:.2g}"
-        return (f"{self.card.name} was run in windows of {side} pixels, blended where they overlap{measured}",)
+        return (
+            f"the network {self.card.name} was run in windows of {side} pixels, blended where they overlap{measured}",
+        )
 
     def _contradiction_notes(self, runner: TileRunner) -> tuple[str, ...]:
         """A note where the network's answer contradicted much of the file: it knows little of such files."""
@@ -127,8 +129,8 @@ class Restoration:
         if share is None or share < NOTED:
             return ()
         return (
-            f"{self.card.name} contradicts the file in {share:.0%} of its blocks, which stay as decoded: it has not "
-            "learnt such a picture (dithering, patterns of single pixels) or such a quality",
+            f"the network {self.card.name} contradicts the file in {share:.0%} of its blocks, which stay as decoded: "
+            "it has not learnt such a picture (dithering, patterns of single pixels) or such a quality",
         )
 
     def _groups(self) -> tuple[Group, ...]:

@@ -25,8 +25,13 @@ function showWarnings(picture) {
   byId("warnings").replaceChildren(...[...found].map((text) => make("li", {}, sentence(inWords(text)))));
 }
 
+const WORDS = [
+  ["give assume-quality= to restore it", "to restore it, choose its quality under Options"],
+  ["pages= selects another", "choose another, or all, under Options"],
+];
+
 /** A message of the service in the words of the page. */
-const inWords = (text) => text.replace("give assume-quality= to restore it", "to restore it, choose its quality under Options");
+const inWords = (text) => WORDS.reduce((said, [theirs, ours]) => said.replace(theirs, ours), text);
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -43,6 +48,7 @@ function showDone(job) {
     ["Passes", report.passes > 1 ? `the mean of ${report.passes}` : ""],
     ["Estimate", report.quality_by_network && `quality ${report.quality_by_network}, by the network`],
     ["Projection", report.runtime ? report.consistent_why : ""],
+    ["Left as decoded", report.contradicted >= 0.0005 ? `${(100 * report.contradicted).toFixed(1)} % of the blocks` : ""],
     ["Mean change", `${change.mean.toFixed(2)} of 255`],
     ["Largest change", `${change.largest} of 255`],
     ["Missing", report.lost ? `${(100 * report.lost).toFixed(1)} % of the picture` : ""],

@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 
 const LEAST = 2; // functions that may run at once
+const EMPTY = { code: "empty-file", title: "The file is empty", detail: "it holds no picture; choose another" };
 
 /** Runs asynchronous functions in order, urgent ones first: so many at once that the service has little to wait for. */
 class Queue {
@@ -64,6 +65,10 @@ export class Picture {
   /** Restore it for show, with options of the page. */
   async restore(options, urgent = false) {
     this.options = options;
+    if (!this.file.size) {
+      this.#set({ state: "failed", error: new api.ServiceError(EMPTY) });
+      return;
+    }
     this.#set({ state: "waiting", progress: 0, error: null });
     try {
       const job = await this.ensure({ ...options, compare: true }, urgent, (at) => {
@@ -104,7 +109,7 @@ export class Picture {
 
   /** Ask once what the file says. */
   async inspect() {
-    if (this.state === "failed") return;
+    if (this.state === "failed" || !this.file.size) return;
     this.asked ??= queue.run(() => api.inspect(this.file), true);
     const facts = await this.asked.catch(() => null);
     if (facts && !this.facts) this.#set({ facts });
