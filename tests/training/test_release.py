@@ -99,6 +99,18 @@ def test_a_graph_that_differs_is_not_released(folder):
         release.check_onnx(folder / "mine.onnx", network, spec, config)
 
 
+def test_rounding_of_large_answers_is_allowed(folder, tmp_path):
+    network, _ = files.load_weights(folder / "mine.safetensors")
+    spec, graph = models.find("arcnn"), tmp_path / "large.onnx"
+    config = spec.config(kernels=(3, 3), widths=(4,))
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                layer.weight.mul_(3000)
+    files.export_onnx(graph, network, spec, config, half=False)
+    assert release.check_onnx(graph, network, spec, config) < 1e-5
+
+
 @pytest.fixture
 def without_export(monkeypatch):
     """Releases the weights alone: the graph is tested above, and takes seconds."""
