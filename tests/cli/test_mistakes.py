@@ -128,7 +128,16 @@ def say(*words: str) -> tuple[int, str]:
 def test_without_permission(folder: Path) -> None:
     """A folder that cannot be written, a file and a folder that cannot be read."""
     Path("sub").chmod(0o555)
-    assert say("sub/b.jpg") == (1, "jpegmend: sub/b.jpg: sub/b.restored.png cannot be written: Permission denied\n")
+    assert say("sub/b.jpg") == (
+        1,
+        "jpegmend: sub/b.jpg: sub/b.restored.png cannot be written: Permission denied; give another -o\n",
+    )
+    assert (
+        say("sub/b.jpg", "--dry-run")
+        == say("sub", "--dry-run")
+        == say("a.jpg", "-o", "sub/new/", "--dry-run")
+        == (1, "")
+    )
     code, said = say("sub")
     assert code == 1 and "the journal sub/jpegmend-journal.jsonl cannot be written" in said and "-o" in said
     code, said = say("a.jpg", "-o", "sub/new/a.png")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -253,23 +252,6 @@ def test_name(folder: Path) -> None:
         "q15/a-mend-s.png",
         "sub/q30/b-mend-s.png",
     }
-
-
-def test_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = sorted(folder.rglob("*"))
-    assert cli.run([".", "-r", "-o", "out", "--dry-run"]) == 0
-    said = capsys.readouterr().out
-    assert "a.jpg -> out/a.restored.png" in said and "2 would be restored" in said
-    assert sorted(folder.rglob("*")) == before
-    assert cli.run(["a.jpg", "--dry-run", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"file": "a.jpg", "output": "a.restored.png", "would": "restore"}
-    # Both would be one file: the second one would fail, so the dry run fails too.
-    shutil.copy("a.jpg", "sub/a.jpg")
-    assert cli.run(["a.jpg", "sub/a.jpg", "-o", "out", "--dry-run"]) == 1
-    assert "that of a.jpg too" in capsys.readouterr().out
-    assert cli.run(["a.jpg", "sub/a.jpg", "-o", "out", "--dry-run", "--json"]) == 1
-    first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert "message" not in first and second["would"] == "fail" and "that of a.jpg too" in second["message"]
 
 
 def test_every_argument_of_restore_has_an_option_of_the_command() -> None:

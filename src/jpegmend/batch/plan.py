@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jpegmend.batch.comparison import compared_with
@@ -14,8 +15,8 @@ from jpegmend.batch.inputs import quality_of, read_input, sha256, state_of
 from jpegmend.batch.journal import Entry, Journal
 from jpegmend.batch.names import Place, Template, target_of
 from jpegmend.batch.settings import Settings
-from jpegmend.errors import InputError
-from jpegmend.writing.atomic import remove_parts
+from jpegmend.errors import InputError, OutputError
+from jpegmend.writing.atomic import check_target, remove_parts
 
 Journals = Mapping[Path, Journal]
 """The journal of each folder that has one."""
@@ -130,6 +131,34 @@ def _decide(
         return "", True
     same = entry.options == options and entry.weights == weights and _same_input(picture.path, entry, settings)
     return ("done" if same else ""), True
+
+
+def with_obstacles(items: Sequence[Item], *, compares: bool) -> list[Item]:
+    """The items of a run that writes nothing, with the problem of each whose result could not be written."""
+    return [replace(item, problem=_obstacle(item, compares)) if item.has_work else item for item in items]
+
+
+def _obstacle(item: Item, compares: bool) -> str:
+    if item.target == STANDARD:
+        return ""
+    try:
+        for written in (item.target, compared_with(item.target)) if compares else (item.target,):
+            folder = written.parent
+            if os.path.isdir(folder):
+                check_target(written, overwrite=item.overwrite)
+            else:
+                _check_new_folder(folder)
+    except OutputError as error:
+        return str(error)
+    return ""
+
+
+def _check_new_folder(folder: Path) -> None:
+    above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not os.path.isdir(above):
+        raise OutputError(f"the folder {folder} cannot be made: {above} is a file; give another path")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"the folder {folder} cannot be made: {os.strerror(errno.EACCES)}; give another path")
 
 
 def _asks_for_more(target: Path, settings: Settings) -> bool:

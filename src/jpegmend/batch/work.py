@@ -173,7 +173,9 @@ def check_place(target: Path, *, overwrite: bool) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"the folder {target.parent} cannot be made: {error.strerror or error}") from error
+        raise OutputError(
+            f"the folder {target.parent} cannot be made: {error.strerror or error}; give another path"
+        ) from error
     check_target(target, overwrite=overwrite)
 
 

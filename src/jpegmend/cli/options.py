@@ -50,6 +50,7 @@ _WORDS = (
     (re.compile(r"\bmax_(pixels|bytes)\b"), r"--max-\1"),
     (re.compile(r"\b(?:give|allow) a longer timeout\b"), "give a longer --timeout"),
     (re.compile(r"give another name, or allow it to be overwritten"), "give another -o, or --overwrite"),
+    (re.compile(r"give another path$"), "give another -o"),
     (re.compile(r"^the memory allowed is"), "--memory is"),
     (re.compile(r"^(timeout|memory|provider) (?=[\d'])"), r"--\1 "),
     (

@@ -175,6 +175,8 @@ def run(given: Namespace) -> int:
         check_provider(settings.card, runtime=given.runtime, provider=given.provider)
     with plan.open_journals(search.pictures, place, writing=not given.dry_run) as journals:
         items = plan.plan(search.pictures, place, template, settings, journals)
+        if given.dry_run:
+            items = plan.with_obstacles(items, compares=given.compare)
         return _work_off(items, search, settings, journals, given)
 
 

@@ -60,7 +60,7 @@ class Show:
     def plan(self) -> None:
         """Print what would be done, and the paths of the results."""
         for item in self._items:
-            what = item.problem or {"done": "done already", "exists": "exists already", "": ""}[item.skip]
+            what = translate(item.problem) or {"done": "done already", "exists": "exists already", "": ""}[item.skip]
             if self._json:
                 facts = {"file": str(item.picture.path), "output": str(item.target)}
                 facts["would"] = item.skip or ("fail" if item.problem else "restore")

@@ -25,7 +25,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     if _is_device(target):
         return
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{target} cannot be written: {os.strerror(errno.EACCES)}")
+        raise OutputError(f"{target} cannot be written: {os.strerror(errno.EACCES)}; give another path")
     if not overwrite and os.path.lexists(target):
         raise OutputError(f"{target} exists already; give another name, or allow it to be overwritten")
 
