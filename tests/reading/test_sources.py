@@ -1,4 +1,4 @@
-"""Opening of pictures: all bits of their samples, metadata, and what is refused."""
+"""Opening of pictures: all bits of their samples, and what is refused."""
 
 import io
 import struct
@@ -7,25 +7,19 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
+from PIL import Image
 from tests.jpeg.conftest import draw_picture, encode_picture
+from tests.reading.conftest import chunks_of, save
 
-from jpegmend import decoding, writing
+from jpegmend import decoding
 from jpegmend.decoding.pool import POOL
-from jpegmend.errors import DamagedJpeg, InputError, InvalidOption, NotAnImage, TooLarge, UnsupportedJpeg
-from jpegmend.jpeg import Metadata
+from jpegmend.errors import DamagedJpeg, InputError, NotAnImage, TooLarge, UnsupportedJpeg
 from jpegmend.reading import open_source, read_bytes
 from jpegmend.writing import png
 
 
 def random_samples(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).integers(0, 65536, shape, np.uint16)
-
-
-def save(pixels: np.ndarray, format: str, **metadata: object) -> bytes:
-    stream = io.BytesIO()
-    writing.write(pixels, Metadata(**metadata), stream, format=format)
-    return stream.getvalue()
 
 
 def interlaced(pixels: np.ndarray) -> bytes:
@@ -81,17 +75,6 @@ def test_tiffs_of_other_programs(order, channels, options):
     assert channels == 3 or np.array_equal(opened.alpha, pixels[..., 3])
 
 
-def chunks_of(pixels: np.ndarray, colour_type: int, *extra: tuple[bytes, bytes]) -> bytes:
-    height, width = pixels.shape[:2]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
-    stream = io.BytesIO()
-    stream.write(b"\x89PNG\r\n\x1a\n")
-    for name, body in ((b"IHDR", header), *extra, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
-        png._write_chunk(stream, name, body)
-    return stream.getvalue()
-
-
 def test_16_bit_gray_with_alpha():
     pixels = random_samples(13, 17, 2)
     opened = open_source(chunks_of(pixels, 4))
@@ -118,35 +101,6 @@ def test_other_16_bit_samples_say_that_bits_are_lost():
     assert any("8 bits" in warning for warning in opened.warnings)
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_tiff_is_turned_once(orientation):
-    from PIL import ImageOps
-
-    picture = draw_picture(24, 40)
-    for deep in (False, True):
-        data = save(picture.astype(np.uint16) * 257 if deep else picture, "tiff", orientation=orientation)
-        upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
-        opened = open_source(data)
-        assert opened.metadata.orientation == 1
-        assert np.array_equal(opened.values // 257 if deep else opened.values, upright)
-
-
-@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "I;16"])
-def test_an_uncompressed_tiff_on_its_side_is_turned(mode, tmp_path):
-    """Pillow maps such files into memory, with rows of a wrong length."""
-    gray = draw_picture(24, 40)[..., 2]
-    pixels = Image.fromarray(gray.astype(np.uint16) * 257 if mode == "I;16" else gray)
-    picture = pixels if mode == "I;16" else pixels.convert(mode)
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    picture.save(tmp_path / "flat.tif")
-    picture.save(tmp_path / "side.tif", exif=turned)
-    upright = np.rot90(open_source(tmp_path / "flat.tif").values, -1)
-    for source in (tmp_path / "side.tif", Image.open(tmp_path / "side.tif")):
-        opened = open_source(source)
-        assert np.array_equal(opened.values, upright) and opened.metadata.orientation == 1
-
-
 def test_a_jpeg_is_its_levels():
     opened = open_source(encode_picture(draw_picture(45, 61), quality=35, progressive=True))
     assert (opened.format, opened.coding, opened.sampling) == ("jpeg", "progressive", "4:2:0")
@@ -159,45 +113,6 @@ def test_bytes_held_counts_alpha():
     opened = open_source(np.zeros((10, 20, 4), np.uint16))
     assert opened.bytes_held == 10 * 20 * 4 * 2
     assert not opened.has_tables
-
-
-def test_metadata_that_makes_no_sense_costs_no_picture():
-    picture = draw_picture(20, 20)
-    exif = b"MM\0*\0\0\0\x08\xff\xff nothing of the kind"
-    for source in (chunks_of(picture.astype(np.uint16), 2, (b"eXIf", exif)), save(picture, "webp", exif=exif)):
-        assert open_source(source).height == 20
-    image = Image.fromarray(picture)
-    image.info["dpi"] = (float("nan"), 0)
-    image.info["exif"] = exif
-    opened = open_source(image)
-    assert np.array_equal(opened.values, picture)
-    assert opened.metadata.density is None
-    with pytest.raises(InvalidOption, match="empty"):
-        open_source(Image.new("RGB", (0, 0)))
-
-
-@pytest.mark.parametrize(("most", "kept"), [(1 << 24, (1 << 24, 1 << 24, "dpi")), ((1 << 32) - 1, None)])
-def test_a_density_beyond_reason_is_left_out(most, kept):
-    stream = io.BytesIO()
-    tifffile.imwrite(stream, draw_picture(20, 20), photometric="rgb", resolution=(most, most))
-    opened = open_source(stream.getvalue())
-    assert opened.metadata.density == kept
-    assert (kept is None) == any("the density in the file is invalid" in warning for warning in opened.warnings)
-    assert save(opened.values, "png", density=opened.metadata.density)
-
-
-def test_a_resolution_of_0_to_0_and_an_orientation_in_letters_cost_no_picture():
-    picture, stream = draw_picture(20, 20), io.BytesIO()
-    tifffile.imwrite(stream, picture, photometric="rgb", resolution=(72, 72))
-    tags = tifffile.TiffFile(io.BytesIO(stream.getvalue())).pages[0].tags
-    tiff = bytearray(stream.getvalue())
-    for name in ("XResolution", "YResolution"):
-        tiff[tags[name].valueoffset : tags[name].valueoffset + 8] = bytes(8)
-    letters = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x04abc\0\0\0\0\0"
-    for source, left_out in ((bytes(tiff), "density"), (save(picture, "webp", exif=letters), "orientation")):
-        opened = open_source(source)
-        assert opened.height == 20 and opened.metadata.orientation == 1
-        assert [warning for warning in opened.warnings if f"the {left_out} in the file is invalid" in warning]
 
 
 @pytest.mark.parametrize(("mode", "format"), [("1", "PNG"), ("1", "TIFF"), ("P", "PNG"), ("P", "GIF")])
@@ -319,43 +234,6 @@ def test_an_array_may_have_the_byte_order_of_a_file(kind, tmp_path):
     assert mapped.dtype.byteorder == ">"
     opened = open_source(mapped)
     assert opened.values.dtype == kind and np.array_equal(opened.values, values)
-
-
-def test_the_exif_of_a_tiff_has_neither_its_xmp_nor_its_profile_nor_what_photoshop_keeps():
-    xmp, profile = b"<x:xmpmeta>exif:GPSLatitude</x:xmpmeta>", b"a profile"
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    layers = {34377: b"8BIM a preview", 37724: b"Adobe Photoshop layers", 50255: b"annotations"}
-    for tag, value in {700: xmp, **layers}.items():
-        tags[tag], tags.tagtype[tag] = value, TiffTags.UNDEFINED if tag != 700 else TiffTags.BYTE
-    tags[315] = "an artist"
-    stream = io.BytesIO()
-    Image.fromarray(draw_picture(16, 16)).save(stream, "TIFF", tiffinfo=tags, icc_profile=profile)
-    metadata = open_source(stream.getvalue()).metadata
-    assert (metadata.xmp, metadata.icc) == (xmp, profile)
-    assert b"an artist" in metadata.exif
-    assert not [each for each in (xmp, profile, *layers.values()) if each in metadata.exif]
-    exif = Image.Exif()
-    exif.load(metadata.exif)
-    assert dict(exif) == {315: "an artist"}
-
-
-@pytest.mark.parametrize(("options", "density"), [({}, None), ({"dpi": (300, 150)}, (300, 150, "dpi"))])
-def test_a_tiff_without_a_resolution_gets_none(options, density):
-    stream = io.BytesIO()
-    Image.fromarray(draw_picture(16, 16)).save(stream, "TIFF", **options)
-    assert open_source(stream.getvalue()).metadata.density == density
-
-
-def test_texts_of_a_png_that_are_not_carried_on_are_told():
-    texts = PngImagePlugin.PngInfo()
-    for keyword in ("Title", "Comment", "Software", "date:create"):
-        texts.add_text(keyword, "words")
-    texts.add_itxt("Copyright", "\u00a9")
-    stream = io.BytesIO()
-    Image.fromarray(draw_picture(16, 16)).save(stream, "PNG", pnginfo=texts)
-    opened = open_source(stream.getvalue())
-    assert opened.metadata.comments == (b"words",)
-    assert opened.warnings == ("texts of the PNG are left out: Title, Copyright",)
 
 
 def test_nothing_is_no_picture():
