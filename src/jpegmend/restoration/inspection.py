@@ -95,8 +95,9 @@ class Inspection:
             v, h = part.sampling
             size = f"{part.size[1]} x {part.size[0]}"
             lines.append(f"component {number}: {size}, sampling {h}x{v}, table {kind} libjpeg quality {part.quality}")
-        if self.components:
-            lines += [f"  {' '.join(f'{step:3d}' for step in row)}" for row in self.components[0].table]
+        for table, users in self._tables().items():
+            lines.append(f"table of component{'s' if len(users) > 1 else ''} {', '.join(map(str, users))}:")
+            lines += [f"  {' '.join(f'{step:3d}' for step in row)}" for row in table]
         if self.pages > 1:
             lines.append(f"the first of {self.pages} pages")
         lines.append(self._seen())
@@ -109,6 +110,13 @@ class Inspection:
             lines.append(f"{self.lost:.0%} of the picture is missing from the file")
         lines += [f"note: {warning}" for warning in self.warnings]
         return "\n".join(f"  {line}" for line in lines)
+
+    def _tables(self) -> dict[tuple[tuple[int, ...], ...], list[int]]:
+        """The different quantisation tables, with the numbers of the components that use each, from 1."""
+        found: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+        for number, part in enumerate(self.components, 1):
+            found.setdefault(part.table, []).append(number)
+        return found
 
     def _seen(self) -> str:
         if self.estimated_quality is None:
