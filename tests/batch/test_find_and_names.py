@@ -40,6 +40,14 @@ def test_folders_pass_over_what_is_no_picture_and_count_it(scans: Path) -> None:
     assert found.passed_over == {"hidden": 2, ".jp2": 1, ".txt": 1, "results": 3, "without suffix": 1}
 
 
+def test_links_to_folders_are_counted(scans: Path) -> None:
+    """They may form a circle, so they are not followed; one that is given itself is searched."""
+    (scans / "link").symlink_to(".")
+    assert find_pictures(["scans"], recursive=True).passed_over == {"links to folders": 1}
+    assert find_pictures(["scans"], recursive=False).passed_over == {}
+    assert [str(each.path) for each in find_pictures(["scans/link"], recursive=False).pictures][0] == "scans/link/a.jpg"
+
+
 def test_portable_pixmaps_of_every_name_are_found(scans: Path) -> None:
     """Pillow lists their suffixes; .pfm has floats, which are not read."""
     Image.init()

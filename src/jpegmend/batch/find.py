@@ -50,7 +50,8 @@ def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None 
     """Find the pictures given as files, folders and patterns, each once, folders in sorted order.
 
     Folders are searched for pictures, with ``recursive`` also their subfolders; hidden files, results of earlier runs,
-    files of other kinds and the folder ``output`` are skipped. Patterns are for shells that do not expand them.
+    files of other kinds, links to folders and the folder ``output`` are skipped. Patterns are for shells that do not
+    expand them.
 
     Raises:
         InvalidOption: a folder or a pattern without any picture.
@@ -108,6 +109,8 @@ def _walk(folder: Path, recursive: bool, output: Path | None, passed: Counter[st
     for here, folders, files in os.walk(folder, onerror=unreadable.append):
         passed["hidden"] += sum(name.startswith(".") for name in folders) if recursive else 0
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        # Not followed, as they may lead back to a folder above; given itself, such a link is searched.
+        passed["links to folders"] += sum(os.path.islink(os.path.join(here, name)) for name in folders)
         if kept_out is not None:
             folders[:] = [name for name in folders if Path(here, name).resolve() != kept_out]
         for name in sorted(files):
