@@ -140,7 +140,8 @@ def test_the_command_writes_report_and_figures_and_replaces_none(tmp_path, capsy
     assert cli.run(words) == 0
     names = {path.name for path in out.iterdir()}
     assert names == {"report.html", *(f"{name}.{suffix}" for name in GENERAL for suffix in ("png", "svg"))}
-    assert "report.html" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "report.html" in told and "no PSNR; give it by --reference." in told
     before = (out / "report.html").stat().st_mtime_ns
     assert cli.run(words) == 1
     assert "--overwrite" in capsys.readouterr().err

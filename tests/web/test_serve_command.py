@@ -88,7 +88,7 @@ def test_an_upload_that_does_not_end_in_time_is_told(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--host", "0.0.0.0"], "0.0.0.0 is reached from other machines; give a token"),
+        (["--host", "0.0.0.0"], "0.0.0.0 is reached from other machines; give --token or $JPEGMEND_TOKEN a secret of"),
         (["--token", "short"], "a token of 5 characters"),
         (["--folder", "."], "holds other files, and it is emptied at start"),
         (["--keep-bytes", "5x"], "--keep-bytes '5x'"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jpegmend.cli import DONE
-from jpegmend.cli.options import add_limits, documented, parse_size
+from jpegmend.cli.options import add_limits, documented, parse_size, translate
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.cli.streams import naming, printable
 from jpegmend.errors import InvalidOption
@@ -95,5 +95,5 @@ def run(given: Namespace) -> int:
 
 def _tell(source: Path, report: Path, found: Explanation) -> None:
     where = f"{printable(source)} -> {printable(report)}"
-    notes = "".join(f"  note: {note}\n" for note in found.notes)
+    notes = "".join(f"  note: {translate(note)}\n" for note in found.notes)
     sys.stdout.write(f"{where}  ({len(found.figures)} figures as PNG and SVG beside it)\n{notes}")

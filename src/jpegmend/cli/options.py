@@ -51,6 +51,8 @@ _WORDS = (
     (re.compile(r"\b(?:give|allow) a longer timeout\b"), "give a longer --timeout"),
     (re.compile(r"give another name, or allow it to be overwritten"), "give another -o, or --overwrite"),
     (re.compile(r"give another path$"), "give another -o"),
+    (re.compile(r"give it as the reference"), "give it by --reference"),
+    (re.compile(r"give a token of at least"), "give --token or $JPEGMEND_TOKEN a secret of at least"),
     (re.compile(r"^the memory allowed is"), "--memory is"),
     (re.compile(r"^(timeout|memory|provider) (?=[\d'])"), r"--\1 "),
     (
