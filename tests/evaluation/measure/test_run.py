@@ -120,6 +120,33 @@ def test_rows_of_other_weights_and_of_another_card_are_not_reused(picture_set, t
     assert scores()["psnr"] > first["psnr"] + 1
 
 
+def test_rows_of_other_models_and_qualities_stay_for_the_next_command(picture_set, tmp_path, monkeypatch, blur_card):
+    measured, measure, protocol = [], run.measure, find("papers-gray")
+    monkeypatch.setattr(run, "measure", lambda job: measured.append(job.source.quality) or measure(job))
+
+    def means(model, *qualities):
+        return evaluate([model], [picture_set], protocol, tmp_path / "out", qualities=[(q,) for q in qualities]).means
+
+    first = means("jpeg", 10, 30)
+    assert {mean.quality for mean in means(str(blur_card), 10)} == {"10"}
+    del measured[:]
+    assert means("jpeg", 10) == first[:1] and means("jpeg", 10, 30) == first
+    assert not measured
+
+
+def test_two_networks_of_one_name_are_refused(picture_set, tmp_path, blur_card):
+    """Their scores would be averaged, as if of more pictures."""
+    card = json.loads(blur_card.read_text())
+    again, other = tmp_path / "again.json", tmp_path / "other.json"
+    again.write_text(json.dumps(card | {"notes": "the same network"}))
+    other.write_text(json.dumps(card | {"caution": [[1, 0.5]]}))
+    protocol, both = find("papers-gray"), [str(blur_card), str(other)]
+    with pytest.raises(InvalidOption, match=r"two networks are called 'blur', .*--name"):
+        evaluate(both, [picture_set], protocol, tmp_path / "out", qualities=TEN)
+    result = evaluate([str(blur_card), str(again)], [picture_set], protocol, tmp_path / "out", qualities=TEN)
+    assert {mean.pictures for mean in result.means} == {2}
+
+
 def test_rows_of_a_changed_picture_and_of_other_code_are_not_reused(picture_set, tmp_path, monkeypatch):
     protocol, measured, measure = find("papers-gray"), [], run.measure
     monkeypatch.setattr(run, "measure", lambda job: measured.append(job.source.image) or measure(job))

@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from jpegmend import weights
+from jpegmend.errors import InvalidOption
 from jpegmend.evaluation.measure.degrade_and_score import Picture
 from jpegmend.evaluation.measure.protocols import method_label
 from jpegmend.weights import Card
@@ -87,9 +88,22 @@ def find(name: str | Path) -> Card:
 
 
 def methods(names: list[str], *, consistent: bool, both: bool) -> tuple[Method, ...]:
-    """Each model as the protocol uses it, and, where it asks for both, with the projection the other way."""
-    found: list[Method] = []
+    """Each model as the protocol uses it, and, where it asks for both, with the projection the other way.
+
+    Raises:
+        UnknownModel: no such name.
+        InvalidOption: two networks of one name, whose scores could not be told apart.
+    """
+    cards: dict[str, Card] = {}
     for card in map(find, names):
+        other = cards.setdefault(card.name, card)
+        if Method(other).checksum != Method(card).checksum:
+            raise InvalidOption(
+                f"two networks are called {card.name!r}, by their cards in {other.folder} and in {card.folder}; "
+                "measure them apart, or give one of them another name, by --name of `jpegmend release` or `adopt`"
+            )
+    found: list[Method] = []
+    for card in cards.values():
         ways = (False,) if card is JPEG else (consistent, not consistent) if both else (consistent,)
-        found += [Method(card, way) for way in ways if Method(card, way) not in found]
+        found += [Method(card, way) for way in ways]
     return tuple(found)

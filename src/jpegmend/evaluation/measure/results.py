@@ -15,6 +15,8 @@ from jpegmend.evaluation.measure.degrade_and_score import PSNR_B, SSIM
 from jpegmend.evaluation.measure.protocols import Protocol, check_comparable, method_label
 
 RowKey = tuple[str, str, bool, str, str, str, str, str]
+Group = tuple[str, bool, str, str]
+"""Model, whether it is projected, set, and quality: the rows of one mean."""
 METRICS = ("psnr", *(f"ssim:{name}" for name in SSIM), *(f"psnr_b:{name}" for name in PSNR_B))
 
 
@@ -52,6 +54,11 @@ class Row:
         """The values that identify a measurement: rows with equal keys are the same one."""
         method = (self.model, self.method, self.consistent)
         return (*method, self.data_set, self.image, self.picture, self.code, self.quality)
+
+    @property
+    def group(self) -> Group:
+        """The mean that it is part of."""
+        return self.model, self.consistent, self.data_set, self.quality
 
     @property
     def gain(self) -> float:
@@ -127,6 +134,11 @@ class Mean:
     """Time of ``restore``, decoding included: all seconds over all megapixels."""
 
     @property
+    def group(self) -> Group:
+        """Model, projection, set and quality, as of the rows it is made from."""
+        return self.model, self.consistent, self.data_set, self.quality
+
+    @property
     def label(self) -> str:
         """Model and projection in words, as in tables."""
         return method_label(self.model, consistent=self.consistent)
@@ -134,9 +146,9 @@ class Mean:
 
 def means(rows: Sequence[Row]) -> list[Mean]:
     """Means by model, set and quality, in the order in which they first come."""
-    groups: dict[tuple[str, bool, str, str], list[Row]] = {}
+    groups: dict[Group, list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.consistent, row.data_set, row.quality), []).append(row)
+        groups.setdefault(row.group, []).append(row)
     return [_mean(*key, group) for key, group in groups.items()]
 
 
@@ -216,7 +228,7 @@ def merge(results: Iterable[Result]) -> list[Mean]:
     """
     listed = list(results)
     check_comparable(result.protocol for result in listed)
-    found = {(m.model, m.consistent, m.data_set, m.quality): m for result in listed for m in result.means}
+    found = {m.group: m for result in listed for m in result.means}
     return list(found.values())
 
 

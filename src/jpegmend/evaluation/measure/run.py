@@ -20,7 +20,7 @@ from jpegmend.evaluation.measure.degrade_and_score import baseline, score
 from jpegmend.evaluation.measure.environment import code, environment
 from jpegmend.evaluation.measure.methods_under_test import Method, methods
 from jpegmend.evaluation.measure.protocols import Case, Protocol
-from jpegmend.evaluation.measure.results import Result, Row, RowKey, means, read_rows, write_rows
+from jpegmend.evaluation.measure.results import Group, Result, Row, RowKey, means, read_rows, write_rows
 from jpegmend.evaluation.measure.sources import PairedSet, Source, sources
 
 Progress = Callable[[int, int], None]
@@ -46,6 +46,11 @@ class Job:
         source = self.source
         place = (source.data_set, source.image, self.picture, self.code, source.quality)
         return [(each.card.name, each.checksum, each.consistent, *place) for each in self.methods]
+
+    def groups(self) -> list[Group]:
+        """The means to which the rows of this job belong."""
+        source = self.source
+        return [(each.card.name, each.consistent, source.data_set, source.quality) for each in self.methods]
 
 
 def measure(job: Job) -> list[Row]:
@@ -101,7 +106,7 @@ def evaluate(
         data: folders of clear pictures, or paired sets for a protocol of pairs.
         protocol: how to measure.
         out: a folder for the results; rows in it that the same code measured on the same pictures are kept, so that an
-            interrupted run goes on.
+            interrupted run goes on; rows of other models, sets and qualities stay in ``images.csv``.
         qualities: the cases to measure instead of the protocol's own.
         workers: number of processes; more than one slows each other down, so the result marks its seconds as such.
         threads: CPU threads of each restoration.
@@ -110,7 +115,8 @@ def evaluate(
     Raises:
         MissingData: a folder holds no pictures, or a pair is not complete.
         NotComparable: ``out`` holds results of another protocol.
-        InvalidOption: fewer than one worker, two sets of one name, or a protocol that does not fit the data.
+        InvalidOption: fewer than one worker, two sets or two networks of one name, or a protocol that does not fit the
+            data.
         ModelError: a model is unknown, or has no weights.
     """
     if workers < 1:
@@ -140,10 +146,16 @@ def _checksum(files: Sequence[Path]) -> str:
 
 
 def _rows(jobs: list[Job], path: Path, workers: int, progress: Progress | None) -> list[Row]:
-    """The rows of all jobs in order; those in the file at ``path`` are kept, the others are measured and added."""
+    """The rows of all jobs in order; those in the file at ``path`` are kept, the others are measured and added.
+
+    In the file the rows of means that these jobs do not make stay too, those of other models and qualities.
+    """
     wanted = {key for job in jobs for key in job.row_keys()}
-    kept = {row.key: row for row in read_rows(path) if row.key in wanted}
-    write_rows(path, kept.values())
+    groups = {group for job in jobs for group in job.groups()}
+    before = read_rows(path)
+    others = [row for row in before if row.group not in groups]
+    kept = {row.key: row for row in before if row.key in wanted}
+    write_rows(path, [*others, *kept.values()])
     left = [job for job in (_without(job, kept) for job in jobs) if job.methods]
     for number, rows in enumerate(_run(left, workers), start=1):
         write_rows(path, rows, append=True)
@@ -151,7 +163,7 @@ def _rows(jobs: list[Job], path: Path, workers: int, progress: Progress | None) 
         if progress:
             progress(number, len(left))
     ordered = [kept[key] for job in jobs for key in job.row_keys()]
-    write_rows(path, ordered)
+    write_rows(path, [*others, *ordered])
     return ordered
 
 

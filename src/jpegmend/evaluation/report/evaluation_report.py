@@ -29,7 +29,8 @@ def write_report(
 
     Without matplotlib there are no plots, and the report says so.
     """
-    rows = read_rows(out / ROWS)
+    measured = {mean.group for mean in result.means}
+    rows = [row for row in read_rows(out / ROWS) if row.group in measured]
     drawings, remark = _drawings(result, rows)
     shown = _crops(result, rows, models, data) if pictures else []
     text = "\n\n".join(filter(None, [markdown.report(result, rows).rstrip(), remark]))
