@@ -46,6 +46,7 @@ from .conftest import as_jpeg, picture
         (["upscale", "*.jpg"], 2, "upscale takes one picture"),
         (["upscale", "gone.jpg"], 1, "gone.jpg: cannot be read: No such file"),
         (["upscale", "a.jpg", "-o", "x.png", "--format", "jpeg"], 2, "give one"),
+        (["train", "a.toml", "--minutes", "0"], 2, "--minutes 0: no time to train in; give a number above 0"),
         (["explain", "."], 2, "explain takes one picture"),
         (["explain", "gone.jpg"], 1, "gone.jpg"),
         (["explain", "a.jpg", "--max-pixels", "10"], 1, "allowed are 10; raise --max-pixels"),

@@ -115,3 +115,11 @@ def test_files_without_a_network_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("SPEC = 3\n")
     with pytest.raises(UnknownModel, match="defines no SPEC"):
         models.add(tmp_path / "empty.py")
+    (tmp_path / "fails.py").write_text("import math\nimport no_such_module\n")
+    with pytest.raises(UnknownModel, match=r"fails\.py, line 2: ModuleNotFoundError: .*no_such_module.*; give a file"):
+        models.add(tmp_path / "fails.py")
+    (tmp_path / "wrong.py").write_text("\ndef f(:\n")
+    with pytest.raises(UnknownModel, match=r"wrong\.py, line 2: SyntaxError: invalid syntax; give a file"):
+        models.add(tmp_path / "wrong.py")
+    with pytest.raises(UnknownModel, match=r"no network 'mine'; there are: mend, .*--network FILE\.py"):
+        models.find("mine")

@@ -58,6 +58,7 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """Train a network by a recipe; stops cleanly at the end of the budget, on Ctrl-C and on SIGTERM."""
+    _check_options(given)
     changes = parse_settings(given.set) | ({} if given.minutes is None else {"minutes": given.minutes})
     with extra_needed("training", "training"):
         import torch
@@ -70,8 +71,6 @@ def run(given: Namespace) -> int:
         from jpegmend.training.run import RunSettings
     if given.network:
         models.add(given.network)
-    if given.partly and not given.warm_start:
-        raise InvalidOption("--partly without --warm-start; name the weights of which it takes what fits")
     plan = read_recipe(given.recipe, changes)
     if given.threads:
         torch.set_num_threads(given.threads)
@@ -99,9 +98,21 @@ def run(given: Namespace) -> int:
     return 0
 
 
-def _check_folder(folder: Path, *, resume: bool) -> None:
+def _check_options(given: Namespace) -> None:
+    if given.minutes == 0:
+        raise InvalidOption("--minutes 0: no time to train in; give a number above 0")
+    if given.partly and not given.warm_start:
+        raise InvalidOption("--partly without --warm-start; name the weights of which it takes what fits")
+
+
+def refuse_file(folder: Path) -> None:
+    """Refuse a file as the folder of ``--out``."""
     if folder.is_file():
         raise InvalidOption(f"--out {folder} is a file; give a folder, which is made where there is none")
+
+
+def _check_folder(folder: Path, *, resume: bool) -> None:
+    refuse_file(folder)
     if not resume and (folder / "checkpoint.pt").exists():
         raise InvalidOption(f"{folder} holds a run already; give --resume to go on with it, or another --out")
 

@@ -99,8 +99,22 @@ def load_weights(path: Path, changes: Mapping[str, Any] | None = None) -> tuple[
     try:
         network.load_state_dict(wide, strict=True)
     except RuntimeError as error:
-        raise WeightsDamaged(f"{path}: {error}") from error
+        raise WeightsDamaged(f"{path} does not fit {spec.name}: {misfit(wide, network)}") from error
     return network.eval(), facts
+
+
+def misfit(tensors: Mapping[str, Tensor], network: nn.Module) -> str:
+    """In what ``tensors`` differ from those of a network: the first difference, and how many more there are."""
+    wanted = network.state_dict()
+    found = [f"there is no tensor {name}" for name in wanted if name not in tensors]
+    found += [
+        f"{name} is {list(tensors[name].shape)}, {list(tensor.shape)} is wanted"
+        for name, tensor in wanted.items()
+        if name in tensors and tensors[name].shape != tensor.shape
+    ]
+    found += [f"{name} is no tensor of it" for name in tensors if name not in wanted]
+    more = f" (and {len(found) - 1} more differences)" if len(found) > 1 else ""
+    return "".join(found[:1]) + more
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

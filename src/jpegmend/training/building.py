@@ -102,7 +102,8 @@ def _build_auxiliary(recipe: Recipe, stage: Stage, inner: nn.Module | None) -> n
     try:
         network.load_state_dict(tensors, strict=bool(tensors))
     except RuntimeError as error:
-        raise InvalidRecipe(f"{stage.weights} does not fit the {stage.auxiliary} of this recipe: {error}") from error
+        why = files.misfit(tensors, network)
+        raise InvalidRecipe(f"{stage.weights} does not fit the {stage.auxiliary} of this recipe: {why}") from error
     return network
 
 
@@ -128,7 +129,8 @@ def _begin_from(weights: Path, state: State, recipe: Recipe, *, partly: bool) ->
         state.network.load_state_dict(tensors, strict=not partly)
     except RuntimeError as error:
         raise InvalidRecipe(
-            f"{weights} does not fit {name} of this recipe; --partly takes the tensors that do: {error}"
+            f"{weights} holds {before['network']}, and does not fit {name} of this recipe: "
+            f"{files.misfit(tensors, state.network)}; --partly takes the tensors that do"
         ) from error
     for key, tensor in state.network.state_dict().items():
         state.average[key].copy_(tensor)
@@ -170,7 +172,10 @@ def change_config(state: State, name: str, config: Any) -> None:
             new.networks[net].load_state_dict(tensors)
         average = grown(name, old.average, old.config, config, wanted)
     except RuntimeError as error:
-        raise InvalidRecipe(f"phases: the weights of {old.config} do not fit {config}: {error}") from error
+        why = files.misfit(old.networks["network"].state_dict(), new.networks["network"])
+        raise InvalidRecipe(
+            f"config, of a phase or after --resume: the weights of {old.config} do not fit {config}: {why}"
+        ) from error
     for key, tensor in average.items():
         new.average[key].copy_(tensor)
     for net, optimiser in new.optimisers.items():

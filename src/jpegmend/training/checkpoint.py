@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from jpegmend.errors import WeightsDamaged, WeightsMissing
+from jpegmend.models.files import misfit
 from jpegmend.writing.atomic import open_target
 
 
@@ -110,12 +111,21 @@ class State:
         """Load what :meth:`content` returned; ``content`` itself is not changed."""
         config = content.get("config")
         if config is not None and config != dataclasses.asdict(self.config):
+            if foreign := config.keys() - dataclasses.asdict(self.config).keys():
+                raise ValueError(f"its network has the hyper-parameters {', '.join(sorted(foreign))}")
             self.replace_parts(self.build(type(self.config)(**config)))
         self.part = None
         for name, network in self.networks.items():
-            network.load_state_dict(content["networks"][name])
+            try:
+                network.load_state_dict(content["networks"][name])
+            except RuntimeError as error:
+                raise ValueError(f"its {name} differs: {misfit(content['networks'][name], network)}") from error
         for name, optimiser in self.optimisers.items():
-            optimiser.load_state_dict(copy.deepcopy(content["optimisers"][name]))
+            saved = copy.deepcopy(content["optimisers"][name])
+            # PyTorch checks only the number of the groups, and the first step fails.
+            if _kinds(saved) != _kinds(optimiser.state_dict()):
+                raise ValueError("its optimiser is of another optimiser.kind, or of other optimiser.rates")
+            optimiser.load_state_dict(saved)
         for name, tensor in content["average"].items():
             self.average[name].copy_(tensor)
         for name in _COUNTERS:
@@ -134,15 +144,25 @@ class State:
         if not path.is_file():
             raise WeightsMissing(f"no run in {path.parent}: {path.name} is missing; start one without --resume")
         try:
-            self.load_content(torch.load(path, map_location="cpu", weights_only=True))
-        except UnpicklingError as error:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except (UnpicklingError, OSError, RuntimeError, ValueError, EOFError) as error:
             raise WeightsDamaged(
                 f"{path} is no checkpoint, or damaged; begin another run with another --out"
             ) from error
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
-            raise WeightsDamaged(
-                f"{path}: {error}; it does not belong to this recipe: begin another run with another --out"
-            ) from error
+        try:
+            self.load_content(content)
+        except KeyError as error:
+            raise WeightsDamaged(f"{path} is of another recipe: it has no {error.args[0]}; {_INSTEAD}") from error
+        except (RuntimeError, ValueError) as error:
+            raise WeightsDamaged(f"{path} is of another recipe: {error}; {_INSTEAD}") from error
+
+
+def _kinds(optimiser: dict[str, Any]) -> list[bool | None]:
+    """Which algorithm each group of an optimiser's state has: AdamW alone, or one of Muon's two."""
+    return [group.get("use_muon") for group in optimiser["param_groups"]]
+
+
+_INSTEAD = "resume it with its own, and --set as at its beginning, or begin another run with another --out"
 
 
 _COUNTERS = ("step", "network_steps", "rollbacks", "seconds", "warm", "earlier_steps", "earlier_seconds", "best")

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from jpegmend.data.codec import into_cells
 from jpegmend.data.degradation import MARGIN, cut
 from jpegmend.data.resampling import degrade_reduced
-from jpegmend.errors import InvalidRecipe
-from jpegmend.models.contract import Observation, Planes
+from jpegmend.errors import InvalidRecipe, ModelError
+from jpegmend.models.contract import Estimate, Observation, Planes
 from jpegmend.training import losses
 from jpegmend.training.auxiliary import AUXILIARIES, Crops
 from jpegmend.training.building import MEMORY_FORMAT, change_config
@@ -124,11 +124,25 @@ def batch_loss(run: Run, part: Phase | Stage, clean: Tensor, rng: random.Random)
     seen = seen._replace(planes=seen.planes.contiguous(memory_format=MEMORY_FORMAT))
     with _precision(recipe, clean.device):
         estimate = state.runners["network"](seen, collect=not losses.NEEDS_TRACES.isdisjoint(part.losses))
+    _check_answer(recipe.network, estimate, truth)
     traces = {key: tuple(t.float() for t in value) for key, value in estimate.traces.items()}
     estimate = estimate._replace(planes=estimate.planes.float(), traces=traces)
     if recipe.project:
         estimate = estimate._replace(planes=_projected(kind, estimate.planes, seen))
     return losses.total(part.losses, losses.Answer(estimate, seen, truth, weights, state.networks, taught))
+
+
+def _check_answer(name: str, answer: Any, truth: Tensor) -> None:
+    """Refuse an answer of another type or shape; a loss would stretch one of more planes, and be trained."""
+    if not isinstance(answer, Estimate):
+        raise ModelError(
+            f"forward of {name} returns a {type(answer).__name__}; it must return a jpegmend.models.Estimate"
+        )
+    if answer.planes.shape != truth.shape:
+        raise ModelError(
+            f"forward of {name} returns planes of {list(answer.planes.shape)} (batch, planes, height, width); "
+            f"they must have {list(truth.shape)}, as the original"
+        )
 
 
 def _precision(recipe: Recipe, device: torch.device) -> torch.autocast:

@@ -1,0 +1,79 @@
+"""Mistakes of somebody who trains: a run resumed by another recipe, a network whose answer has another shape."""
+
+import pytest
+import torch
+from tests.training.conftest import tiny
+
+from jpegmend.errors import InvalidRecipe, ModelError, WeightsDamaged
+from jpegmend.models.contract import Estimate
+from jpegmend.training import loop
+from jpegmend.training.building import start
+from jpegmend.training.run import RunSettings, open_run
+from jpegmend.training.steps import step
+
+DCSC = {"network": "dcsc", "config": {"features": 4, "filters": 4, "iterations": 1}}
+WIDER = {"config": {"kernels": [3, 3], "widths": [5], "deviation": 0.1}}
+
+
+@pytest.fixture(scope="module")
+def run(pictures, tmp_path_factory):
+    """The folder of a finished run of two steps."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    loop.train(tiny(steps=2), RunSettings(folder=folder, data=[pictures]))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "changes, why",
+    [
+        (DCSC, "hyper-parameters deviation, kernels, widths"),
+        ({"optimiser": {"rate": 1e-3, "kind": "muon"}}, r"another optimiser\.kind"),
+        ({"stages": [{"auxiliary": "ranker", "share": 0.5, "crop": 16, "batch": 2}]}, "no ranker"),
+    ],
+    ids=["network", "optimiser", "stage"],
+)
+def test_a_run_is_not_resumed_by_another_recipe(run, changes, why):
+    before = (run / "checkpoint.pt").read_bytes()
+    with pytest.raises(WeightsDamaged, match=rf"of another recipe: .*{why}.*; resume it with its own") as caught:
+        start(tiny(**changes), checkpoint=run / "checkpoint.pt")
+    assert "\n" not in str(caught.value)
+    assert (run / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_checkpoint_that_was_cut_short_is_damaged_not_of_another_recipe(run, tmp_path):
+    cut = tmp_path / "checkpoint.pt"
+    for share in (0.3, 0.9):
+        whole = (run / "checkpoint.pt").read_bytes()
+        cut.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(WeightsDamaged, match="no checkpoint, or damaged"):
+            start(tiny(), checkpoint=cut)
+
+
+def test_weights_of_another_shape_are_told_in_a_line(run, pictures):
+    """PyTorch's message has a line for each tensor."""
+    shapes = r"layers\.0\.weight is \[4, 1, 3, 3\], \[5, 1, 3, 3\] is wanted \(and 2 more differences\)"
+    with pytest.raises(InvalidRecipe, match=rf"holds arcnn, and does not fit .*{shapes}; --partly"):
+        start(tiny(**WIDER), warm_start=run / "average.safetensors")
+    resumed = open_run(tiny(**WIDER), RunSettings(folder=run, data=[pictures], resume=True))
+    with pytest.raises(InvalidRecipe, match=rf"--resume: .*do not fit .*widths=\(5,\).*{shapes}"):
+        step(resumed)
+
+
+@pytest.mark.parametrize(
+    "answer, why",
+    [
+        (lambda planes: planes, "a Tensor; it must return a jpegmend.models.Estimate"),
+        # A loss would stretch the original to three planes.
+        (lambda planes: Estimate(planes.expand(-1, 3, -1, -1)), r"\[2, 3, 16, 16\].* must have \[2, 1, 16, 16\]"),
+        (lambda planes: Estimate(planes[..., 2:]), r"\[2, 1, 16, 14\].* must have \[2, 1, 16, 16\]"),
+    ],
+    ids=["no estimate", "planes", "width"],
+)
+def test_an_answer_of_another_kind_or_shape_is_refused(pictures, tmp_path, monkeypatch, answer, why):
+    opened = open_run(tiny(), RunSettings(folder=tmp_path, data=[pictures]))
+    weight = next(opened.state.network.parameters())
+    network = type(opened.state.network)
+    monkeypatch.setattr(network, "forward", lambda self, seen, collect=False: answer(seen.planes + 0 * weight.sum()))
+    with pytest.raises(ModelError, match=f"forward of arcnn returns .*{why}"):
+        step(opened)
+    assert torch.isfinite(weight).all()
