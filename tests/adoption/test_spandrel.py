@@ -184,12 +184,14 @@ def test_tensors_that_do_not_fit_are_refused(make: Any) -> None:
         weights.find(path)
 
 
-def test_weights_of_our_own_are_told_apart(spandrel: Any, tmp_path: Path) -> None:
+def test_weights_of_our_own_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before spandrel is asked for, which they do not need."""
     from safetensors.torch import save_file
 
+    monkeypatch.setattr("jpegmend.runtimes.spandrel_network.import_spandrel", lambda: pytest.fail("not needed"))
     path = tmp_path / "average.safetensors"
     save_file({"a": torch.zeros(1)}, path, {"format": "jpegmend-1"})
-    with pytest.raises(ModelRefused, match="jpegmend's own"):
+    with pytest.raises(ModelRefused, match="jpegmend's own; give their card, NAME.json, which `jpegmend release`"):
         weights.find(path)
 
 

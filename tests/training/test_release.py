@@ -13,7 +13,7 @@ import torch
 
 from jpegmend import cli, models, weights
 from jpegmend.cli.release import read_caution
-from jpegmend.errors import InvalidOption, NotExportable, WeightsMissing
+from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged, WeightsMissing
 from jpegmend.models import files
 from jpegmend.models.contract import Observation
 from jpegmend.runtimes import PictureFacts, open_runtime
@@ -60,6 +60,7 @@ def test_each_step_is_told(folder):
     lines = (folder / "said").read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["measuring", "writing", "drawing"]
     assert all(line.endswith(" ...") for line in lines)
+    assert "curve.png" in lines[-1]
 
 
 def test_the_card_says_all_that_is_known(run, folder):
@@ -170,6 +171,43 @@ def test_a_release_that_fails_leaves_an_earlier_one_as_it_was(run, folder):
     with pytest.raises(NotExportable, match="no trace 'nonesuch'"):
         release.release(run, "mine", folder=folder, traces=["nonesuch"], facts=release.Facts(licence="other"))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "name, facts, error",
+    [
+        ("", {}, InvalidOption),
+        ("../mine", {}, InvalidOption),
+        ("a b", {}, InvalidOption),
+        ("mine.onnx", {}, InvalidOption),
+        ("mine", {"caution": [(900.0, 3.0)]}, WeightsDamaged),
+    ],
+)
+def test_what_no_card_may_have_is_refused_before_anything_is_written(run, folder, name, facts, error):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(error, match="name|caution"):
+        release.release(run, name, folder=folder, facts=release.Facts(**facts), say=pytest.fail)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    with pytest.raises(error):
+        release.release(run, name, folder=folder / "new", facts=release.Facts(**facts), say=pytest.fail)
+    assert not (folder / "new").exists()
+
+
+def test_a_card_of_another_network_is_not_replaced(run, folder, tmp_path):
+    """The default network, where --out was forgotten."""
+    with pytest.raises(
+        InvalidOption, match=r"mend-s\.json is the card of mend weights, these are arcnn weights; give another --name"
+    ):
+        release.release(run, "mend-s", say=pytest.fail)
+    (tmp_path / "notes.json").write_text("[]")
+    with pytest.raises(InvalidOption, match=r"notes\.json is no card"):
+        release.release(run, "notes", folder=tmp_path, say=pytest.fail)
+    assert (tmp_path / "notes.json").read_text() == "[]"
+
+
+def test_a_file_is_no_folder_for_a_release(run, capsys):
+    assert cli.run(["release", str(run), "--name", "x", "--out", str(run / "log.jsonl")]) == 2
+    assert "is a file; give a folder" in capsys.readouterr().err
 
 
 def test_no_run_is_said(tmp_path):

@@ -57,11 +57,14 @@ def test_cards_are_found_by_name_path_or_themselves(card):
 def test_files_are_checked(card):
     assert weights.path(card, "onnx").read_bytes() == b"weights"
     (card.folder / "x.onnx").write_bytes(b"weightz")
-    with pytest.raises(WeightsDamaged, match="sha256"):
+    with pytest.raises(WeightsDamaged, match="sha256.*put the x.onnx that was written with its card beside it"):
         weights.path(card, "onnx")
     (card.folder / "x.onnx").unlink()
-    with pytest.raises(WeightsDamaged, match="cannot be read"):
+    with pytest.raises(WeightsDamaged, match=r"cannot be read: \S*x\.onnx: No such file or directory; put the x\.onnx"):
         weights.path(card, "onnx")
+    gone = {"onnx": {"file": "gone.onnx", "sha256": ""}}
+    with pytest.raises(WeightsDamaged, match=r"gone\.onnx.*; install again"):
+        weights.path(replace(weights.PACKAGED["mend-s"], files=gone), "onnx")
 
 
 def test_what_is_missing_is_said(card):

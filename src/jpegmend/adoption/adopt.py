@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import lcm
@@ -21,15 +20,12 @@ from jpegmend.runtimes import Floats, PictureFacts
 from jpegmend.runtimes.cache import LastUsed
 from jpegmend.runtimes.foreign import run_planes
 from jpegmend.runtimes.processor import available_threads
-from jpegmend.weights import Card, Foreign, read_card
+from jpegmend.weights import Card, Foreign, catalogue, read_card
 from jpegmend.weights.card import write_card
-from jpegmend.weights.catalogue import OPENED, PACKAGED, PICKLED, checksum, file_entry, refuse_pickles, user_folder
+from jpegmend.weights.catalogue import OPENED, PACKAGED, checksum, file_entry, refuse_pickles, user_folder
 from jpegmend.writing.atomic import write_bytes
 
 Say = Callable[[str], None]
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-_NO_NAMES = (".json", *OPENED, *PICKLED)
-"""Ends of names by which ``weights.find`` looks for a file."""
 _QUALITY = 40.0
 """Quality given to a network that takes one, while its receptive field is measured."""
 _SIDE = 128
@@ -94,10 +90,10 @@ def _measure_state(file: Path, given: Given, say: Say) -> Card:
 
     if given.values not in (None, (0, 1)):
         raise InvalidOption(f"a range of {given.values} for a .safetensors, whose networks take 0 to 1; leave it out")
+    _refuse_our_own(file)
     import_spandrel()
     from jpegmend.models import cost
 
-    _refuse_our_own(file)
     say("recognising its architecture")
     network = load_network(file)
     foreign = Foreign()
@@ -132,15 +128,19 @@ def _measure_state(file: Path, given: Given, say: Say) -> Card:
 
 def _refuse_our_own(file: Path) -> None:
     """Refuse weights that jpegmend wrote, which have a card."""
-    from safetensors import SafetensorError, safe_open
-
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        return  # import_spandrel says what is missing
     try:
         with safe_open(file, "np") as tensors:
             own = str((tensors.metadata() or {}).get("format", "")).startswith("jpegmend")
     except (SafetensorError, OSError):
         return  # the loader says what is wrong
     if own:
-        raise ModelRefused(f"{file.name} holds weights of jpegmend's own; give the card beside it, NAME.json")
+        raise ModelRefused(
+            f"{file.name} holds weights of jpegmend's own; give their card, NAME.json, which `jpegmend release` writes"
+        )
 
 
 def _card(file: Path, kind: str, channels: int, tiles: Tiles, held: float, facts: dict[str, Any]) -> Card:
@@ -207,10 +207,7 @@ def adopt(
 
 def check_name(name: str, folder: Path, *, overwrite: bool) -> None:
     """Refuse names that are no file names, that mean something else, or that are taken."""
-    if not _NAME.fullmatch(name) or name == "jpeg":
-        raise InvalidOption(f"name {name!r}; letters, digits and . _ + - are allowed, and not 'jpeg'")
-    if name.lower().endswith(_NO_NAMES):
-        raise InvalidOption(f"name {name!r} would be taken for a file; leave {Path(name).suffix} out")
+    catalogue.check_name(name)
     if name in PACKAGED:
         raise InvalidOption(f"name {name!r} is that of a network of jpegmend; choose another")
     if (folder / f"{name}.json").exists() and not overwrite:

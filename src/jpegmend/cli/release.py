@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jpegmend.cli.parser import SEVERAL, Parser
 from jpegmend.cli.streams import say_step
-from jpegmend.cli.train import parse_settings
+from jpegmend.cli.train import parse_settings, refuse_file
 from jpegmend.errors import InvalidOption, extra_needed
 
 
@@ -54,6 +54,8 @@ def run(given: Namespace) -> int:
         from jpegmend import models
         from jpegmend.evaluation.measure.results import card_scores
         from jpegmend.training import release
+    if given.out:
+        refuse_file(given.out)
     if given.network:
         models.add(given.network)
     facts = release.Facts(

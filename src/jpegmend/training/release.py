@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from jpegmend import models
-from jpegmend.errors import NotExportable, WeightsMissing
+from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged, WeightsMissing
 from jpegmend.models import files, ranker_file
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec, make_config
@@ -23,9 +23,9 @@ from jpegmend.runtimes.ranker import RANKER_ONNX, RANKER_WEIGHTS
 from jpegmend.training import curve
 from jpegmend.training.receptive_field import measured_halo
 from jpegmend.weights import Card, read_card
-from jpegmend.weights.card import write_card
+from jpegmend.weights.card import make_card, write_card
 from jpegmend.weights.catalogue import CARDS as CARDS
-from jpegmend.weights.catalogue import file_entry
+from jpegmend.weights.catalogue import check_name, file_entry
 from jpegmend.writing.atomic import write_bytes
 
 ONNX_TOLERANCE = 1e-3
@@ -66,9 +66,11 @@ def release(
     called with a description of each step before it; steps take minutes for a large network.
 
     Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run,
-    :class:`~jpegmend.errors.InvalidOption` for other changes, and
+    :class:`~jpegmend.errors.InvalidOption` for other changes, a name that is no file name, or one that another file or
+    the card of another network has there, :class:`~jpegmend.errors.WeightsDamaged` for facts that no card may have, and
     :class:`~jpegmend.errors.NotExportable` where the ONNX file differs from PyTorch or a trace is unknown.
     """
+    check_name(name)
     source = next((path for path in (run, run.with_name(run.name + ".safetensors")) if path.is_file()), None)
     source = source or run / "average.safetensors"
     if not source.exists():
@@ -78,10 +80,13 @@ def release(
     log = curve.read_log(source.parent / "log.jsonl")
     spec = models.find(header["network"])
     config = make_config(spec.config, header["config"])
-    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    _check_taken(path, spec)
     record = card_fields(name, spec, config) | _training_facts(header, log, facts)
     if folder.resolve() == CARDS.resolve():
         record["recipe"] = f"recipes/{header.get('recipe', {}).get('name', name)}.toml"
+    make_card(record, path)
+    folder.mkdir(parents=True, exist_ok=True)
     say("measuring the receptive field")
     record["halo"] = measured_halo(network, spec, config)
     say("writing the weights, and as ONNX, and comparing both")
@@ -90,15 +95,27 @@ def release(
         base = Path(apart) / name
         record["files"] = _write_files(base, network, spec, config, _header(header, record), traces)
         record["files"] |= _write_ranker(base, source.parent / "auxiliary.ranker.safetensors")
-        for path in list(Path(apart).iterdir()):
-            path.replace(folder / path.name)
+        for file in list(Path(apart).iterdir()):
+            file.replace(folder / file.name)
     record["released"] = True
-    path = folder / f"{name}.json"
     write_card(path, record)
     if log:
-        say("drawing the curve")
-        curve.draw(log, source.parent / "curve.png", title=name)
+        drawn = source.parent / "curve.png"
+        say(f"drawing the curve, {drawn}")
+        curve.draw(log, drawn, title=name)
     return read_card(path)
+
+
+def _check_taken(path: Path, spec: Spec) -> None:
+    """Refuse to replace a file that is no card, or the card of another network, such as the default one."""
+    if not path.exists():
+        return
+    try:
+        before = f"the card of {network} weights" if (network := read_card(path).network) != spec.name else ""
+    except WeightsDamaged:
+        before = "no card"
+    if before:
+        raise InvalidOption(f"{path} is {before}, these are {spec.name} weights; give another --name, or another --out")
 
 
 def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:

@@ -151,6 +151,15 @@ def read_card(path: Path | str) -> Card:
         raise WeightsDamaged(f"no card can be read from {path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(found, dict):
         raise WeightsDamaged(f"{path}: a card is a JSON object, this is {type(found).__name__}")
+    return make_card(found, path)
+
+
+def make_card(found: Mapping[str, Any], path: Path) -> Card:
+    """The card of plain values that stand, or will stand, in the JSON file ``path``.
+
+    Raises:
+        WeightsDamaged: a key missing or unknown, or values that contradict each other.
+    """
     if unknown := found.keys() - _NAMES:
         raise WeightsDamaged(f"{path}: unknown keys {', '.join(sorted(unknown))}")
     if missing := _NEEDED - found.keys():

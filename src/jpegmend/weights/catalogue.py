@@ -6,12 +6,13 @@ import contextlib
 import difflib
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from jpegmend.errors import ModelRefused, UnknownModel, WeightsDamaged, WeightsMissing
+from jpegmend.errors import InvalidOption, ModelRefused, UnknownModel, WeightsDamaged, WeightsMissing
 from jpegmend.weights.card import Card, read_card
 
 DEFAULT = "mend-s"
@@ -206,10 +207,13 @@ def path(card: Card, kind: str) -> Path:
     entry = card.files[kind]
     file = card.folder / entry["file"]
     again = "adopt it again" if card.foreign else "install again"
+    if not card.foreign and card.folder != CARDS:
+        again = f"put the {entry['file']} that was written with its card beside it, or release it again"
     try:
         found = checksum(file)
     except OSError as error:
-        raise WeightsDamaged(f"the weights of {card.name!r} cannot be read: {error}; {again}") from error
+        why = f"{file}: {error.strerror or error}"
+        raise WeightsDamaged(f"the weights of {card.name!r} cannot be read: {why}; {again}") from error
     if found != entry["sha256"]:
         raise WeightsDamaged(
             f"{file.name} has sha256 {found}, its card says {entry['sha256']}; "
@@ -221,6 +225,17 @@ def path(card: Card, kind: str) -> Path:
 def _released() -> str:
     names = [name for name, card in PACKAGED.items() if card.released]
     return f"released are: {', '.join(names)}" if names else "none is"
+
+
+def check_name(name: str) -> None:
+    """Refuse names of networks that are no file names, or that mean something else; raises ``InvalidOption``."""
+    if not _NAME.fullmatch(name) or name == "jpeg":
+        raise InvalidOption(f"name {name!r}; letters, digits and . _ + - are allowed, and not 'jpeg'")
+    if name.lower().endswith((".json", *OPENED, *PICKLED)):
+        raise InvalidOption(f"name {name!r} would be taken for a file; leave {Path(name).suffix} out")
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def checksum(file: Path) -> str:

@@ -90,8 +90,9 @@ def test_wrong_wishes_are_named(picture_set, tmp_path):
     with pytest.raises(InvalidOption, match="two sets"):
         evaluate(["jpeg"], [picture_set, picture_set], find("papers-gray"), tmp_path)
     (tmp_path / "bad.json").write_text(json.dumps({"means": [{}]}))
-    with pytest.raises(MissingData, match="evaluate again"):
-        Result.read(tmp_path / "bad.json")
+    for name, why in (("bad", "no key 'scores'"), ("gone", "No such file or directory")):
+        with pytest.raises(MissingData, match=rf"in .*{name}\.json: {why}; evaluate again"):
+            Result.read(tmp_path / f"{name}.json")
 
 
 def test_a_network_is_run_with_and_without_the_projection(picture_set, tmp_path, blur_card):

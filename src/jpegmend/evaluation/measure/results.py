@@ -217,7 +217,8 @@ class Result:
                 source=path.name,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise MissingData(f"no result of 'jpegmend evaluate' in {path}: {error!r}; evaluate again") from error
+            why = getattr(error, "strerror", None) or (f"no key {error}" if isinstance(error, KeyError) else error)
+            raise MissingData(f"no result of 'jpegmend evaluate' in {path}: {why}; evaluate again") from error
 
 
 def merge(results: Iterable[Result]) -> list[Mean]:
