@@ -105,6 +105,10 @@ def test_a_mark_in_a_sentence_is_no_block():
 def test_missing_or_broken_results_are_named(tmp_path):
     with pytest.raises(MissingData, match="jpegmend evaluate"):
         documents.results([tmp_path / "none"])
+    (tmp_path / "card.json").write_text('{"name": "x"}')
+    with pytest.raises(MissingData, match=r"card\.json holds no result; give a result\.json"):
+        documents.results([tmp_path / "card.json"])
+    (tmp_path / "card.json").unlink()
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(MissingData, match="broken.json"):
         documents.results([tmp_path])

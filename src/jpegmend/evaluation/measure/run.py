@@ -115,12 +115,14 @@ def evaluate(
     Raises:
         MissingData: a folder holds no pictures, or a pair is not complete.
         NotComparable: ``out`` holds results of another protocol.
-        InvalidOption: fewer than one worker, two sets or two networks of one name, or a protocol that does not fit the
-            data.
+        InvalidOption: fewer than one worker, a file in the place of ``out``, two sets or two networks of one name, or a
+            protocol that does not fit the data.
         ModelError: a model is unknown, or has no weights.
     """
     if workers < 1:
         raise InvalidOption(f"{workers} workers; at least 1")
+    if out.is_file():
+        raise InvalidOption(f"--out {out} is a file; give a folder, which is made where there is none")
     protocol = replace(protocol, qualities=tuple(qualities) if qualities else protocol.qualities).stamped()
     measured = methods([str(name) for name in models], consistent=protocol.consistent, both=protocol.both)
     made_with = environment(workers=workers, threads=threads)

@@ -33,7 +33,13 @@ def results(paths: Iterable[Path]) -> list[Result]:
     Raises:
         MissingData: a path is not there, or a file is neither.
     """
-    return [Result.read(path) for path in _files(paths) if "means" in _load(path)]
+    named = list(paths)
+    found = [Result.read(path) for path in _files(named) if "means" in _load(path)]
+    kinds = {"means", *benchmark_tables.READERS}
+    for path in named:
+        if path.is_file() and not kinds & _load(path).keys():
+            raise MissingData(f"{path} holds no result; give a result.json of 'jpegmend evaluate', or its folder")
+    return found
 
 
 def benchmarks(paths: Iterable[Path]) -> list[Mapping[str, Any]]:
