@@ -133,6 +133,13 @@ def test_notes_and_failures_are_in_the_words_of_the_page(open_page: Any) -> None
     page.locator(".item-open").nth(2).click()
     page.get_by_text("The network mend-s contradicts the file").wait_for()
     assert re.search(r"Left as decoded\s+[\d.]+ % of the blocks", page.locator("#done").inner_text())
+    page.locator("#options summary").click()
+    page.locator("#assume-quality").fill("40")
+    page.locator("#apply").click()
+    page.get_by_text("those of quality 40, as chosen").wait_for()
+    page.locator("#pages").select_option("one")
+    page.locator("#apply").click()
+    page.locator("#state", has_text="a JPEG file has one picture; choose the first under Options").wait_for()
 
 
 def test_phone_zoom_and_pan_in_step(open_page: Any, photo: bytes) -> None:

@@ -8,13 +8,13 @@ const COLOURS = { ycbcr: "YCbCr", rgb: "RGB", cmyk: "CMYK", ycck: "YCCK", gray: 
 /** Show all that is known of a picture. */
 export function show(picture) {
   byId("name").textContent = picture?.name ?? "";
-  byId("state").textContent = picture?.state === "failed" ? picture.error.message : picture ? stateText(picture) : "";
+  byId("state").textContent = picture?.state === "failed" ? inWords(picture.error.message) : picture ? stateText(picture) : "";
   toggle(byId("state"), "data-bad", picture?.state === "failed");
   showWarnings(picture);
   const failed = picture?.state === "failed";
   byId("done").dataset.empty = failed ? "Nothing." : "Nothing yet.";
   byId("facts").dataset.empty = failed ? "Nothing that can be read." : "Not read yet.";
-  showDone(picture?.state === "done" ? picture.job : null);
+  showDone(picture?.state === "done" ? picture : null);
   showFile(picture?.facts ?? null, picture?.file);
 }
 
@@ -28,6 +28,7 @@ function showWarnings(picture) {
 const WORDS = [
   ["give assume-quality= to restore it", "to restore it, choose its quality under Options"],
   ["pages= selects another", "choose another, or all, under Options"],
+  ["leave pages= out", "choose the first under Options"],
 ];
 
 /** A message of the service in the words of the page. */
@@ -35,13 +36,15 @@ const inWords = (text) => WORDS.reduce((said, [theirs, ours]) => said.replace(th
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-function showDone(job) {
-  if (!job) {
+function showDone(picture) {
+  if (!picture) {
     byId("done").replaceChildren();
     return;
   }
-  const { report, change } = job;
-  const tables = report.estimated ? "estimated from the picture" : report.quality ? "those of the file" : "";
+  const { report, change } = picture.job;
+  const assumed = picture.options["assume-quality"];
+  const estimated = assumed ? `those of quality ${assumed}, as chosen` : "estimated from the picture";
+  const tables = report.estimated ? estimated : report.quality ? "those of the file" : "";
   fillFacts(byId("done"), [
     ["Network", report.runtime ? `${report.model}, ${report.runtime}` : "none was run"],
     ["Tables used", report.runtime ? tables : ""],
@@ -64,11 +67,11 @@ function showFile(facts, file) {
   }
   const sampled = facts.sampling && facts.colour !== "gray" ? `, ${facts.sampling}` : "";
   fillFacts(byId("facts"), [
-    ["Format", [facts.coding, facts.format.toUpperCase()].filter(Boolean).join(" ")],
+    ["Format", [facts.coding, facts.format.toUpperCase().replace(" IN ", " in ")].filter(Boolean).join(" ")],
     ["Size", `${facts.width} × ${facts.height}, ${bytes(file.size)}`],
     ["Colour", `${COLOURS[facts.colour] ?? facts.colour}${sampled}`],
     ["Pages", facts.pages > 1 ? facts.pages : ""],
-    ["Scans", facts.scans > 1 ? facts.scans : ""],
+    [facts.format === "jpeg" ? "Scans" : "Strips or tiles", facts.scans > 1 ? facts.scans : ""],
     ["By its tables", facts.quality && `quality ${facts.quality}${facts.quality_exact ? "" : ", or near it"}`],
     ["By its pixels", facts.estimated_quality ? `quality about ${facts.estimated_quality}` : "cannot be estimated"],
     ["Compressed twice", facts.conflict],
