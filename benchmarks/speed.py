@@ -30,7 +30,8 @@ def main() -> None:
     for threads in options.threads:
         for runtime in options.runtime:
             run = timing.benchmark(options.model, sizes, threads=threads, runtime=runtime, repeats=options.repeats)
-            marks = [f"{threads} threads"] * bool(threads) + [runtime] * (runtime != "auto")
+            # Only where it tells rows apart: the documents look networks up by their names.
+            marks = [f"{threads} threads"] * (len(options.threads) > 1) + [runtime] * (len(options.runtime) > 1)
             lines = [{**line, "what": ", ".join([line["what"], *marks])} for line in run.pop("speed")]
             found = {**run, "speed": found["speed"] + lines}
     if not options.no_command:

@@ -67,6 +67,13 @@ def test_a_benchmark_that_takes_minutes_starts_and_states_its_options(name, run_
     assert "options:" in run_here(name, "--help")
 
 
+def test_rows_name_the_threads_only_where_several_numbers_are_timed(tmp_path, run_here):
+    target = tmp_path / "speed.json"
+    for threads, name in ((["2"], "jpeg"), (["1", "2"], "jpeg, 2 threads")):
+        run_here("speed", *COMMANDS["speed"], "--model", "jpeg", "--threads", *threads, "--out", str(target))
+        assert name in {line["what"] for line in json.loads(target.read_text())["speed"]}
+
+
 def test_one_command_makes_documentation(tmp_path, picture_set, run_here, monkeypatch):
     picture_set.rename(tmp_path / "LIVE1")
     (tmp_path / "docs").mkdir()

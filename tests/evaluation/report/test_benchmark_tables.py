@@ -1,6 +1,12 @@
 """Tables of stored benchmarks: which values stand in which row."""
 
+import json
+from pathlib import Path
+
+from jpegmend import weights
 from jpegmend.evaluation.report import benchmark_tables
+
+RESULTS = Path(__file__).parents[3] / "docs" / "results"
 
 ENVIRONMENT = {"machine": "a machine, 2 cores", "commit": "0123456789ab"}
 
@@ -57,3 +63,11 @@ def test_networks_of_others_stand_by_their_file():
         ["swinir", "safetensors, random weights", "5.00", "21.00"],
         ["JPEG", "", "27.82"],
     ]
+
+
+def test_the_stored_times_of_networks_are_found_by_name():
+    stored = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    (timed,) = benchmark_tables.widest(benchmark_tables.timings(stored))
+    names = {line["what"] for line in timed["speed"]} - {"reference"}
+    assert all(weights.find(name).released for name in names)
+    assert {"mend-s", "arcnn", "dcsc-c", "cqr-c", "qgcn-gray-c", "mdu-c", "dual-c"} <= names
