@@ -21,6 +21,14 @@ def pictures(tmp_path):
     return folder
 
 
+def test_a_file_in_the_place_of_the_results_is_said(pictures, tmp_path, capsys):
+    (tmp_path / "taken").write_bytes(b"mine")
+    words = ["evaluate", "--model", "jpeg", "--data", str(pictures), "--out", str(tmp_path / "taken")]
+    assert cli.run(words) == 2
+    assert f"--out {tmp_path / 'taken'} is a file; give a folder" in capsys.readouterr().err
+    assert (tmp_path / "taken").read_bytes() == b"mine"
+
+
 def test_several_values_after_one_option(pictures, tmp_path, capsys):
     words = ["evaluate", "--model", "jpeg", "--data", str(pictures), "--quality", "10", "30"]
     assert cli.run([*words, "--out", str(tmp_path / "out")]) == 0

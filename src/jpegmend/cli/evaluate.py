@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jpegmend.cli.parser import SEVERAL, Parser, whole
+from jpegmend.cli.parser import SEVERAL, Parser, refuse_file, whole
 
 if TYPE_CHECKING:
     from jpegmend.evaluation import Protocol, Result
@@ -81,6 +81,7 @@ def add(parser: Parser) -> None:
 def run(given: Namespace) -> int:
     """Measure models with ``jpegmend.restore`` on clear pictures or pairs, or show a paper's table."""
     _check_together(given)
+    refuse_file(given.out)
     settings = _Run(given.data or [], given.pairs, given.out, given.workers or 1, given.threads)
     if given.docs:
         _documents()

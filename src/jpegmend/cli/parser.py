@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from jpegmend.errors import InvalidOption
@@ -130,3 +131,9 @@ def _number(kind: Callable[[str], Any], name: str, least: float, most: float | N
         return value
 
     return read
+
+
+def refuse_file(folder: Path) -> None:
+    """Refuse a file as the folder of ``--out``."""
+    if folder.is_file():
+        raise InvalidOption(f"--out {folder} is a file; give a folder, which is made where there is none")

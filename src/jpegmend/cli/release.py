@@ -7,9 +7,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from jpegmend.cli.parser import SEVERAL, Parser
+from jpegmend.cli.parser import SEVERAL, Parser, refuse_file
 from jpegmend.cli.streams import say_step
-from jpegmend.cli.train import parse_settings, refuse_file
+from jpegmend.cli.train import parse_settings
 from jpegmend.errors import InvalidOption, extra_needed
 
 

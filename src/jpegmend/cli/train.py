@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jpegmend.cli.parser import SEVERAL, Parser, real, whole
+from jpegmend.cli.parser import SEVERAL, Parser, real, refuse_file, whole
 from jpegmend.errors import InvalidOption, extra_needed
 
 
@@ -103,12 +103,6 @@ def _check_options(given: Namespace) -> None:
         raise InvalidOption("--minutes 0: no time to train in; give a number above 0")
     if given.partly and not given.warm_start:
         raise InvalidOption("--partly without --warm-start; name the weights of which it takes what fits")
-
-
-def refuse_file(folder: Path) -> None:
-    """Refuse a file as the folder of ``--out``."""
-    if folder.is_file():
-        raise InvalidOption(f"--out {folder} is a file; give a folder, which is made where there is none")
 
 
 def _check_folder(folder: Path, *, resume: bool) -> None:

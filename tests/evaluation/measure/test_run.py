@@ -90,7 +90,7 @@ def test_wrong_wishes_are_named(picture_set, tmp_path):
     with pytest.raises(InvalidOption, match="two sets"):
         evaluate(["jpeg"], [picture_set, picture_set], find("papers-gray"), tmp_path)
     (tmp_path / "bad.json").write_text(json.dumps({"means": [{}]}))
-    with pytest.raises(InvalidOption, match=r"--out .*bad\.json is a file; give a folder"):
+    with pytest.raises(InvalidOption, match=r"out='.*bad\.json' is a file; give a folder"):
         evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "bad.json")
     for name, why in (("bad", "no key 'scores'"), ("gone", "No such file or directory")):
         with pytest.raises(MissingData, match=rf"in .*{name}\.json: {why}; evaluate again"):

@@ -122,7 +122,7 @@ def evaluate(
     if workers < 1:
         raise InvalidOption(f"{workers} workers; at least 1")
     if out.is_file():
-        raise InvalidOption(f"--out {out} is a file; give a folder, which is made where there is none")
+        raise InvalidOption(f"out={str(out)!r} is a file; give a folder, which is made where there is none")
     protocol = replace(protocol, qualities=tuple(qualities) if qualities else protocol.qualities).stamped()
     measured = methods([str(name) for name in models], consistent=protocol.consistent, both=protocol.both)
     made_with = environment(workers=workers, threads=threads)
