@@ -93,6 +93,7 @@ def test_settings_are_read_as_toml():
         (["data", "pack", "Classic5", "-o", "all.zip"], 2),
         (["train", "no-such-recipe.toml", "--data", "."], 1),
         (["train", "no-such-recipe.toml", "--data", ".", "--partly"], 2),
+        (["train", "no-such-recipe.toml", "--data", ".", "--resume", "--warm-start", "mend-s"], 2),
     ],
 )
 def test_mistakes_end_with_a_message(sets, words, code, capsys):

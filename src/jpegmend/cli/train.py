@@ -103,6 +103,11 @@ def _check_options(given: Namespace) -> None:
         raise InvalidOption("--minutes 0: no time to train in; give a number above 0")
     if given.partly and not given.warm_start:
         raise InvalidOption("--partly without --warm-start; name the weights of which it takes what fits")
+    if given.resume and given.warm_start:
+        raise InvalidOption(
+            "--resume with --warm-start: a run is resumed with its own weights; leave one of the two out, "
+            "and give another --out to begin from those weights"
+        )
 
 
 def _check_folder(folder: Path, *, resume: bool) -> None:
