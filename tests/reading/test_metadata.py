@@ -99,6 +99,20 @@ def test_the_exif_of_a_tiff_has_neither_its_xmp_nor_its_profile_nor_what_photosh
     assert dict(exif) == {315: "an artist"}
 
 
+@pytest.mark.parametrize("page", [1, 2])
+def test_the_exif_of_a_big_tiff_has_the_form_that_readers_of_exif_know(page):
+    given, exif, stream = Image.Exif(), Image.Exif(), io.BytesIO()
+    given[315] = "an artist"
+    given[0x8769] = {0x9003: "2001:02:03 04:05:06"}
+    exif.load(given.tobytes())  # Pillow writes no directory of one that was not loaded
+    picture = Image.fromarray(draw_picture(16, 16))
+    picture.save(stream, "TIFF", big_tiff=True, exif=exif, save_all=True, append_images=[picture])
+    again = Image.Exif()
+    again.load(open_source(stream.getvalue(), page=page).metadata.exif)
+    assert again[315] == "an artist"
+    assert again.get_ifd(0x8769) == {0x9003: "2001:02:03 04:05:06"}
+
+
 @pytest.mark.parametrize(("options", "density"), [({}, None), ({"dpi": (300, 150)}, (300, 150, "dpi"))])
 def test_a_tiff_without_a_resolution_gets_none(options, density):
     stream = io.BytesIO()

@@ -57,6 +57,7 @@ def _exif(image: Any) -> bytes | None:
         for tag in (_LAYOUT | _APART | _OF_PHOTOSHOP).intersection(found):
             del found[tag]
         encode_texts(found)
+        found.bigtiff = False  # an EXIF block has 32-bit offsets, whatever the file has
         block = found.tobytes() if len(found) else None
     return block.removeprefix(b"Exif\0\0") if block else None
 
