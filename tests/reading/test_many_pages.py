@@ -1,6 +1,7 @@
 """TIFF files of many pages: each page by itself, whatever the form of the file, and without reading the others."""
 
 import io
+import os
 import struct
 
 import numpy as np
@@ -10,7 +11,8 @@ from PIL import Image, ImageCms, TiffImagePlugin
 
 from jpegmend import decoding
 from jpegmend.decoding import pictures, tiff_pages, transport
-from jpegmend.errors import UnsupportedJpeg
+from jpegmend.decoding.samples import FormError
+from jpegmend.errors import DamagedJpeg, UnsupportedJpeg
 from jpegmend.reading import open_source
 
 PAGES = 12
@@ -40,6 +42,11 @@ def test_every_page_of_every_form(pages: list[np.ndarray], big: bool, order: str
             open_source(data, page=PAGES + 1)
 
 
+def test_a_big_tiff_with_the_high_byte_first_is_not_called_damage(pages: list[np.ndarray]) -> None:
+    with pytest.raises(UnsupportedJpeg, match="low byte first"):
+        open_source(write(pages, bigtiff=True, byteorder=">"))
+
+
 def test_a_chain_that_returns_to_itself_or_is_cut_ends_there(pages: list[np.ndarray]) -> None:
     data = bytearray(write(pages[:3]))
     with tifffile.TiffFile(io.BytesIO(data)) as file:
@@ -49,6 +56,43 @@ def test_a_chain_that_returns_to_itself_or_is_cut_ends_there(pages: list[np.ndar
         struct.pack_into("<I", data, at, wrong)
         opened = open_source(bytes(data), page=3)
         assert opened.pages == 3 and np.array_equal(opened.values, pages[2])
+        assert any("breaks off after page 3" in warning for warning in open_source(bytes(data)).warnings)
+
+
+def test_a_page_with_half_a_directory_is_damaged_not_black(pages: list[np.ndarray]) -> None:
+    data = bytearray(write(pages[:3]))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        first, last = file.pages[1].offset, file.pages[2].offset
+    size = 2 + 12 * struct.unpack_from("<H", data, last)[0]
+    struct.pack_into("<I", data, first + size, len(data))
+    data += data[last : last + size]  # at the end of the file, as libtiff writes it
+    assert np.array_equal(open_source(bytes(data), page=3).values, pages[2])
+    with pytest.raises(DamagedJpeg, match="directory of this page"):
+        open_source(bytes(data[:-1]), page=3)
+
+
+def test_a_black_page_is_read() -> None:
+    for black in (np.zeros((9, 16), np.uint8), np.zeros((9, 16, 3), np.uint8), np.zeros((9, 16), np.uint16)):
+        assert not open_source(write([black] * 2), page=2).values.any()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the file would take its 4 GiB of the disk")
+def test_a_compressed_page_beyond_4_gib_is_refused_not_black(tmp_path) -> None:
+    with (tmp_path / "scan").open("w+b") as file, tifffile.TiffWriter(file, bigtiff=True) as writer:
+        for compression in ("zlib", "zlib", None):
+            writer.write(np.full((8, 8), 200, np.uint8), metadata=None, compression=compression, contiguous=False)
+            file.seek(max(1 << 32, file.seek(0, io.SEEK_END)))
+
+    def decode(page: int) -> bytes:
+        with (tmp_path / "samples").open("w+b") as out:
+            pictures.decode("tiff", str(tmp_path / "scan"), out, lambda **size: None, page)
+            out.seek(0)
+            return out.read()
+
+    assert decode(1) == bytes([200]) * 64
+    with pytest.raises(FormError, match="beyond 4 GiB"):
+        decode(2)
+    assert decode(3) == bytes([200]) * 64
 
 
 def test_a_page_has_no_metadata_of_another() -> None:
@@ -66,7 +110,7 @@ def test_a_page_has_no_metadata_of_another() -> None:
 @pytest.mark.parametrize("deep", [False, True])
 def test_other_pages_are_not_read(tmp_path, monkeypatch, deep: bool) -> None:
     shape, kind = ((8, 8, 3), np.uint16) if deep else ((8, 8), np.uint8)
-    (tmp_path / "scan").write_bytes(write([np.zeros(shape, kind)] * 40))
+    (tmp_path / "scan").write_bytes(write([np.full(shape, np.iinfo(kind).max, kind)] * 40))
     read, load = [], TiffImagePlugin.ImageFileDirectory_v2.load
     monkeypatch.setattr(
         TiffImagePlugin.ImageFileDirectory_v2, "load", lambda tags, file: (read.append(1), load(tags, file))

@@ -62,14 +62,14 @@ def decode(
     with contextlib.ExitStack() as files:
         image = files.enter_context(_open(format, source, page, left_open))
         _refuse_raw(image)
-        offsets = tiff_pages.find_pages(source) if format == "tiff" else ()
-        pages = len(offsets) or getattr(image, "n_frames", 1)
+        chain = tiff_pages.find_pages(source) if format == "tiff" else tiff_pages.Chain((), True)
+        pages = len(chain.offsets) or getattr(image, "n_frames", 1)
         _check_page(page, pages)
         frames = page if format in _ANIMATED else 1  # those before it are decoded too; all have one size
         if frames > 1:
             _limit_to_size(image, limit, frames)
-        if page > 1 and offsets:
-            stream = files.enter_context(tiff_pages.open_page(source, offsets[page - 1]))
+        if page > 1 and chain.offsets:
+            stream = files.enter_context(tiff_pages.open_page(source, chain.offsets[page - 1]))
             image = files.enter_context(Image.open(stream, formats=[PILLOW_FORMATS[format]]))
         elif page > 1:
             image.seek(page - 1)
@@ -78,6 +78,8 @@ def decode(
         found = levels or _decode_samples(image, source, out)
         # After decoding, because Pillow applies a TIFF's orientation while decoding and changes the tag.
         facts, left_out = read_metadata(image, ink=levels is not None)
+        if page == 1 and not chain.whole:
+            left_out.append(f"the list of pages breaks off after page {pages}; the file may be cut short, fetch it again")
         if 1 < frames < pages:
             left_open[source] = image
             files.pop_all()
@@ -106,7 +108,11 @@ def _open(format: str, source: str, page: int, left_open: MutableMapping[str, An
 
 
 def _refuse_unknown_layout(source: str) -> None:
-    """Refuse a TIFF whose samples Pillow does not know, which it calls damaged like one with a broken header."""
+    """Refuse a TIFF of a kind that Pillow does not know, which it calls damaged like one with a broken header."""
+    with open(source, "rb") as file:
+        start = file.read(4)
+    if start == b"MM\0+":
+        raise FormError("a BigTIFF with the high byte of its numbers first; save it with the low byte first")
     try:
         TiffImagePlugin.TiffImageFile(source).close()
     except Exception as error:  # of a broken header: one of many
@@ -163,14 +169,32 @@ def _decode_levels(image: Any, source: str, out: IO[bytes]) -> dict[str, Any] | 
 
 def _decode_samples(image: Any, source: str, out: IO[bytes]) -> dict[str, Any]:
     tables = _tables_of(image, source)
+    by_libtiff = bool(image.tile) and image.tile[0].codec_name == "libtiff"
+    if by_libtiff and image.tag_v2.offset >= 1 << 32:
+        raise FormError("a compressed page whose directory lies beyond 4 GiB; split the file, as tiffsplit does")
     samples = read_deep(image, source) or to_samples(image)
     for band in samples.bands:
         out.write(np.ascontiguousarray(band).data)
+    if by_libtiff and image.getbbox(alpha_only=False) is None:
+        _refuse_unread(image, source)
     return {
         "arrays": [[samples.dtype, samples.shape]],
         "facts": {"tables": tables},
         "warnings": list(samples.warnings),
     }
+
+
+def _refuse_unread(image: Any, source: str) -> None:
+    """Refuse a page whose directory libtiff does not read: Pillow gives black for it, without an error."""
+    with (
+        tiff_pages.open_page(source, image.tag_v2.offset) as stream,
+        Image.open(stream, formats=["TIFF"]) as again,
+    ):
+        bands = len(again.getbands())
+        again.im = Image.new(again.mode, again.size, (255,) * bands if bands > 1 else 255).im
+        again.load()
+        if again.getbbox(alpha_only=False) is not None:  # what was there before was not written over
+            raise plugins.BrokenFile("the directory of this page cannot be read; the file is cut short or damaged")
 
 
 def _tables_of(image: Any, source: str) -> list[list[int]]:

@@ -23,13 +23,20 @@ class _Layout(NamedTuple):
     """Bytes of an entry."""
 
 
-@functools.lru_cache(maxsize=1)
-def find_pages(source: str) -> tuple[int, ...]:
-    """Offsets of the directories of a file that does not change, in order; () where none can be read.
+class Chain(NamedTuple):
+    """The directories of a file, each of which has the offset of the next."""
 
-    The last result is kept, for further pages of the same file. A chain that returns to itself ends there.
-    """
+    offsets: tuple[int, ...]
+    """In order; () where none can be read."""
+    whole: bool
+    """Whether the last one says so; not where the chain returns to itself, or leaves the file."""
+
+
+@functools.lru_cache(maxsize=1)
+def find_pages(source: str) -> Chain:
+    """The directories of a file that does not change; the last result is kept, for further pages of the same file."""
     offsets: dict[int, None] = {}
+    offset = -1
     with open(source, "rb") as file:
         layout = _layout(file)
         try:
@@ -40,7 +47,7 @@ def find_pages(source: str) -> tuple[int, ...]:
                 offsets[offset] = None
         except (struct.error, OSError, ValueError, OverflowError):  # cut short, or an offset that no file has
             pass
-    return tuple(offsets)
+    return Chain(tuple(offsets), not offset)
 
 
 def open_page(source: str, offset: int) -> IO[bytes]:
