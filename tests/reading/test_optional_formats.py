@@ -55,6 +55,18 @@ def test_heic_of_10_bits_is_read_with_8_and_says_so():
     assert opened.bits == 8 and opened.warnings == ("10-bit samples of this kind are read with 8 bits",)
 
 
+@pytest.mark.parametrize("primary", [0, 1, 2])
+def test_every_picture_of_a_heic_has_a_page_and_the_primary_one_is_the_first(primary):
+    module = pytest.importorskip("pillow_heif")
+    levels, stream = [40, 120, 200], io.BytesIO()
+    file = module.HeifFile()
+    for level in levels:
+        file.add_from_pillow(Image.new("RGB", (16, 16), (level,) * 3))
+    file.save(stream, quality=-1, primary_index=primary)
+    found = [int(open_source(stream.getvalue(), page=page).values.mean().round()) for page in (1, 2, 3)]
+    assert found == [levels.pop(primary), *levels]
+
+
 @pytest.mark.parametrize("shape", [(40, 56, 3), (40, 56, 4), (40, 56)])
 def test_lossless_jpeg_xl_is_read_bit_by_bit(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
@@ -100,7 +112,7 @@ def test_the_size_in_a_jpeg_xl_header(tmp_path_factory, height, width, container
     data = save("JXL", np.zeros((height, width), np.uint8), use_container=container, effort=1)
     file = tmp_path_factory.mktemp("jxl") / "x.jxl"
     file.write_bytes(data)
-    assert plugins.jxl_size(str(file)) == (width, height)
+    assert plugins.read_jxl_header(str(file)) == (width, height, 8, False)
 
 
 def boxes(codestream: bytes, *, before: int = 0, parts: int = 0) -> bytes:
@@ -142,6 +154,24 @@ def test_jpeg_xl_of_pixels_that_are_turned_when_it_is_written_states_their_sizes
         inner = written.getexif().get_ifd(0x8769)
         assert written.size == (inner[0xA002], inner[0xA003]) == (48, 80)
     assert b'<x tiff:Orientation="1" tiff:ImageLength="80" tiff:ImageWidth="48"/>' in stream.getvalue()
+
+
+DEEP = """
+ff0a415040d12208040100bc004b2834267e464121400c78b2db1863740c7e558ce401bcbed80280a031cee39b609cc71fc8f09547676cfdf71bf01c
+"""
+ANIMATED = """
+ff0a41044d00202608040100e0004b189bed4e6114144ca09c91e6188367b5c6513106671803b10718da955a00a061b6fe3739bbf9afd88a465f5d79ddf3
+dc13db006905e40408040500fc004b28b06dbc4d8bc23d0505a3e6194b1163702806a7d0184c26bdc5608118463dc05067cf8fc517e7b7d3ebe682e1ad8d
+356c66fdfd36482f997acc302ca8dc
+"""
+"""Pictures of 8x8 pixels by libjxl, which Pillow's plugin does not write: of 10 bits a sample, and of two frames."""
+
+
+@pytest.mark.parametrize(("data", "said"), [(DEEP, "10-bit samples"), (ANIMATED, "last frame")], ids=["deep", "animated"])
+def test_what_is_lost_of_a_jpeg_xl_is_said(data, said):
+    pytest.importorskip("pillow_jxl")
+    (warning,) = open_source(bytes.fromhex(data)).warnings
+    assert said in warning
 
 
 def test_a_page_that_jpeg_xl_does_not_have():

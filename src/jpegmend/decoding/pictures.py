@@ -72,7 +72,8 @@ def decode(
             stream = files.enter_context(tiff_pages.open_page(source, chain.offsets[page - 1]))
             image = files.enter_context(Image.open(stream, formats=[PILLOW_FORMATS[format]]))
         elif page > 1:
-            image.seek(page - 1)
+            # The primary picture of a HEIC, at which it is opened, is page 1; those before it follow.
+            image.seek(page - 2 if format == "heic" and page - 2 < image.tell() else page - 1)
         _limit_to_size(image, limit, frames)
         levels = _decode_levels(image, source, out)
         found = levels or _decode_samples(image, source, out)
@@ -141,14 +142,17 @@ def _check_page(page: int, pages: int) -> None:
 def _decode_jxl(module: Any, source: str, out: IO[bytes], limit: Callable[..., None]) -> dict[str, Any]:
     """The picture of a JPEG XL file, or the bytes of the JPEG file that it holds, as ``facts["file"]`` says."""
     limit(pixels=0)
-    width, height = plugins.jxl_size(source)
-    limit(pixels=width * height, width=width, height=height)
+    header = plugins.read_jxl_header(source)
+    limit(pixels=header.width * header.height, width=header.width, height=header.height)
     jpeg, image = plugins.decode_jxl(module, source)
     if image is None:
         out.write(jpeg)
         return {"arrays": [["uint8", [len(jpeg)]]], "facts": {"file": "jpeg"}}
+    image.info["bit_depth"] = header.bits
     found = _decode_samples(image, source, out)
     facts, left_out = read_metadata(image)
+    if header.animated:
+        left_out.append("of this animation the last frame alone can be read")
     facts |= {"orientation": 1, "pages": 1, "tables": [], "warnings": [*found["warnings"], *left_out]}
     return {"arrays": found["arrays"], "facts": facts}
 
@@ -169,7 +173,7 @@ def _decode_levels(image: Any, source: str, out: IO[bytes]) -> dict[str, Any] | 
 
 def _decode_samples(image: Any, source: str, out: IO[bytes]) -> dict[str, Any]:
     tables = _tables_of(image, source)
-    by_libtiff = bool(image.tile) and image.tile[0].codec_name == "libtiff"
+    by_libtiff = image.format == "TIFF" and image.tile[0].codec_name == "libtiff"
     if by_libtiff and image.tag_v2.offset >= 1 << 32:
         raise FormError("a compressed page whose directory lies beyond 4 GiB; split the file, as tiffsplit does")
     samples = read_deep(image, source) or to_samples(image)

@@ -6,15 +6,15 @@ It runs in the worker process and imports nothing of this package.
 from __future__ import annotations
 
 import importlib
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from PIL import Image, features
 
 _MODULES = {"heic": "pillow_heif", "jpeg xl": "pillow_jxl"}
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 """Width over height for the ratios 1..7 of a JPEG XL header (ISO/IEC 18181-1, SizeHeader)."""
-_HEADER = 16
-"""Bytes of a codestream that hold its SizeHeader."""
+_HEADER = 48
+"""Bytes of a codestream that hold the sizes, the depth and the animation of its header."""
 
 
 class BrokenFile(Exception):
@@ -76,30 +76,76 @@ def decode_jxl(module: Any, source: str) -> tuple[bytes, Image.Image | None]:
     return b"", image
 
 
-def jxl_size(source: str) -> tuple[int, int]:
-    """Width and height in the header of a JPEG XL file, (0, 0) if there is none; its decoder has no other limit."""
+class JxlHeader(NamedTuple):
+    """Facts in the header of a JPEG XL file."""
+
+    width: int = 0
+    height: int = 0
+    bits: int = 8
+    """Of a sample."""
+    animated: bool = False
+
+
+def read_jxl_header(source: str) -> JxlHeader:
+    """The header of a JPEG XL file (ISO/IEC 18181-1, SizeHeader and ImageMetadata); 0 for both sides if it has none.
+
+    Its decoder has no other limit than the size that is checked here, and tells neither depth nor frames.
+    """
     with open(source, "rb") as file:
         start = _read_codestream(file)
     if not start.startswith(b"\xff\x0a"):
-        return 0, 0
-    bits = int.from_bytes(start[2:16], "little")
+        return JxlHeader()
+    bits = _Bits(start[2:])
+    width, height = bits.size()
+    animated = False
+    if bits.take(1):  # all that follows is as usual
+        return JxlHeader(width, height)
+    if bits.take(1):
+        bits.take(3)  # the orientation
+        if bits.take(1):  # another size for showing
+            bits.size()
+        if bits.take(1):  # a preview
+            return JxlHeader(width, height)
+        animated = bool(bits.take(1))
+        if animated:  # ticks a second, loops, whether there are time codes
+            bits.pick((100, 0), (1000, 0), (1, 10), (1, 30))
+            bits.pick((1, 0), (1001, 0), (1, 8), (1, 10))
+            bits.pick((0, 0), (0, 3), (0, 16), (0, 32))
+            bits.take(1)
+    floats = bits.take(1)
+    depth = bits.pick((32, 0), (16, 0), (24, 0), (1, 6)) if floats else bits.pick((8, 0), (10, 0), (12, 0), (1, 6))
+    return JxlHeader(width, height, depth, animated)
 
-    def take(count: int) -> int:
-        nonlocal bits
-        value, bits = bits & (1 << count) - 1, bits >> count
+
+class _Bits:
+    """The bits of a header, the lowest of each byte first; zeros beyond its end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._left = int.from_bytes(data, "little")
+
+    def take(self, count: int) -> int:
+        """A number of so many bits."""
+        value, self._left = self._left & (1 << count) - 1, self._left >> count
         return value
 
-    small = take(1)
+    def pick(self, *forms: tuple[int, int]) -> int:
+        """A number in the form that two bits select: a first value, and bits that are added to it."""
+        least, count = forms[self.take(2)]
+        return least + self.take(count)
 
-    def length() -> int:
-        return 8 * (1 + take(5)) if small else 1 + take((9, 13, 18, 30)[take(2)])
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        small = self.take(1)
 
-    height = length()
-    ratio = take(3)
-    if not ratio:
-        return length(), height
-    across, down = _RATIOS[ratio - 1]
-    return height * across // down, height
+        def length() -> int:
+            return 8 * (1 + self.take(5)) if small else self.pick((1, 9), (1, 13), (1, 18), (1, 30))
+
+        height = length()
+        ratio = self.take(3)
+        if not ratio:
+            return length(), height
+        across, down = _RATIOS[ratio - 1]
+        return height * across // down, height
 
 
 def _read_codestream(file: IO[bytes]) -> bytes:
