@@ -167,7 +167,9 @@ dc13db006905e40408040500fc004b28b06dbc4d8bc23d0505a3e6194b1163702806a7d0184c26bd
 """Pictures of 8x8 pixels by libjxl, which Pillow's plugin does not write: of 10 bits a sample, and of two frames."""
 
 
-@pytest.mark.parametrize(("data", "said"), [(DEEP, "10-bit samples"), (ANIMATED, "last frame")], ids=["deep", "animated"])
+@pytest.mark.parametrize(
+    ("data", "said"), [(DEEP, "10-bit samples"), (ANIMATED, "last frame")], ids=["deep", "animated"]
+)
 def test_what_is_lost_of_a_jpeg_xl_is_said(data, said):
     pytest.importorskip("pillow_jxl")
     (warning,) = open_source(bytes.fromhex(data)).warnings

@@ -80,7 +80,7 @@ def decode(
         # After decoding, because Pillow applies a TIFF's orientation while decoding and changes the tag.
         facts, left_out = read_metadata(image, ink=levels is not None)
         if page == 1 and not chain.whole:
-            left_out.append(f"the list of pages breaks off after page {pages}; the file may be cut short, fetch it again")
+            left_out.append(f"the list of pages breaks off after page {pages}; the file may be cut short")
         if 1 < frames < pages:
             left_open[source] = image
             files.pop_all()
