@@ -170,7 +170,7 @@ def describe(error: OSError) -> str:
 def extra_needed(purpose: str, extra: str) -> Iterator[None]:
     """Raise ``MissingExtra`` if an import in the block fails because an optional package is not installed.
 
-    The message is ``PURPOSE needs PACKAGE; pip install 'jpegmend[EXTRA]'``. Every other ImportError, such as that of a
+    The message is ``PURPOSE needs PACKAGE; pip install "jpegmend[EXTRA]"``. Every other ImportError, such as that of a
     module of jpegmend, is a bug and passes unchanged.
     """
     try:
@@ -179,4 +179,4 @@ def extra_needed(purpose: str, extra: str) -> Iterator[None]:
         package = OPTIONAL_PACKAGES.get((error.name or "").partition(".")[0])
         if package is None:
             raise
-        raise MissingExtra(f"{purpose} needs {package}; pip install 'jpegmend[{extra}]'") from error
+        raise MissingExtra(f'{purpose} needs {package}; pip install "jpegmend[{extra}]"') from error

@@ -32,7 +32,7 @@ def test_every_optional_package_has_its_module() -> None:
 @pytest.mark.parametrize("module", ["skimage", "skimage.feature"])
 def test_a_missing_package_is_named_with_its_extra(module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
-    message = r"^painting needs scikit-image; pip install 'jpegmend\[evaluation\]'$"
+    message = r'^painting needs scikit-image; pip install "jpegmend\[evaluation\]"$'
     with pytest.raises(MissingExtra, match=message), extra_needed("painting", "evaluation"):
         import skimage.feature  # noqa: F401
 
@@ -46,4 +46,4 @@ def test_an_import_error_of_our_own_is_not_taken_for_a_missing_package(line):
 def test_training_without_pytorch_names_the_extra(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert cli.run(["train", "recipe.toml"]) != 0
-    assert "training needs torch; pip install 'jpegmend[training]'" in capsys.readouterr().err
+    assert 'training needs torch; pip install "jpegmend[training]"' in capsys.readouterr().err

@@ -200,7 +200,7 @@ def test_without_the_plugin_the_message_names_the_extra(data, name, monkeypatch,
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     decoding.close()
     try:
-        with pytest.raises(UnsupportedJpeg, match=rf"{name}.*pip install 'jpegmend\[formats\]'"):
+        with pytest.raises(UnsupportedJpeg, match=rf'{name}.*pip install "jpegmend\[formats\]"'):
             open_source(data)
     finally:
         decoding.close()

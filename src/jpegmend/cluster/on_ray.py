@@ -224,7 +224,7 @@ def _connect(address: str) -> Any:
     try:
         import ray
     except ImportError as error:
-        what = f"--address {address} needs Ray; pip install 'jpegmend[cluster]', or --address local"
+        what = f'--address {address} needs Ray; pip install "jpegmend[cluster]", or --address local'
         raise MissingExtra(what) from error
     try:
         ray.init(address=address, log_to_driver=False, logging_level="error", ignore_reinit_error=True)

@@ -40,7 +40,7 @@ def load(format: str) -> Any:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise MissingDecoder(
-            f"a picture of the format {format}, which needs {name.replace('_', '-')}: pip install 'jpegmend[formats]'"
+            f'a picture of the format {format}, which needs {name.replace("_", "-")}: pip install "jpegmend[formats]"'
         ) from error
     if format == "heic":
         module.register_heif_opener(thumbnails=False)

@@ -42,7 +42,7 @@ def import_spandrel() -> Any:
         # raises RuntimeError: operator torchvision::nms does not exist.
         raise MissingExtra(
             f".safetensors of others need spandrel with a torchvision that fits PyTorch ({error}); "
-            "pip install 'jpegmend[spandrel]', on a CPU after "
+            'pip install "jpegmend[spandrel]", on a CPU after '
             "pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu"
         ) from error
     del safetensors

@@ -152,7 +152,7 @@ def check_encoder(name: str) -> None:
     if name == "avif" and not features.check("avif"):
         raise MissingExtra("this Pillow was built without AVIF; its wheels have it from 11.3 on: pip install -U pillow")
     if name == "jxl" and importlib.util.find_spec("pillow_jxl") is None:
-        raise MissingExtra("writing JPEG XL needs pillow-jxl-plugin: pip install 'jpegmend[formats]'")
+        raise MissingExtra('writing JPEG XL needs pillow-jxl-plugin: pip install "jpegmend[formats]"')
 
 
 def _left_out(metadata: Metadata) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def test_without_matplotlib_the_report_is_whole_and_says_what_is_missing(picture
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # importing it raises ImportError
     written = evaluation_report.write_report(result, ["smoother"], [picture_set], tmp_path)
     text, page = (path.read_text() for path in written)
-    remark = "No plots: plotting needs matplotlib; pip install 'jpegmend[evaluation]'."
+    remark = 'No plots: plotting needs matplotlib; pip install "jpegmend[evaluation]".'
     assert f"\n\n{remark}\n\n" in text and "<p>No plots:" in page and "<svg" not in page
 
 
