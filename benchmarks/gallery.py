@@ -3,8 +3,8 @@
     python benchmarks/gallery.py --out docs
 
 Writes ``gallery.md`` and its pictures, ``gallery/*.webp`` and ``*.svg``, into the folder. PSNR is over all values of
-the whole picture; seconds are those of a restoration after the first, on the machine that is named. The plots of cost
-and training are made of docs/results and docs/training.
+the whole picture; seconds are those of a restoration after the first, on the machine that is named. The plot of quality
+against cost is made of docs/results.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jpegmend.evaluation.measure.degrade_and_score import Picture, decode, encod
 from jpegmend.evaluation.measure.environment import commit, environment, reproducible
 from jpegmend.evaluation.report import documents
 from jpegmend.explanation.drawing import Drawing
-from jpegmend.explanation.frontier import frontier, learning_curves, measured, printed, read_logs
+from jpegmend.explanation.frontier import frontier, measured, printed
 from jpegmend.explanation.panels import Panel, mosaic
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +85,7 @@ def sheet(kind: str, clear: Picture, quality: int, names: list[str]) -> tuple[Dr
     return drawing, rows
 
 
-def page(drawings: list[Drawing], plots: list[Drawing]) -> str:
+def page(drawings: list[Drawing], plot: Drawing) -> str:
     """The page as Markdown."""
     made = environment()
     lines = [
@@ -99,8 +99,7 @@ def page(drawings: list[Drawing], plots: list[Drawing]) -> str:
     ]
     for drawing in drawings:
         lines += [f"## {drawing.title}", "", f"![{drawing.alt}](gallery/{drawing.name}.webp)", ""]
-    for plot in plots:
-        lines += [f"## {plot.title}", "", f"![{plot.alt}](gallery/{plot.name}.svg)", "", plot.caption, ""]
+    lines += [f"## {plot.title}", "", f"![{plot.alt}](gallery/{plot.name}.svg)", "", plot.caption, ""]
     made_on = f"{made.get('machine')}, commit {made.get('commit')}"
     lines.append(
         f"<sub>Seconds: one run on {made_on}; other programs may have run beside it. The photograph: Eileen Collins, "
@@ -135,11 +134,10 @@ def main() -> None:
             rows += found
     stored = [ROOT / "docs" / "results"]
     ours = measured(documents.results(stored), documents.benchmarks(stored))
-    plots = [frontier(ours, printed()), learning_curves(read_logs(ROOT / "docs" / "training"))]
-    for plot in plots:
-        (folder / f"{plot.name}.svg").write_text(plot.svg, "utf-8")
+    plot = frontier(ours, printed())
+    (folder / f"{plot.name}.svg").write_text(plot.svg, "utf-8")
     (folder / "scores.json").write_text(json.dumps({"rows": rows, "environment": environment()}, indent=1) + "\n")
-    (given.out / "gallery.md").write_text(page(drawings, plots), "utf-8")
+    (given.out / "gallery.md").write_text(page(drawings, plot), "utf-8")
 
 
 if __name__ == "__main__":

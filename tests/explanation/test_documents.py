@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 
@@ -69,14 +68,6 @@ def test_others_are_as_printed():
 def test_names_of_dots_do_not_overlap(check_words):
     ours = [frontier.Dot(name, 28.6 + 0.1 * n, 1.1e5 + n, 1.0 + n / 50) for n, name in enumerate("abcdef")]
     assert check_words(frontier.frontier(ours, frontier.printed())) == []
-
-
-def test_logs_without_a_gain_are_left_out(tmp_path, check_words):
-    (tmp_path / "a.jsonl").write_text(json.dumps({"minutes": 1, "gain_10": 0.5, "gain_40": 0.4}) + "\n")
-    (tmp_path / "b.jsonl").write_text(json.dumps({"minutes": 1, "loss": 0.5}) + "\n")
-    logs = frontier.read_logs(tmp_path)
-    assert list(logs) == ["a"]
-    assert check_words(frontier.learning_curves(logs)) == []
 
 
 def test_the_photograph_is_a_jpeg_of_quality_10():

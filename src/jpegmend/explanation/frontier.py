@@ -1,13 +1,12 @@
-"""Plots of all networks: quality against cost, ours as measured and others as printed, and learning curves.
+"""Plot of all networks: quality against cost, ours as measured and others as printed.
 
-``benchmarks/gallery.py`` puts them into the documentation.
+``benchmarks/gallery.py`` puts it into the documentation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegmend import weights
@@ -19,7 +18,6 @@ from jpegmend.evaluation.report.rivals import RIVALS
 from jpegmend.explanation import themes
 from jpegmend.explanation.drawing import Drawing
 from jpegmend.explanation.panels import charts
-from jpegmend.training.curve import read_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,38 +152,3 @@ def _write_names(figure: Figure, axis: Axes, points: Sequence[Point]) -> None:
                 taken.append(box)
                 break
             text.remove()
-
-
-def learning_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
-    """Gain in validation against minutes, a line a run."""
-
-    def draw() -> Figure:
-        figure, axes = charts(2, height=360)
-        for axis, key in zip(axes, ("gain_10", "gain_40"), strict=True):
-            for number, (name, log) in enumerate(logs.items()):
-                points = [(line["minutes"], line[key]) for line in log if key in line]
-                style = "-" if number < len(themes.SERIES) else "--"
-                axis.plot(
-                    *zip(*points, strict=True), style, color=themes.SERIES[number % len(themes.SERIES)], label=name
-                )
-            axis.set(
-                xlabel="minutes of training", ylabel=f"gain at quality {key[5:]}, dB", xscale="log", ylim=(0, 1.55)
-            )
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
-        return figure
-
-    return Drawing(
-        name="learning-curves",
-        title="Learning curves",
-        caption="Gain over the JPEG on the validation pictures of each run, gray, at quality 10 and 40, against its "
-        "minutes. Pictures, machines and batches differ between runs, so that the lines cannot be compared with each "
-        "other; a line that begins high goes on from earlier weights.",
-        alt="Two line charts of gain against minutes of training, one line for each network.",
-        draw=draw,
-    )
-
-
-def read_logs(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """The logs of training in a folder by the name of their run, those that hold a gain."""
-    logs = {path.stem: read_log(path) for path in sorted(folder.glob("*.jsonl"))}
-    return {name: log for name, log in logs.items() if any("gain_10" in line for line in log)}
