@@ -110,6 +110,24 @@ def test_results_that_no_journal_knows_are_left_alone(one: Path) -> None:
     assert work_off() == {"a.jpg": "skipped"}
 
 
+def test_a_result_that_was_changed_by_hand_is_left_alone(one: Path) -> None:
+    compares = replace(SETTINGS, output=Output(compare=True), options={"strength": 0.5})
+    assert work_off() == {"a.jpg": "done"}
+    Path("out/a.restored.png").write_bytes(b"retouched")
+    assert work_off() == work_off(compares) == {"a.jpg": "skipped"}
+    assert Path("out/a.restored.png").read_bytes() == b"retouched"
+    assert work_off(replace(SETTINGS, overwrite=True)) == {"a.jpg": "done"}
+
+
+def test_a_file_in_the_place_of_a_result_that_failed_is_an_input(one: Path) -> None:
+    whole = one.read_bytes()
+    one.write_bytes(b"\xff\xd8\xff nonsense")
+    beside = {"output": None, "name": "{stem}{suffix}"}
+    assert work_off(**beside) == {"a.jpg": "failed"}
+    (one.parent / "a.png").write_bytes(whole)
+    assert set(work_off(**beside)) == {"a.jpg", "a.png"}
+
+
 def test_what_was_begun_is_done_anew_and_its_leftovers_go(one: Path) -> None:
     with planned() as (items, _):
         begin(items[0], SETTINGS)

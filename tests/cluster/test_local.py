@@ -164,6 +164,17 @@ def test_a_part_that_a_killed_worker_was_writing_is_passed_over(place: Path, clu
     assert not left.exists()
 
 
+def test_a_marker_that_a_killed_worker_was_writing_is_no_marker(place: Path, cluster, in_this_process) -> None:
+    cluster("plan", "src", "dst", "--shard", 6, *DECODE)
+    marker = place / "dst" / marker_key(1)
+    marker.parent.mkdir(parents=True)
+    marker.with_name(f".{marker.name}.0123456789ab.part").write_text("{")
+    assert cluster("status", "dst")[1]["shards_done"] == 0
+    assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 11
+    assert cluster("status", "dst")[1]["shards_done"] == 2
+    assert cluster("retry", "dst") == (0, {"again": 0})
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of process groups")
 def test_the_driver_is_killed_and_goes_on(place: Path, cluster, in_this_process) -> None:
     for seed in range(20, 80):

@@ -101,8 +101,9 @@ class Journal:
         self._entries[entry.output] = entry
 
     def results(self) -> set[Path]:
-        """Absolute paths of every result the journal knows."""
-        return {Path(os.path.abspath(self.folder / output)) for output in self._entries}
+        """Absolute paths of every result the journal knows, without those of which no file was made."""
+        made = [entry for entry in self._entries.values() if entry.outcome != "failed" or entry.replaces]
+        return {Path(os.path.abspath(self.folder / entry.output)) for entry in made}
 
     def fileno(self) -> int:
         """The file descriptor that holds the lock; workers inherit it, so the lock lasts until the last one ends."""

@@ -127,6 +127,8 @@ def _decide(
         return ("exists" if there and not entry.replaces else ""), entry.replaces
     if not os.path.lexists(target):
         return "", False
+    if entry.written is not None and os.lstat(target).st_size != entry.written:
+        return "exists", False  # somebody has changed the result, or put another file in its place
     if _asks_for_more(target, settings):
         return "", True
     same = entry.options == options and entry.weights == weights and _same_input(picture.path, entry, settings)

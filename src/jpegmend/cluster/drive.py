@@ -30,7 +30,12 @@ def make_scheduler(destination: Storage, job: Job, shards: Collection[int] | Non
 
 def done_shards(destination: Storage) -> set[int]:
     """Numbers of the shards that have a marker."""
-    return {number_of(found.key) for found in destination.list(MARKERS)}
+    return {number_of(key) for key in marker_keys(destination)}
+
+
+def marker_keys(destination: Storage) -> list[str]:
+    """Keys of the markers, without those that a killed worker has left under a temporary name."""
+    return [found.key for found in destination.list(MARKERS) if found.key.endswith(".json")]
 
 
 def begun_shards(destination: Storage, job: Job, todo: Collection[int]) -> dict[int, list[tuple[int, int]]]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 
-from jpegmend.cluster.drive import files_of_begun
-from jpegmend.cluster.job import MARKERS, Job, marker_key, number_of, pieces_of, results_key
+from jpegmend.cluster.drive import files_of_begun, marker_keys
+from jpegmend.cluster.job import Job, marker_key, number_of, pieces_of, results_key
 from jpegmend.cluster.storage import Storage
 from jpegmend.cluster.tables import DONE, SET_ASIDE, Counts, Result, count, read_results, write_results
 from jpegmend.cluster.work import read_parts
@@ -124,7 +124,7 @@ def _add_failures(status: Status, errors: Counter[str], results: list[Result]) -
 
 
 def _markers(destination: Storage) -> Iterator[tuple[int, dict[str, float]]]:
-    keys = [found.key for found in destination.list(MARKERS)]
+    keys = marker_keys(destination)
     with ThreadPoolExecutor(_READERS) as threads:
         for key, text in zip(keys, threads.map(destination.read, keys), strict=True):
             yield number_of(key), json.loads(text)
