@@ -6,7 +6,6 @@ import socket
 import time
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -14,7 +13,6 @@ from tests.web.conftest import TOKEN
 
 from jpegmend.errors import InvalidOption
 from jpegmend.web import connections
-from jpegmend.web.connections import Connection
 from jpegmend.web.guard import HEADERS, Guard
 from jpegmend.web.problems import Problem
 from jpegmend.web.settings import Settings
@@ -176,23 +174,21 @@ def test_a_connection_that_takes_no_answer_is_closed(running: Any, monkeypatch: 
             time.sleep(0.02)
 
 
-def test_a_connection_that_takes_its_answer_slowly_is_kept() -> None:
-    """Until it takes no more; one that waits for no answer is closed when the last is sent."""
-    connection = Connection.__new__(Connection)
-    connection.transport, connection.loop, connection.cycle = Mock(), Mock(), Mock(response_complete=False)
-    sizes, unsent = (90, 80, 30, 0, 0, 50, 50), 0
-    for size in sizes:
-        assert not connection.transport.abort.called
-        connection.transport.get_write_buffer_size.return_value = size
-        connection._close_idle(connection.cycle, unsent)
-        unsent = size
-    assert connection.transport.abort.called and not connection.transport.close.called
-    assert connection.loop.call_later.call_count == len(sizes) - 1
-    connection.cycle.response_complete = True
-    connection.transport.get_write_buffer_size.return_value = 40
-    connection._close_idle(connection.cycle, 50)
-    assert connection.transport.close.called
-    assert connection.loop.call_later.call_count == len(sizes), "it is looked at again: its end may never be taken"
+def test_a_connection_that_takes_its_answers_slowly_is_kept(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits to be sent has often the same size at two looks, because it is filled up again."""
+    monkeypatch.setattr(connections, "_PATIENCE", 0.3)
+    count, taken, tail = 250, 0, b""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.settimeout(60)
+        client.connect(("127.0.0.1", running.port))
+        client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * count)
+        while taken < count:
+            piece = client.recv(1 << 16)
+            assert piece, f"closed after {taken} of {count} answers"
+            taken += (tail + piece).count(b"HTTP/1.1 200") - tail.count(b"HTTP/1.1 200")
+            tail = piece[-11:]
+            time.sleep(0.001)
 
 
 def test_a_request_that_is_being_answered_is_waited_for(
