@@ -39,7 +39,7 @@ def test_one_page_or_the_first_with_a_note(scan: Path, capsys: pytest.CaptureFix
     ("words", "message"),
     [
         (["scan.tif", "--pages", "all", "-o", "x.png"], "png holds one page; choose tiff, or --pages N"),
-        (["scan.tif", "--pages", "4"], "3 pages; there is no page 4"),
+        (["scan.tif", "--pages", "4"], "--pages 4: the file has 3 pages; there is no page 4"),
         (["scan.tif", "--pages", "some"], "a whole number of at least 1"),
         (["a.jpg", "--pages", "2"], "a JPEG file has one picture"),
     ],

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, TiffImagePlugin
 from jpegmend import decoding
 from jpegmend.decoding import pictures, tiff_pages, transport
 from jpegmend.decoding.samples import FormError
-from jpegmend.errors import DamagedJpeg, UnsupportedJpeg
+from jpegmend.errors import DamagedJpeg, InvalidOption, UnsupportedJpeg
 from jpegmend.reading import open_source
 
 PAGES = 12
@@ -38,7 +38,7 @@ def test_every_page_of_every_form(pages: list[np.ndarray], big: bool, order: str
         for number in (1, 2, PAGES, 1):
             opened = open_source(data, page=number)
             assert opened.pages == PAGES and np.array_equal(opened.values, pages[number - 1])
-        with pytest.raises(UnsupportedJpeg, match="there is no page 13"):
+        with pytest.raises(InvalidOption, match="there is no page 13"):
             open_source(data, page=PAGES + 1)
 
 

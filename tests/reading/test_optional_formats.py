@@ -14,7 +14,7 @@ from tests.jpeg.conftest import draw_picture, encode_picture
 
 from jpegmend import decoding, restore
 from jpegmend.decoding import plugins
-from jpegmend.errors import DamagedJpeg, MissingExtra, TooLarge, UnsupportedJpeg
+from jpegmend.errors import DamagedJpeg, InvalidOption, MissingExtra, TooLarge, UnsupportedJpeg
 from jpegmend.jpeg import Metadata, read_orientation
 from jpegmend.reading import open_source
 from jpegmend.writing import write
@@ -178,7 +178,7 @@ def test_what_is_lost_of_a_jpeg_xl_is_said(data, said):
 
 def test_a_page_that_jpeg_xl_does_not_have():
     data = save("JXL", np.zeros((16, 16), np.uint8), effort=1)
-    with pytest.raises(UnsupportedJpeg, match="1 page; there is no page 2"):
+    with pytest.raises(InvalidOption, match="1 page; there is no page 2"):
         open_source(data, page=2)
 
 

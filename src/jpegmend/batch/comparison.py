@@ -67,7 +67,7 @@ def read_reference(path: Path, decoded: Restored, max_bytes: int, options: Mappi
         reference = restore(data, **{**given, "page": 1})
         if (options.get("page") or 1) > 1 and reference.report.pages > 1:
             reference = restore(data, **given)
-    except InputError as error:
+    except (InputError, InvalidOption) as error:
         raise InvalidOption(f"the reference {path}: {error}") from error
     if (reference.width, reference.height) != (decoded.width, decoded.height):
         sizes = f"{reference.width}x{reference.height} pixels, the picture {decoded.width}x{decoded.height}"

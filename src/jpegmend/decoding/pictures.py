@@ -36,6 +36,12 @@ _ANIMATED = ("gif", "png", "webp", "avif")
 """Formats whose pages are frames that are drawn over each other."""
 
 
+class _NoPage(Exception):
+    """The file has no page of that number."""
+
+    reason = "page"
+
+
 def decode(
     format: str,
     source: str,
@@ -136,7 +142,7 @@ def _limit_to_size(image: Any, limit: Callable[..., None], frames: int) -> None:
 
 def _check_page(page: int, pages: int) -> None:
     if page > pages:
-        raise FormError(f"the file has {pages} page{'s' * (pages != 1)}; there is no page {page}")
+        raise _NoPage(f"page={page}: the file has {pages} page{'s' * (pages != 1)}; there is no page {page}")
 
 
 def _decode_jxl(module: Any, source: str, out: IO[bytes], limit: Callable[..., None]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from jpegmend.decoding.pool import POOL
 from jpegmend.errors import (
     DamagedJpeg,
     DecoderStopped,
-    InputError,
+    InvalidOption,
+    JpegmendError,
     TooLarge,
     UnsupportedJpeg,
     describe,
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 
 _IN_MEMORY = 32 * MEBI
 """Arrays up to this many bytes in total are read into memory, larger ones are memory-mapped."""
-_ERRORS: dict[str, type[InputError]] = {"pixels": TooLarge, "memory": TooLarge, "unsupported": UnsupportedJpeg}
+_ERRORS: dict[str, type[JpegmendError]] = {
+    "pixels": TooLarge,
+    "memory": TooLarge,
+    "unsupported": UnsupportedJpeg,
+    "page": InvalidOption,
+}
 
 
 _STORED: ContextVar[tuple[bytes, Path] | None] = ContextVar("_STORED", default=None)
@@ -75,6 +81,7 @@ def decode(
     Raises:
         TooLarge: more pixels or memory than allowed.
         UnsupportedJpeg: a picture of an unsupported kind.
+        InvalidOption: it has no such page.
         DamagedJpeg: it cannot be decoded, the decoder died of it, or exceeded a time limit.
         DecoderStopped: the decoder was ended from outside, cannot be started, or has no room for its temporary files.
     """

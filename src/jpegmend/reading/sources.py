@@ -41,7 +41,7 @@ def open_source(
 
     Raises:
         InputError: the file cannot be read, is no picture, of an unsupported kind, damaged, or too large.
-        InvalidOption: an object or array that is no picture.
+        InvalidOption: an object or array that is no picture, or a page that the file does not have.
     """
     if _is_file(source):
         return _from_bytes(read_bytes(source, max_pixels=max_pixels), max_pixels, timeout, strict, page)
