@@ -8,9 +8,9 @@ Request: ``format`` ("jpeg" or a format of ``pictures.py``), ``source`` (path of
 decoded arrays to), ``page`` (from 1), ``limits`` (the fields of ``limits.Limits``) and ``folders`` (those of both
 files, which the worker removes where its parent was killed before it could).
 Answer: ``arrays`` (data type and shape of each array; ``target`` then holds them one after the other, in C order) and
-``facts`` (what else the decoder found), or ``error`` (a message) and ``reason`` ("pixels", "memory", "unsupported", "page",
-"damaged", or "room": the target could not grow, and ``error`` is the system's number of that). There is no answer where
-a limit of time ended the process. What the C libraries print goes to standard error.
+``facts`` (what else the decoder found), or ``error`` (a message) and ``reason`` ("pixels", "memory", "unsupported",
+"page", "damaged", or "room": the target could not grow, and ``error`` is the system's number of that). There is no
+answer where a limit of time ended the process. What the C libraries print goes to standard error.
 """
 
 from __future__ import annotations
