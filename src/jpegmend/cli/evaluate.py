@@ -79,7 +79,7 @@ def add(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Measure models with ``jpegmend.restore`` on clear pictures or pairs, or show a paper's table."""
+    """Measure networks on clear pictures or on pairs of files, or show a paper's table."""
     _check_together(given)
     refuse_file(given.out)
     settings = _Run(given.data or [], given.pairs, given.out, given.workers or 1, given.threads)
