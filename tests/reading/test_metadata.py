@@ -1,6 +1,7 @@
 """Metadata of opened pictures: orientation, resolution, EXIF, texts."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -118,6 +119,46 @@ def test_a_tiff_without_a_resolution_gets_none(options, density):
     stream = io.BytesIO()
     Image.fromarray(draw_picture(16, 16)).save(stream, "TIFF", **options)
     assert open_source(stream.getvalue()).metadata.density == density
+
+
+def png_with(**chunks: bytes) -> bytes:
+    texts = PngImagePlugin.PngInfo()
+    for name, body in chunks.items():
+        texts.add(name.encode(), body)
+    stream = io.BytesIO()
+    Image.fromarray(draw_picture(16, 16)).save(stream, "PNG", pnginfo=texts)
+    return stream.getvalue()
+
+
+def primaries(green_x: int) -> bytes:
+    return struct.pack(">8I", 31270, 32900, 64000, 33000, green_x, 60000, 15000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "said"),
+    [
+        ({"gAMA": struct.pack(">I", 45455), "cHRM": primaries(30000)}, False),
+        ({"gAMA": struct.pack(">I", 100_000)}, True),
+        ({"gAMA": struct.pack(">I", 100_000), "sRGB": b"\0"}, False),
+        ({"cHRM": primaries(21000)}, True),
+    ],
+    ids=["srgb", "linear", "srgb after all", "adobe"],
+)
+def test_colours_of_a_png_that_no_profile_carries_on_are_told(chunks, said):
+    assert any("other than sRGB" in warning for warning in open_source(png_with(**chunks)).warnings) == said
+
+
+@pytest.mark.parametrize(("numbers", "said"), [((1, 13), False), ((12, 13), True), ((9, 16), True)], ids=str)
+@pytest.mark.parametrize("format", ["AVIF", "HEIF"])
+def test_colours_of_an_avif_or_heic_that_no_profile_carries_on_are_told(format, numbers, said):
+    if format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    stream = io.BytesIO()
+    Image.fromarray(draw_picture(16, 16)).save(stream, format)
+    head, box, rest = stream.getvalue().partition(b"colrnclx")
+    assert box
+    data = head + box + struct.pack(">HH", *numbers) + rest[4:]
+    assert any("other than sRGB" in warning for warning in open_source(data).warnings) == said
 
 
 def test_texts_of_a_png_that_are_not_carried_on_are_told():

@@ -126,6 +126,16 @@ def test_a_layout_that_pillow_does_not_know_is_not_called_damage():
         open_source(stream.getvalue()[:12])
 
 
+@pytest.mark.parametrize(("extra", "left_out"), [(["unassalpha"], 0), (["unspecified"], 1), (["unspecified"] * 2, 2)])
+def test_masks_of_a_tiff_that_are_left_out_are_told(extra, left_out):
+    pixels, stream = random_samples(20, 24, 3 + len(extra)).astype(np.uint8), io.BytesIO()
+    tifffile.imwrite(stream, pixels, photometric="rgb", planarconfig="contig", extrasamples=extra, metadata=None)
+    opened = open_source(stream.getvalue())
+    assert np.array_equal(opened.values, pixels[..., :3])
+    told = [warning for warning in opened.warnings if "left out" in warning]
+    assert told == [f"channels of the TIFF beyond colour and transparency are left out: {left_out}"] * bool(left_out)
+
+
 def tiff_of_12_bits(pixels: np.ndarray) -> bytes:
     """A gray TIFF of 12 bits a sample, two in three bytes (TIFF 6.0, section 4); the width is even."""
     first, second = pixels[:, ::2].astype(np.uint32), pixels[:, 1::2].astype(np.uint32)

@@ -20,6 +20,11 @@ _DIRECTORIES = (0x8769, 0x8825)
 """Tags of EXIF's own directory and of the position's."""
 _PNG_TEXTS = ("Title", "Author", "Description", "Copyright", "Disclaimer", "Warning", "Source")
 """Keywords of the PNG specification (11.3.3.1) for texts by people; ``Comment`` alone is carried on."""
+_SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+"""White and the three primaries of sRGB, x and y of each."""
+_PRIMARIES, _TRANSFERS = {1, 2, 5, 6}, {1, 2, 4, 6, 13, 14, 15}
+"""Numbers that stand for sRGB's, for colours near those (of television), or for none."""
+_NEAR_GAMMA, _NEAR_PRIMARY = 0.1, 0.02
 _LARGEST_DENSITY = 1 << 24
 """Greatest number of pixels an inch, which are then 1.5 nm wide; a PNG cannot state many more."""
 
@@ -36,6 +41,7 @@ def read_metadata(image: Any, ink: bool = False) -> tuple[dict[str, Any], list[s
         "comment": lambda: _text(_bytes(image.info.get("comment") or image.info.get("Comment"))),  # of GIF, of PNG
         "density": lambda: _density(image.info.get("dpi")),
         "orientation": lambda: int(image.getexif().get(ORIENTATION, 1)),
+        "colours": lambda: not image.info.get("icc_profile") and _states_other_colours(image.info),
     }
     found: dict[str, Any] = {}
     left_out = []
@@ -47,7 +53,20 @@ def read_metadata(image: Any, ink: bool = False) -> tuple[dict[str, Any], list[s
             left_out.append(f"the {name} in the file is invalid and is left out")
     if image.format == "PNG" and (texts := [name for name in _PNG_TEXTS if image.info.get(name)]):
         left_out.append(f"texts of the PNG are left out: {', '.join(texts)}")
+    if found.pop("colours"):
+        left_out.append("the file states colours other than sRGB without an ICC profile; they are taken as sRGB")
     return found, left_out
+
+
+def _states_other_colours(info: dict[str, Any]) -> bool:
+    """Whether a gamma or primaries of a PNG, or the numbers in a HEIC or AVIF (ITU-T H.273), differ from sRGB's."""
+    if numbers := info.get("nclx_profile"):
+        return numbers["color_primaries"] not in _PRIMARIES or numbers["transfer_characteristics"] not in _TRANSFERS
+    if "srgb" in info:
+        return False
+    primaries = info.get("chromaticity", _SRGB)
+    shifted = max(abs(one - other) for one, other in zip(primaries, _SRGB, strict=False))
+    return abs(2.2 * info.get("gamma", 1 / 2.2) - 1) > _NEAR_GAMMA or shifted > _NEAR_PRIMARY
 
 
 def _exif(image: Any) -> bytes | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import warnings
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
@@ -30,8 +31,9 @@ PILLOW_FORMATS = {
     "heic": "HEIF",
 }
 """Readable formats, with Pillow's names for them."""
-_SUBFILE, _SUB_IFDS, _DNG, _REDUCED = 254, 330, 50706, 1
-"""Tags of a TIFF: kind of a page, with the bit for a reduced picture; places of more pictures; version of DNG."""
+_SUBFILE, _SUB_IFDS, _DNG, _REDUCED, _EXTRA_SAMPLES = 254, 330, 50706, 1, 338
+"""Tags of a TIFF: kind of a page, with the bit for a reduced picture; places of more pictures; version of DNG; samples
+of a pixel beyond its colour."""
 _ANIMATED = ("gif", "png", "webp", "avif")
 """Formats whose pages are frames that are drawn over each other."""
 
@@ -110,7 +112,7 @@ def _open(format: str, source: str, page: int, left_open: MutableMapping[str, An
             _refuse_unknown_layout(source)
         raise
     if format == "avif":
-        image.info["bit_depth"] = _avif_bits(source)  # as Pillow's plugin for HEIC tells it
+        image.info |= _avif_facts(source)
     return image
 
 
@@ -182,15 +184,18 @@ def _decode_samples(image: Any, source: str, out: IO[bytes]) -> dict[str, Any]:
     by_libtiff = image.format == "TIFF" and image.tile[0].codec_name == "libtiff"
     if by_libtiff and image.tag_v2.offset >= 1 << 32:
         raise FormError("a compressed page whose directory lies beyond 4 GiB; split the file, as tiffsplit does")
+    extra = len(image.tag_v2.get(_EXTRA_SAMPLES, ())) if image.format == "TIFF" else 0
     samples = read_deep(image, source) or to_samples(image)
     for band in samples.bands:
         out.write(np.ascontiguousarray(band).data)
+    lost = extra - (samples.shape[2:] == (4,))
+    beyond = (f"channels of the TIFF beyond colour and transparency are left out: {lost}",) if lost > 0 else ()
     if by_libtiff and image.getbbox(alpha_only=False) is None:
         _refuse_unread(image, source)
     return {
         "arrays": [[samples.dtype, samples.shape]],
         "facts": {"tables": tables},
-        "warnings": list(samples.warnings),
+        "warnings": [*samples.warnings, *beyond],
     }
 
 
@@ -218,12 +223,19 @@ def _tables_of(image: Any, source: str) -> list[list[int]]:
         return []
 
 
-def _avif_bits(source: str) -> int:
-    """Bits a sample of an AVIF file by its configuration box (AV1-ISOBMFF, 2.3.3); 8 if it has none near its start."""
+def _avif_facts(source: str) -> dict[str, Any]:
+    """Bits a sample of an AVIF file (AV1-ISOBMFF, 2.3.3) and the numbers of its colours, named as by the HEIC plugin.
+
+    They are those of the first boxes of their kind near its start; 8 bits where there is none.
+    """
     with open(source, "rb") as file:
-        box = file.read(1 << 16).partition(b"av1C")[2].ljust(3, b"\0")
-    high, twelve = box[2] & 0x40, box[2] & 0x20
-    return 8 if not high else 12 if twelve else 10
+        start = file.read(1 << 16)
+    high, twelve = (start.partition(b"av1C")[2].ljust(3, b"\0")[2] & bit for bit in (0x40, 0x20))
+    found: dict[str, Any] = {"bit_depth": 8 if not high else 12 if twelve else 10}
+    if len(colours := start.partition(b"colrnclx")[2][:4]) == 4:
+        primaries, transfer = struct.unpack(">HH", colours)
+        found["nclx_profile"] = {"color_primaries": primaries, "transfer_characteristics": transfer}
+    return found
 
 
 def _webp_size(source: str) -> dict[str, int]:
