@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jpegmend.batch.processes import Pool, Worker, WorkerDied
+from jpegmend.errors import OutputError
 
 
 def call(worker: Worker, item: tuple) -> object:
@@ -103,6 +104,12 @@ def _list(folder: Path) -> list[str]:
 
 def test_what_is_printed_is_no_answer(pool: Pool) -> None:
     assert [answer for _, answer in pool.in_order([(os.write, 1, b"words\n")], never)] == [6]
+
+
+def test_no_folder_for_temporary_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(OutputError, match="temporary files can be made: .*TMPDIR"):
+        Pool(call, 1)
 
 
 def test_closing_ends_processes_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from jpegmend.batch import messages
 from jpegmend.batch.limited import TIME_IS_UP, TOO_SLOW
 from jpegmend.decoding.process import ONE_THREAD
-from jpegmend.errors import JpegmendError
+from jpegmend.errors import JpegmendError, NoRoom, OutputError, describe, says_no_room
 
 Given = TypeVar("Given")
 _AHEAD = 4
@@ -133,6 +133,20 @@ class Worker:
         return self._process
 
 
+def make_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for workers and their temporary files, which the caller removes.
+
+    Raises:
+        OutputError: it cannot be made, as on a full disk.
+    """
+    try:
+        return tempfile.TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
+    except OSError as error:
+        kind = NoRoom if says_no_room(error) else OutputError
+        told = f"no folder for temporary files can be made: {describe(error)} (the variable TMPDIR names another place)"
+        raise kind(told) from error
+
+
 class Pool(Generic[Given]):
     """A pool of workers; a context manager.
 
@@ -144,7 +158,7 @@ class Pool(Generic[Given]):
 
     def __init__(self, call: Callable[[Worker, Given], Any], jobs: int, kept_open: tuple[int, ...] = ()) -> None:
         self._call = call
-        self._folder = tempfile.TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
+        self._folder = make_folder()
         self._workers = [Worker(self._folder.name, kept_open) for _ in range(jobs)]
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in self._workers:

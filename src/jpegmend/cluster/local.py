@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import tempfile
 import threading
 import time
 from types import TracebackType
 
-from jpegmend.batch.processes import Worker, WorkerDied
+from jpegmend.batch.processes import Worker, WorkerDied, make_folder
 from jpegmend.cluster.tasks import Event, Failed, Finished, Joined, Lost, Refused, Report, Task
 from jpegmend.cluster.work import open_session
 from jpegmend.errors import StorageError
@@ -33,7 +32,7 @@ class LocalCrew:
 
     def __init__(self, workers: int, settings: Settings) -> None:
         self._settings = settings
-        self._folder = tempfile.TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
+        self._folder = make_folder()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._tasks: list[queue.SimpleQueue[Task | None]] = [queue.SimpleQueue() for _ in range(workers)]
         self._workers = [Worker(self._folder.name) for _ in range(workers)]

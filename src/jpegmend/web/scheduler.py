@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from jpegmend.batch.messages import Cancelled
-from jpegmend.batch.processes import Worker, WorkerDied
+from jpegmend.batch.processes import Worker, WorkerDied, make_folder
 from jpegmend.batch.share import Share
 from jpegmend.errors import JpegmendError
 from jpegmend.web.problems import Problem, from_error, from_other_error, shutting_down
@@ -106,7 +106,7 @@ class Scheduler:
 
     def start(self, prepare: Callable[[int], tuple[Any, ...]]) -> None:
         """Start the workers; each makes the call ``prepare`` first."""
-        self._folder = TemporaryDirectory(prefix="jpegmend-", ignore_cleanup_errors=True)
+        self._folder = make_folder()
         self._workers = [Worker(self._folder.name) for _ in range(self._share.jobs)]
         self._runners = [asyncio.create_task(self._run(worker, prepare)) for worker in self._workers]
 
