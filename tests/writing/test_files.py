@@ -1,8 +1,10 @@
 """Written files, read back by Pillow and tifffile."""
 
 import io
+import os
 import struct
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from tests.writing.test_png import read_chunks, unfilter
 
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.jpeg import Metadata
-from jpegmend.writing import files
+from jpegmend.writing import files, tiff
 from jpegmend.writing.depth import to_bits
 
 SHAPES = [(13, 17), (13, 17, 3), (13, 17, 4)]
@@ -237,6 +239,32 @@ def test_extended_xmp_is_said_to_be_lost():
     for name in ("png", "tiff", "webp", "jpeg"):
         said = files.write(some_pixels((8, 8, 3)), Metadata(extended_xmp=b"x"), io.BytesIO(), format=name)
         assert any("extended" in text for text in said), name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the file would take its 4 GiB of the disk")
+def test_pages_beyond_4_gib_are_told_where_the_first_was_small(tmp_path):
+    class Pages(Sequence):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, number):
+            if number:
+                raise IndexError
+            stream.truncate((1 << 32) - 100)  # as if the pages before had been as large
+            stream.seek(0, io.SEEK_END)
+            return noise, NOTHING, False
+
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    with (tmp_path / "x.tif").open("w+b") as stream, pytest.raises(OutputError, match="more than 4 GiB"):
+        files.write(noise, NOTHING, stream, format="tiff", pages=Pages())
+
+
+@pytest.mark.parametrize(("count", "form"), [(1, b"II*\0"), (5, b"II+\0")])
+def test_a_tiff_of_many_pages_has_room_for_colour_after_a_gray_page(count, form, monkeypatch):
+    monkeypatch.setattr(tiff, "_CLASSIC_BYTES", 10_000)
+    page, stream = (np.zeros((30, 30), np.uint8), NOTHING, False), io.BytesIO()
+    files.write(*page[:2], stream, format="tiff", pages=[page] * (count - 1))
+    assert stream.getvalue()[:4] == form
 
 
 def test_an_option_that_a_later_page_refuses_is_told_as_that(tmp_path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import struct
 import warnings
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 from numpy.typing import NDArray
 from PIL import Image
 
+from jpegmend.errors import OutputError
 from jpegmend.jpeg import Metadata
 
 _ICC, _XMP, _DESCRIPTION, _ORIENTATION = 34675, 700, 270, 274
@@ -23,6 +25,8 @@ _TEXTS = {_DESCRIPTION: "description", 271: "make", 272: "model", 306: "date", 3
 _STRIP_BYTES = 1 << 20
 _CLASSIC_BYTES = 2**32 - 2**25
 """Bytes of pixels from which the 64-bit form of TIFF is written, as tifffile does."""
+_LATER = 3
+"""How much larger than the first the later pages may be, of which nothing is known yet: colour after a gray one."""
 
 
 class Page(NamedTuple):
@@ -43,8 +47,8 @@ def write(stream: BinaryIO, pages: Iterator[Page], count: int) -> tuple[str, ...
     file = stream if seekable else io.BytesIO()
     left_out: list[str] = []
     first = next(pages)
-    # The sizes of later pages are not known yet; most have that of the first.
-    with tifffile.TiffWriter(file, bigtiff=first.pixels.nbytes * count > _CLASSIC_BYTES) as writer:
+    size = first.pixels.nbytes * (1 if count == 1 else _LATER * count)
+    with tifffile.TiffWriter(file, bigtiff=size > _CLASSIC_BYTES) as writer:
         for page in itertools.chain([first], pages):
             left_out += _write_page(writer, page)
     if isinstance(file, io.BytesIO) and not seekable:
@@ -60,19 +64,23 @@ def _write_page(writer: Any, page: Page) -> tuple[str, ...]:
         x, y, unit = metadata.density
         options["resolution"] = (x, y)
         options["resolutionunit"] = {"dpi": "INCH", "dpcm": "CENTIMETER", "aspect": "NONE"}[unit]
-    writer.write(
-        pixels,
-        photometric="minisblack" if pixels.ndim == 2 else "rgb",
-        extrasamples=["unassalpha"] if pixels.shape[2:] == (4,) else None,
-        compression="zlib",
-        predictor=True,
-        rowsperstrip=max(1, _STRIP_BYTES // (pixels[0].size * pixels.itemsize)),
-        metadata=None,
-        software="jpegmend",
-        extratags=tags,
-        contiguous=False,
-        **options,
-    )
+    try:
+        writer.write(
+            pixels,
+            photometric="minisblack" if pixels.ndim == 2 else "rgb",
+            extrasamples=["unassalpha"] if pixels.shape[2:] == (4,) else None,
+            compression="zlib",
+            predictor=True,
+            rowsperstrip=max(1, _STRIP_BYTES // (pixels[0].size * pixels.itemsize)),
+            metadata=None,
+            software="jpegmend",
+            extratags=tags,
+            contiguous=False,
+            **options,
+        )
+    except struct.error as error:  # an offset of more than 32 bits
+        told = "the TIFF takes more than 4 GiB, more than was to be expected by its first page; write the pages apart"
+        raise OutputError(told) from error
     return left_out
 
 
