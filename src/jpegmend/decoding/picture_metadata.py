@@ -66,7 +66,8 @@ def _states_other_colours(info: dict[str, Any]) -> bool:
         return False
     primaries = info.get("chromaticity", _SRGB)
     shifted = max(abs(one - other) for one, other in zip(primaries, _SRGB, strict=False))
-    return abs(2.2 * info.get("gamma", 1 / 2.2) - 1) > _NEAR_GAMMA or shifted > _NEAR_PRIMARY
+    gamma = float(info.get("gamma", 1 / 2.2))
+    return abs(2.2 * gamma - 1) > _NEAR_GAMMA or shifted > _NEAR_PRIMARY
 
 
 def _exif(image: Any) -> bytes | None:

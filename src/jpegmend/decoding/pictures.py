@@ -112,7 +112,7 @@ def _open(format: str, source: str, page: int, left_open: MutableMapping[str, An
             _refuse_unknown_layout(source)
         raise
     if format == "avif":
-        image.info |= _avif_facts(source)
+        image.info.update(_avif_facts(source))
     return image
 
 
