@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from jpegmend.batch.find import find_pictures
+from jpegmend.batch.inputs import _take
 from jpegmend.batch.journal import JOURNAL, Entry, Journal, read
 from jpegmend.batch.names import Template, find_place
 from jpegmend.batch.plan import Item, open_journals, plan
 from jpegmend.batch.run import begin, run
 from jpegmend.batch.settings import Output, Settings
 from jpegmend.batch.share import Share, share_out
-from jpegmend.errors import OutputError
+from jpegmend.errors import OutputError, TooLarge
 
 SETTINGS = Settings(options={"strength": 0.0})
 
@@ -139,6 +140,14 @@ def test_what_was_begun_is_done_anew_and_its_leftovers_go(one: Path) -> None:
     assert work_off() == {"a.jpg": "done"}
     assert Path("out/a.restored.png").read_bytes() != b"older"
     assert sorted(path.name for path in Path("out").glob("*.part")) == [".other.png.0123456789ab.part"]
+
+
+def test_a_file_that_is_too_large_is_refused_by_its_first_piece(tmp_path: Path) -> None:
+    (tmp_path / "large.jpg").write_bytes(b"\xff\xd8\xff" + bytes(8 << 20))
+    with (tmp_path / "large.jpg").open("rb") as stream:
+        with pytest.raises(TooLarge, match="more than 4,194,304 bytes"):
+            _take(stream, 4 << 20)
+        assert stream.tell() <= 1 << 20
 
 
 def test_a_cut_line_costs_that_line_only(one: Path) -> None:

@@ -126,6 +126,16 @@ def test_a_layout_that_pillow_does_not_know_is_not_called_damage():
         open_source(stream.getvalue()[:12])
 
 
+def test_a_compression_that_pillow_does_not_know_is_not_called_damage():
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, random_samples(20, 24).astype(np.uint8), compression="zlib", metadata=None)
+    data = bytearray(stream.getvalue())
+    entry = data.index(struct.pack("<HHI", 259, 3, 1))
+    struct.pack_into("<H", data, entry + 8, 34887)  # LERC
+    with pytest.raises(UnsupportedJpeg, match="compression, 34887, is not read"):
+        open_source(bytes(data))
+
+
 @pytest.mark.parametrize(("extra", "left_out"), [(["unassalpha"], 0), (["unspecified"], 1), (["unspecified"] * 2, 2)])
 def test_masks_of_a_tiff_that_are_left_out_are_told(extra, left_out):
     pixels, stream = random_samples(20, 24, 3 + len(extra)).astype(np.uint8), io.BytesIO()

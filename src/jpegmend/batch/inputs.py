@@ -74,15 +74,24 @@ def sha256(data: bytes) -> str:
 def _take(stream: BinaryIO, max_bytes: int) -> bytes:
     from jpegmend.jpeg import sniff
 
-    pieces, total = [], 0
+    pieces, total, size = [], 0, _size_of(stream)
     while piece := stream.read(min(_PIECE, max_bytes + 1 - total)):
         pieces.append(piece)
         if not total and len(piece) == _PIECE and sniff(piece[:512]) == "unknown":
             break  # the reader says so
         total += len(piece)
-        if total > max_bytes:
+        if max(total, size) > max_bytes:
             raise TooLarge(f"more than {max_bytes:,} bytes; raise max_bytes to read it")
     return b"".join(pieces)
+
+
+def _size_of(stream: BinaryIO) -> int:
+    """Bytes of a regular file; 0 of anything else, whose end is known when it comes."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # a stream in memory
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def quality_of(path: Path, max_bytes: int) -> str:

@@ -128,6 +128,9 @@ def _refuse_unknown_layout(source: str) -> None:
         if "unknown pixel mode" in str(error):
             layout = "a layout of samples that is not read; save it as 8-bit or 16-bit gray, RGB or RGBA"
             raise FormError(layout) from error
+        code = getattr(error.__cause__, "args", (None,))[0]
+        if isinstance(error.__cause__, KeyError) and isinstance(code, int) and not 254 <= code < 1 << 15:  # no tag's
+            raise FormError(f"its compression, {code}, is not read; save it with LZW or Deflate, or without") from error
 
 
 def _refuse_raw(image: Any) -> None:
