@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from jpegmend.batch.journal import Entry, Journal
 from jpegmend.batch.names import Place, Template, target_of
 from jpegmend.batch.settings import Settings
 from jpegmend.errors import InputError, OutputError
-from jpegmend.writing.atomic import check_target, remove_parts
+from jpegmend.writing.atomic import check_new_folder, check_target, remove_parts
 
 Journals = Mapping[Path, Journal]
 """The journal of each folder that has one."""
@@ -145,22 +144,13 @@ def _obstacle(item: Item, compares: bool) -> str:
         return ""
     try:
         for written in (item.target, compared_with(item.target)) if compares else (item.target,):
-            folder = written.parent
-            if os.path.isdir(folder):
+            if os.path.isdir(written.parent):
                 check_target(written, overwrite=item.overwrite)
             else:
-                _check_new_folder(folder)
+                check_new_folder(written.parent)
     except OutputError as error:
         return str(error)
     return ""
-
-
-def _check_new_folder(folder: Path) -> None:
-    above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-    if not os.path.isdir(above):
-        raise OutputError(f"the folder {folder} cannot be made: {above} is a file; give another path")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise OutputError(f"the folder {folder} cannot be made: {os.strerror(errno.EACCES)}; give another path")
 
 
 def _asks_for_more(target: Path, settings: Settings) -> bool:

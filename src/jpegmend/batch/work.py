@@ -17,7 +17,7 @@ from jpegmend.batch.find import STANDARD
 from jpegmend.batch.inputs import read_input, sha256, state_of
 from jpegmend.batch.limited import limited
 from jpegmend.batch.settings import Output
-from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError, OutputError, describe
+from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError, describe
 from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
@@ -168,14 +168,9 @@ def check_place(target: Path, *, overwrite: bool) -> None:
     """Check before the work that a result can be written, and make its folder; raises ``OutputError``."""
     if target == STANDARD:
         return
-    from jpegmend.writing import check_target
+    from jpegmend.writing.atomic import check_target, make_folder
 
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder {target.parent} cannot be made: {error.strerror or error}; give another path"
-        ) from error
+    make_folder(target.parent)
     check_target(target, overwrite=overwrite)
 
 

@@ -56,8 +56,8 @@ def run(given: Namespace) -> int:
     from jpegmend import explain, weights
     from jpegmend.batch.inputs import read_input
     from jpegmend.cli.networks_of_others import tell_licence
-    from jpegmend.explanation.explanation import REPORT, make_folder
-    from jpegmend.writing import check_target
+    from jpegmend.explanation.explanation import REPORT
+    from jpegmend.writing.atomic import check_target, make_folder
 
     card = weights.find(given.model)
     if given.file.is_dir():

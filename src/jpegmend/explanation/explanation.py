@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.decoding import MAX_PIXELS
-from jpegmend.errors import MissingExtra, OutputError, WeightsMissing, extra_needed
+from jpegmend.errors import MissingExtra, WeightsMissing, extra_needed
 from jpegmend.explanation import themes
 from jpegmend.explanation.coefficients import coefficient_drawings
 from jpegmend.explanation.drawing import Drawing
@@ -20,7 +20,7 @@ from jpegmend.explanation.subject import REGION, Subject, prepare, psnr
 from jpegmend.reading import Source
 from jpegmend.restoration.options import Options
 from jpegmend.weights import DEFAULT, Card
-from jpegmend.writing.atomic import check_target, write_bytes
+from jpegmend.writing.atomic import check_target, make_folder, write_bytes
 
 NETWORKS: Mapping[str, str] = {
     "dcsc": "jpegmend.explanation.dcsc",
@@ -82,14 +82,6 @@ class Explanation:
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.subject.name} by {self.subject.card.name}: {', '.join(self.figures)}>"
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder where there is none; raises :class:`~jpegmend.errors.OutputError` where that fails."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror or error}; give another folder") from error
 
 
 def explain(

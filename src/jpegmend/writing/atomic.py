@@ -30,6 +30,27 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{target} exists already; give another name, or allow it to be overwritten")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it, where there is none; raises ``OutputError`` where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(folder, error.strerror or str(error)) from error
+
+
+def check_new_folder(folder: Path) -> None:
+    """Check before any work that a folder can be made; raises ``OutputError`` as :func:`make_folder` would."""
+    above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not os.path.isdir(above):
+        raise _cannot_be_made(folder, f"{above} is a file")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise _cannot_be_made(folder, os.strerror(errno.EACCES))
+
+
+def _cannot_be_made(folder: Path, why: str) -> OutputError:
+    return OutputError(f"the folder {folder} cannot be made: {why}; give another path")
+
+
 def check_name(target: Path) -> None:
     """Raise ``OutputError`` where the folder, which exists, can have no file of that name."""
     if os.path.isdir(target):
