@@ -163,7 +163,7 @@ def test_a_cut_line_costs_that_line_only(one: Path) -> None:
 
 def test_a_line_that_a_full_disk_cut_is_told_and_costs_no_other(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
-    with Journal(tmp_path, writing=True) as journal:
+    with contextlib.closing(Journal(tmp_path, writing=True)) as journal:
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
         try:
@@ -213,7 +213,7 @@ def test_quality_in_a_name_is_that_of_the_tables(scans: Path) -> None:
 
 def test_a_folder_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jpegmend.batch.journal._PATIENCE", 0.2)
-    with Journal(tmp_path, writing=True):
+    with contextlib.closing(Journal(tmp_path, writing=True)):
         with pytest.raises(OutputError, match="another run"):
             Journal(tmp_path, writing=True)
         Journal(tmp_path, writing=False).close()

@@ -5,6 +5,7 @@ import signal
 import tempfile
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def never(item: object) -> bool:
 
 @pytest.fixture
 def pool():
-    with Pool(call, jobs=2) as pool:
+    with closing(Pool(call, jobs=2)) as pool:
         yield pool
 
 
@@ -114,7 +115,7 @@ def test_no_folder_for_temporary_files_is_told(tmp_path: Path, monkeypatch: pyte
 
 def test_closing_ends_processes_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with Pool(call, jobs=1) as pool:
+    with closing(Pool(call, jobs=1)) as pool:
         ((_, pid),) = pool.in_order([(os.getpid,)], never)
         running = pool.in_order([(time.sleep, 60), (abs, -1), (abs, -1), (abs, -1)], never)
         threading.Thread(target=lambda: list(running), daemon=True).start()

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 from jpegmend.errors import OutputError
@@ -114,14 +113,6 @@ class Journal:
         """Close the file, which releases the lock."""
         if self._stream is not None:
             self._stream.close()
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _open(file: Path) -> BinaryIO:

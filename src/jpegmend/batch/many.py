@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from jpegmend import weights
@@ -59,7 +60,7 @@ def _results(sources: Iterable[Any], jobs: int, options: dict[str, Any]) -> Iter
         restored: Restored = worker.call(_restore, source, options)
         return restored
 
-    with Pool(call, jobs) as pool:
+    with closing(Pool(call, jobs)) as pool:
         for source, answer in pool.as_they_come(sources):
             if isinstance(answer, JpegmendError):
                 yield Result(source, None, answer)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,15 +41,15 @@ class Item:
         return not self.skip and not self.problem
 
 
-@contextlib.contextmanager
+@contextmanager
 def open_journals(pictures: Sequence[Found], place: Place, *, writing: bool) -> Iterator[Journals]:
     """The journal of the output folder, or of each input folder; none for single files without an output folder."""
     if place.folder is not None:
         folders = [place.folder]
     else:
         folders = sorted({picture.folder for picture in pictures if picture.folder})
-    with contextlib.ExitStack() as stack:
-        yield {folder: stack.enter_context(Journal(folder, writing=writing)) for folder in folders}
+    with ExitStack() as stack:
+        yield {folder: stack.enter_context(closing(Journal(folder, writing=writing))) for folder in folders}
 
 
 def plan(

@@ -14,7 +14,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from jpegmend.batch import messages
@@ -148,7 +147,7 @@ def make_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 class Pool(Generic[Given]):
-    """A pool of workers; a context manager.
+    """A pool of workers, which ends with :meth:`close`.
 
     Args:
         call: what is done with each item: called in a thread with a worker and the item.
@@ -210,14 +209,6 @@ class Pool(Generic[Given]):
             worker.stop()
         self._threads.shutdown(wait=True)
         self._folder.cleanup()
-
-    def __enter__(self) -> Pool[Given]:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _submit(self, item: Given) -> Future[Any]:
         future = self._threads.submit(self._do, item)

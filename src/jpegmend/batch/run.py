@@ -100,7 +100,7 @@ def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals:
 
     held = tuple(journal.fileno() for journal in journals.values()) if os.name == "posix" else ()
     jobs = (Job(item, share.jobs == 1 or is_large(item.picture.path, LARGE)) for item in todo)
-    with Pool(call, share.jobs, held) as pool:
+    with contextlib.closing(Pool(call, share.jobs, held)) as pool:
         for job, outcome in pool.in_order(jobs, lambda job: job.alone):
             if isinstance(outcome, BaseException):
                 raise outcome

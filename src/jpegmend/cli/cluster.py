@@ -163,7 +163,7 @@ def _run(given: Namespace) -> int:
     try:
         if not scheduler.over:
             # Ray prints warnings of its own to standard output.
-            with contextlib.redirect_stdout(sys.stderr), _crew(given, job, destination) as crew:
+            with contextlib.redirect_stdout(sys.stderr), contextlib.closing(_crew(given, job, destination)) as crew:
                 run_off(scheduler, crew, show.tell)
     finally:
         show.finish(given, destination)
@@ -274,7 +274,8 @@ def _retry(given: Namespace) -> int:
     from jpegmend.cluster.storage import Storage
 
     destination = Storage(given.places[0])
-    count = retry(destination, open_job(destination))
+    open_job(destination)  # refuses what another version has planned
+    count = retry(destination)
     if given.json:
         _write(json.dumps({"again": count}))
     elif not given.quiet:

@@ -6,7 +6,6 @@ import contextlib
 import queue
 import threading
 import time
-from types import TracebackType
 
 from jpegmend.batch.processes import Worker, WorkerDied, make_folder
 from jpegmend.cluster.tasks import Event, Failed, Finished, Joined, Lost, Refused, Report, Task
@@ -23,7 +22,7 @@ _PAUSE = 5.0
 
 
 class LocalCrew:
-    """Processes of this machine; a context manager. Implements :class:`~jpegmend.cluster.tasks.Crew`.
+    """Processes of this machine, which end with :meth:`close`. Implements :class:`~jpegmend.cluster.tasks.Crew`.
 
     Args:
         workers: number of processes.
@@ -70,14 +69,6 @@ class LocalCrew:
         for thread in self._threads:
             thread.join()
         self._folder.cleanup()
-
-    def __enter__(self) -> LocalCrew:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _serve(self, number: int) -> None:
         """Open sessions and pass tasks to the process, in a thread of its own."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from jpegmend.cluster.local import Settings
@@ -61,7 +60,7 @@ class _Call(NamedTuple):
 
 
 class RayCrew:
-    """Actors of a Ray cluster; a context manager. Implements :class:`~jpegmend.cluster.tasks.Crew`.
+    """Actors of a Ray cluster, which end with :meth:`close`. Implements :class:`~jpegmend.cluster.tasks.Crew`.
 
     Pictures never pass through Ray: actors get the numbers of a task and return counts. Ray starts an actor again
     that has ended (``max_restarts`` -1), on another machine if need be. Its task is not repeated by Ray
@@ -137,14 +136,6 @@ class RayCrew:
         for actor in self._actors:
             self._ray.kill(actor)
         self._ray.shutdown()
-
-    def __enter__(self) -> RayCrew:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _grow(self, count: int) -> None:
         remote = self._ray.remote(Actor)

@@ -77,7 +77,7 @@ def read_status(destination: Storage, job: Job) -> Status:
     return status
 
 
-def retry(destination: Storage, job: Job) -> int:
+def retry(destination: Storage) -> int:
     """Forget the results of pictures that failed or were set aside, so that the next run does them again.
 
     Returns their number. Results of the others stay.
