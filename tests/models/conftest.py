@@ -83,3 +83,14 @@ def exported(tmp_path: Path) -> Callable[..., float]:
 def seeded() -> None:
     """Fresh weights are the same in every run."""
     torch.manual_seed(0)
+
+
+def check_recomputing(network: nn.Module, seen: Observation) -> None:
+    """Fail if the gradients differ where parts of the network are computed again in the backward pass."""
+    gradients = []
+    for network.recompute in (False, True):
+        network.zero_grad()
+        network(seen, collect=True).planes.square().mean().backward()
+        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
+    for plain, recomputed in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, recomputed)

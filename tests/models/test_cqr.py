@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.models.conftest import check_recomputing
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models import cost, cqr
@@ -61,14 +62,7 @@ def test_any_size(size: tuple[int, int]) -> None:
 
 def test_checkpointing_changes_no_gradient() -> None:
     torch.manual_seed(0)
-    network, seen = cqr.CQR(SMALL), example(cqr.SPEC, SMALL, 16, 24)
-    gradients = []
-    for network.recompute in (False, True):
-        network.zero_grad()
-        network(seen).planes.square().mean().backward()
-        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
-    for plain, recomputed in zip(*gradients, strict=True):
-        torch.testing.assert_close(plain, recomputed)
+    check_recomputing(cqr.CQR(SMALL), example(cqr.SPEC, SMALL, 16, 24))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (9, 14), (32, 16)])
@@ -166,13 +160,6 @@ def test_ranker_learns_the_order_of_qualities() -> None:
     with torch.no_grad():
         low, high = network(torch.cat([worse, better])).score.chunk(2)
     assert (high > low).float().mean() >= 0.9
-
-
-def test_levels_label_qualities() -> None:
-    config = cqr.RankerConfig()
-    assert [config.level(quality) for quality in (1, 10, 11, 20, 30)] == [1, 1, 2, 2, 3]
-    with pytest.raises(InvalidOption, match="quality 31"):
-        config.level(31)
 
 
 @pytest.mark.parametrize("levels", [((1, 10),), ((1, 10), (5, 20)), ((11, 20), (1, 10)), ((1, 10), (20,))])

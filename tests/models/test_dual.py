@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.models.conftest import check_recomputing
 from tests.models.dual_networks import build, picture
 from torch import Tensor
 
@@ -135,14 +136,7 @@ def test_scalars_start_where_the_paper_starts(shared: bool, count: int) -> None:
 
 
 def test_checkpointing_changes_no_gradient() -> None:
-    network, seen = build(start=0.5).train(), example(dual.SPEC, dual.Config(), 12, 14)
-    gradients = []
-    for network.recompute in (False, True):
-        network.zero_grad()
-        network(seen).planes.square().mean().backward()
-        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
-    for plain, recomputed in zip(*gradients, strict=True):
-        torch.testing.assert_close(plain, recomputed)
+    check_recomputing(build(start=0.5).train(), example(dual.SPEC, dual.Config(), 12, 14))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.models.conftest import check_recomputing
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models import attention, cost, rnan
@@ -92,14 +93,7 @@ def test_answer_is_the_picture_plus_a_residual() -> None:
 
 
 def test_checkpointing_changes_no_gradient() -> None:
-    network, seen = build(), example(rnan.SPEC, SMALL, 16, 24)
-    gradients = []
-    for network.recompute in (False, True):
-        network.zero_grad()
-        network(seen, collect=True).planes.square().mean().backward()
-        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
-    for plain, recomputed in zip(*gradients, strict=True):
-        torch.testing.assert_close(plain, recomputed)
+    check_recomputing(build(), example(rnan.SPEC, SMALL, 16, 24))
 
 
 def test_nothing_is_collected_unasked() -> None:
