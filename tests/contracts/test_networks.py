@@ -119,7 +119,7 @@ def test_quality_is_one_number_a_picture(spec: Spec, config: Any) -> None:
 @torch.no_grad()
 def test_config_and_weights_survive_a_file(spec: Spec, config: Any, tmp_path: Path) -> None:
     network, path = build(spec, config), tmp_path / "weights.safetensors"
-    files.save_weights(path, spec, config, network.state_dict(), {"recipe": {"name": "x"}})
+    files.save_weights(path, spec.name, config, network.state_dict(), {"recipe": {"name": "x"}})
     loaded, facts = files.load_weights(path)
     again = spec.config(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["config"].items()})
     assert again == config

@@ -40,7 +40,7 @@ def release(folder: Path, spec: Spec, config: Any) -> Path:
         for parameter in network.parameters():
             parameter.mul_(0.5)
     weights = folder / "small.safetensors"
-    files.save_weights(weights, spec, config, network.state_dict(), {})
+    files.save_weights(weights, spec.name, config, network.state_dict(), {})
     card = card_fields("small", spec, config) | {"released": True}
     if card["tiling"] == "window":
         card |= {"window": 32, "halo": 4}

@@ -65,12 +65,12 @@ def make_card(folder: Path, name: str) -> Card:
     torch.manual_seed(0)
     spec, config = NETWORKS[name], CONFIGS[name]
     network = spec.build(config)
-    files.save_weights(folder / f"{name}.safetensors", spec, config, network.state_dict(), {})
+    files.save_weights(folder / f"{name}.safetensors", spec.name, config, network.state_dict(), {})
     made = {"safetensors": f"{name}.safetensors"}
     if name == "cqr":
         ranker = RankerConfig(widths=(4, 4, 8, 8, 8))
         made["ranker.safetensors"] = "ranker.safetensors"
-        files.write_tensors(folder / "ranker.safetensors", "ranker", ranker, Ranker(ranker).state_dict(), {})
+        files.save_weights(folder / "ranker.safetensors", "ranker", ranker, Ranker(ranker).state_dict(), {})
     entries = {
         kind: {"file": file, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
         for kind, file in made.items()

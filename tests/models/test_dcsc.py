@@ -210,7 +210,7 @@ def test_forty_fresh_iterations_neither_explode_nor_vanish(observed):
 
 def test_iterations_of_trained_weights_can_be_chosen(observed, tmp_path):
     path, network = tmp_path / "weights.safetensors", DCSC(SMALL).half().float()
-    files.save_weights(path, SPEC, SMALL, network.state_dict(), {})
+    files.save_weights(path, SPEC.name, SMALL, network.state_dict(), {})
     fewer, header = files.load_weights(path, {"iterations": 2})
     assert header["config"]["iterations"] == 2
     seen = observed(1, 1, 12, 11)

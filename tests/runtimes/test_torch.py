@@ -27,7 +27,7 @@ def card(tmp_path_factory):
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)
-    files.save_weights(folder / "tiny.safetensors", spec, config, network.state_dict(), {})
+    files.save_weights(folder / "tiny.safetensors", spec.name, config, network.state_dict(), {})
     loaded, _ = files.load_weights(folder / "tiny.safetensors")
     files.export_onnx(folder / "tiny.onnx", loaded, spec, config, traces=("features", "description"))
     entries = {

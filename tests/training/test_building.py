@@ -5,7 +5,6 @@ import torch
 from safetensors.torch import load_file
 from tests.training.conftest import tiny
 
-from jpegmend import models
 from jpegmend.errors import InvalidRecipe
 from jpegmend.models import files
 from jpegmend.training import loop
@@ -113,7 +112,7 @@ def test_the_rate_rises_after_every_warm_start_also_where_the_run_was_resumed(fa
     """Weights that were converted from files of others do not tell their steps; the first step is at rate 0."""
     recipe = tiny(optimiser={"rate": 1e-3, "warmup": 0.0}, steps=200)
     fresh, weights = start(recipe), tmp_path / "converted.safetensors"
-    files.save_weights(weights, models.find("arcnn"), fresh.config, fresh.average, facts)
+    files.save_weights(weights, "arcnn", fresh.config, fresh.average, facts)
     begun = start(recipe, warm_start=weights)
     begun.save(tmp_path / "checkpoint.pt")
     (tmp_path / "bare").mkdir()

@@ -130,14 +130,15 @@ def test_a_second_run_in_the_same_folder_needs_resume(run, pictures, capsys):
     assert cli.run([*words, "--resume", "--device", "cpu"]) == 0
 
 
-def test_a_run_of_the_first_format_can_be_released(run, tmp_path, without_export):
-    # The first trainer wrote neither data nor machine, and its log had no speed.
+def test_weights_that_do_not_name_their_data_can_be_released(run, tmp_path, without_export):
     network, header = files.load_weights(run / "average.safetensors")
     old = tmp_path / "old"
     old.mkdir()
     spec = models.find("arcnn")
     about = {key: header[key] for key in ("recipe", "steps", "seconds")}
-    files.save_weights(old / "average.safetensors", spec, spec.config(**_plain(header)), network.state_dict(), about)
+    files.save_weights(
+        old / "average.safetensors", spec.name, spec.config(**_plain(header)), network.state_dict(), about
+    )
     (old / "log.jsonl").write_text(json.dumps({"step": 3, "minutes": 0.1, "loss": 0.1, "share": 1.0}) + "\n")
     card = release.release(old, "old", folder=tmp_path / "cards")
     assert card.scores == () and card.trained["machine"]
@@ -248,7 +249,7 @@ def test_iterations_are_chosen_at_release(tmp_path):
     config = dcsc.config(features=2, filters=3, iterations=5)
     torch.manual_seed(0)
     weights = tmp_path / "five.safetensors"
-    files.save_weights(weights, dcsc, config, dcsc.build(config).state_dict(), {})
+    files.save_weights(weights, dcsc.name, config, dcsc.build(config).state_dict(), {})
     words = ["release", str(weights), "--name", "two", "--out", str(tmp_path), "--set"]
     assert cli.run([*words, "iterations=2"]) == 0
     card = read_card(tmp_path / "two.json")

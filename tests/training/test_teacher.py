@@ -23,7 +23,7 @@ def teacher(tmp_path):
     recipe, path = tiny(), tmp_path / "teacher.safetensors"
     torch.manual_seed(4)
     spec, config = models.find(recipe.network), recipe.build_config()
-    files.save_weights(path, spec, config, spec.build(config).state_dict(), {}, half=False)
+    files.save_weights(path, spec.name, config, spec.build(config).state_dict(), {}, half=False)
     return path
 
 

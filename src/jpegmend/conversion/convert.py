@@ -76,7 +76,7 @@ def convert(
     folder.mkdir(parents=True, exist_ok=True)
     weights, graph = (folder / f"{name}.{kind}" for kind in ("safetensors", "onnx"))
     # In float32, as the authors' file has them.
-    files.save_weights(weights, spec, config, network.state_dict(), {"licence": licence}, half=False)
+    files.save_weights(weights, spec.name, config, network.state_dict(), {"licence": licence}, half=False)
     files.export_onnx(graph, network, spec, config, half=False)
     record |= _inputs(graph, record)
     record["files"] = {path.suffix[1:]: file_entry(path) for path in (weights, graph)}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.contract import Estimate, Observation, Spec, planes_by_channels
 from jpegmend.models.layers import check_counts
 
 
@@ -82,11 +82,6 @@ class ARCNN(nn.Module):
         return Estimate(restored, traces={"features": tuple(features)} if collect else {})
 
 
-def planes(config: Config) -> Planes:
-    """Each plane alone, or RGB."""
-    return "rgb" if config.channels == 3 else "y"
-
-
 def halo(config: Config) -> int:
     """Radius of the receptive field: half of every kernel."""
     return sum(side // 2 for side in config.kernels)
@@ -98,7 +93,7 @@ SPEC = Spec(
     paper="Dong, Deng, Loy, Tang: Compression Artifacts Reduction by a Deep Convolutional Network, ICCV 2015",
     config=Config,
     build=ARCNN,
-    planes=planes,
+    planes=planes_by_channels,
     halo=halo,
     small=(
         Config(widths=(8, 8, 4)),

@@ -89,6 +89,11 @@ class Spec:
         return self.small or (self.config(),)
 
 
+def planes_by_channels(config: Any) -> Planes:
+    """Input planes of a config with 1 or 3 ``channels``: each plane alone, or RGB."""
+    return "rgb" if config.channels == 3 else "y"
+
+
 def make_config(kind: type[Any], plain: Mapping[str, Any]) -> Any:
     """A frozen config of a network from plain values: lists, as JSON and TOML have them, become tuples."""
     return kind(**{key: _frozen(value) for key, value in plain.items()})

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models.attention import AttentionNetwork, BlockShape
-from jpegmend.models.contract import Planes, Spec
+from jpegmend.models.contract import Spec, planes_by_channels
 from jpegmend.models.layers import check_counts
 
 
@@ -39,13 +39,6 @@ class RankerConfig:
         ends = [quality for level in self.levels for quality in level]
         if len(self.levels) < 2 or any(len(level) != 2 for level in self.levels) or ends != sorted(ends):
             raise InvalidOption(f"levels={self.levels}; give two or more (first, last) ranges, worst first")
-
-    def level(self, quality: int) -> int:
-        """The label of a quality, 1 for the worst level; InvalidOption where it lies in none."""
-        for label, (first, last) in enumerate(self.levels, 1):
-            if first <= quality <= last:
-                return label
-        raise InvalidOption(f"quality {quality} lies in none of the ranker's levels {self.levels}")
 
 
 class Ranking(NamedTuple):
@@ -139,18 +132,13 @@ class CQR(AttentionNetwork):
         super().__init__(config.channels, config.blocks, shape, config.fold)
 
 
-def planes(config: Config) -> Planes:
-    """Each plane alone, or RGB."""
-    return "rgb" if config.channels == 3 else "y"
-
-
 SPEC = Spec(
     name="cqr",
     title="CQR, attention trained with a ranker of quality",
     paper="Wang, Fu, Sun, Zha: JPEG Artifacts Removal via Compression Quality Ranker-Guided Networks, IJCAI 2020",
     config=Config,
     build=CQR,
-    planes=planes,
+    planes=planes_by_channels,
     halo=lambda config: 8,
     tiling="window",
     window=80,

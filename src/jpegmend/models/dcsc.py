@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.contract import Estimate, Observation, Spec, planes_by_channels
 from jpegmend.models.layers import check_counts, check_fold, convolution, fold, folded_radius, unfold, widened
 
 
@@ -144,11 +144,6 @@ def grow(weights: Mapping[str, Tensor], old: Config, new: Config) -> dict[str, T
     return {name: widened(tensor, weights[name]) for name, tensor in DCSC(new).state_dict().items()}
 
 
-def planes(config: Config) -> Planes:
-    """Each plane alone, or RGB."""
-    return "rgb" if config.channels == 3 else "y"
-
-
 def halo(config: Config) -> int:
     """Radius of the receptive field in pixels: the widest dilation, then G, S at every iteration, W_R."""
     return folded_radius(max(config.dilations) + 1 + config.iterations + 1, config.fold)
@@ -160,7 +155,7 @@ SPEC = Spec(
     paper="Fu, Zha, Wu, Ding, Paisley: JPEG Artifacts Reduction via Deep Convolutional Sparse Coding, ICCV 2019",
     config=Config,
     build=DCSC,
-    planes=planes,
+    planes=planes_by_channels,
     halo=halo,
     grow=grow,
     free=("iterations",),

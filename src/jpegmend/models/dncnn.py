@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.contract import Estimate, Observation, Spec, planes_by_channels
 from jpegmend.models.layers import check_counts, convolution
 
 
@@ -74,11 +74,6 @@ class DnCNN(nn.Module):
         return Estimate(y - v, traces={"residual": (v,)} if collect else {})
 
 
-def planes(config: Config) -> Planes:
-    """Each plane alone, or RGB."""
-    return "rgb" if config.channels == 3 else "y"
-
-
 def halo(config: Config) -> int:
     """Radius of the receptive field: one pixel a convolution."""
     return config.depth
@@ -91,7 +86,7 @@ SPEC = Spec(
     "Denoising, TIP 2017",
     config=Config,
     build=DnCNN,
-    planes=planes,
+    planes=planes_by_channels,
     halo=halo,
     small=(
         Config(depth=4, width=8),

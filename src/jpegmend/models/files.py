@@ -35,22 +35,6 @@ def build(spec: Spec, config: Mapping[str, Any]) -> nn.Module:
 
 def save_weights(
     path: Path,
-    spec: Spec,
-    config: Any,
-    tensors: Mapping[str, Tensor],
-    facts: Mapping[str, Any],
-    *,
-    half: bool = True,
-) -> None:
-    """Write ``tensors`` in half precision, with config and ``facts`` (recipe, data, licence) as header.
-
-    The same weights and facts give the same bytes. Without ``half`` tensors keep their precision.
-    """
-    write_tensors(path, spec.name, config, tensors, facts, half=half)
-
-
-def write_tensors(
-    path: Path,
     name: str,
     config: Any,
     tensors: Mapping[str, Tensor],
@@ -58,7 +42,10 @@ def write_tensors(
     *,
     half: bool = True,
 ) -> None:
-    """As :func:`save_weights`, for a network that may not be in ``NETWORKS`` (an auxiliary one)."""
+    """Write ``tensors`` in half precision, with the network's name, config and ``facts`` (recipe, data) as header.
+
+    The same weights and facts give the same bytes. Without ``half`` tensors keep their precision.
+    """
     header = {
         "format": FORMAT,
         "network": name,

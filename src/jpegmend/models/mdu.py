@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.contract import Estimate, Observation, Spec, planes_by_channels
 from jpegmend.models.layers import check_counts, convolution, fold, unfold
 from jpegmend.models.mdu_operators import Dictionary, down, down_adjoint
 from jpegmend.models.proximal import Choice, Kind
@@ -206,11 +206,6 @@ class MDU(nn.Module):
         }
 
 
-def planes(config: Config) -> Planes:
-    """Each plane alone, or RGB."""
-    return "rgb" if config.channels == 3 else "y"
-
-
 def scale(config: Config) -> int:
     """Output height and width over those of the input."""
     return config.scale
@@ -253,7 +248,7 @@ SPEC = Spec(
     paper="Fu, Wang, Cao, Ding, Zha: A Model-Driven Deep Unfolding Method for JPEG Artifacts Removal, TNNLS 2021",
     config=Config,
     build=MDU,
-    planes=planes,
+    planes=planes_by_channels,
     halo=halo,
     scale=scale,
     grow=grow,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
-from jpegmend.models.contract import Estimate, Observation, Planes, Spec
+from jpegmend.models.contract import Estimate, Observation, Spec, planes_by_channels
 from jpegmend.models.layers import check_counts, check_fold, convolution, fold, folded_radius, unfold
 from jpegmend.models.qcn_published import PublishedQCN
 
@@ -203,11 +203,6 @@ class QGCN(nn.Module):
         return Estimate(X[..., :height, :width], traces=traces)
 
 
-def planes(config: Config) -> Planes:
-    """Each plane alone, or RGB."""
-    return "rgb" if config.channels == 3 else "y"
-
-
 def halo(config: Config) -> int:
     """Radius of the receptive field in pixels: two 3x3 a block, merge and spread at half size, down and last at full.
 
@@ -227,7 +222,7 @@ SPEC = Spec(
     "Artifacts Removal, IEEE TIP 2020",
     config=Config,
     build=QGCN,
-    planes=planes,
+    planes=planes_by_channels,
     halo=halo,
     multiple=8,
     tiling="global",

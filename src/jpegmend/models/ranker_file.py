@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from jpegmend.errors import WeightsDamaged
 from jpegmend.models import files, onnx_file
+from jpegmend.models.contract import make_config
 from jpegmend.models.cqr import Ranker, RankerConfig
 from jpegmend.runtimes.ranker import SCORE
 
@@ -27,18 +27,12 @@ def load_ranker(path: Path) -> tuple[Ranker, dict[str, Any]]:
     tensors, header = files.read_tensors(path)
     if header["network"] != NETWORK:
         raise WeightsDamaged(f"{path} holds a {header['network']}, not a {NETWORK}; load it with jpegmend.load")
-    known = {field.name for field in fields(RankerConfig)}
-    config = {key: _frozen(value) for key, value in header["config"].items() if key in known}
-    ranker = Ranker(RankerConfig(**config))
     try:
+        ranker = Ranker(make_config(RankerConfig, header["config"]))
         ranker.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (TypeError, RuntimeError) as error:
         raise WeightsDamaged(f"{path}: {error}") from error
     return ranker.eval(), header
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 class _Score(nn.Module):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jpegmend.models.attention import AttentionNetwork, BlockShape
-from jpegmend.models.contract import Planes, Spec
+from jpegmend.models.contract import Spec, planes_by_channels
 from jpegmend.models.layers import check_counts
 
 
@@ -63,18 +63,13 @@ class RNAN(AttentionNetwork):
         super().__init__(config.channels, config.blocks, shape, config.fold)
 
 
-def planes(config: Config) -> Planes:
-    """Each plane alone, or RGB."""
-    return "rgb" if config.channels == 3 else "y"
-
-
 SPEC = Spec(
     name="rnan",
     title="RNAN, residual non-local attention",
     paper="Zhang, Li, Li, Zhong, Fu: Residual Non-local Attention Networks for Image Restoration, ICLR 2019",
     config=Config,
     build=RNAN,
-    planes=planes,
+    planes=planes_by_channels,
     halo=lambda config: 16,
     tiling="window",
     window=96,

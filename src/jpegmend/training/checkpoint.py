@@ -109,8 +109,8 @@ class State:
 
     def load_content(self, content: dict[str, Any]) -> None:
         """Load what :meth:`content` returned; ``content`` itself is not changed."""
-        config = content.get("config")
-        if config is not None and config != dataclasses.asdict(self.config):
+        config = content["config"]
+        if config != dataclasses.asdict(self.config):
             if foreign := config.keys() - dataclasses.asdict(self.config).keys():
                 raise ValueError(f"its network has the hyper-parameters {', '.join(sorted(foreign))}")
             self.replace_parts(self.build(type(self.config)(**config)))
@@ -129,9 +129,7 @@ class State:
         for name, tensor in content["average"].items():
             self.average[name].copy_(tensor)
         for name in _COUNTERS:
-            # Checkpoints of earlier versions lack some counters.
-            setattr(self, name, content["counters"].get(name, getattr(self, name)))
-        self.warm = self.warm or self.earlier_steps > 0
+            setattr(self, name, content["counters"][name])
 
     def save(self, path: Path) -> None:
         """Write the checkpoint atomically."""

@@ -139,7 +139,7 @@ def _training_facts(header: dict[str, Any], log: list[dict[str, Any]], facts: Fa
     trained = {
         "minutes": round((header.get("seconds", 0) + earlier.get("seconds", 0)) / 60, 1),
         "steps": header.get("steps", 0) + earlier.get("steps", 0),
-        "machine": facts.machine or header.get("machine") or describe_machine(),
+        "machine": facts.machine or describe_machine(),
     }
     return {
         "data": list(facts.data or header.get("data", ())),
@@ -175,7 +175,7 @@ def _write_files(
 ) -> dict[str, dict[str, str]]:
     """Write the weights in every form the network has; returns file names and checksums by form."""
     weights = base.with_name(f"{base.name}.safetensors")
-    files.save_weights(weights, spec, config, network.state_dict(), facts)
+    files.save_weights(weights, spec.name, config, network.state_dict(), facts)
     graph = base.with_name(f"{base.name}.onnx")
     # Exported from the written file, so that the ONNX file too has the weights rounded to half precision.
     network, _ = files.load_weights(weights)

@@ -8,7 +8,6 @@ from typing import Any
 
 from jpegmend.models import files
 from jpegmend.training import validation
-from jpegmend.training.recipe import build_config
 from jpegmend.training.reports import Reports
 from jpegmend.training.run import Run
 
@@ -66,7 +65,7 @@ def _save_weights(run: Run, path: Path) -> None:
     }
     if state.earlier_steps:
         facts["earlier"] = {"steps": state.earlier_steps, "seconds": round(state.earlier_seconds)}
-    files.save_weights(path, run.spec, state.config, state.average, facts)
+    files.save_weights(path, run.spec.name, state.config, state.average, facts)
 
 
 def _save_auxiliaries(run: Run, folder: Path) -> None:
@@ -75,19 +74,19 @@ def _save_auxiliaries(run: Run, folder: Path) -> None:
         name, network = stage.auxiliary, run.state.networks[stage.auxiliary]
         config = getattr(network, "config", None) or run.recipe.auxiliary_config(stage)
         facts = {"recipe": run.recipe.model_dump(mode="json"), "data": [source.name for source in run.settings.data]}
-        files.write_tensors(folder / f"auxiliary.{name}.safetensors", name, config, network.state_dict(), facts)
+        files.save_weights(folder / f"auxiliary.{name}.safetensors", name, config, network.state_dict(), facts)
 
 
 def validate(run: Run, weights: Path) -> dict[str, float]:
     """Scores of a weights file by the recipe's settings."""
-    network, header = files.load_weights(weights)
+    network, _ = files.load_weights(weights)
     recipe, spec = run.recipe, run.spec
     qualities = recipe.validation.qualities or validation.trained_qualities(recipe.degradation)
     coloured = any(share for kind, share in recipe.degradation.sampling.items() if kind != "gray")
     return validation.scores(
         network,
         spec,
-        build_config(spec.config, header["config"], spec.name),
+        run.state.config,
         run.validation,
         qualities=qualities,
         colour=qualities[(len(qualities) - 1) // 2] if coloured else None,
