@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from jpegmend import inspect, restore
 from jpegmend.restoration import guess, overview
@@ -93,3 +93,14 @@ def test_an_estimate_is_used_only_with_confidence(quality, confidence, used, mon
     monkeypatch.setattr(guess, "estimate", lambda plane: (quality, (3, 5), confidence))
     scene = PixelScene(np.zeros((40, 40), np.uint8), 50, (0, 0), (1, 1))
     assert guess.estimate_compression(scene) == (guess.Guess(50, (3, 5), 0.51) if used else None)
+
+
+def test_chroma_that_was_subsampled_is_recognised(draw, encode, decode):
+    for subsampling, expected in ((0, (1, 1)), (1, (1, 2)), (2, (2, 2))):
+        noise = np.random.default_rng(1).integers(0, 255, (256, 256, 3), np.uint8)
+        picture = np.asarray(Image.fromarray(noise).filter(ImageFilter.GaussianBlur(0.7)))
+        values = decode(encode(picture, quality=90, subsampling=subsampling))
+        assert guess.guess_sampling(values, (0, 0)) == expected
+        # A row and a column less: the pairs begin elsewhere, as the blocks do.
+        assert guess.guess_sampling(values[1:, 1:], (7, 7)) == expected
+    assert guess.guess_sampling(draw(20, 20)[..., 0], (0, 0)) == (0, 0)

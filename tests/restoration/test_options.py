@@ -11,7 +11,7 @@ from PIL import Image
 import jpegmend
 from jpegmend import restore
 from jpegmend.blocks import Earlier
-from jpegmend.errors import DamagedJpeg, InvalidOption
+from jpegmend.errors import DamagedJpeg, InvalidOption, UnknownModel
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
 from jpegmend.restoration import guess, opening, tile_sizes
 
@@ -182,3 +182,33 @@ def test_saved_stream_has_the_depth_asked_for(data, identity):
         stream = io.BytesIO()
         restored.save(stream, bits=bits)
         assert jpegmend.restore(stream.getvalue(), model=identity, strength=0).report.bits_read == bits
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"strength": 1.5},
+        {"strength": -0.1},
+        {"bits": 12},
+        {"orientation": "turn"},
+        {"quality": 0},
+        {"runtime": "fast"},
+        {"threads": 0},
+        {"memory": 0},
+        {"max_pixels": 0},
+        {"timeout": 0},
+        {"thorough": True},  # 1, which is the least thorough
+        {"thorough": [4]},
+        {"quality": True},
+        {"traces": None},
+    ],
+    ids=str,
+)
+def test_options_out_of_range(options, identity, draw):
+    with pytest.raises(InvalidOption):
+        restore(draw(8, 8), model=identity, **options)
+
+
+def test_unknown_models(draw):
+    with pytest.raises(UnknownModel, match="there are"):
+        restore(draw(8, 8), model="no-such-network")

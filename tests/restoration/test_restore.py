@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from jpegmend import restore
 from jpegmend.blocks import Earlier
@@ -17,7 +17,6 @@ from jpegmend.errors import (
     InvalidOption,
     NotAnImage,
     TooLarge,
-    UnknownModel,
     UnsupportedJpeg,
 )
 from jpegmend.jpeg.tables import standard_chroma, standard_luma
@@ -242,47 +241,6 @@ def test_large_claims_are_refused(identity, draw, encode):
     for source in (encode(draw(40, 40)), encode(draw(40, 40), format="PNG"), draw(40, 40)):
         with pytest.raises(TooLarge, match="1,599"):
             restore(source, model=identity, max_pixels=1599)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"strength": 1.5},
-        {"strength": -0.1},
-        {"bits": 12},
-        {"orientation": "turn"},
-        {"quality": 0},
-        {"runtime": "fast"},
-        {"threads": 0},
-        {"memory": 0},
-        {"max_pixels": 0},
-        {"timeout": 0},
-        {"thorough": True},  # 1, which is the least thorough
-        {"thorough": [4]},
-        {"quality": True},
-        {"traces": None},
-    ],
-    ids=str,
-)
-def test_options_out_of_range(options, identity, draw):
-    with pytest.raises(InvalidOption):
-        restore(draw(8, 8), model=identity, **options)
-
-
-def test_unknown_models(draw):
-    with pytest.raises(UnknownModel, match="there are"):
-        restore(draw(8, 8), model="no-such-network")
-
-
-def test_chroma_that_was_subsampled_is_recognised(draw, encode, decode):
-    for subsampling, expected in SAMPLINGS:
-        noise = np.random.default_rng(1).integers(0, 255, (256, 256, 3), np.uint8)
-        picture = np.asarray(Image.fromarray(noise).filter(ImageFilter.GaussianBlur(0.7)))
-        values = decode(encode(picture, quality=90, subsampling=subsampling))
-        assert guess.guess_sampling(values, (0, 0)) == expected
-        # A row and a column less: the pairs begin elsewhere, as the blocks do.
-        assert guess.guess_sampling(values[1:, 1:], (7, 7)) == expected
-    assert guess.guess_sampling(draw(20, 20)[..., 0], (0, 0)) == (0, 0)
 
 
 @pytest.mark.parametrize("subsampling", [0, 2])

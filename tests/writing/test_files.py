@@ -1,10 +1,8 @@
 """Written files, read back by Pillow and tifffile."""
 
 import io
-import os
 import struct
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,7 @@ from tests.writing.test_png import read_chunks, unfilter
 
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.jpeg import Metadata
-from jpegmend.writing import files, tiff
-from jpegmend.writing.depth import to_bits
+from jpegmend.writing import files
 
 SHAPES = [(13, 17), (13, 17, 3), (13, 17, 4)]
 NOTHING = Metadata()
@@ -239,59 +236,6 @@ def test_extended_xmp_is_said_to_be_lost():
     for name in ("png", "tiff", "webp", "jpeg"):
         said = files.write(some_pixels((8, 8, 3)), Metadata(extended_xmp=b"x"), io.BytesIO(), format=name)
         assert any("extended" in text for text in said), name
-
-
-@pytest.mark.skipif(os.name == "nt", reason="the file would take its 4 GiB of the disk")
-def test_pages_beyond_4_gib_are_told_where_the_first_was_small(tmp_path):
-    class Pages(Sequence):
-        def __len__(self):
-            return 2
-
-        def __getitem__(self, number):
-            if number:
-                raise IndexError
-            stream.truncate((1 << 32) - 100)  # as if the pages before had been as large
-            stream.seek(0, io.SEEK_END)
-            return noise, NOTHING, False
-
-    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    with (tmp_path / "x.tif").open("w+b") as stream, pytest.raises(OutputError, match="more than 4 GiB"):
-        files.write(noise, NOTHING, stream, format="tiff", pages=Pages())
-
-
-@pytest.mark.parametrize(("count", "form"), [(1, b"II*\0"), (5, b"II+\0")])
-def test_a_tiff_of_many_pages_has_room_for_colour_after_a_gray_page(count, form, monkeypatch):
-    monkeypatch.setattr(tiff, "_CLASSIC_BYTES", 10_000)
-    page, stream = (np.zeros((30, 30), np.uint8), NOTHING, False), io.BytesIO()
-    files.write(*page[:2], stream, format="tiff", pages=[page] * (count - 1))
-    assert stream.getvalue()[:4] == form
-
-
-def test_an_option_that_a_later_page_refuses_is_told_as_that(tmp_path):
-    class Pages(list):
-        def __iter__(self):
-            raise InvalidOption("page 2: the memory allowed is too little")
-
-    with pytest.raises(InvalidOption, match="page 2: the memory"):
-        files.write(some_pixels((8, 8)), NOTHING, tmp_path / "a.tif", pages=Pages([None]))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_depth_changes_both_ways():
-    eight = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    assert np.array_equal(to_bits(to_bits(eight, 16), 8), eight)
-    sixteen = np.arange(0, 65536, dtype=np.uint16).reshape(256, 256)
-    assert np.array_equal(to_bits(sixteen, 8), np.rint(sixteen / 257).astype(np.uint8))
-    assert to_bits(eight, 8) is eight
-
-
-@pytest.mark.parametrize("name", ["png", "tiff"])
-def test_bits_decide_the_depth(name, tmp_path):
-    pixels = some_pixels((20, 30), np.uint16)
-    for bits in (8, 16):
-        path = tmp_path / f"{bits}.{name}"
-        files.write(pixels, NOTHING, path, bits=bits)
-        assert np.array_equal(np.asarray(open_picture(path)), to_bits(pixels, bits))
 
 
 class TestRefusals:
