@@ -68,7 +68,7 @@ def find_earlier_compression(scene: Scene, quality: int | None) -> Earlier | Non
     found = None
     if quality is not None and plane.levels is not None:
         found = _find_unscaled(scene, quality)
-        if found is not None and found.probability >= SURE:
+        if if_sure(found) is not None:
             return found
     scaled = _find_scaled(scene, quality)
     return max((each for each in (found, scaled) if each), key=lambda each: each.probability, default=None)
@@ -94,6 +94,11 @@ def _find_scaled(scene: Scene, quality: int | None) -> Earlier | None:
     if found is None or (quality is not None and found.quality > quality - _FINER):
         return None
     return Earlier(found.quality, (0, 0), found.probability, found.scaling)
+
+
+def if_sure(found: Earlier | None) -> Earlier | None:
+    """An earlier compression if it is probable enough to be undone, else None."""
+    return found if found is not None and found.probability >= SURE else None
 
 
 def describe(found: Earlier) -> str:

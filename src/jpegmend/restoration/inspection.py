@@ -148,8 +148,8 @@ def inspect(
     opened = open_picture(source, limits)
     scene = make_scene(opened)
     earlier = guess.find_earlier_compression(scene, opened.quality)
-    sure = earlier is not None and earlier.probability >= guess.SURE
-    found = earlier if earlier is not None and sure else guess.estimate_compression(scene)
+    sure = guess.if_sure(earlier)
+    found = sure or guess.estimate_compression(scene)
     scaled = isinstance(found, Earlier) and found.scaling is not None
     return Inspection(
         format=opened.format,
@@ -167,7 +167,7 @@ def inspect(
         components=tuple(_component(opened, index) for index in range(len(opened.components))),
         estimated_quality=found.quality if found else None,
         grid=None if found is None or scaled else found.offset,
-        conflict=guess.describe(earlier) if earlier is not None and sure else None,
+        conflict=guess.describe(sure) if sure else None,
         earlier_probability=round(earlier.probability, 4) if earlier else None,
         metadata=_words(opened.metadata),
         warnings=opened.warnings,

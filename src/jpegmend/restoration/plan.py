@@ -46,9 +46,8 @@ class Plan:
     @property
     def estimated_quality(self) -> int | None:
         """The quality of an earlier compression that is probable enough, or of a picture without tables."""
-        if self.earlier is not None and self.earlier.probability >= guess.SURE:
-            return self.earlier.quality
-        return self.guess.quality if self.guess else None
+        found = guess.if_sure(self.earlier) or self.guess
+        return found.quality if found else None
 
 
 def make_plan(opened: Opened, card: Card, options: Options) -> Plan:
@@ -85,8 +84,8 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
     plain = make_scene(opened)
     found = guess.estimate_compression(plain)
     if found is None and options.earlier and options.strength > 0:
-        earlier = _within_memory(guess.find_earlier_compression(plain, None), options)
-        if earlier is not None and earlier.probability >= guess.SURE:
+        earlier = guess.if_sure(_within_memory(guess.find_earlier_compression(plain, None), options))
+        if earlier is not None:
             return _plan_scaled_samples(opened, earlier, options)
     quality = options.quality or (found.quality if found else None)
     offset = found.offset if found else (0, 0)
@@ -162,12 +161,11 @@ def _plan_file(opened: Opened, options: Options) -> Plan:
         return replace(plan, consistent=False, consistent_why="off: the decoded picture itself was asked for")
     if options.earlier:
         plan = replace(plan, earlier=_within_memory(guess.find_earlier_compression(scene, opened.quality), options))
-    sure = plan.earlier is not None and plan.earlier.probability >= guess.SURE
     if options.quality is not None:
         why = f"off: treated as quality {options.quality} instead of by its own tables"
         plan = replace(plan, estimated=True, consistent=False, consistent_why=why)
-    if plan.earlier is not None and sure:
-        plan = _plan_twice_compressed(plan, plan.earlier, opened, options)
+    if sure := guess.if_sure(plan.earlier):
+        plan = _plan_twice_compressed(plan, sure, opened, options)
     if options.consistent is None:
         return plan
     asked = f"{'on' if options.consistent else 'off'}: as asked"
