@@ -138,15 +138,15 @@ def iterations(traced: TracedRun) -> Drawing:
     )
 
 
-def chosen_iterations(last: int, count: int = _ITERATIONS) -> list[int]:
+def chosen_iterations(last: int) -> list[int]:
     """Iterations to show: 0, the last, and between them at growing distances.
 
     >>> chosen_iterations(40)
     [0, 1, 3, 6, 16, 40]
     """
-    if last < count:
+    if last < _ITERATIONS:
         return list(range(last + 1))
-    found = {0, *(round(last ** (step / (count - 2))) for step in range(count - 1))}
+    found = {0, *(round(last ** (step / (_ITERATIONS - 2))) for step in range(_ITERATIONS - 1))}
     return sorted(found)
 
 

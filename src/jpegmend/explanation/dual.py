@@ -13,6 +13,7 @@ from torch import Tensor
 from jpegmend.explanation import themes
 from jpegmend.explanation.drawing import Drawing
 from jpegmend.explanation.panels import Panel, Scale, charts, mosaic, signed, upward
+from jpegmend.explanation.subject import strongest
 from jpegmend.explanation.traced_run import TracedRun, plane
 from jpegmend.models.dual import Dual, gradient, without_semantic
 from jpegmend.runtimes import Floats
@@ -209,14 +210,9 @@ def without_classifier(traced: TracedRun) -> Drawing:
     plain = without_semantic(_network(traced))
     with_it, without = plane(traced.estimate.planes), plane(traced.run(traced.seen, plain).planes)
     change = 255 * (with_it - without)
-    side = min(_CROP, *change.shape)
-    total = np.square(change)
-    places = [
-        (r, c) for r in range(0, change.shape[0] - side + 1, 16) for c in range(0, change.shape[1] - side + 1, 16)
-    ]
-    top, left = max(places, key=lambda at: float(total[at[0] : at[0] + side, at[1] : at[1] + side].sum()))
-    here = (slice(top, top + side), slice(left, left + side))
-    root = float(np.sqrt(total.mean()))
+    (window,) = strongest(change, 1, min(_CROP, *change.shape))
+    here = window.slices
+    root = float(np.sqrt(np.square(change).mean()))
 
     def draw() -> Figure:
         panels = [
@@ -229,9 +225,9 @@ def without_classifier(traced: TracedRun) -> Drawing:
     return Drawing(
         name="dual-semantic",
         title="With and without f_s (fig. 7)",
-        caption=f"The {side} by {side} pixels in which the semantic prior changes most, at 300 %; without it g stays "
-        "the gradient of x, all other weights are the same. PSNR is of the whole region. The root mean square of "
-        f"the change is {root:.3f} gray levels, its maximum {float(np.abs(change).max()):.2f}.",
+        caption=f"The {window.height} by {window.width} pixels in which the semantic prior changes most, at 300 %; "
+        "without it g stays the gradient of x, all other weights are the same. PSNR is of the whole region. The root "
+        f"mean square of the change is {root:.3f} gray levels, its maximum {float(np.abs(change).max()):.2f}.",
         alt="Three crops: without the semantic prior, with it, and the difference.",
         draw=draw,
         photographic=True,

@@ -62,15 +62,13 @@ def layers(traced: TracedRun) -> Drawing:
     )
 
 
-def chosen_stages(last: int, most: int = _STAGES) -> list[int]:
+def chosen_stages(last: int) -> list[int]:
     """Numbers of the stages to show, 0 to ``last``, evenly spread.
 
     >>> chosen_stages(10)
     [0, 2, 5, 8, 10]
     """
-    return (
-        sorted({round(step * last / (min(most, last + 1) - 1)) for step in range(min(most, last + 1))}) if last else [0]
-    )
+    return sorted({int(stage) for stage in np.rint(np.linspace(0, last, _STAGES))})
 
 
 def stages(traced: TracedRun) -> Drawing:

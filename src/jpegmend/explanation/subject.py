@@ -110,23 +110,28 @@ class Subject:
 
         They begin at multiples of 16 and lie inside the picture; a picture that is smaller than ``side`` has one.
         """
-        energy = np.square(self.change)
-        height, width = energy.shape
-        rows, columns = min(side, height), min(side, width)
-        total = np.pad(energy.cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
-        tops, lefts = np.arange(0, height - rows + 1, 16), np.arange(0, width - columns + 1, 16)
-        corner = total[np.ix_(tops + rows, lefts + columns)] - total[np.ix_(tops, lefts + columns)]
-        sums = corner - total[np.ix_(tops + rows, lefts)] + total[np.ix_(tops, lefts)]
-        found: list[Window] = []
-        for flat in np.argsort(sums, axis=None)[::-1]:
-            row, column = np.unravel_index(flat, sums.shape)
-            top, left = int(tops[row]), int(lefts[column])
-            window = Window(top, top + rows, left, left + columns)
-            if not any(window.intersect(other).height and window.intersect(other).width for other in found):
-                found.append(window)
-            if len(found) == count:
-                break
-        return found
+        return strongest(self.change, count, side)
+
+
+def strongest(change: Floats, count: int, side: int) -> list[Window]:
+    """The squares of :meth:`Subject.strongest`, of any map [H, W] of a change."""
+    energy = np.square(change)
+    height, width = energy.shape
+    rows, columns = min(side, height), min(side, width)
+    total = np.pad(energy.cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
+    tops, lefts = np.arange(0, height - rows + 1, 16), np.arange(0, width - columns + 1, 16)
+    corner = total[np.ix_(tops + rows, lefts + columns)] - total[np.ix_(tops, lefts + columns)]
+    sums = corner - total[np.ix_(tops + rows, lefts)] + total[np.ix_(tops, lefts)]
+    found: list[Window] = []
+    for flat in np.argsort(sums, axis=None)[::-1]:
+        row, column = np.unravel_index(flat, sums.shape)
+        top, left = int(tops[row]), int(lefts[column])
+        window = Window(top, top + rows, left, left + columns)
+        if not any(window.intersect(other).height and window.intersect(other).width for other in found):
+            found.append(window)
+        if len(found) == count:
+            break
+    return found
 
 
 def shown(restored: Restored) -> Floats:
