@@ -11,7 +11,6 @@ from PIL import Image
 
 from jpegmend.data.degradation import Degradation, degrade
 from jpegmend.data.resampling import degrade_reduced, enlarge, reduce
-from jpegmend.errors import InvalidRecipe
 
 
 @pytest.fixture
@@ -59,8 +58,3 @@ def test_without_a_scale_it_is_the_usual_degradation(clean):
 
 def _plain(clean, degradation, rng):
     return degrade_reduced(clean, degradation, rng, 1)
-
-
-def test_sites_that_reduce_themselves_are_refused(clean):
-    with pytest.raises(InvalidRecipe, match="social"):
-        degrade_reduced(clean, Degradation(social=0.5), random.Random(0), 3)

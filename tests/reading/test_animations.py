@@ -1,6 +1,7 @@
 """Frames of animations (GIF, PNG, WebP, AVIF): one after the other each is decoded once, and is that of the file."""
 
 import io
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_a_later_frame_has_the_time_of_those_before_it(tmp_path: Path, monkeypat
     with (tmp_path / "samples").open("w+b") as out:
         pictures.decode("gif", str(tmp_path / "source"), out, lambda **size: sizes.append(size), 5)
     assert sizes[-1] == {"pixels": 768, "width": 32, "height": 24, "frames": 5}
-    limits = decoding.picture_limits(1000, max_pixels=2000).as_request()
+    limits = asdict(decoding.picture_limits(1000, max_pixels=2000))
     seconds: list[float] = []
     monkeypatch.setattr(worker, "limit_processor_time", seconds.append)
     monkeypatch.setattr(worker, "limit_memory", lambda extra, kind: None)

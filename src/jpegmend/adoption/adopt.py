@@ -167,7 +167,6 @@ def adopt(
     notes: str = "",
     given: Given | None = None,
     overwrite: bool = False,
-    folder: Path | None = None,
     say: Say = lambda step: None,
 ) -> Card:
     """Copy a network of others into the user's catalogue, with its card; :func:`jpegmend.restore` then knows its name.
@@ -179,15 +178,14 @@ def adopt(
         notes: what a reader of the card should know.
         given: what is not to be measured.
         overwrite: whether a network of this name is replaced.
-        folder: instead of the user's catalogue.
         say: called with a description of each step before it.
 
     Raises:
         InvalidOption: a name that cannot be used, or is taken.
         ModelRefused, ModelError, MissingExtra: as :func:`measured_card`.
     """
-    folder = folder or user_folder()
-    check_name(name, folder, overwrite=overwrite)
+    folder = user_folder()
+    check_name(name, overwrite=overwrite)
     if not file.is_file():
         raise ModelRefused(f"no file {file}")
     card = measured_card(file, given, say)
@@ -205,11 +203,12 @@ def adopt(
     return read_card(path)
 
 
-def check_name(name: str, folder: Path, *, overwrite: bool) -> None:
+def check_name(name: str, *, overwrite: bool) -> None:
     """Refuse names that are no file names, that mean something else, or that are taken."""
     catalogue.check_name(name)
     if name in PACKAGED:
         raise InvalidOption(f"name {name!r} is that of a network of jpegmend; choose another")
+    folder = user_folder()
     if (folder / f"{name}.json").exists() and not overwrite:
         raise InvalidOption(f"name {name!r} is taken in {folder}; choose another, or replace it with overwrite=True")
 

@@ -33,7 +33,6 @@ def convert(
     notes: str = "",
     values: tuple[float, float] = (0.0, 1.0),
     overwrite: bool = False,
-    folder: Path | None = None,
     say: Callable[[str], None] = lambda step: None,
 ) -> Card:
     """Put weights of the authors into the user's catalogue, as those of the network in ``jpegmend.models``.
@@ -56,8 +55,8 @@ def convert(
         from jpegmend.models import files
         from jpegmend.models.card_fields import card_fields
         from jpegmend.training.receptive_field import measured_halo
-    folder = folder or user_folder()
-    check_name(name, folder, overwrite=overwrite)
+    folder = user_folder()
+    check_name(name, overwrite=overwrite)
     say("reading the authors' file")
     layout = _in_range(_read_layout(file, source), *values)
     for ours, theirs in layout.names.items():

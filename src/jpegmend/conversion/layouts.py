@@ -48,10 +48,10 @@ def dcsc_tf(file: Path) -> Layout:
     if len(extract) != 3 or len({shapes[name] for name in extract}) != 1:
         raise ModelRefused(f"{file.name}: {len(extract)} kernels read the picture; DCSC has three of one width")
     channels, features = shapes[extract[0]]
-    (G,) = _one(file, "G", [name for name, (inputs, _) in shapes.items() if inputs == 3 * features])
+    G = _one(file, "G", [name for name, (inputs, _) in shapes.items() if inputs == 3 * features])
     filters = shapes[G][1]
-    (S,) = _one(file, "S", [name for name, shape in shapes.items() if shape == (filters, filters) and name != G])
-    (last,) = _one(file, "W_R", [name for name, shape in shapes.items() if shape == (filters, channels)])
+    S = _one(file, "S", [name for name, shape in shapes.items() if shape == (filters, filters) and name != G])
+    last = _one(file, "W_R", [name for name, shape in shapes.items() if shape == (filters, channels)])
     wide = [name for name, value in biases.items() if value.shape == (features,)]
     narrow = [name for name, value in biases.items() if value.shape == (channels,)]
     if len(wide) != 3 or len(narrow) != 1 or len(found) != 10:
@@ -73,10 +73,10 @@ def _natural(item: tuple[str, Any]) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", item[0])]
 
 
-def _one(file: Path, what: str, names: list[str]) -> list[str]:
+def _one(file: Path, what: str, names: list[str]) -> str:
     if len(names) != 1:
         raise ModelRefused(f"{file.name}: {len(names)} kernels have the shape of {what}; one is expected")
-    return names
+    return names[0]
 
 
 def _from_tf(kernel: NDArray[np.float32]) -> NDArray[np.float32]:

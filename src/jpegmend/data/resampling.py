@@ -14,7 +14,6 @@ from torch.nn import functional
 from jpegmend.data import codec
 from jpegmend.data.codec import Sampling
 from jpegmend.data.degradation import Degradation, as_written, degrade
-from jpegmend.errors import InvalidRecipe
 from jpegmend.models.contract import Observation
 
 
@@ -40,15 +39,11 @@ def degrade_reduced(
     """Downscale and compress pictures: the input of the network and the truth at full size, J and O of MDU's eq. 25.
 
     ``clean`` is ``[B, 3, H, W]`` uint8 RGB, sides multiples of ``16 scale``; ``seen`` has sides H/s and W/s, the truth
-    is ``[B, 3, H, W]``. With ``scale`` 1 it is :func:`~jpegmend.data.degradation.degrade`.
-
-    Raises:
-        InvalidRecipe: ``degradation.social`` with a scale above 1: such pictures have another size.
+    is ``[B, 3, H, W]``. With ``scale`` 1 it is :func:`~jpegmend.data.degradation.degrade`;
+    else ``degradation.social``, which changes the size, must be 0.
     """
     if scale == 1:
         return degrade(clean, degradation, rng)
-    if degradation.social:
-        raise InvalidRecipe(f"degradation.social {degradation.social} with scale {scale}; leave one of them out")
     studio = rng.random() < degradation.studio
     seen, _ = degrade(reduce(clean.float(), scale), replace(degradation, studio=float(studio)), rng)
     sampling = _sampling(seen)

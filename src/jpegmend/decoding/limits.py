@@ -8,8 +8,7 @@ The limits grow linearly with the size of the picture, which ``max_pixels`` boun
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 MAX_PIXELS = 500_000_000
 """Default limit of width times height of a picture, in pixels."""
@@ -66,10 +65,6 @@ class Limits:
         Four times the processor time and half a minute, because the machine may be busy with other work.
         """
         return self.timeout or 30 + 4 * (self.seconds + self.seconds_per_pixel * self.pixels)
-
-    def as_request(self) -> dict[str, Any]:
-        """The limits as JSON values, for the worker."""
-        return asdict(self)
 
 
 def jpeg_limits(

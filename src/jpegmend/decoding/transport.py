@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,7 @@ def _decode_in(
             "target": str(target),
             "folders": list({folder, str(source.parent)}),
             "page": page,
-            "limits": limits.as_request(),
+            "limits": asdict(limits),
         }
         answer = POOL.ask(request, limits.wall())
         if "error" in answer.content:

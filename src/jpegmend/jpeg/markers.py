@@ -23,7 +23,7 @@ from jpegmend.jpeg.sniff import refuse_other_formats
 from jpegmend.jpeg.tables import ZIGZAG, replace_zeros
 
 _LARGEST_SIDE = 65_500  # libjpeg's JPEG_MAX_DIMENSION
-_DHT, _DAC, _DNL, _EXPAND = 0xC4, 0xCC, 0xDC, 0xDF
+_DHT, _DAC, _DNL = 0xC4, 0xCC, 0xDC
 
 # fmt: off
 _FRAMES: dict[int, tuple[Coding, bool]] = {   # marker: coding, arithmetic

@@ -48,14 +48,14 @@ def overlap(first: Box, second: Box) -> float:
     return both / (first[2] * first[3] + second[2] * second[3] - both)
 
 
-def agreement(truth: list[Box], found: list[Box], least: float = 0.5) -> float:
+def agreement(truth: list[Box], found: list[Box]) -> float:
     """F1 of found boxes against true ones, each matched once; 1 where there are none and none was found."""
     if not truth and not found:
         return 1.0
     left, hits = list(found), 0
     for box in truth:
         best = max(left, key=lambda other: overlap(box, other), default=None)
-        if best is not None and overlap(box, best) >= least:
+        if best is not None and overlap(box, best) >= 0.5:
             left.remove(best)
             hits += 1
     return 2 * hits / (len(truth) + len(found))

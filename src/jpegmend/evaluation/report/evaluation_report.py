@@ -15,9 +15,7 @@ from jpegmend.evaluation.report.html_page import page
 from jpegmend.evaluation.report.report_crops import Crop, strips
 
 
-def write_report(
-    result: Result, models: Sequence[str], data: Sequence[Path | PairedSet], out: Path, *, pictures: bool = True
-) -> list[Path]:
+def write_report(result: Result, models: Sequence[str], data: Sequence[Path | PairedSet], out: Path) -> list[Path]:
     """Write the reports of a finished evaluation beside its ``images.csv``; returns the paths of the two files.
 
     Args:
@@ -32,7 +30,7 @@ def write_report(
     measured = {mean.group for mean in result.means}
     rows = [row for row in read_rows(out / ROWS) if row.group in measured]
     drawings, remark = _drawings(result, rows)
-    shown = _crops(result, rows, models, data) if pictures else []
+    shown = _crops(result, rows, models, data)
     text = "\n\n".join(filter(None, [markdown.report(result, rows).rstrip(), remark]))
     for number, crop in enumerate(shown):
         (out / f"crop-{number}.png").write_bytes(crop.png)

@@ -140,7 +140,7 @@ def speed(result: Result) -> str:
     return text if workers == 1 else f"{text} (beside {workers - 1} more processes: not a benchmark)"
 
 
-def extremes(rows: Sequence[Row], count: int = 3) -> str:
+def extremes(rows: Sequence[Row]) -> str:
     """A table of the pictures with the least and the most gain in dB, by model and quality; empty without rows."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -151,6 +151,6 @@ def extremes(rows: Sequence[Row], count: int = 3) -> str:
     lines = []
     for (name, quality), found in groups.items():
         ranked = sorted(found, key=lambda row: row.gain)
-        least, most = ranked[:count], ranked[::-1][:count]
+        least, most = ranked[:3], ranked[::-1][:3]
         lines.append([name, quality, *(", ".join(f"{r.image} {r.gain:+.2f}" for r in some) for some in (least, most))])
     return "## Pictures that gained least and most\n\n" + grid(["model", "quality", "least", "most"], lines, numbers=4)
