@@ -14,6 +14,7 @@ from jpegmend.training.recipe import Recipe
 from jpegmend.training.reports import Reports
 from jpegmend.training.run import Run, RunSettings, open_run
 from jpegmend.training.saving import Saver
+from jpegmend.training.silent_units import revive
 from jpegmend.training.steps import step
 from jpegmend.training.stopping import Request, stop_requests
 
@@ -37,6 +38,9 @@ def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = No
         run = open_run(recipe, settings, group)
         reports = Reports(settings.folder, name=recipe.name, leads=run.group.is_main, bar=settings.bar)
         with stop_requests() as request, reports:
+            if recipe.revive and settings.warm_start:
+                revived = ", ".join(revive(run)) or "none"
+                reports.note(f"silent units that were given fresh weights: {revived}")
             if run.left_out:
                 reports.note(f"pictures left out of the validation because they are too small: {run.left_out}")
             _loop(run, reports, request, watch=_WATCH["cpu" if on_cpu else "cuda"])

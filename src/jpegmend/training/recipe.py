@@ -135,6 +135,9 @@ class Recipe(_Part):
     """Number of batches per step (gradient accumulation)."""
     chroma_weight: float = Field(default=0.5, ge=0)
     """Weight of the chroma planes in the losses of colour networks, against 1 for luma."""
+    revive: bool = False
+    """Whether units of the weights of ``--warm-start`` that answer 0 everywhere get fresh weights before the first step
+    (:mod:`jpegmend.training.silent_units`)."""
     teacher: str = ""
     """A released network, or a weights file, whose answers the loss ``teacher`` takes as the target (knowledge
     distillation). It works on the planes of the recipe's network, or on YCbCr for one of luma."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from jpegmend import models
 from jpegmend.data.pictures import Pictures
+from jpegmend.errors import InvalidRecipe
 from jpegmend.models.contract import Planes, Spec
 from jpegmend.training import validation
 from jpegmend.training.building import start
@@ -91,6 +92,8 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
         partly=settings.partly,
         checkpoint=settings.folder / "checkpoint.pt" if settings.resume else None,
     )
+    if recipe.revive and not state.warm:
+        raise InvalidRecipe("revive: a run that begins fresh has no silent units; give --warm-start, or leave it out")
     teacher = load_teacher(recipe, settings.device)
     validated, left_out = validation.load_pictures(
         settings.validation if group.is_main else [],
