@@ -114,7 +114,7 @@ def trained(pictures, tmp_path):
     network, header = files.load_weights(folder / "average.safetensors")
     silence(network.layers[0], SILENT)
     path = tmp_path / "silent.safetensors"
-    files.write_tensors(path, header["network"], tiny().build_config(), network.state_dict(), {})
+    files.save_weights(path, header["network"], tiny().build_config(), network.state_dict(), {})
     return path
 
 
