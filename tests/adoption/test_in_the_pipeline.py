@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_every_verb_that_runs_the_network_tells_the_licence(
 ) -> None:
     """What a verb does after its message is not done here: a run starts processes, and a report has many figures."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("jpegmend.cli.cluster._crew", lambda *given: nullcontext())
+    monkeypatch.setattr("jpegmend.cli.cluster._crew", lambda *given: SimpleNamespace(close=lambda: None))
     monkeypatch.setattr("jpegmend.cluster.drive.run_off", lambda *given: None)
     for folder in ("clear", "photos"):
         (tmp_path / folder).mkdir()
