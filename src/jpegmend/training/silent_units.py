@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from jpegmend import models
 from jpegmend.data.resampling import degrade_reduced
 from jpegmend.models.contract import Observation
 from jpegmend.training.planes import select_planes
@@ -59,11 +58,10 @@ def revive(run: Run) -> list[str]:
     The output of the network, and of the average of its weights, stays as it was. Returns a text for each layer. Parts
     that are frozen in training are left alone.
     """
-    recipe, state = run.recipe, run.state
-    spec, frozen = models.find(recipe.network), tuple(f"{name}." for name in run.spec.frozen)
+    state, frozen = run.state, tuple(f"{name}." for name in run.spec.frozen)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        fresh = spec.build(state.config).to(run.settings.device).state_dict()
+        torch.manual_seed(run.recipe.seed)
+        fresh = run.spec.build(state.config).to(run.settings.device).state_dict()
     found = [silent for silent in find(state.network, _batches(run)) if not silent.layer.startswith(frozen)]
     for tensors in (state.network.state_dict(), state.average):
         for silent in found:
