@@ -121,6 +121,16 @@ def test_a_loss_needs_exactly_the_auxiliary_networks_that_are_stated():
                 losses.total({name: 1.0}, given._replace(auxiliary={}))
 
 
+def test_a_teacher_whose_answer_is_worse_than_the_jpeg_is_not_followed():
+    """Two pictures: of the first the answer is nearer to the original than the JPEG, of the second further."""
+    restored, truth, J, taught = (torch.tensor(values).reshape(2, 1, 1, 1) for values in (
+        [0.5, 0.5], [0.4, 0.4], [0.2, 0.3], [0.3, 0.1],
+    ))  # fmt: skip
+    found = losses.total({"teacher": 1.0}, answer(restored, truth, J=J)._replace(teacher=taught))
+    expected = (math.log(0.2**2 + losses.LOG_FLOOR) + math.log(0.1**2 + losses.LOG_FLOOR)) / 2
+    assert float(found) == pytest.approx(expected)
+
+
 def test_quality_is_held_against_the_luma_table():
     tables = torch.from_numpy(np.stack([[standard_luma(quality)] for quality in (30, 90)]).astype(np.float32))
     blank = torch.zeros(2, 1, 8, 8)

@@ -2,29 +2,21 @@
 
 import math
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from tests.training.conftest import tiny
 
-from jpegmend import models
+from jpegmend import weights
 from jpegmend.data.degradation import degrade
 from jpegmend.errors import InvalidRecipe
-from jpegmend.models import files
+from jpegmend.runtimes import FLIPS, MeanOfFlips, PictureFacts, load
 from jpegmend.training import losses, steps
 from jpegmend.training.run import RunSettings, open_run
 
 PHASES = [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"teacher": 1.0}}]
-
-
-@pytest.fixture
-def teacher(tmp_path):
-    """Weights of a network of the shape of ``tiny``, in a file."""
-    recipe, path = tiny(), tmp_path / "teacher.safetensors"
-    torch.manual_seed(4)
-    spec, config = models.find(recipe.network), recipe.build_config()
-    files.save_weights(path, spec.name, config, spec.build(config).state_dict(), {}, half=False)
-    return path
 
 
 def opened(recipe, tmp_path, pictures, **more):
@@ -33,19 +25,42 @@ def opened(recipe, tmp_path, pictures, **more):
     return run
 
 
-def test_a_network_that_is_its_own_teacher_has_nothing_to_learn(pictures, tmp_path, teacher):
-    recipe = tiny(teacher=str(teacher), phases=PHASES)
-    run = opened(recipe, tmp_path, pictures, warm_start=teacher)
+def its_own(tmp_path, pictures, **changes):
+    """A run of a released network that is its own teacher."""
+    recipe = tiny(network="mend", config={}, teacher="mend-s", phases=PHASES, **changes)
+    return opened(recipe, tmp_path, pictures, warm_start=weights.path(weights.find("mend-s"), "safetensors"))
+
+
+def test_a_network_that_is_its_own_teacher_has_nothing_to_learn(pictures, tmp_path):
+    run = its_own(tmp_path, pictures)
     assert float(steps.step(run)) == pytest.approx(math.log(losses.LOG_FLOOR), abs=1e-3)
 
 
-def test_the_network_comes_nearer_to_its_teacher_which_stays(pictures, tmp_path, teacher):
-    recipe = tiny(teacher=str(teacher), phases=PHASES, steps=60, optimiser={"rate": 1e-2})
+def test_the_network_comes_nearer_to_its_teacher_which_stays(pictures, tmp_path):
+    recipe = tiny(teacher="mend-s", phases=PHASES, steps=60, optimiser={"rate": 1e-2})
     run = opened(recipe, tmp_path, pictures)
     before = {name: tensor.clone() for name, tensor in run.teacher.network.state_dict().items()}
     found = [float(steps.step(run)) for _ in range(60)]
     assert sum(found[-5:]) < sum(found[:5]) - 5
     assert all(torch.equal(before[name], tensor) for name, tensor in run.teacher.network.state_dict().items())
+
+
+def test_the_mirrored_teacher_is_in_the_mean_what_thorough_answers(pictures, tmp_path):
+    """Against ONNX Runtime, which restores the picture and its three mirror images."""
+    run = opened(tiny(teacher="mend-s", phases=PHASES), tmp_path, pictures)
+    seen, _ = degrade(run.pictures.crops(1, 48, random.Random(5)), run.recipe.degradation, random.Random(7))
+    seen = seen._replace(sampling=torch.full_like(seen.sampling, 2))
+    teacher = replace(run.teacher, luma_alone=False)
+    taught = torch.stack([teacher(seen, axes) for axes in FLIPS[4]])
+    runtime = MeanOfFlips(load("mend-s", runtime="onnx"), 4)
+    expected = runtime(seen.planes[0].numpy(), seen.tables[0].numpy(), PictureFacts(sampling=(2, 2))).planes
+    assert np.abs(taught.mean(0)[0].numpy() - expected).max() < 2e-3
+    assert float((taught[0] - taught[3]).abs().max()) > 4e-3
+
+
+def test_a_network_learns_from_its_own_answers_to_mirror_images(pictures, tmp_path):
+    run = its_own(tmp_path, pictures, teacher_mirrored=True)
+    assert float(steps.step(run)) > math.log(losses.LOG_FLOOR) + 1e-2
 
 
 @pytest.mark.parametrize("change", [{"teacher": "dcsc-c"}, {"phases": PHASES}])

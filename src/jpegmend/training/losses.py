@@ -114,14 +114,20 @@ def log_mse(answer: Answer) -> Tensor:
 
 
 def teacher(answer: Answer) -> Tensor:
-    """:func:`log_mse` with the teacher's answer in the place of the original picture."""
+    """:func:`log_mse` with the teacher's answer in the place of the original picture, where the answer is nearer to the
+    original than the decoded picture is."""
     assert answer.teacher is not None, "check_recipe sees to it"
-    return _log_mse(answer, answer.teacher)
+    helps = _errors(answer, answer.teacher, answer.truth) < _errors(answer, answer.seen.planes, answer.truth)
+    return _log_mse(answer, torch.where(helps[:, None, None, None], answer.teacher, answer.truth))
 
 
 def _log_mse(answer: Answer, target: Tensor) -> Tensor:
-    by_plane = mse(answer.estimate.planes, target).mean((2, 3))
-    return torch.log(by_plane @ (answer.planes / answer.planes.sum()) + LOG_FLOOR).mean()
+    return torch.log(_errors(answer, answer.estimate.planes, target) + LOG_FLOOR).mean()
+
+
+def _errors(answer: Answer, planes: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of each picture ``[B]``, its planes weighted."""
+    return mse(planes, target).mean((2, 3)) @ (answer.planes / answer.planes.sum())
 
 
 def _trace(answer: Answer, name: str) -> tuple[Tensor, ...]:

@@ -141,6 +141,9 @@ class Recipe(_Part):
     teacher: str = ""
     """A released network, or a weights file, whose answers the loss ``teacher`` takes as the target (knowledge
     distillation). It works on the planes of the recipe's network, or on YCbCr for one of luma."""
+    teacher_mirrored: bool = False
+    """Whether the teacher sees each batch mirrored left to right, top to bottom, both or neither, at random; its answer
+    is mirrored back. Its mean is then that of ``--thorough``, so that a network can learn from itself."""
     project: bool = False
     """Whether luma is projected into the file's quantisation cells before the losses; not for RGB networks."""
     degradation: Degradation = Degradation()

@@ -17,6 +17,7 @@ from jpegmend.data.degradation import MARGIN, cut
 from jpegmend.data.resampling import degrade_reduced
 from jpegmend.errors import InvalidRecipe, ModelError
 from jpegmend.models.contract import Estimate, Observation, Planes
+from jpegmend.runtimes import FLIPS
 from jpegmend.training import losses
 from jpegmend.training.auxiliary import AUXILIARIES, Crops
 from jpegmend.training.building import MEMORY_FORMAT, change_config
@@ -118,8 +119,9 @@ def batch_loss(run: Run, part: Phase | Stage, clean: Tensor, rng: random.Random)
         seen, truth = cut(seen, truth, part.crop, rng)
     taught = None
     if run.teacher and "teacher" in part.losses:
+        axes = rng.choice(FLIPS[4]) if recipe.teacher_mirrored else ()
         with _precision(recipe, clean.device):
-            taught = run.teacher(seen)
+            taught = run.teacher(seen, axes)
     seen, truth, weights = select_planes(kind, seen, truth, recipe.chroma_weight)
     seen = seen._replace(planes=seen.planes.contiguous(memory_format=MEMORY_FORMAT))
     with _precision(recipe, clean.device):

@@ -31,11 +31,14 @@ class Teacher:
     """Whether its answer is reduced to luma, for a network that works on luma."""
 
     @torch.no_grad()
-    def __call__(self, seen: Observation) -> Tensor:
-        """Its answer ``[B, C, H, W]`` to ``seen``, which holds all of Y, Cb and Cr."""
+    def __call__(self, seen: Observation, axes: tuple[int, ...] = ()) -> Tensor:
+        """Its answer ``[B, C, H, W]`` to ``seen``, which holds all of Y, Cb and Cr.
+
+        It sees the planes mirrored along ``axes``, and its answer is mirrored back.
+        """
         own, _, _ = select_planes(self.planes, seen, seen.planes, chroma=1.0)
-        own = own._replace(planes=own.planes.contiguous(memory_format=MEMORY_FORMAT))
-        planes: Tensor = self.network(own).planes.float()
+        own = own._replace(planes=own.planes.flip(axes).contiguous(memory_format=MEMORY_FORMAT))
+        planes: Tensor = self.network(own).planes.float().flip(axes)
         return planes[:, :1] if self.luma_alone else planes
 
 
