@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -43,6 +44,20 @@ def test_inner_kernels_move_by_an_orthogonal_matrix(network: nn.Module) -> None:
         # Five Newton-Schulz steps bring singular values to 0.7 to 1.2; those near zero in the gradient stay behind.
         assert singular[5] > 0.6
         assert singular[0] < 1.3
+
+
+def test_kernels_move_by_newton_schulz_in_float32(network: nn.Module) -> None:
+    """Against the iteration in float64 by NumPy; bfloat16 has 3 digits, and takes most of a step without AVX-512."""
+    torch.manual_seed(2)
+    twin, moved = copy.deepcopy(network), step(network, MUON)["1.weight"].reshape(24, -1).double().numpy()
+    torch.manual_seed(2)
+    twin(torch.rand(2, 1, 24, 24)).square().mean().backward()
+    x = twin[1].weight.grad.reshape(24, -1).double().numpy()
+    x = x / np.linalg.norm(x)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.775 * a + 2.0315 * a @ a) @ x
+    np.testing.assert_allclose(moved, -0.01 * 0.2 * (16 * 9) ** 0.5 * x, atol=2e-6)
 
 
 def test_all_others_move_as_with_adam(network: nn.Module) -> None:
