@@ -153,7 +153,7 @@ def _plan_file(opened: Opened, options: Options) -> Plan:
         convert=convert,
         strength=options.strength,
         consistent=True,
-        consistent_why="on: a first-generation JPEG",
+        consistent_why="on: a JPEG file, so its coefficients are known",
         keeps_profile=not note,
         warnings=(*opened.warnings, *([note] if note else [])),
     )
