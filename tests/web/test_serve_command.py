@@ -111,3 +111,18 @@ def test_what_is_refused(
         assert cli.run(["serve", "--no-open", "--folder", "jobs", *given]) == cli.WRONG_USAGE
     assert words in capsys.readouterr().err
     assert (tmp_path / "holiday.jpg").exists()
+
+
+def test_a_machine_without_a_temporary_folder_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Python says it where none of the usual folders can be written."""
+
+    def fail() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("jpegmend.web.server.gettempdir", fail)
+    assert cli.run(["serve", "--no-open", "--port", "0"]) == cli.WRONG_USAGE
+    assert capsys.readouterr().err == (
+        "jpegmend: there is no folder for temporary files that can be written; set TMPDIR to one that can\n"
+    )

@@ -8,6 +8,7 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Callable
+from tempfile import gettempdir
 from types import FrameType
 from urllib.parse import quote
 
@@ -68,8 +69,14 @@ def serve(settings: Settings, *, open_page: bool = True) -> None:
     """Run the service until it is stopped by SIGINT or SIGTERM.
 
     Raises:
-        InvalidOption: the address cannot be used, or settings contradict each other.
+        InvalidOption: the address cannot be used, settings contradict each other, or no temporary folder is writable.
     """
+    try:
+        gettempdir()
+    except OSError as error:
+        raise InvalidOption(
+            "there is no folder for temporary files that can be written; set TMPDIR to one that can"
+        ) from error
     logging.basicConfig(level=logging.WARNING, format="jpegmend: %(message)s")
     with contextlib.closing(_bind(settings)) as listening:
         server = Server(settings, lambda port: _announce(settings, port, open_page))
