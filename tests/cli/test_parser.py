@@ -54,7 +54,8 @@ def test_a_mistyped_verb_is_told(words: list[str], capsys: pytest.CaptureFixture
 
 
 def test_help_of_everything_and_of_a_verb(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["help"]) == cli.DONE
-    assert "Exit codes" in capsys.readouterr().out
+    for words in (["help"], ["--help"], ["help", "--help"]):
+        assert cli.run(words) == cli.DONE
+        assert "Exit codes" in capsys.readouterr().out
     assert cli.run(["help", "inspect"]) == cli.DONE
     assert "--max-pixels" in capsys.readouterr().out

@@ -44,6 +44,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
 
 DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
+_HELP = ("--help", "-h")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -76,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     from jpegmend.errors import InvalidOption, JpegmendError
 
     given = list(arguments)
-    if not given or given[0] in ("--help", "-h") or given == ["help"]:
+    if not given or given[0] in _HELP or (given[0] == "help" and (len(given) == 1 or given[1] in _HELP)):
         sys.stdout.write(_overview())
         return DONE if given else WRONG_USAGE
     if "--version" in takewhile(lambda word: word != "--", given):
