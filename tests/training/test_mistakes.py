@@ -77,3 +77,15 @@ def test_an_answer_of_another_kind_or_shape_is_refused(pictures, tmp_path, monke
     with pytest.raises(ModelError, match=f"forward of arcnn returns .*{why}"):
         step(opened)
     assert torch.isfinite(weight).all()
+
+
+@pytest.mark.parametrize(
+    ("loss", "why"), [("quality", "needs a network that estimates one"), ("artifacts", "needs the stages 'H'")]
+)
+def test_a_loss_of_the_last_phase_that_the_network_cannot_answer_is_told_before_the_first(
+    pictures, tmp_path, loss, why
+):
+    phases = [{"share": 0.5, "crop": 16, "batch": 2, "losses": {name: 1.0}} for name in ("mae", loss)]
+    with pytest.raises(InvalidRecipe, match=why):
+        open_run(tiny(phases=phases), RunSettings(folder=tmp_path / "run", data=[pictures]))
+    assert not (tmp_path / "run").exists()

@@ -188,6 +188,8 @@ LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
 NEEDS_AUXILIARY: Mapping[str, str] = {"quality_score": "ranker", "feature_matching": "ranker", "judge": "judge"}
 """Auxiliary network that a loss calls, by the name of the loss."""
 NEEDS_TRACES = frozenset({"pictures", "last_artifacts", "artifacts"})
+NEEDS_MORE = NEEDS_TRACES | {"quality"}
+"""Losses of what not every network answers."""
 
 
 def total(weights: Mapping[str, float], answer: Answer) -> Tensor:

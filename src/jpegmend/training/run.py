@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from jpegmend import models
 from jpegmend.data.pictures import Pictures
 from jpegmend.errors import InvalidRecipe
-from jpegmend.models.contract import Planes, Spec
-from jpegmend.training import validation
+from jpegmend.models.contract import Observation, Planes, Spec
+from jpegmend.models.files import example
+from jpegmend.training import losses, validation
 from jpegmend.training.building import start
 from jpegmend.training.checkpoint import State
 from jpegmend.training.distributed import ProcessGroup
@@ -94,6 +96,7 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
     )
     if recipe.revive and not state.warm:
         raise InvalidRecipe("revive: a run that begins fresh has no silent units; give --warm-start, or leave it out")
+    _check_losses(recipe, spec, state, settings.device)
     teacher = load_teacher(recipe, settings.device)
     validated, left_out = validation.load_pictures(
         settings.validation if group.is_main else [],
@@ -102,3 +105,14 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
     )
     settings.folder.mkdir(parents=True, exist_ok=True)
     return Run(recipe, settings, group, pictures, state, spec, teacher, validated, left_out)
+
+
+@torch.no_grad()
+def _check_losses(recipe: Recipe, spec: Spec, state: State, device: str) -> None:
+    """Refuse losses of what the network does not answer; those of the last phase would be met after hours."""
+    named = {name: 1.0 for phase in recipe.phases for name in phase.losses if name in losses.NEEDS_MORE}
+    if named:
+        seen = Observation(*(tensor.to(device) for tensor in example(spec, state.config) if tensor is not None))
+        estimate = state.network(seen, collect=True)
+        ones = torch.ones(estimate.planes.shape[1], device=device)
+        losses.total(named, losses.Answer(estimate, seen, torch.zeros_like(estimate.planes), ones, {}))
