@@ -59,7 +59,10 @@ def _muon(settings: Optimiser, groups: list[dict[str, Any]]) -> torch.optim.Opti
         from pytorch_optimizer.optimizer.utils import zero_power_via_newton_schulz_5
 
     class Float32Muon(Muon):
-        """The library multiplies its matrices in bfloat16: without instructions for it a CPU takes 18 times as long."""
+        """The library multiplies its matrices in bfloat16: without instructions for it a CPU takes 18 times as long.
+
+        The method is not public; a test of the size of a step tells when the library no longer calls it.
+        """
 
         @staticmethod
         def _orthogonalize(group: dict[str, Any], updates: list[Tensor]) -> list[Tensor]:
