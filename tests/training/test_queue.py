@@ -204,6 +204,15 @@ def test_what_fails_is_marked_and_the_queue_goes_on(tmp_path, stand_in):
     assert steps_logged(tmp_path, "bad") == [1, 2]
 
 
+def test_a_warm_start_that_no_other_entry_has_is_left_to_the_training(tmp_path, stand_in):
+    begin = '[[entry]]\nname = "{}"\nrecipe = "{{folder}}/tiny.toml"\nset = ["steps=1"]\nwarm_start = "{}"\n'
+    entries = [("arcnn", "arcnn"), ("second", "arcnn"), ("third", "dncnn"), ("fourth", "some/weights.safetensors")]
+    write_list(tmp_path, tmp_path, "".join(begin.format(name, start) for name, start in entries))
+    starts = {row.split()[1]: row.split("--warm-start ")[1] for row in run(tmp_path).splitlines() if "--warm" in row}
+    result = str(tmp_path / "runs" / "arcnn" / "average.safetensors")
+    assert starts == {"arcnn:": "arcnn", "second:": result, "third:": "dncnn", "fourth:": "some/weights.safetensors"}
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
