@@ -13,13 +13,15 @@ from PIL import Image, ImageCms
 
 from jpegmend import cli, jpeg
 from jpegmend.cli import options as command
+from jpegmend.cli import restore as restore_verb
+from jpegmend.cli import upscale as upscale_verb
 from jpegmend.cli.options import OPTIONS, translate
 from jpegmend.cli.parser import Parser
-from jpegmend.cli.restore import add
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.reading import open_source
 from jpegmend.restoration import Options
+from jpegmend.restoration.upscaling import UpscaleOptions
 from jpegmend.runtimes import RUNTIMES
 
 from .conftest import as_jpeg, picture
@@ -254,11 +256,15 @@ def test_name(folder: Path) -> None:
     }
 
 
-def test_every_argument_of_restore_has_an_option_of_the_command() -> None:
+def test_every_argument_has_an_option_of_the_command() -> None:
     parser = Parser()
-    add(parser)
+    restore_verb.add(parser)
     there = set().union(*parser.options)
     assert set(OPTIONS.values()) <= there
+    upscale_parser = Parser()
+    upscale_verb.add(upscale_parser)
+    both = {OPTIONS.get(field.name, "--restore-first") for field in fields(UpscaleOptions) if field.name != "progress"}
+    assert both <= set().union(*upscale_parser.options)
     only_in_python = {"keep_planes", "traces", "progress"}
     assert {field.name for field in fields(Options)} - set(OPTIONS) == only_in_python
     assert command.RUNTIMES == RUNTIMES and command.MAX_PIXELS == MAX_PIXELS

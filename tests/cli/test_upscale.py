@@ -1,4 +1,4 @@
-"""``jpegmend upscale``: path of the result, protection of the input, messages."""
+"""``jpegmend upscale``: paths of results, folders, protection of inputs, messages."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_standard_input_and_output(photo, model, tmp_path, monkeypatch, capfdbin
         assert cli.run(["upscale", source, "--model", model, "-o", "-"]) == 0
         told = capfdbinary.readouterr()
         assert told.out == (tmp_path / "kept.png").read_bytes()
-        assert f"{source} -> -  (120x96".encode() in told.err
+        assert f"{source} -> -: 120x96 from baseline jpeg 4:4:4, quality 90".encode() in told.err
 
 
 def test_a_folder_takes_the_result_under_its_name(photo, model, tmp_path, monkeypatch):
     assert cli.run(["upscale", str(photo), "--model", model, "-o", str(tmp_path / "large"), "--format", "webp"]) == 0
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(photo.read_bytes())))
     assert cli.run(["upscale", "-", "--model", model, "-o", f"{tmp_path / 'large'}/"]) == 0
-    assert sorted(path.name for path in (tmp_path / "large").iterdir()) == ["photo.x3.webp", "stdin.x3.png"]
+    assert sorted(path.name for path in (tmp_path / "large").glob("*.x3.*")) == ["photo.x3.webp", "stdin.x3.png"]
 
 
 def test_the_depth_is_that_of_the_input_and_a_loss_is_told(model, tmp_path, capsys):
@@ -70,15 +70,54 @@ def test_the_depth_is_that_of_the_input_and_a_loss_is_told(model, tmp_path, caps
     assert "note: not kept: the 16 bits a sample of the input" in capsys.readouterr().out
 
 
-def test_notes_are_in_the_words_of_the_command(model, tmp_path, capsys):
+def test_notes_are_in_the_words_of_the_command_and_pages_are_chosen(model, tmp_path, capsys):
     pages = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
     pages[0].save(tmp_path / "two.tif", save_all=True, append_images=pages[1:])
-    assert cli.run(["upscale", str(tmp_path / "two.tif"), "--model", model]) == 0
-    assert "page 1 of 2 is enlarged; --pages N selects another\n" in capsys.readouterr().out
-    second = ["upscale", str(tmp_path / "two.tif"), "--model", model, "--pages", "2", "-o", str(tmp_path / "2.png")]
-    assert cli.run(second) == 0
+    begin = ["upscale", str(tmp_path / "two.tif"), "--model", model]
+    assert cli.run(begin) == 0
+    assert "page 1 of 2 is enlarged; --pages N selects another, --pages all takes all\n" in capsys.readouterr().out
+    assert cli.run([*begin, "--pages", "2", "-o", str(tmp_path / "2.png")]) == 0
     with Image.open(tmp_path / "2.png") as larger:
         assert larger.getpixel((24, 24))[2] > 250
+    assert cli.run([*begin, "--pages", "all", "-o", str(tmp_path / "all.tif")]) == 0
+    with Image.open(tmp_path / "all.tif") as larger:
+        assert (larger.n_frames, larger.size) == (2, (48, 48))
+        assert larger.getpixel((24, 24))[0] > 250
+        larger.seek(1)
+        assert larger.getpixel((24, 24))[2] > 250
+
+
+def test_a_folder_is_enlarged_and_a_second_run_goes_on(photo, model, tmp_path, capsys):
+    (tmp_path / "below").mkdir()
+    Image.open(photo).resize((16, 24)).save(tmp_path / "below" / "other.png")
+    (tmp_path / "below" / "cut.jpg").write_bytes(photo.read_bytes()[:100])
+    words = ["upscale", str(tmp_path), "-r", "-o", str(tmp_path / "out"), "--model", model]
+    assert cli.run([*words, "--dry-run"]) == 0
+    assert "3 would be enlarged, 0 not; nothing was written" in capsys.readouterr().out
+    assert cli.run([*words, "--jobs", "2"]) == 1
+    told = capsys.readouterr()
+    assert "2 done, 0 skipped, 1 failed" in told.out
+    assert "cut.jpg" in told.err
+    sizes = {}
+    for file in (tmp_path / "out").rglob("*.png"):
+        with Image.open(file) as larger:
+            sizes[str(file.relative_to(tmp_path / "out"))] = larger.size
+    assert sizes == {"photo.x3.png": (120, 96), "below/other.png.x3.png": (48, 72)}
+    (tmp_path / "below" / "cut.jpg").write_bytes(photo.read_bytes())
+    assert cli.run([*words, "--json"]) == 0
+    outcomes = {row["file"]: row["outcome"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert sorted(outcomes.values()) == ["done", "skipped", "skipped"]
+    assert outcomes[str(tmp_path / "below" / "cut.jpg")] == "done"
+
+
+def test_options_of_the_form_of_results_are_those_of_restore(photo, model, tmp_path):
+    words = ["upscale", str(photo), "--model", model, "-q", "--format", "jpeg", "--quality", "30", "--mark"]
+    assert cli.run([*words, "--name", "{stem}-{model}{suffix}"]) == 0
+    written = (tmp_path / "photo-enlarger.jpg").read_bytes()
+    assert b"algorithmicallyEnhanced" in written
+    with Image.open(tmp_path / "photo-enlarger.jpg") as larger:
+        assert larger.size == (120, 96)
+        assert larger.quantization[0][0] > 20
 
 
 def test_a_missing_part_is_told(model, tmp_path, capsys):
@@ -103,7 +142,9 @@ def test_inputs_and_results_are_not_overwritten(photo, model, capsys):
     assert photo.read_bytes() == before
     taken = photo.with_name("photo.x3.png")
     taken.write_bytes(b"mine")
-    assert cli.run(["upscale", str(photo), "--model", model]) == 1
+    assert cli.run(["upscale", str(photo), "--model", model]) == 0
+    assert "skipped" in capsys.readouterr().out
+    assert cli.run(["upscale", str(photo), "--model", model, "-o", str(taken)]) == 1
     assert taken.read_bytes() == b"mine"
     assert cli.run(["upscale", str(photo), "--model", model, "--overwrite", "-q"]) == 0
     with Image.open(taken) as larger:

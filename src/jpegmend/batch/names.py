@@ -74,13 +74,15 @@ class Template:
     """Template for names of results: text with ``{stem}``, ``{name}``, ``{suffix}``, ``{model}``, ``{quality}``.
 
     Without a text the result of ``photo.jpg`` is ``photo.restored.png``; that of any other file keeps the whole name,
-    ``photo.png.restored.png``, so that names do not depend on other files of the folder.
+    ``photo.png.restored.png``, so that names do not depend on other files of the folder. ``word`` takes the place of
+    ``restored`` there.
 
     Raises:
         InvalidOption: an unknown field, no suffix, an absolute path, or one that leaves the folder.
     """
 
     text: str | None = None
+    word: str = "restored"
 
     def __post_init__(self) -> None:
         if self.text is None:
@@ -123,7 +125,7 @@ class Template:
         """
         text = self.text
         if text is None:
-            text = "{stem}.restored{suffix}" if file.suffix.lower() == ".jpg" else "{name}.restored{suffix}"
+            text = f"{'{stem}' if file.suffix.lower() == '.jpg' else '{name}'}.{self.word}{{suffix}}"
         filled = text.format(stem=file.stem, name=file.name, suffix=suffix, model=model, quality=quality)
         return PurePath(filled)
 

@@ -67,7 +67,7 @@ def plan(
         quality = quality_of(picture.path, settings.max_bytes) if template.needs_quality else ""
         target = target_of(picture, place, template, settings.card.name, quality)
         journal = journals.get(place.folder or picture.folder or Path())
-        problem = _problem(target, picture, inputs, taken, compares=settings.output.compare)
+        problem = _problem(target, picture, inputs, taken, template.word, compares=settings.output.compare)
         if problem:
             items.append(Item(picture=picture, target=target, problem=problem))
             continue
@@ -79,7 +79,7 @@ def plan(
 
 
 def _problem(
-    target: Path, picture: Found, inputs: set[tuple[int, int]], taken: dict[str, Path], *, compares: bool
+    target: Path, picture: Found, inputs: set[tuple[int, int]], taken: dict[str, Path], word: str, *, compares: bool
 ) -> str:
     if target == STANDARD:
         return ""
@@ -88,7 +88,7 @@ def _problem(
             return f"{written} is an input; inputs are never overwritten, choose another -o"
         first = taken.setdefault(os.path.abspath(written), picture.path)
         if first != picture.path:
-            advice = "give --name '{name}.restored{suffix}'"
+            advice = f"give --name '{{name}}.{word}{{suffix}}'"
             if first.name == picture.path.name:
                 advice = "give each another -o, or the folder above both with -r"
             return f"its result would be {written}, that of {first} too; {advice}"

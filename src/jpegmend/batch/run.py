@@ -114,6 +114,7 @@ def _task(job: Job, settings: Settings, share: Share) -> Task:
     return Task(
         source=job.item.picture.path,
         target=job.item.target,
+        operation=settings.operation,
         options={**settings.options, "threads": threads, "memory": memory},
         output=settings.output,
         overwrite=job.item.overwrite,

@@ -47,8 +47,10 @@ class Output:
 class Settings:
     """Options of a run."""
 
+    operation: str = "restore"
+    """``restore`` or ``upscale``: the function of ``jpegmend`` that makes each result."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments for ``jpegmend.restore``."""
+    """Arguments for that function; for ``upscale`` with a model."""
     output: Output = Output()
     overwrite: bool = False
     """Whether existing results are made again."""
@@ -67,12 +69,16 @@ class Settings:
         options["model"] = self.card.name
         # What a result is measured against does not change it.
         facts = {"options": options, "output": {**vars(self.output), "reference": None}}
+        if self.operation != "restore":
+            facts["operation"] = self.operation
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     @functools.cached_property
     def weights_hash(self) -> str:
-        """A hash of the network's weights; empty if no network runs."""
+        """A hash of the weights of every network that may run; empty if none does."""
         if self.options.get("strength") == 0:
             return ""
-        parts = sorted(str(entry["sha256"]) for entry in self.card.files.values())
+        # ``upscale`` may restore first.
+        cards = [self.card] if self.operation == "restore" else [self.card, weights.find(weights.DEFAULT)]
+        parts = sorted(str(entry["sha256"]) for card in cards for entry in card.files.values())
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]

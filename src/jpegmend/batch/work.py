@@ -1,4 +1,4 @@
-"""Restoration of one file: read, restore, write; runs in this process or in a worker."""
+"""Restoration or enlargement of one file: read, restore, write; runs in this process or in a worker."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One file to restore, its target and options."""
+    """One file to restore or enlarge, its target and options."""
 
     source: Path
     target: Path
+    operation: str = "restore"
     options: Mapping[str, Any]
     output: Output
     overwrite: bool
@@ -66,12 +67,12 @@ class Outcome:
 
 
 def work(task: Task, progress: Progress | None = None) -> Outcome:
-    """Restore one picture and write its result; every expected error becomes an outcome."""
+    """Make one picture's result and write it; every expected error becomes an outcome."""
     started = time.perf_counter()
     state = state_of(task.source)
     try:
         with limited():
-            facts = _restore(task, progress)
+            facts = _make(task, progress)
     except (JpegmendError, OSError, MemoryError) as error:
         if isinstance(error, BrokenPipeError) and task.target == STANDARD:
             raise  # its reader has had enough
@@ -98,20 +99,24 @@ def _in_words(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
-    from jpegmend.restoration import restore
+def _function(operation: str) -> Callable[..., Restored]:
+    from jpegmend import restoration
 
-    output = task.output
+    return restoration.upscale if operation == "upscale" else restoration.restore
+
+
+def _make(task: Task, progress: Progress | None) -> dict[str, Any]:
+    make, output = _function(task.operation), task.output
     check_place(task.target, overwrite=task.overwrite)
     if output.compare:
         check_place(compared_with(task.target), overwrite=task.overwrite)
     data = read_input(task.source, task.max_bytes)
-    decoded = restore(data, **{**task.options, "strength": 0.0}) if output.compare or output.reference else None
+    decoded = make(data, **{**task.options, "strength": 0.0}) if output.compare or output.reference else None
     reference = None
     if decoded and output.reference:
         reference = read_reference(output.reference, decoded, task.max_bytes, task.options)
-    restored = restore(data, **task.options, progress=progress)
-    others = OtherPages(data, task.options, restored.report.pages if output.all_pages else 1)
+    restored = make(data, **task.options, progress=progress)
+    others = OtherPages(data, task.options, restored.report.pages if output.all_pages else 1, task.operation)
     gain = measure(output.reference, reference, decoded, restored) if decoded and reference else None
     # Before the result: by a result that exists the next run would take the picture for done, without its comparison.
     compared = _compare(task, decoded, restored, gain) if decoded and output.compare else None
@@ -134,10 +139,11 @@ def _restore(task: Task, progress: Progress | None) -> dict[str, Any]:
 
 
 class OtherPages(Sequence["Restored"]):
-    """The pages after the first of a file with ``count`` pages; each is restored when it is asked for."""
+    """The pages after the first of a file with ``count`` pages; each is restored or enlarged when it is asked for."""
 
-    def __init__(self, data: bytes, options: Mapping[str, Any], count: int) -> None:
+    def __init__(self, data: bytes, options: Mapping[str, Any], count: int, operation: str = "restore") -> None:
         self._data, self._options, self._count = data, options, count
+        self._make = _function(operation)
         self.warnings: list[str] = []
         """Warnings of the pages restored so far."""
 
@@ -151,13 +157,11 @@ class OtherPages(Sequence["Restored"]):
         return decoding.stored(self._data) if len(self) else contextlib.nullcontext()
 
     def __getitem__(self, number: Any) -> Any:
-        from jpegmend.restoration import restore
-
         if number >= len(self):
             raise IndexError(number)
         page = number + 2
         try:
-            restored = restore(self._data, **{**self._options, "page": page})
+            restored = self._make(self._data, **{**self._options, "page": page})
         except JpegmendError as error:
             raise type(error)(f"page {page}: {error}") from error
         self.warnings += [f"page {page}: {warning}" for warning in restored.report.warnings]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 VERBS: Mapping[str, tuple[str, str]] = {
     "restore": ("jpegmend.cli.restore", "remove compression artifacts (the verb may be left out)"),
-    "upscale": ("jpegmend.cli.upscale", "enlarge a picture to three times its size by a super-resolution network"),
+    "upscale": ("jpegmend.cli.upscale", "enlarge pictures to three times their size by a super-resolution network"),
     "cluster": ("jpegmend.cli.cluster", "millions of pictures by many processes or machines: plan, run, status, retry"),
     "inspect": ("jpegmend.cli.inspect", "say what a file is: coding, sampling, tables, quality, metadata"),
     "explain": (

@@ -12,9 +12,10 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
+from jpegmend.cli.files import add_forms, check_form, default_format
 from jpegmend.cli.options import add_limits, parse_size, translate
 from jpegmend.cli.parser import Parser, whole
-from jpegmend.cli.restore import add_forms, add_restoration, check_form, default_format, read_settings
+from jpegmend.cli.restore import add_restoration, read_settings
 from jpegmend.errors import InvalidOption
 
 if TYPE_CHECKING:

@@ -56,10 +56,9 @@ _WORDS = (
     (re.compile(r"^the memory allowed is"), "--memory is"),
     (re.compile(r"^(timeout|memory|provider) (?=[\d'])"), r"--\1 "),
     (
-        re.compile(r"is restored; --pages selects another"),
-        "is restored; --pages N selects another, --pages all takes all",
+        re.compile(r"is (restored|enlarged); --pages selects another"),
+        r"is \1; --pages N selects another, --pages all takes all",
     ),
-    (re.compile(r"is enlarged; --pages selects another"), "is enlarged; --pages N selects another"),
     (re.compile(r"\bor name a format\b"), "or give --format"),
 )
 

@@ -1,4 +1,4 @@
-"""Output of ``jpegmend restore``: a line a picture, a summary and the failures, as text or as JSON."""
+"""Output of ``jpegmend restore`` and ``upscale``: a line a picture, a summary, the failures, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Show:
 
     def __init__(self, items: list[Item], settings: Settings, *, as_json: bool, quiet: bool) -> None:
         self._items = items
-        self._idle = "decoded only, strength 0" if settings.options["strength"] == 0 else "nothing to restore"
+        self._idle = "decoded only, strength 0" if settings.options.get("strength") == 0 else "nothing to restore"
+        self._operation = settings.operation
         self._compares, self._reference = settings.output.compare, settings.output.reference
         self._json = as_json
         self._quiet = quiet
@@ -63,7 +64,7 @@ class Show:
             what = translate(item.problem) or {"done": "done already", "exists": "exists already", "": ""}[item.skip]
             if self._json:
                 facts = {"file": str(item.picture.path), "output": str(item.target)}
-                facts["would"] = item.skip or ("fail" if item.problem else "restore")
+                facts["would"] = item.skip or ("fail" if item.problem else self._operation)
                 _write({**facts, "message": what} if item.problem else facts)
             else:
                 self._line(
@@ -71,7 +72,8 @@ class Show:
                 )
         if not self._json and not self._quiet:
             left = sum(not item.has_work for item in self._items)
-            text = f"{len(self._items) - left} would be restored, {left} not; nothing was written"
+            done = "restored" if self._operation == "restore" else "enlarged"
+            text = f"{len(self._items) - left} would be {done}, {left} not; nothing was written"
             self._line(text, self._items[0] if self._items else None)
 
     def finish(self, passed_over: Mapping[str, int], journals: list[Path]) -> None:
@@ -121,7 +123,7 @@ class Show:
             facts |= report_as_json(outcome.report, outcome.not_kept)
             _write(facts, sys.stderr if item.target == STANDARD else sys.stdout)
         else:
-            self._line(_words(item, outcome, self._idle), item)
+            self._line(_words(item, outcome, self._idle, enlarged=self._operation == "upscale"), item)
 
     def _line(self, text: str, item: Item | None) -> None:
         if self._quiet:
@@ -133,13 +135,12 @@ class Show:
         stream.flush()
 
 
-def _words(item: Item, outcome: Outcome, idle: str) -> str:
+def _words(item: Item, outcome: Outcome, idle: str, *, enlarged: bool) -> str:
     """One line on input and restoration, and one for each note; ``idle`` is printed instead of a model if none ran."""
     report = outcome.report
     kind = " ".join(str(part) for part in (report["coding"], report["format"], report["sampling"]) if part)
-    read = ", ".join(
-        part for part in (f"{report['width']}x{report['height']} {kind}", quality_in_words(report)) if part
-    )
+    size = f"{report['width']}x{report['height']}{' from' if enlarged else ''}"
+    read = ", ".join(part for part in (f"{size} {kind}", quality_in_words(report)) if part)
     how = report["model"] if report["runtime"] else idle
     lines = [f"{printable(item.picture.path)} -> {printable(item.target)}: {read}; {how}, {outcome.seconds:.1f} s"]
     lines += notes_in_words(report, outcome.not_kept)

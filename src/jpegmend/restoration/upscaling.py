@@ -72,8 +72,7 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
     started = time.perf_counter()
     reading.prepare(source)
     card = weights.find(options.model)
-    if card.scale == 1:
-        raise InvalidOption(f"{card.name!r} keeps the size; use restore, or a model that enlarges such as {MODEL!r}")
+    check_enlarges(card)
     network = open_network(card, options)
     opened = open_picture(source, options)
     if opened.height * opened.width * card.scale**2 > options.max_pixels:
@@ -88,6 +87,12 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
         note = f"page 1 of {opened.pages} is enlarged; page= selects another"
         plan = replace(plan, warnings=(*plan.warnings, note))
     return _Enlargement(opened, samples, plan, card, network, options).run(started)
+
+
+def check_enlarges(card: Card) -> None:
+    """Refuse a network that keeps the size; raises ``InvalidOption``."""
+    if card.scale == 1:
+        raise InvalidOption(f"{card.name!r} keeps the size; use restore, or a model that enlarges such as {MODEL!r}")
 
 
 def _make_plan(opened: Opened) -> Plan:
