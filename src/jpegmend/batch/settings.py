@@ -68,9 +68,8 @@ class Settings:
         options = {key: value for key, value in self.options.items() if key not in _WITHOUT_EFFECT}
         options["model"] = self.card.name
         # What a result is measured against does not change it.
-        facts = {"options": options, "output": {**vars(self.output), "reference": None}}
-        if self.operation != "restore":
-            facts["operation"] = self.operation
+        output = {**vars(self.output), "reference": None}
+        facts = {"operation": self.operation, "options": options, "output": output}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     @functools.cached_property
