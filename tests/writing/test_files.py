@@ -170,6 +170,17 @@ def test_jpeg_carries_everything(carried, tmp_path):
     assert image.quantization[0] == Image.open(twin).quantization[0]
 
 
+@pytest.mark.parametrize("quality", [95, 100])
+def test_jpeg_takes_noise_and_dithering(quality):
+    # More than two bytes a pixel, which Pillow's encoder has no buffer for where it optimises.
+    coarse = np.random.default_rng(0).integers(0, 2, (256, 256, 3)).astype(np.uint8) * 255
+    stream = io.BytesIO()
+    files.write(coarse, NOTHING, stream, format="jpeg", quality=quality)
+    assert len(stream.getvalue()) > 2 * 256 * 256
+    with Image.open(stream) as written:
+        assert np.abs(np.asarray(written).astype(int) - coarse).mean() < 10
+
+
 def test_jpeg_says_what_does_not_fit():
     huge = Metadata(exif=b"II*\0" + bytes(70_000), xmp=b" " * 70_000, density=(2, 1, "aspect"))
     stream = io.BytesIO()

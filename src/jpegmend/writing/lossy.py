@@ -51,8 +51,13 @@ def write_jpeg(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quali
     elif metadata.density and metadata.density[0] != metadata.density[1]:
         left_out.append("the pixel aspect ratio")
     # Pillow writes to a file by itself, and does not see that a full disk took only a part.
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "JPEG", **options)
+    image, encoded = Image.fromarray(pixels), io.BytesIO()
+    try:
+        image.save(encoded, "JPEG", **options)
+    except OSError:
+        # An optimised scan must fit into Pillow's buffer of two bytes a pixel; noise and dithering need more.
+        encoded = io.BytesIO()
+        image.save(encoded, "JPEG", **{**options, "optimize": False})
     stream.write(encoded.getbuffer())
     return tuple(left_out)
 
