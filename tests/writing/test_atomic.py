@@ -35,13 +35,18 @@ def test_the_longest_name_of_wide_letters_has_room_for_its_part(tmp_path):
     longest = os.pathconf(tmp_path, "PC_NAME_MAX")
     path = tmp_path / ("\u6f22" * ((longest - 4) // 3) + ".png")
     files.write(some_pixels((4, 4)), NOTHING, path)
-    left = tmp_path / f".{path.name[:66]}.{'0' * 12}.part"
-    left.touch()
-    atomic.remove_parts(path)
-    assert list(tmp_path.iterdir()) == [path]
-    left.touch()
-    atomic.remove_all_parts(tmp_path, [path.name])
-    assert list(tmp_path.iterdir()) == [path]
+    other = path.with_name("b".join(path.name.rsplit("\u6f22", 1)))
+    for remove in atomic.remove_parts, lambda target: atomic.remove_all_parts(tmp_path, [target.name]):
+        with atomic.open_target(path, overwrite=True) as stream:
+            stream.write(b"whole")
+            (part,) = tmp_path.glob("*.part")
+            remove(other)  # which begins like it
+            assert part.exists()
+            left = part.with_name(f"{part.name[:-17]}{'0' * 12}.part")
+            left.touch()
+        assert path.read_bytes() == b"whole"
+        remove(path)
+        assert list(tmp_path.iterdir()) == [path]
 
 
 def test_nothing_is_overwritten_unasked(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import hashlib
 import os
 import secrets
 import stat
@@ -76,7 +77,7 @@ def open_target(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
                 yield stream
             return
         # After a power failure the name shows what the file was; the suffix hides it from viewers and globs.
-        part = target.with_name(f".{_shorten(target.name)}.{secrets.token_hex(6)}.part")
+        part = target.with_name(f".{_begin(target)}.{secrets.token_hex(6)}.part")
         try:
             # "x" follows no link and overwrites no file.
             with part.open("xb") as stream:
@@ -99,23 +100,30 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 def remove_parts(target: Path) -> None:
     """Remove the temporary files that killed processes left beside a target; no process may be writing it."""
-    for part in target.parent.glob(f".{glob.escape(_shorten(target.name))}.{'[0-9a-f]' * 12}.part"):
+    for part in target.parent.glob(f".{glob.escape(_begin(target))}.{'[0-9a-f]' * 12}.part"):
         part.unlink(missing_ok=True)
 
 
 def remove_all_parts(folder: Path, names: Collection[str]) -> None:
     """:func:`remove_parts` for many files of one folder, which is read only once."""
-    shortened = {_shorten(name) for name in names}
+    begun = {_begin(folder / name) for name in names}
     for part in folder.glob(f".*.{'[0-9a-f]' * 12}.part"):
-        if part.name[1:].rsplit(".", 2)[0] in shortened:
+        if part.name[1:].rsplit(".", 2)[0] in begun:
             part.unlink(missing_ok=True)
 
 
-def _shorten(name: str) -> str:
-    """The beginning of a file name, at most 200 bytes of it, so that there is room for what a part's name adds."""
-    while len(os.fsencode(name)) > 200:
+def _begin(target: Path) -> str:
+    """What the names of a target's parts begin with: its own name, or the beginning of a long one and a hash of it.
+
+    With what follows it has at most as many bytes as the folder allows, 255 where that is unknown.
+    """
+    name, room = target.name, (_longest_name(target.parent) or 255) - len(f"..{'0' * 12}.part")
+    if len(os.fsencode(name)) <= room:
+        return name
+    mark = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+    while len(os.fsencode(name)) > room - len(mark):
         name = name[:-1]
-    return name
+    return name + mark
 
 
 def _give_name(part: Path, target: Path, overwrite: bool) -> None:
