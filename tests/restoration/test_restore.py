@@ -174,6 +174,14 @@ def test_no_trace_of_compression_no_change(make_card, monkeypatch, draw):
     assert not np.array_equal(restore(picture, model=card, quality=20).to_array(8), picture)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_saturated_colours_without_a_trace_stay_exactly(dtype):
+    full = np.iinfo(dtype).max
+    bars = np.array([[r, g, b] for r in (0, full) for g in (0, full) for b in (0, full)], dtype)
+    picture = bars.repeat(16, 0)[None].repeat(16, 0)
+    assert (restore(picture, bits=None).pixels == picture).all()
+
+
 @pytest.mark.parametrize("offset", [(0, 0), (3, 6)])
 def test_compressed_twice(offset, make_card, monkeypatch, draw, encode):
     monkeypatch.setattr(guess, "find_earlier_compression", lambda *_: Earlier(20, offset, 1.0))

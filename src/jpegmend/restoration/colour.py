@@ -21,16 +21,21 @@ Converter = Callable[[Floats], Floats]
 
 
 def choose(colour: str) -> Converter:
-    """The conversion of planes [n, h, w], 0..1, to RGB [3, h, w] or gray [1, h, w], for all but CMYK and YCCK.
+    """The conversion of planes [n, h, w] that were made of pixels to RGB [3, h, w] or gray [1, h, w].
 
-    Planes are clipped first, as in libjpeg, so that an overshoot of luma does not change the colour.
+    Planes are clipped first to the values that pixels can have, so that overshoot of luma does not change the colour.
     """
     return _ycbcr if colour == "ycbcr" else _as_it_is
 
 
 def choose_for(opened: Opened, colour: str) -> tuple[Converter, str]:
-    """The conversion of an opened picture's planes in that colour space, and a sentence on it; none but for ink."""
-    return choose_ink(opened) if colour in ("cmyk", "ycck") else (choose(colour), "")
+    """The conversion of an opened picture's planes in that colour space, and a sentence on it; none but for ink.
+
+    Planes of a JPEG file are clipped to 0..1 first, as in libjpeg.
+    """
+    if colour in ("cmyk", "ycck"):
+        return choose_ink(opened)
+    return (_ycbcr_of_file if colour == "ycbcr" and opened.values is None else choose(colour)), ""
 
 
 def choose_ink(image: Opened) -> tuple[Converter, str]:
@@ -48,8 +53,15 @@ def choose_ink(image: Opened) -> tuple[Converter, str]:
     return convert, describe_ink(profile, transform)
 
 
-def _ycbcr(planes: Floats) -> Floats:
+def _ycbcr_of_file(planes: Floats) -> Floats:
     np.clip(planes, 0, 1, out=planes)
+    return np.asarray(blocks.ycbcr_to_rgb(planes), np.float32)
+
+
+def _ycbcr(planes: Floats) -> Floats:
+    np.clip(planes[0], 0, 1, out=planes[0])
+    # Around 128/255: Cb of pure blue and Cr of pure red are above 1.
+    np.clip(planes[1:], blocks.NEUTRAL - 0.5, blocks.NEUTRAL + 0.5, out=planes[1:])
     return np.asarray(blocks.ycbcr_to_rgb(planes), np.float32)
 
 
