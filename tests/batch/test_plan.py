@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -109,6 +110,43 @@ def test_results_that_no_journal_knows_are_left_alone(one: Path) -> None:
     assert Path("out/a.restored.png").read_bytes() == b"mine"
     Path("out", JOURNAL).unlink()
     assert work_off() == {"a.jpg": "skipped"}
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_overwrite_makes_no_result_of_what_was_there(one: Path, stopped: bool) -> None:
+    whole, target, journal = one.read_bytes(), Path("out/a.restored.png"), Path("out", JOURNAL)
+    target.parent.mkdir()
+    target.write_bytes(b"mine")
+    one.write_bytes(b"\xff\xd8\xff nonsense")
+    assert work_off(replace(SETTINGS, overwrite=True)) == {"a.jpg": "failed"}
+    if stopped:  # before it could say so
+        journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
+    one.write_bytes(whole)
+    assert work_off() == {"a.jpg": "skipped"}
+    assert target.read_bytes() == b"mine"
+    assert work_off(replace(SETTINGS, overwrite=True)) == {"a.jpg": "done"}
+    assert target.read_bytes() != b"mine"
+
+
+def test_a_failure_over_a_result_of_the_journal_leaves_it_one(one: Path) -> None:
+    whole = one.read_bytes()
+    assert work_off() == {"a.jpg": "done"}
+    one.write_bytes(b"\xff\xd8\xff nonsense")
+    assert work_off(replace(SETTINGS, overwrite=True)) == {"a.jpg": "failed"}
+    one.write_bytes(whole)
+    assert work_off() == {"a.jpg": "done"}
+
+
+def test_names_that_differ_in_case_are_one_where_the_system_takes_them_for_one(
+    scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    (scans / "other").mkdir()
+    (scans / "other" / "A.jpg").write_bytes((scans / "a.jpg").read_bytes())
+    pictures = find_pictures(["scans/a.jpg", "scans/other/A.jpg"], recursive=False).pictures
+    first, last = plan(pictures, find_place(pictures, "out/", None), Template(None), SETTINGS, {})
+    assert not first.problem
+    assert "scans/a.jpg" in last.problem
 
 
 def test_a_result_that_was_changed_by_hand_is_left_alone(one: Path) -> None:

@@ -50,7 +50,7 @@ class Entry:
     time: str = ""
     """Time of the line, UTC."""
     replaces: bool = False
-    """Whether an existing file of that name was a result of this journal, and may be replaced."""
+    """Whether an existing file of that name is a result of this journal, and may be replaced."""
     message: str | None = None
     """Message of the error, if it failed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +34,8 @@ class Item:
     """Error message if it cannot be restored."""
     overwrite: bool = False
     """Whether an existing file at the target may be replaced."""
+    ours: bool = False
+    """Whether an existing file at the target is a result, by the journal, and not a file of somebody else."""
     journal: Journal | None = None
 
     @property
@@ -71,10 +74,9 @@ def plan(
         if problem:
             items.append(Item(picture=picture, target=target, problem=problem))
             continue
-        skip, replace = _decide(picture, target, place, settings, journal, options, weights)
-        items.append(
-            Item(picture=picture, target=target, skip=skip, overwrite=settings.overwrite or replace, journal=journal)
-        )
+        skip, ours = _decide(picture, target, place, settings, journal, options, weights)
+        overwrite = settings.overwrite or ours
+        items.append(Item(picture=picture, target=target, skip=skip, overwrite=overwrite, ours=ours, journal=journal))
     return items
 
 
@@ -86,13 +88,19 @@ def _problem(
     for written in (target, compared_with(target)) if compares else (target,):
         if _identity(written) in inputs:
             return f"{written} is an input; inputs are never overwritten, choose another -o"
-        first = taken.setdefault(os.path.abspath(written), picture.path)
+        first = taken.setdefault(_key(written), picture.path)
         if first != picture.path:
             advice = f"give --name '{{name}}.{word}{{suffix}}'"
             if first.name == picture.path.name:
                 advice = "give each another -o, or the folder above both with -r"
             return f"its result would be {written}, that of {first} too; {advice}"
     return ""
+
+
+def _key(written: Path) -> str:
+    """A result's path, alike for names that differ in case alone where file systems take them for one name."""
+    path = os.path.abspath(written)
+    return path.casefold() if sys.platform in ("darwin", "win32") else path
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -112,26 +120,28 @@ def _decide(
     options: str,
     weights: str,
 ) -> tuple[str, bool]:
-    """The reason for skipping a picture (empty: none), and whether an existing target may be replaced."""
-    if settings.overwrite or place.file is not None:
+    """The reason for skipping a picture (empty: none), and whether an existing target is a result of the journal."""
+    if place.file is not None:
         return "", False
-    entry = journal.find(target) if journal else None
-    if entry is None:
-        return ("exists" if os.path.lexists(target) else ""), False
-    if entry.outcome == "began":
-        # A run was stopped during this picture, so the existing file may be of an earlier run with other options.
-        return "", True
-    if entry.outcome == "failed":
-        there = os.path.lexists(target)
-        return ("exists" if there and not entry.replaces else ""), entry.replaces
-    if not os.path.lexists(target):
-        return "", False
-    if entry.written is not None and os.lstat(target).st_size != entry.written:
-        return "exists", False  # somebody has changed the result, or put another file in its place
-    if _asks_for_more(target, settings):
+    entry, there = journal.find(target) if journal else None, os.path.lexists(target)
+    ours = entry is not None and _is_result(entry, target, there=there)
+    if settings.overwrite or not there:
+        return "", ours
+    if entry is None or not ours:
+        return "exists", False
+    if entry.outcome != "done" or _asks_for_more(target, settings):
+        # Where a run was stopped during this picture the file may be of an earlier run with other options.
         return "", True
     same = entry.options == options and entry.weights == weights and _same_input(picture.path, entry, settings)
     return ("done" if same else ""), True
+
+
+def _is_result(entry: Entry, target: Path, *, there: bool) -> bool:
+    """Whether the file at a target, or what a stopped run left for one, is a result by the target's last entry."""
+    if entry.outcome != "done":
+        return entry.replaces
+    # Another size: somebody has changed the result, or put another file in its place.
+    return there and (entry.written is None or os.lstat(target).st_size == entry.written)
 
 
 def with_obstacles(items: Sequence[Item], *, compares: bool) -> list[Item]:

@@ -127,7 +127,9 @@ def begin(item: Item, settings: Settings) -> None:
     if item.journal is not None:
         if item.overwrite:
             remove_leftovers(item.target)
-        item.journal.add(_entry(item, settings, "began"))
+        entry = _entry(item, settings, "began")
+        # What stands there when this run is stopped is of this run, unless there was a file of somebody else.
+        item.journal.add(replace(entry, replaces=item.ours or not os.path.lexists(item.target)))
 
 
 def finish(item: Item, settings: Settings, outcome: Outcome) -> None:
@@ -156,5 +158,5 @@ def _entry(item: Item, settings: Settings, outcome: str) -> Entry:
         input=str(Path(os.path.abspath(item.picture.path))),
         options=settings.fingerprint,
         weights=settings.weights_hash,
-        replaces=item.overwrite,
+        replaces=item.ours and os.path.lexists(item.target),
     )
