@@ -104,6 +104,33 @@ def test_functions_of_the_file_itself_are_operators(good: Path) -> None:
     assert open_session(path, 1) is not None
 
 
+@pytest.mark.parametrize(
+    ("calls", "message"),
+    [
+        ({f"f{i}": [f"f{i + 1}"] * 2 for i in range(20)}, "become more than 50000 operators"),
+        ({f"f{i}": [f"f{i + 1}"] for i in range(100)}, "more than 32 deep"),
+        ({"f0": ["f0"]}, "more than 32 deep"),
+    ],
+    ids=["twice each", "a long chain", "itself"],
+)
+def test_functions_that_become_too_much_are_refused(good: Path, calls: dict[str, list[str]], message: str) -> None:
+    def nested(model: onnx.ModelProto) -> None:
+        imports = [helper.make_opsetid("", 18), helper.make_opsetid("local", 1)]
+        last = {name for called in calls.values() for name in called} - calls.keys()
+        for name, called in {**calls, **dict.fromkeys(last, [])}.items():
+            steps = [(other, "local") for other in called] or [("Relu", "")]
+            places = ["a", *(f"t{i}" for i in range(len(steps) - 1)), "b"]
+            nodes = [
+                helper.make_node(step, [places[i]], [places[i + 1]], domain=domain)
+                for i, (step, domain) in enumerate(steps)
+            ]
+            model.functions.append(helper.make_function("local", name, ["a"], ["b"], nodes, imports))
+        model.opset_import.append(imports[1])
+        model.graph.node[0].CopyFrom(helper.make_node("f0", ["x"], ["layer0"], domain="local"))
+
+    refused(graphs.with_model(good, nested), message)
+
+
 @pytest.mark.parametrize("operator", ["Loop", "Scan"])
 def test_loops_are_refused(good: Path, operator: str) -> None:
     def loop(model: onnx.ModelProto) -> None:
