@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from jpegmend.decoding.memory import available_memory
 from jpegmend.errors import InvalidOption
 from jpegmend.runtimes.processor import available_threads
 
@@ -60,30 +60,3 @@ def share_out(pictures: int, *, jobs: int | None, threads: int | None, memory: i
     idle = (jobs - 1) * (_LEAST // 2)
     each, alone = (memory - _PARENT) // jobs - _DECODER, memory - _PARENT - idle - _DECODER
     return Share(jobs, max(1, cpus // jobs), cpus, max(1, each), max(1, alone))
-
-
-def available_memory() -> int:
-    """Bytes available without swapping, by the system and the container; a large number if unknown."""
-    found = [_meminfo(), *(_cgroup(limit, used) for limit, used in _CGROUPS)]
-    return min((size for size in found if size is not None), default=1 << 62)
-
-
-_CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
-
-
-def _meminfo() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return None
-
-
-def _cgroup(limit: str, used: str) -> int | None:
-    try:
-        return max(0, int(Path(limit).read_text()) - int(Path(used).read_text()))
-    except (OSError, ValueError):  # no such group, or "max"
-        return None

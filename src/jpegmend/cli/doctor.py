@@ -66,7 +66,7 @@ def _versions() -> str:
 
 
 def _machine() -> str:
-    from jpegmend.batch.share import available_memory
+    from jpegmend.decoding.memory import available_memory
     from jpegmend.runtimes.processor import available_threads
 
     return f"{platform.platform()}, {available_threads()} CPUs, {available_memory() / 1e9:.1f} GB of memory free"

@@ -7,8 +7,9 @@ The limits grow linearly with the size of the picture, which ``max_pixels`` boun
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+
+from jpegmend.decoding.memory import physical_memory
 
 MAX_PIXELS = 500_000_000
 """Default limit of width times height of a picture, in pixels."""
@@ -113,14 +114,6 @@ def machine_limit() -> float | None:
     """Greatest number of bytes that one picture may use on this machine; None if its memory size is unknown."""
     memory = physical_memory()
     return None if memory is None else _MACHINE_SHARE * memory
-
-
-def physical_memory() -> int | None:
-    """Bytes of memory of this machine; None if the system does not report it."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def largest_file(max_pixels: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf, lcm
 
-from jpegmend.decoding.limits import physical_memory
+from jpegmend.decoding.memory import physical_memory
 from jpegmend.restoration.plane_groups import Group
 from jpegmend.restoration.scene import Scene
 from jpegmend.restoration.tiles import Window, cut, largest_side, round_up
