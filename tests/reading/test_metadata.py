@@ -141,8 +141,10 @@ def primaries(green_x: int) -> bytes:
         ({"gAMA": struct.pack(">I", 100_000)}, True),
         ({"gAMA": struct.pack(">I", 100_000), "sRGB": b"\0"}, False),
         ({"cHRM": primaries(21000)}, True),
+        ({"tEXt": b"Title\0" + b"a" * 100_000, "cICP": bytes([9, 16, 0, 1])}, True),
+        ({"cICP": bytes([1, 13, 0, 1])}, False),
     ],
-    ids=["srgb", "linear", "srgb after all", "adobe"],
+    ids=["srgb", "linear", "srgb after all", "adobe", "bt.2020 by numbers", "srgb by numbers"],
 )
 def test_colours_of_a_png_that_no_profile_carries_on_are_told(chunks, said):
     assert any("other than sRGB" in warning for warning in open_source(png_with(**chunks)).warnings) == said

@@ -59,7 +59,7 @@ def read_metadata(image: Any, ink: bool = False) -> tuple[dict[str, Any], list[s
 
 
 def _states_other_colours(info: dict[str, Any]) -> bool:
-    """Whether a gamma or primaries of a PNG, or the numbers in a HEIC or AVIF (ITU-T H.273), differ from sRGB's."""
+    """Whether gamma or primaries of a PNG, or the numbers in a HEIC, AVIF or PNG (ITU-T H.273), differ from sRGB's."""
     if numbers := info.get("nclx_profile"):
         return numbers["color_primaries"] not in _PRIMARIES or numbers["transfer_characteristics"] not in _TRANSFERS
     if "srgb" in info:

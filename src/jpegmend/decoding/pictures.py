@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 import warnings
 from collections.abc import Callable, MutableMapping
@@ -113,6 +114,8 @@ def _open(format: str, source: str, page: int, left_open: MutableMapping[str, An
         raise
     if format == "avif":
         image.info.update(_avif_facts(source))
+    if format == "png" and (colours := _png_colours(source)):
+        image.info["nclx_profile"] = colours
     return image
 
 
@@ -239,6 +242,17 @@ def _avif_facts(source: str) -> dict[str, Any]:
         primaries, transfer = struct.unpack(">HH", colours)
         found["nclx_profile"] = {"color_primaries": primaries, "transfer_characteristics": transfer}
     return found
+
+
+def _png_colours(source: str) -> dict[str, int]:
+    """The numbers of a PNG's colours, of its chunk cICP (PNG, third edition, 11.3.2.6), named as by the HEIC plugin."""
+    with open(source, "rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+            if head[4:] == b"cICP" and len(numbers := file.read(2)) == 2:
+                return {"color_primaries": numbers[0], "transfer_characteristics": numbers[1]}
+            file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
+    return {}
 
 
 def _webp_size(source: str) -> dict[str, int]:
