@@ -88,10 +88,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _call(given)
     except InvalidOption as error:
-        sys.stderr.write(f"jpegmend: {streams.printable(translate(str(error)))}\n")
+        sys.stderr.write(f"jpegmend: {streams.printable(translate(str(error), *given))}\n")
         return WRONG_USAGE
     except JpegmendError as error:
-        sys.stderr.write(f"jpegmend: {streams.printable(translate(str(error)))}\n")
+        sys.stderr.write(f"jpegmend: {streams.printable(translate(str(error), *given))}\n")
         return SOME_FAILED
     except KeyboardInterrupt:
         sys.stderr.write("jpegmend: interrupted; finished files are whole, no other was written\n")

@@ -46,10 +46,10 @@ def run(given: Namespace) -> int:
         except (JpegmendError, OSError) as error:
             code = SOME_FAILED
             if given.json:
-                failure = {"file": str(source), "error": type(error).__name__, "message": translate(str(error))}
+                failure = {"file": str(source), "error": type(error).__name__, "message": translate(str(error), source)}
                 sys.stdout.write(json.dumps(failure) + "\n")
             else:
-                sys.stderr.write(f"jpegmend: {printable(source)}: {printable(translate(str(error)))}\n")
+                sys.stderr.write(f"jpegmend: {printable(source)}: {printable(translate(str(error), source))}\n")
             continue
         if given.json:
             sys.stdout.write(json.dumps({"file": str(source), **found.as_dict()}) + "\n")

@@ -84,12 +84,24 @@ def _as_help(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
-def translate(message: str) -> str:
-    """A message of the package in the words of the command.
+def translate(message: str, *paths: object) -> str:
+    """A message of the package in the words of the command; ``paths`` in it, which may look like options, stay.
 
     >>> translate("give quality= to restore it"), translate("use runtime='torch'")
     ('give --assume-quality to restore it', 'use --runtime torch')
+    >>> translate("quality=80.png exists already", "quality=80.png")
+    'quality=80.png exists already'
     """
+    kept = sorted({text for text in map(str, paths) if text and _in_words(text) != text}, key=len, reverse=True)
+    for number, text in enumerate(kept):
+        message = message.replace(text, f"\0{number}\0")
+    message = _in_words(message)
+    for number, text in enumerate(kept):
+        message = message.replace(f"\0{number}\0", text)
+    return message
+
+
+def _in_words(message: str) -> str:
     message = _GIVEN.sub(_option, message)
     for words, said in _WORDS:
         message = words.sub(said, message)

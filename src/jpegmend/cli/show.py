@@ -61,7 +61,10 @@ class Show:
     def plan(self) -> None:
         """Print what would be done, and the paths of the results."""
         for item in self._items:
-            what = translate(item.problem) or {"done": "done already", "exists": "exists already", "": ""}[item.skip]
+            what = (
+                translate(item.problem, *_paths(item))
+                or {"done": "done already", "exists": "exists already", "": ""}[item.skip]
+            )
             if self._json:
                 facts = {"file": str(item.picture.path), "output": str(item.target)}
                 facts["would"] = item.skip or ("fail" if item.problem else self._operation)
@@ -106,7 +109,7 @@ class Show:
             self._line(f"{printable(item.picture.path)}: skipped, {found}; --overwrite makes it anew", item)
 
     def _tell_failed(self, item: Item, outcome: Outcome) -> None:
-        message = translate(str(outcome.message))
+        message = translate(str(outcome.message), *_paths(item))
         if self._json:
             facts = {"file": str(item.picture.path), "outcome": "failed", "error": outcome.error, "message": message}
             _write(facts)
@@ -133,6 +136,12 @@ class Show:
         self.bar.clear()
         stream.write(text + "\n")
         stream.flush()
+
+
+def _paths(item: Item) -> tuple[Path, ...]:
+    """Paths that messages on an item may name."""
+    source, target = item.picture.path, item.target
+    return source, target, compared_with(target), source.parent, target.parent
 
 
 def _words(item: Item, outcome: Outcome, idle: str, *, enlarged: bool) -> str:
