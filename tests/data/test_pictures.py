@@ -134,6 +134,29 @@ def test_of_several_places_the_one_with_most_detail_is_taken(tmp_path):
     assert flat[0] > 10 > flat[1]
 
 
+@pytest.mark.parametrize("candidates", [1, 4])
+def test_shares_hold_whatever_the_detail_and_the_sizes_of_a_source(tmp_path, candidates):
+    """The first source has noise, and a picture that is too small for the crops."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    pictures = {"noise/a": noise[:32], "noise/b": noise[:15], "even/a": np.full_like(noise, 128)}
+    for name, picture in pictures.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    sources = [tmp_path / "noise", tmp_path / "even"]
+    crops = Pictures.load(sources, shares=[0.2, 0.8], candidates=candidates).crops(1000, 16, random.Random(0))
+    assert 0.17 < (crops.float().std((1, 2, 3)) > 0).float().mean() < 0.23
+
+
+def test_candidates_are_of_several_pictures_of_a_source(tmp_path):
+    """The picture with detail is a small part of its source."""
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    Image.new("RGB", (64, 64)).save(tmp_path / "even.png")
+    for candidates, low, high in ((1, 0.15, 0.25), (3, 0.44, 0.54)):  # 1/5, and 1 - (4/5)^3
+        crops = Pictures.load([tmp_path], candidates=candidates).crops(1000, 16, random.Random(0))
+        assert low < (crops.float().std((1, 2, 3)) > 0).float().mean() < high
+
+
 def test_nothing_to_train_on_is_said(tmp_path, folder):
     with pytest.raises(MissingData, match="no pictures"):
         find_pictures([tmp_path / "none"])

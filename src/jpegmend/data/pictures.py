@@ -6,6 +6,7 @@ Shape letters: B batch, H W pixels.
 from __future__ import annotations
 
 import random
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -70,6 +71,28 @@ class Sizes:
 
 
 @dataclass(frozen=True)
+class _Pool:
+    """The pictures that hold a crop of some side."""
+
+    tensors: list[Tensor]
+    cumulative: list[float]
+    """Sums of their weights up to each."""
+    ranges: list[tuple[int, int]]
+    """First (inclusive) and last (exclusive) picture of the source of each."""
+
+    def draw(self, count: int, candidates: int, rng: random.Random) -> list[Tensor]:
+        """The pictures of ``count`` groups of candidates, group by group; those of a group are of one source."""
+        drawn = []
+        for first in rng.choices(range(len(self.tensors)), cum_weights=self.cumulative, k=count):
+            start, end = self.ranges[first]
+            low = self.cumulative[start - 1] if start else 0.0
+            weight = self.cumulative[end - 1] - low
+            others = [low + weight * rng.random() for _ in range(candidates - 1)]
+            drawn += [first, *(bisect(self.cumulative, other, start, end - 1) for other in others)]
+        return [self.tensors[index] for index in drawn]
+
+
+@dataclass(frozen=True)
 class Pictures:
     """Clean pictures as uint8 tensors on a device, and random crops of them."""
 
@@ -78,10 +101,14 @@ class Pictures:
     weights: Sequence[float] | None = None
     """How often each is drawn; by its pixels where None."""
     candidates: int = 1
-    """Number of random positions tried for each crop; the crop with most detail is taken."""
+    """Number of crops drawn for each one taken, from pictures of the same source; that with most detail is taken."""
     flips: bool = True
     """Whether crops are flipped and rotated by multiples of 90 degrees at random."""
-    _by_side: dict[int, tuple[list[Tensor], list[float]]] = field(default_factory=dict, repr=False)
+    counts: Sequence[int] | None = None
+    """Number of tensors of each source (data set), in order; None where all are of one."""
+    shared: bool = False
+    """Whether sources keep their shares of the weight if some of their pictures are too small for a crop."""
+    _by_side: dict[int, _Pool] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(
@@ -97,22 +124,24 @@ class Pictures:
         """Read all pictures below folders, in files, or in packed files (:mod:`jpegmend.data.pack`).
 
         ``sizes`` says which are also used smaller than they are. ``shares`` says how often crops come from each
-        path; by pixels where it is None.
+        path; by pixels where it is None. Each path is a source.
         """
         tensors: list[Tensor] = []
         weights: list[float] = []
+        counts: list[int] = []
         for index, path in enumerate(paths):
             read = list(_read(path, sizes or Sizes(), device))
             scale = shares[index] / sum(weight for _, weight in read) if shares else 1.0
             tensors += [tensor for tensor, _ in read]
             weights += [scale * weight for _, weight in read]
-        return cls(tensors, weights, candidates, flips)
+            counts.append(len(read))
+        return cls(tensors, weights, candidates, flips, counts, shared=bool(shares))
 
     def crops(self, batch: int, side: int, rng: random.Random) -> Tensor:
         """Random crops ``[B, 3, side, side]`` uint8, flipped and rotated with ``flips``."""
-        large, cumulative = self._large_enough(side)
         out = []
-        for picture in rng.choices(large, cum_weights=cumulative, k=batch * self.candidates):
+        # The source is drawn first: were it chosen by detail too, sources with more of it would exceed their share.
+        for picture in self._large_enough(side).draw(batch, self.candidates, rng):
             top, left = (rng.randrange(length - side + 1) for length in picture.shape[1:])
             crop = picture[:, top : top + side, left : left + side]
             if self.flips:
@@ -125,17 +154,31 @@ class Pictures:
         chosen = detail(crops).reshape(batch, self.candidates).argmax(1)
         return crops.reshape(batch, self.candidates, *crops.shape[1:])[torch.arange(batch, device=crops.device), chosen]
 
-    def _large_enough(self, side: int) -> tuple[list[Tensor], list[float]]:
-        """The pictures that hold such a crop, and their weights summed up; worked out once a side."""
+    def _large_enough(self, side: int) -> _Pool:
+        """The pictures that hold such a crop, and their weights; worked out once a side."""
         if side not in self._by_side:
-            weights = self.weights or [float(t.shape[1] * t.shape[2]) for t in self.tensors]
-            fit = [(t, w) for t, w in zip(self.tensors, weights, strict=True) if min(t.shape[1:]) >= side]
-            if not fit:
+            every = self.weights or [float(t.shape[1] * t.shape[2]) for t in self.tensors]
+            tensors: list[Tensor] = []
+            weights: list[float] = []
+            ranges: list[tuple[int, int]] = []
+            for source in self._sources():
+                fit = [i for i in source if min(self.tensors[i].shape[1:]) >= side]
+                kept = sum(every[i] for i in fit)
+                scale = sum(every[i] for i in source) / kept if self.shared and kept else 1.0
+                ranges += [(len(tensors), len(tensors) + len(fit))] * len(fit)
+                tensors += [self.tensors[i] for i in fit]
+                weights += [scale * every[i] for i in fit]
+            if not tensors:
                 raise MissingData(
                     f"no picture is at least {side} x {side} pixels; use smaller crops or larger pictures"
                 )
-            self._by_side[side] = [t for t, _ in fit], list(accumulate(w for _, w in fit))
+            self._by_side[side] = _Pool(tensors, list(accumulate(weights)), ranges)
         return self._by_side[side]
+
+    def _sources(self) -> list[range]:
+        """The numbers of the tensors of each source."""
+        ends = list(accumulate(self.counts or [len(self.tensors)]))
+        return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def detail(crops: Tensor) -> Tensor:

@@ -122,7 +122,7 @@ class Recipe(_Part):
     even_sizes: bool = False
     """Whether the sizes of a picture are drawn equally often, rather than in proportion to their pixels."""
     candidates: int = Field(default=1, ge=1)
-    """Number of random positions tried for each crop; the crop with most detail is taken."""
+    """Number of crops drawn for each one taken, from pictures of the same set; that with most detail is taken."""
     flips: bool = True
     """Whether crops are flipped and rotated by multiples of 90 degrees at random."""
     precision: Literal["float32", "bfloat16"] = "float32"
