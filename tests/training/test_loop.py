@@ -75,6 +75,31 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(pictures, tmp_pat
     assert (tmp_path / "whole/average.safetensors").stat().st_size > 0
 
 
+@pytest.mark.parametrize("kind", ["adam", "muon"])
+def test_a_resumed_run_takes_the_settings_of_its_optimiser_from_the_recipe(pictures, tmp_path, kind):
+    shape = {"config": {"kernels": [3, 3, 3], "widths": [16, 16]}, "steps": 2}
+    before = {"kind": kind, "rates": {"layers.0": 100}}
+    loop.train(tiny(**shape, optimiser=before), settings(tmp_path, pictures))
+    after = {"kind": kind, "rates": {"layers.0": 50}, "betas": [0.8, 0.9], "decay": 0.1, "momentum": 0.5}
+    resumed = start(tiny(**shape, optimiser=after), checkpoint=tmp_path / "checkpoint.pt").optimisers["network"]
+    fresh = start(tiny(**shape, optimiser=after)).optimisers["network"]
+    for group, wanted in zip(resumed.param_groups, fresh.param_groups, strict=True):
+        assert {key: group[key] for key in wanted if key != "params"} == {
+            key: value for key, value in wanted.items() if key != "params"
+        }
+    assert len(resumed.state) == 6
+    counts = [group["step"] for group in resumed.param_groups if "step" in group]
+    assert counts == ([2] * 3 if kind == "muon" else [])
+
+
+def test_a_checkpoint_that_names_no_groups_of_parameters_is_resumed(pictures, tmp_path):
+    loop.train(tiny(steps=2), settings(tmp_path, pictures))
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del content["groups"]
+    torch.save(content, tmp_path / "checkpoint.pt")
+    assert loop.train(tiny(steps=4), settings(tmp_path, pictures, resume=True)).step == 4
+
+
 def test_a_signal_handler_is_put_back(pictures, tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     stop_after(monkeypatch, 1)

@@ -27,10 +27,11 @@ def run(pictures, tmp_path_factory):
     "changes, why",
     [
         (DCSC, "hyper-parameters deviation, kernels, widths"),
-        ({"optimiser": {"rate": 1e-3, "kind": "muon"}}, r"another optimiser\.kind"),
+        ({"optimiser": {"rate": 1e-3, "kind": "muon"}}, r"other groups of parameters, by optimiser\.kind"),
+        ({"optimiser": {"rate": 1e-3, "rates": {"layers.1": 10}}}, r"prefixes of optimiser\.rates"),
         ({"stages": [{"auxiliary": "ranker", "share": 0.5, "crop": 16, "batch": 2}]}, "no ranker"),
     ],
-    ids=["network", "optimiser", "stage"],
+    ids=["network", "optimiser", "rates", "stage"],
 )
 def test_a_run_is_not_resumed_by_another_recipe(run, changes, why):
     before = (run / "checkpoint.pt").read_bytes()
@@ -38,6 +39,15 @@ def test_a_run_is_not_resumed_by_another_recipe(run, changes, why):
         start(tiny(**changes), checkpoint=run / "checkpoint.pt")
     assert "\n" not in str(caught.value)
     assert (run / "checkpoint.pt").read_bytes() == before
+
+
+def test_other_parameters_in_as_many_groups_are_refused(pictures, tmp_path):
+    """Two parameters each: PyTorch would give the averages of one group to the other."""
+    one, other = ({"rate": 1e-3, "rates": {name: 10}} for name in ("layers.0", "layers.1"))
+    config = {"kernels": [3, 3, 3, 3], "widths": [4, 4, 4], "deviation": 0.1}
+    loop.train(tiny(steps=2, config=config, optimiser=one), RunSettings(folder=tmp_path, data=[pictures]))
+    with pytest.raises(WeightsDamaged, match=r"prefixes of optimiser\.rates; resume it with its own"):
+        start(tiny(config=config, optimiser=other), checkpoint=tmp_path / "checkpoint.pt")
 
 
 def test_a_checkpoint_that_was_cut_short_is_damaged_not_of_another_recipe(run, tmp_path):

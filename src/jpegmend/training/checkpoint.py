@@ -99,6 +99,7 @@ class State:
             "config": dataclasses.asdict(self.config),
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "groups": {name: self._groups(name) for name in self.optimisers},
             "average": self.average,
             "counters": {name: getattr(self, name) for name in _COUNTERS},
         }
@@ -120,16 +121,32 @@ class State:
                 network.load_state_dict(content["networks"][name])
             except RuntimeError as error:
                 raise ValueError(f"its {name} differs: {misfit(content['networks'][name], network)}") from error
-        for name, optimiser in self.optimisers.items():
-            saved = copy.deepcopy(content["optimisers"][name])
-            # PyTorch checks only the number of the groups, and the first step fails.
-            if _kinds(saved) != _kinds(optimiser.state_dict()):
-                raise ValueError("its optimiser is of another optimiser.kind, or of other optimiser.rates")
-            optimiser.load_state_dict(saved)
+        for name in self.optimisers:
+            # Earlier checkpoints do not name the parameters of the groups.
+            self._load_optimiser(name, content["optimisers"][name], content.get("groups", {}).get(name))
         for name, tensor in content["average"].items():
             self.average[name].copy_(tensor)
         for name in _COUNTERS:
             setattr(self, name, content["counters"][name])
+
+    def _groups(self, name: str) -> list[list[str]]:
+        """The names of the parameters of each group of an optimiser."""
+        names = {parameter: key for key, parameter in self.networks[name].named_parameters()}
+        return [[names[parameter] for parameter in group["params"]] for group in self.optimisers[name].param_groups]
+
+    def _load_optimiser(self, name: str, saved: dict[str, Any], groups: list[list[str]] | None) -> None:
+        """Load what an optimiser has learnt; rates, decay and other settings stay those of the recipe."""
+        optimiser = self.optimisers[name]
+        # PyTorch checks only the number of the groups and of their parameters.
+        if _kinds(saved) != _kinds(optimiser.state_dict()) or (groups and groups != self._groups(name)):
+            raise ValueError(
+                "its optimiser has other groups of parameters, by optimiser.kind, optimiser.adam or the prefixes of "
+                "optimiser.rates"
+            )
+        settings = [{key: group[key] for key in group.keys() - _NO_SETTINGS} for group in optimiser.param_groups]
+        optimiser.load_state_dict(copy.deepcopy(saved))
+        for group, own in zip(optimiser.param_groups, settings, strict=True):
+            group.update(own)
 
     def save(self, path: Path) -> None:
         """Write the checkpoint atomically."""
@@ -162,5 +179,8 @@ def _kinds(optimiser: dict[str, Any]) -> list[bool | None]:
 
 _INSTEAD = "resume it with its own, and --set as at its beginning, or begin another run with another --out"
 
+
+_NO_SETTINGS = {"params", "step"}
+"""Keys of an optimiser's group that no recipe sets; Muon counts its steps in one."""
 
 _COUNTERS = ("step", "network_steps", "rollbacks", "seconds", "warm", "earlier_steps", "earlier_seconds", "best")
