@@ -166,6 +166,32 @@ def test_a_rollback_keeps_the_best_weights(pictures, tmp_path, monkeypatch):
     assert (state.rollbacks, state.best) == (1, 3.0)
 
 
+@pytest.mark.parametrize("changed", [{}, {"qualities": [50]}, {"pictures": 1}], ids=["same", "qualities", "pictures"])
+def test_the_best_weights_are_those_of_the_validation_at_hand(pictures, tmp_path, monkeypatch, changed):
+    """A score on other pictures, or at other qualities, is no reason to keep earlier weights."""
+    monkeypatch.setattr(saving, "validate", lambda run, weights: {"gain_10": 3.0 if run.state.step == 2 else 1.0})
+    loop.train(tiny(steps=2), settings(tmp_path, pictures, validation=[pictures]))
+    first = (tmp_path / "best.safetensors").read_bytes()
+    recipe = tiny(steps=4, validation=changed)
+    state = loop.train(recipe, settings(tmp_path, pictures, validation=[pictures], resume=True))
+    assert state.best == (1.0 if changed else 3.0)
+    assert ((tmp_path / "best.safetensors").read_bytes() != first) == bool(changed)
+    again = start(recipe, checkpoint=tmp_path / "checkpoint.pt")
+    assert (again.best, again.best_on) == (state.best, state.best_on)
+
+
+def test_the_best_score_of_an_earlier_checkpoint_holds(pictures, tmp_path, monkeypatch):
+    """It does not state what it was measured on."""
+    monkeypatch.setattr(saving, "validate", lambda run, weights: {"gain_10": 3.0 if run.state.step == 2 else 1.0})
+    loop.train(tiny(steps=2), settings(tmp_path, pictures, validation=[pictures]))
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del content["counters"]["best_on"]
+    torch.save(content, tmp_path / "checkpoint.pt")
+    state = loop.train(tiny(steps=4), settings(tmp_path, pictures, validation=[pictures], resume=True))
+    assert state.best == 3.0
+    assert state.best_on
+
+
 def test_a_rollback_in_the_last_step_leaves_what_was_learnt_before_it(pictures, tmp_path, monkeypatch):
     spoil(monkeypatch, 5)
     monkeypatch.setattr(loop, "_SNAPSHOT", 1)

@@ -56,6 +56,8 @@ class State:
     earlier_seconds: float = 0.0
     best: float = float("-inf")
     """Highest validation score so far, dB."""
+    best_on: str = ""
+    """Checksum of what it was measured on; empty where an earlier checkpoint does not state it."""
     part: Any = None
     """The stage or phase of the last step; not saved, it follows from the budget."""
     trained: str = ""
@@ -126,8 +128,9 @@ class State:
             self._load_optimiser(name, content["optimisers"][name], content.get("groups", {}).get(name))
         for name, tensor in content["average"].items():
             self.average[name].copy_(tensor)
+        counters = {"best_on": "", **content["counters"]}
         for name in _COUNTERS:
-            setattr(self, name, content["counters"][name])
+            setattr(self, name, counters[name])
 
     def _groups(self, name: str) -> list[list[str]]:
         """The names of the parameters of each group of an optimiser."""
@@ -183,4 +186,14 @@ _INSTEAD = "resume it with its own, and --set as at its beginning, or begin anot
 _NO_SETTINGS = {"params", "step"}
 """Keys of an optimiser's group that no recipe sets; Muon counts its steps in one."""
 
-_COUNTERS = ("step", "network_steps", "rollbacks", "seconds", "warm", "earlier_steps", "earlier_seconds", "best")
+_COUNTERS = (
+    "step",
+    "network_steps",
+    "rollbacks",
+    "seconds",
+    "warm",
+    "earlier_steps",
+    "earlier_seconds",
+    "best",
+    "best_on",
+)

@@ -81,10 +81,10 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
 def _roll_back(state: State, good: dict[str, Any], reports: Reports) -> None:
     """Reset the run to the last good state; the following steps draw other crops."""
     # The best weights lie in a file, which stays.
-    rollbacks, seconds, best = state.rollbacks + 1, state.seconds, state.best
+    rollbacks, seconds, best = state.rollbacks + 1, state.seconds, (state.best, state.best_on)
     reports.note(f"step {state.step}: the loss is not finite; back to step {good['counters']['step']}")
     state.load_content(good)
-    state.rollbacks, state.seconds, state.best = rollbacks, seconds, best
+    state.rollbacks, state.seconds, (state.best, state.best_on) = rollbacks, seconds, best
     if rollbacks > _PATIENCE:
         raise JpegmendError(
             f"the loss was not finite {rollbacks} times; lower optimiser.rate or optimiser.clip, or use float32"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jpegmend.models import files
 from jpegmend.training import validation
+from jpegmend.training.recipe import Recipe
 from jpegmend.training.reports import Reports
 from jpegmend.training.run import Run
 
@@ -43,12 +45,17 @@ class Saver:
 
     def _validate(self) -> dict[str, float]:
         """Scores of the averaged weights, which are saved as ``best.safetensors`` if their mean gain is the highest."""
-        began, run = time.monotonic(), self.run
+        began, run, state = time.monotonic(), self.run, self.run.state
         found = validate(run, run.settings.folder / "average.safetensors")
-        if (score := validation.mean_gain(found)) > run.state.best:
-            run.state.best = score
+        measured_on = validation.checksum(run.validation, *_cases(run.recipe))
+        if state.best_on not in ("", measured_on):
+            # The run was resumed with another validation, whose scores cannot be compared.
+            state.best = float("-inf")
+        state.best_on = measured_on
+        if (score := validation.mean_gain(found)) > state.best:
+            state.best = score
             _save_weights(run, run.settings.folder / "best.safetensors")
-            run.state.save(run.settings.folder / "checkpoint.pt")
+            state.save(run.settings.folder / "checkpoint.pt")
         self.validated = time.monotonic()
         self.took = self.validated - began
         return found
@@ -80,15 +87,20 @@ def _save_auxiliaries(run: Run, folder: Path) -> None:
 def validate(run: Run, weights: Path) -> dict[str, float]:
     """Scores of a weights file by the recipe's settings."""
     network, _ = files.load_weights(weights)
-    recipe, spec = run.recipe, run.spec
-    qualities = recipe.validation.qualities or validation.trained_qualities(recipe.degradation)
-    coloured = any(share for kind, share in recipe.degradation.sampling.items() if kind != "gray")
+    qualities, colour = _cases(run.recipe)
     return validation.scores(
         network,
-        spec,
+        run.spec,
         run.state.config,
         run.validation,
         qualities=qualities,
-        colour=qualities[(len(qualities) - 1) // 2] if coloured else None,
+        colour=colour,
         device=run.settings.device,
     )
+
+
+def _cases(recipe: Recipe) -> tuple[Sequence[int], int | None]:
+    """The qualities that are validated in gray, and that in colour, if the recipe trains colour."""
+    qualities = recipe.validation.qualities or validation.trained_qualities(recipe.degradation)
+    coloured = any(share for kind, share in recipe.degradation.sampling.items() if kind != "gray")
+    return qualities, qualities[(len(qualities) - 1) // 2] if coloured else None

@@ -5,6 +5,7 @@ Figures to report come from ``jpegmend evaluate``. Shape letters: B batch, C pla
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from math import lcm
@@ -65,6 +66,15 @@ def load_pictures(paths: Iterable[Path], *, most: int, scale: int) -> tuple[list
             f"validation: of {left_out} pictures none has sides of {least} pixels or more; give larger ones"
         )
     return found, left_out
+
+
+def checksum(pictures: Iterable[Tensor], qualities: Iterable[int], colour: int | None) -> str:
+    """A checksum of what :func:`scores` measures on; scores of equal ones can be compared."""
+    found = hashlib.sha256(repr((tuple(qualities), colour)).encode())
+    for picture in pictures:
+        found.update(repr(tuple(picture.shape)).encode())
+        found.update(picture.contiguous().numpy().data)
+    return found.hexdigest()
 
 
 def psnr(restored: Tensor, truth: Tensor) -> float:
