@@ -14,6 +14,8 @@ import torch
 from jpegmend import cli, models, weights
 from jpegmend.cli.release import read_caution
 from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged, WeightsMissing
+from jpegmend.evaluation.measure.protocols import find
+from jpegmend.evaluation.measure.results import METRICS, Mean, Result
 from jpegmend.models import files
 from jpegmend.models.contract import Observation
 from jpegmend.runtimes import PictureFacts, open_runtime
@@ -228,6 +230,24 @@ def test_measuring_leaves_the_weights_alone(run, folder, tmp_path, without_expor
     card = release.release(run, "mine", folder=tmp_path, facts=facts)
     assert card.scores == tuple(scores)
     assert card.files["safetensors"] == read_card(folder / "mine.json").files["safetensors"]
+
+
+def test_scores_of_other_weights_are_refused(run, folder, tmp_path, capsys):
+    """Those that an evaluation states of the released ONNX file are taken, also by the next release."""
+    entry = read_card(folder / "mine.json").files["onnx"]
+    row = {"model": "mine", "consistent": False, "data_set": "waves", "quality": "10", "pictures": 1}
+    scores = {name: 30.0 for name in METRICS}
+    mean = Mean(**row, scores=scores, gain=1.0, worse=0.0, seconds_per_megapixel=1.0)
+    words = ["release", str(run), "--name", "mine", "--out", str(tmp_path), "--scores", str(tmp_path / "result.json")]
+    for sha256, fits in (("0" * 64, False), (entry["sha256"], True), ("", False)):
+        facts = {"mine": {"sha256": sha256}}
+        Result(protocol=find("papers-gray"), environment={}, models=facts, means=(mean,)).save(tmp_path / "result.json")
+        assert (cli.run(words) == 0) == fits
+        assert (tmp_path / "mine.json").exists() == (sha256 != "0" * 64)
+    assert read_card(tmp_path / "mine.json").scores[0]["psnr_db"] == 30.0
+    said = capsys.readouterr().err
+    assert f"the scores are of weights with the sha256 {'0' * 12}, mine.safetensors has" in said
+    assert "does not state the sha256" in said
 
 
 def test_what_came_before_a_warm_start_counts(run, pictures, tmp_path, without_export):

@@ -52,7 +52,7 @@ def run(given: Namespace) -> int:
     """Write the averaged weights in half precision, as ONNX where possible, a card about them, and the curve."""
     with extra_needed("releasing", "training"):
         from jpegmend import models
-        from jpegmend.evaluation.measure.results import card_scores
+        from jpegmend.evaluation.measure.results import card_scores, scored_weights
         from jpegmend.training import release
     if given.out:
         refuse_file(given.out)
@@ -65,6 +65,7 @@ def run(given: Namespace) -> int:
         notes=given.notes,
         caution=read_caution(given.caution),
         scores=card_scores(given.scores, given.name) if given.scores else (),
+        scored=scored_weights(given.scores, given.name) if given.scores else "",
     )
     card = release.release(
         given.run,

@@ -46,6 +46,8 @@ class Facts:
     """Points (quality, share of the strength), see ``jpegmend.weights.Card.caution``."""
     scores: Sequence[dict[str, Any]] = ()
     """Scores by ``jpegmend evaluate``; empty: those of the run's validation."""
+    scored: str = ""
+    """sha256 of the weights file that these are of, ONNX or safetensors; empty: not checked."""
 
 
 def release(
@@ -66,8 +68,9 @@ def release(
     called with a description of each step before it; steps take minutes for a large network.
 
     Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run,
-    :class:`~jpegmend.errors.InvalidOption` for other changes, a name that is no file name, or one that another file or
-    the card of another network has there, :class:`~jpegmend.errors.WeightsDamaged` for facts that no card may have, and
+    :class:`~jpegmend.errors.InvalidOption` for other changes, for scores of other weights, for a name that is no file
+    name, or one that another file or the card of another network has there,
+    :class:`~jpegmend.errors.WeightsDamaged` for facts that no card may have, and
     :class:`~jpegmend.errors.NotExportable` where the ONNX file differs from PyTorch or a trace is unknown.
     """
     check_name(name)
@@ -95,6 +98,7 @@ def release(
         base = Path(apart) / name
         record["files"] = _write_files(base, network, spec, config, _header(header, record), traces)
         record["files"] |= _write_ranker(base, source.parent / "auxiliary.ranker.safetensors")
+        _check_scored(facts.scored, record["files"])
         for file in list(Path(apart).iterdir()):
             file.replace(folder / file.name)
     record["released"] = True
@@ -116,6 +120,16 @@ def _check_taken(path: Path, spec: Spec) -> None:
         before = "no card"
     if before:
         raise InvalidOption(f"{path} is {before}, these are {spec.name} weights; give another --name, or another --out")
+
+
+def _check_scored(scored: str, written: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse scores of other weights than those that are released."""
+    if scored and scored not in (entry["sha256"] for entry in written.values()):
+        there = ", ".join(f"{entry['file']} has {entry['sha256'][:12]}" for entry in written.values())
+        raise InvalidOption(
+            f"the scores are of weights with the sha256 {scored[:12]}, {there}; release them without --scores, "
+            "evaluate what was released, and release it again with that result"
+        )
 
 
 def _header(run: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:

@@ -266,3 +266,15 @@ def card_scores(path: Path, name: str) -> list[dict[str, Any]]:
     if not rows:
         raise MissingData(f"{path}: nothing of {name!r} with the projection off; it has {', '.join(result.models)}")
     return rows
+
+
+def scored_weights(path: Path, name: str) -> str:
+    """sha256 of the weights called ``name`` in a stored result: of the ONNX file, or of the only file they have.
+
+    Raises:
+        MissingData: no result is stored there, or it does not state the weights.
+    """
+    found = str(Result.read(path).models.get(name, {}).get("sha256", ""))
+    if not found:
+        raise MissingData(f"{path} does not state the sha256 of the weights of {name!r}; evaluate them again")
+    return found
