@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from jpegmend.data import prepare
 from jpegmend.data.sets import SETS, Archive, PictureSet, find, locate
@@ -153,12 +154,50 @@ def test_a_wrong_checksum_is_refused_and_the_file_not_kept(server, tmp_path):
     assert prepare.prepare(good, tmp_path).is_dir()
 
 
+def test_the_file_with_the_checksum_of_the_first_download_is_named(server, tmp_path):
+    folder = prepare.prepare(known(server, tar_of(CONTENT)), tmp_path)
+    (folder / "9.jpg").unlink()
+    (tmp_path / "downloads" / "a.tgz").unlink()
+    with pytest.raises(MissingData, match=r"that of the first download; delete .*downloads/a\.tgz\.sha256 if"):
+        prepare.prepare(known(server, tar_of(CONTENT | {"more": b""})), tmp_path)
+
+
 def test_a_damaged_archive_and_a_wrong_count_are_named(server, tmp_path):
     with pytest.raises(MissingData, match="unpacked"):
         prepare.prepare(known(server, b"no archive"), tmp_path / "a")
     few = {name: data for name, data in CONTENT.items() if not name.endswith("1.png")}
-    with pytest.raises(MissingData, match="2 pictures in train, 3 expected"):
+    with pytest.raises(
+        MissingData, match=r"2 pictures in train, 3 expected; delete .*downloads and their \.sha256, and"
+    ):
         prepare.prepare(known(server, tar_of(few)), tmp_path / "b")
+
+
+def test_after_an_error_page_in_place_of_the_archive_the_right_one_is_taken(server, tmp_path):
+    """The page's checksum is not kept."""
+    page = b"<!doctype html><title>This network needs a login</title>"
+    with pytest.raises(MissingData, match=r"a\.tgz cannot be unpacked: .*; it was deleted, prepare the set again"):
+        prepare.prepare(known(server, page), tmp_path)
+    assert not list((tmp_path / "downloads").iterdir())
+    assert prepare.prepare(known(server, tar_of(CONTENT)), tmp_path).is_dir()
+
+
+def test_an_error_page_in_place_of_a_picture_is_no_picture(server, tmp_path):
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, "PNG")
+    archive = Archive(file="one.png", urls=(f"{server.url}/one.png",), inside={})
+    made = PictureSet(name="One", about="", licence="any", page="", archives=(archive,), counts={"": 1})
+    server.files["/one.png"] = b"<!doctype html>"
+    with pytest.raises(MissingData, match=r"one\.png cannot be unpacked"):
+        prepare.prepare(made, tmp_path)
+    server.files["/one.png"] = stream.getvalue()
+    assert (prepare.prepare(made, tmp_path) / "one.png").read_bytes() == stream.getvalue()
+
+
+def test_an_archive_that_cannot_be_written_out_is_kept(server, tmp_path):
+    (tmp_path / "Mini").write_text("a file in the place of the folder")
+    with pytest.raises(MissingData, match="cannot be unpacked: .*; correct this"):
+        prepare.prepare(known(server, tar_of(CONTENT)), tmp_path)
+    assert sorted(file.name for file in (tmp_path / "downloads").iterdir()) == ["a.tgz", "a.tgz.sha256"]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])

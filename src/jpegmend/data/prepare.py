@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.client
 import tarfile
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from PIL import Image, UnidentifiedImageError
+
 from jpegmend.data import patterns
 from jpegmend.data.sets import Archive, PictureSet, how_to_get
 from jpegmend.errors import MissingData
@@ -22,6 +25,15 @@ from jpegmend.writing.atomic import write_bytes
 Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, the bytes received, and its size, or None if that is unknown."""
 
+_DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    UnidentifiedImageError,
+)
+"""Errors that say that a file is no archive or picture, or a damaged one."""
 _BLOCK = 1 << 20
 _TIMEOUT = 60.0
 
@@ -48,7 +60,8 @@ def prepare(known: PictureSet, root: Path, *, progress: Progress = _silent) -> P
         download(archive, file, progress=progress)
         unpack(archive, file, folder)
     if wrong := wrong_counts(known, folder):
-        raise MissingData(f"{folder}: {'; '.join(wrong)}; delete the folder and prepare it again")
+        downloaded = f", its files in {root / 'downloads'} and their .sha256," if known.archives else ""
+        raise MissingData(f"{folder}: {'; '.join(wrong)}; delete the folder{downloaded} and prepare it again")
     return folder
 
 
@@ -58,7 +71,7 @@ def download(archive: Archive, file: Path, *, progress: Progress = _silent) -> N
     If no checksum is known, that of the file is stored in ``FILE.sha256`` beside it and checked from then on.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    noted = file.with_name(file.name + ".sha256")
+    noted = _noted(file)
     expected = archive.sha256 or (noted.read_text().strip() if noted.exists() else None)
     if file.exists() and expected and _sha256(file) == expected:
         return
@@ -73,7 +86,8 @@ def download(archive: Archive, file: Path, *, progress: Progress = _silent) -> N
         found = _sha256(partial)
         if expected and found != expected:
             partial.unlink()
-            failures.append(f"{url}: sha256 {found}, expected {expected}")
+            why = "" if archive.sha256 else f", that of the first download; delete {noted} if that was the wrong one"
+            failures.append(f"{url}: sha256 {found}, expected {expected}{why}")
             continue
         partial.replace(file)
         write_bytes(noted, f"{found}\n".encode())
@@ -105,19 +119,35 @@ def _fetch(url: str, partial: Path, progress: Callable[[int, int | None], None])
 
 
 def unpack(archive: Archive, file: Path, folder: Path) -> None:
-    """Write the pictures of the wanted folders of a tar or zip file, or the file itself, into the set's folder."""
-    if not archive.inside:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(folder / file.name, file.read_bytes())
-        return
+    """Write the pictures of the wanted folders of a tar or zip file, or the file itself, into the set's folder.
+
+    Raises :class:`~jpegmend.errors.MissingData` for a file of another kind, such as an error page of the server, or a
+    damaged one; it is deleted with its checksum, which would refuse the right one.
+    """
     try:
+        if not archive.inside:
+            Image.open(file).close()
+            folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(folder / file.name, file.read_bytes())
+            return
         for name, stream in _members(file):
             if target := _target(archive, name):
                 place = folder / target
                 place.parent.mkdir(parents=True, exist_ok=True)
                 write_bytes(place, stream.read())
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise MissingData(f"{file} cannot be unpacked: {error}; delete it and prepare the set again") from error
+    except _DAMAGED as error:
+        file.unlink()
+        _noted(file).unlink(missing_ok=True)
+        # tarfile says in a line each that it is not of this or that compression.
+        why = str(error).splitlines()[0].rstrip(":") if str(error) else type(error).__name__
+        raise MissingData(f"{file} cannot be unpacked: {why}; it was deleted, prepare the set again") from error
+    except OSError as error:
+        raise MissingData(f"{file} cannot be unpacked: {error}; correct this and prepare the set again") from error
+
+
+def _noted(file: Path) -> Path:
+    """The file that holds the checksum of the first download."""
+    return file.with_name(file.name + ".sha256")
 
 
 def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
