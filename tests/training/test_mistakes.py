@@ -1,10 +1,13 @@
 """Mistakes of somebody who trains: a run resumed by another recipe, a network whose answer has another shape."""
 
+import re
+
 import pytest
 import torch
+from PIL import Image
 from tests.training.conftest import tiny
 
-from jpegmend.errors import InvalidRecipe, ModelError, WeightsDamaged
+from jpegmend.errors import InvalidRecipe, MissingData, ModelError, WeightsDamaged
 from jpegmend.models.contract import Estimate
 from jpegmend.training import loop
 from jpegmend.training.building import start
@@ -99,3 +102,24 @@ def test_a_loss_of_the_last_phase_that_the_network_cannot_answer_is_told_before_
     with pytest.raises(InvalidRecipe, match=why):
         open_run(tiny(phases=phases), RunSettings(folder=tmp_path / "run", data=[pictures]))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("larger", [{"crop": 64}, {"crop": 32, "degradation": {"phase": "any"}}, {"stage": 64}])
+def test_a_source_without_a_picture_for_the_crops_is_told(pictures, tmp_path, capsys, larger):
+    """Also for the crops of the last phase alone, the margin of crops at any place of the grid, and a stage."""
+    Image.new("RGB", (40, 120)).save(tmp_path / "narrow.png")
+    phases = [{"share": 0.5, "crop": side, "batch": 2, "losses": {"mae": 1.0}} for side in (16, larger.get("crop", 16))]
+    changes = {"phases": phases, "degradation": larger.get("degradation", {})}
+    if "stage" in larger:
+        stage = {"auxiliary": "ranker", "share": 0.5, "crop": larger["stage"], "batch": 2, "config": {"widths": [4, 4]}}
+        changes["stages"] = [stage]
+    given = {"folder": tmp_path / "run", "data": [pictures, tmp_path / "narrow.png"]}
+    message = r"narrow\.png: no picture of at least (48 x 48|64 x 64) pixels"
+    with pytest.raises(MissingData, match=message):
+        open_run(tiny(**changes), RunSettings(**given, shares=[0.9, 0.1]))
+    with pytest.raises(MissingData, match=message):
+        open_run(tiny(**changes), RunSettings(folder=tmp_path / "run", data=[tmp_path / "narrow.png"]))
+    assert not (tmp_path / "run").exists()
+    assert not open_run(tiny(**changes), RunSettings(**given, shares=[1.0, 0.0])).unused
+    loop.train(tiny(**changes, steps=1), RunSettings(**given))
+    assert re.search(message, " ".join("".join(capsys.readouterr()).split()))

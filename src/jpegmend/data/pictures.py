@@ -154,6 +154,11 @@ class Pictures:
         chosen = detail(crops).reshape(batch, self.candidates).argmax(1)
         return crops.reshape(batch, self.candidates, *crops.shape[1:])[torch.arange(batch, device=crops.device), chosen]
 
+    def without(self, side: int) -> list[int]:
+        """The numbers of the sources that have no picture for crops of that side."""
+        fits = [min(tensor.shape[1:]) >= side for tensor in self.tensors]
+        return [number for number, source in enumerate(self._sources()) if not any(fits[i] for i in source)]
+
     def _large_enough(self, side: int) -> _Pool:
         """The pictures that hold such a crop, and their weights; worked out once a side."""
         if side not in self._by_side:

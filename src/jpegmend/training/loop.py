@@ -41,6 +41,8 @@ def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = No
             if recipe.revive and settings.warm_start:
                 revived = ", ".join(revive(run)) or "none"
                 reports.note(f"silent units that were given fresh weights: {revived}")
+            for words in run.unused:
+                reports.note(words)
             if run.left_out:
                 reports.note(f"pictures left out of the validation because they are too small: {run.left_out}")
             _loop(run, reports, request, watch=_WATCH["cpu" if on_cpu else "cuda"])

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jpegmend import models
-from jpegmend.data.degradation import Degradation
+from jpegmend.data.degradation import MARGIN, Degradation
 from jpegmend.data.pictures import Sizes
 from jpegmend.errors import InvalidRecipe
 from jpegmend.training.auxiliary import AUXILIARIES
@@ -175,6 +175,10 @@ class Recipe(_Part):
             if given.setdefault("channels", channels) != channels:
                 raise InvalidRecipe(f"{name}: channels {given['channels']}, but {self.network} works on {channels}")
         return build_config(kind, given, name)
+
+    def margin(self, part: Stage | Phase) -> int:
+        """Pixels by which the pictures that are compressed are larger than the crops given to the network."""
+        return MARGIN if self.degradation.phase == "any" and isinstance(part, Phase) else 0
 
     def build_sizes(self) -> Sizes:
         """The settings for the sizes of the pictures."""

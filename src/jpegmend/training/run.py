@@ -19,6 +19,7 @@ from jpegmend.training.building import start
 from jpegmend.training.checkpoint import State
 from jpegmend.training.distributed import ProcessGroup
 from jpegmend.training.recipe import Recipe
+from jpegmend.training.run_checks import unused_sources
 from jpegmend.training.teacher import Teacher, load_teacher
 
 
@@ -59,6 +60,8 @@ class Run:
     """Pictures that are validated, each ``[3, H, W]`` uint8 RGB; none in processes that write no files."""
     left_out: int = 0
     """Number of pictures that are too small to be validated."""
+    unused: Sequence[str] = ()
+    """Words on each source of pictures that are too small for crops of the recipe."""
 
     @property
     def planes(self) -> Planes:
@@ -87,6 +90,7 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
         candidates=recipe.candidates,
         flips=recipe.flips,
     )
+    unused = unused_sources(recipe, pictures, settings.data, settings.shares)
     state = start(
         recipe,
         device=settings.device,
@@ -104,7 +108,7 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
         scale=spec.scale(recipe.build_config()),
     )
     settings.folder.mkdir(parents=True, exist_ok=True)
-    return Run(recipe, settings, group, pictures, state, spec, teacher, validated, left_out)
+    return Run(recipe, settings, group, pictures, state, spec, teacher, validated, left_out, unused)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from jpegmend.data.codec import into_cells
-from jpegmend.data.degradation import MARGIN, cut
+from jpegmend.data.degradation import cut
 from jpegmend.data.resampling import degrade_reduced
 from jpegmend.errors import InvalidRecipe, ModelError
 from jpegmend.models.contract import Estimate, Observation, Planes
@@ -40,7 +40,7 @@ def step(run: Run) -> Tensor:
     total = torch.zeros((), device=run.settings.device)
     for turn in range(recipe.accumulate):
         rng = random.Random(f"{recipe.seed} {state.step} {state.rollbacks} {_stream(run, turn)}")
-        clean = run.pictures.crops(part.batch, part.crop + _margin(run, part), rng)
+        clean = run.pictures.crops(part.batch, part.crop + recipe.margin(part), rng)
         with run.group.gradient_sync(state.runners[name], turn == recipe.accumulate - 1):
             loss = batch_loss(run, part, clean, rng) / recipe.accumulate
             loss.backward()  # type: ignore[no-untyped-call]
@@ -56,11 +56,6 @@ def step(run: Run) -> Tensor:
 def _stream(run: Run, turn: int) -> int:
     """The number of a batch's stream of random numbers: N processes draw what one draws with ``accumulate = N``."""
     return run.group.rank * run.recipe.accumulate + turn
-
-
-def _margin(run: Run, part: Phase | Stage) -> int:
-    """Pixels by which compressed pictures are larger than the crops given to the network."""
-    return MARGIN if run.recipe.degradation.phase == "any" and isinstance(part, Phase) else 0
 
 
 def _rate(run: Run, part: Phase | Stage, position: float) -> float:
@@ -115,7 +110,7 @@ def batch_loss(run: Run, part: Phase | Stage, clean: Tensor, rng: random.Random)
         name, crops = part.auxiliary, Crops(clean, kind, rng.random())
         return AUXILIARIES[name].loss(state.networks[name], state.runners[name], crops, recipe.degradation, rng)
     seen, truth = degrade_reduced(clean, recipe.degradation, rng, run.spec.scale(state.config))
-    if _margin(run, part):
+    if recipe.margin(part):
         seen, truth = cut(seen, truth, part.crop, rng)
     taught = None
     if run.teacher and "teacher" in part.losses:
