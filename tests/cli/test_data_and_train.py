@@ -43,6 +43,15 @@ def test_a_packed_set_is_found_before_its_folder(sets, capsys):
     assert find_data(["Classic5"]) == ([sets / "Classic5.npy"], None)
 
 
+def test_a_packed_set_is_packed_again_by_its_name(sets, capsys):
+    """From its folder, which has other pictures by now."""
+    pytest.importorskip("torch")
+    assert cli.run(["data", "pack", "Classic5"]) == 0
+    (sets / "Classic5" / "4.png").unlink()
+    assert cli.run(["data", "pack", "Classic5"]) == 0
+    assert "4 pictures" in capsys.readouterr().out
+
+
 def test_a_packed_folder_has_its_own_name(sets, monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.chdir(sets / "Classic5")

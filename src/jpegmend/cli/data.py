@@ -78,7 +78,7 @@ def _pack(names: list[str], output: Path | None) -> None:
     if target.suffix != pack.SUFFIX:
         raise InvalidOption(f"{target}; a packed file ends in {pack.SUFFIX}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    files = find_pictures([sets.locate(name) for name in names])
+    files = find_pictures([sets.locate(name, packed=False) for name in names])
     pack.write(target, [(file.name, *picture_size(file)) for file in files], map(load_rgb, files))
     sys.stdout.write(f"{target}: {len(files)} pictures\n")
 
