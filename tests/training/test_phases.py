@@ -187,3 +187,37 @@ def test_the_header_names_the_phases(pictures, tmp_path):
     train(tiny(**CURRICULUM), tmp_path, pictures)
     with safe_open(tmp_path / "average.safetensors", "pt") as file:
         assert '"iterations": 2' in file.metadata()["recipe"]
+
+
+STAGE = {"auxiliary": "ranker", "share": 0.4, "crop": 16, "batch": 2, "config": {"widths": [4, 4]}}
+
+
+@pytest.mark.parametrize(
+    "changes, budget, message",
+    [
+        ({"phases": [PHASE, PHASE]}, 17, "go back from phase 2 to phase 1; give at most 16 steps"),
+        ({"stages": [STAGE]}, 21, "go back from phase 1 to the stage ranker; give at most 20 steps"),
+        ({"stages": [STAGE], "phases": [PHASE, PHASE]}, 12, "from phase 2 to phase 1; give at most 11 steps"),
+    ],
+    ids=["phase", "stage", "both"],
+)
+def test_a_larger_budget_by_which_a_run_would_go_back_is_refused(pictures, tmp_path, changes, budget, message):
+    train(tiny(**changes), tmp_path, pictures)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(InvalidRecipe, match=message):
+        train(tiny(**changes, steps=budget), tmp_path, pictures, resume=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert train(tiny(**changes, steps=budget - 1), tmp_path, pictures, resume=True).step == budget - 1
+
+
+def test_an_earlier_checkpoint_goes_back_to_no_stage(pictures, tmp_path):
+    """It does not state the phase that it reached, but that the network was trained."""
+    changes = {"stages": [STAGE], "phases": [PHASE, PHASE]}
+    train(tiny(**changes), tmp_path, pictures)
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del content["counters"]["place"]
+    torch.save(content, tmp_path / "checkpoint.pt")
+    start(tiny(**changes, steps=20), checkpoint=tmp_path / "checkpoint.pt")
+    with pytest.raises(InvalidRecipe, match="go back from phase 1 to the stage ranker; give at most 20 steps"):
+        train(tiny(**changes, steps=21), tmp_path, pictures, resume=True)
+    assert train(tiny(**changes, steps=20), tmp_path, pictures, resume=True).step == 20

@@ -58,6 +58,8 @@ class State:
     """Highest validation score so far, dB."""
     best_on: str = ""
     """Checksum of what it was measured on; empty where an earlier checkpoint does not state it."""
+    place: int = -1
+    """Number of the stage or phase of the last step, stages first; -1 before it, and in an earlier checkpoint."""
     part: Any = None
     """The stage or phase of the last step; not saved, it follows from the budget."""
     trained: str = ""
@@ -128,7 +130,7 @@ class State:
             self._load_optimiser(name, content["optimisers"][name], content.get("groups", {}).get(name))
         for name, tensor in content["average"].items():
             self.average[name].copy_(tensor)
-        counters = {"best_on": "", **content["counters"]}
+        counters = {"best_on": "", "place": -1, **content["counters"]}
         for name in _COUNTERS:
             setattr(self, name, counters[name])
 
@@ -196,4 +198,5 @@ _COUNTERS = (
     "earlier_seconds",
     "best",
     "best_on",
+    "place",
 )

@@ -19,7 +19,7 @@ from jpegmend.training.building import start
 from jpegmend.training.checkpoint import State
 from jpegmend.training.distributed import ProcessGroup
 from jpegmend.training.recipe import Recipe
-from jpegmend.training.run_checks import unused_sources
+from jpegmend.training.run_checks import check_direction, unused_sources
 from jpegmend.training.teacher import Teacher, load_teacher
 
 
@@ -98,6 +98,7 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
         partly=settings.partly,
         checkpoint=settings.folder / "checkpoint.pt" if settings.resume else None,
     )
+    check_direction(recipe, state)
     if recipe.revive and not state.warm:
         raise InvalidRecipe("revive: a run that begins fresh has no silent units; give --warm-start, or leave it out")
     _check_losses(recipe, spec, state, settings.device)

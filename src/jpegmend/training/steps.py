@@ -74,6 +74,8 @@ def _prepare_part(run: Run, part: Phase | Stage) -> str:
         if state.trained != name:
             set_trainable(run, name)
         state.part = part
+        # By identity: phases may be equal.
+        state.place = next(i for i, known in enumerate((*run.recipe.stages, *run.recipe.phases)) if known is part)
     return name
 
 
