@@ -149,6 +149,27 @@ def test_a_circle_of_extends_is_refused(tmp_path):
         ({"config": {"deviation": "x"}}, "config of arcnn: deviation: .* number; found 'x'"),
         ({"config": {"channels": 1.5}}, r"config of arcnn: channels: .* integer.*; found 1\.5"),
         ({"name": ""}, "name"),
+        ({"stages": [JUDGE, JUDGE]}, "stages: judge stands twice; give one"),
+        (
+            {"optimiser": {"schedule": "halving", "final": 1.0}},
+            r"optimiser\.final 1 with the schedule 'halving', .*leave",
+        ),
+        (
+            {
+                "network": "mdu",
+                "config": {"scale": 3},
+                "phases": [{"share": 1.0, "crop": 48, "batch": 2}],
+                "degradation": {"found": 0.5},
+            },
+            r"degradation\.found with scale 3: .*; set it to 0",
+        ),
+        ({"project": True, "degradation": {"found": 0.5}}, r"project needs .*, degradation\.found moves it; leave one"),
+        (
+            {"network": "qgcn", "config": {}, "degradation": {"phase": "any"}},
+            "'any': with this config qgcn reads tables",
+        ),
+        ({"network": "mend", "config": {"tables": "maps"}, "degradation": {"phase": "any"}}, "set it to 'corner'"),
+        ({"network": "mend", "config": {"coefficients": True}, "degradation": {"phase": "any"}}, "set it to 'corner'"),
         ({"phases": GUIDED}, "loss 'quality_score': no stage trains or reads its ranker; add one"),
         ({"phases": GUIDED, "stages": [JUDGE]}, "quality_score"),
     ],
@@ -156,6 +177,11 @@ def test_a_circle_of_extends_is_refused(tmp_path):
 def test_mistakes_are_named(changes, named):
     with pytest.raises(InvalidRecipe, match=named):
         tiny(**changes)
+
+
+def test_crops_at_any_place_of_the_grid_are_for_networks_that_read_no_maps():
+    tiny(network="qgcn", config={"tables": False, "whole": False}, degradation={"phase": "any"})
+    tiny(network="mend", config={}, degradation={"phase": "any"})
 
 
 def test_a_recipe_that_is_not_there_says_where_they_are(tmp_path):

@@ -62,6 +62,8 @@ class Spec:
     """Output height and width over those of the input, by config: above 1 for super-resolution."""
     multiple: int = 1
     """Height and width must be multiples of this; pictures are padded by edge replication."""
+    on_grid: Callable[[Any], bool] = lambda _: False
+    """Whether the first pixel must be the corner of a block, by config: such as where tables are tiled as maps."""
     tiling: Tiling = "exact"
     window: int | Callable[[Any], int] | None = None
     """Side of the tile in pixels where ``tiling`` is ``window``, the same for every config or by config."""

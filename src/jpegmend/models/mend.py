@@ -275,6 +275,7 @@ SPEC = Spec(
     halo=halo,
     grow=grow,
     multiple=16,
+    on_grid=lambda config: config.tables == "maps" or config.coefficients,
     tiling="exact",
     inputs=("planes", "tables", "sampling"),
     small=(

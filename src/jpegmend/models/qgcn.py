@@ -225,6 +225,7 @@ SPEC = Spec(
     planes=planes_by_channels,
     halo=halo,
     multiple=8,
+    on_grid=lambda config: config.tables,
     tiling="global",
     inputs=("planes", "tables", "overview"),
     small=(

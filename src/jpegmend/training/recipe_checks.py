@@ -11,7 +11,7 @@ from jpegmend.errors import InvalidRecipe, UnknownModel
 from jpegmend.training.auxiliary import AUXILIARIES
 from jpegmend.training.losses import LOSSES, NEEDS_AUXILIARY
 from jpegmend.training.plain_values import build_from
-from jpegmend.training.recipe import Recipe
+from jpegmend.training.recipe import Optimiser, Recipe
 from jpegmend.training.recipe_file import load
 
 
@@ -34,7 +34,7 @@ def check_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
         kinds = {models.find(recipe.network).planes(recipe.build_config(phase)) for phase in recipe.phases}
         if len(kinds) > 1:
             raise InvalidRecipe(f"config of the phases: planes {sorted(kinds)}; all phases must work on the same")
-        for message in _wrong_for_enlarging(recipe):
+        for message in _wrong_for_enlarging(recipe) + _wrong_for_grid(recipe):
             raise InvalidRecipe(message)
         for stage in recipe.stages:
             recipe.auxiliary_config(stage)
@@ -56,6 +56,25 @@ def _wrong_for_enlarging(recipe: Recipe) -> list[str]:
             found.append(f"degradation.social with scale {scale}; leave one of them out")
         if scale > 1 and recipe.degradation.phase == "any":
             found.append(f"degradation.phase 'any' with scale {scale}; crops of such networks begin with a block")
+        if scale > 1 and recipe.degradation.found:
+            found.append(
+                f"degradation.found with scale {scale}: a found grid is another than the original's; set it to 0"
+            )
+    return found
+
+
+def _wrong_for_grid(recipe: Recipe) -> list[str]:
+    """Settings by which crops begin anywhere in a block, for a network or a projection that needs the corner of one."""
+    found, spec, degradation = [], models.find(recipe.network), recipe.degradation
+    if degradation.phase == "any" and any(spec.on_grid(recipe.build_config(phase)) for phase in recipe.phases):
+        found.append(
+            f"degradation.phase 'any': with this config {spec.name} reads tables or coefficients from the corner of "
+            "a block; set it to 'corner'"
+        )
+    if recipe.project and degradation.phase == "any":
+        found.append("project needs crops on the block grid; leave it out, or set degradation.phase = 'corner'")
+    if recipe.project and degradation.found:
+        found.append("project needs crops on the block grid, degradation.found moves it; leave one of them out")
     return found
 
 
@@ -69,8 +88,14 @@ def _contradictions(recipe: Recipe) -> list[str]:
         found.append("the stages leave nothing of the budget for the network; their shares must add up to less than 1")
     idle = [stage.auxiliary for stage in recipe.stages if not stage.share and not stage.weights]
     found += [f"stage {name}: a share of 0 needs weights" for name in idle]
-    if recipe.project and recipe.degradation.phase == "any":
-        found.append("project needs crops on the block grid; leave it out, or set degradation.phase = 'corner'")
+    names = [stage.auxiliary for stage in recipe.stages]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    found += [f"stages: {name} stands twice; give one stage for each network" for name in twice]
+    optimiser = recipe.optimiser
+    if optimiser.schedule == "halving" and optimiser.final != Optimiser().final:
+        found.append(
+            f"optimiser.final {optimiser.final:g} with the schedule 'halving', which ends at a 16th; leave it out"
+        )
     staged = {stage.auxiliary for stage in recipe.stages}
     unknown = staged - set(AUXILIARIES)
     found += [f"no auxiliary network {name!r}; there are: {', '.join(AUXILIARIES)}" for name in sorted(unknown)]
