@@ -13,8 +13,18 @@ from jpegmend.training.recipe_checks import check_recipe
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory) -> Path:
     """A folder with two pictures of 96 x 112 pixels: waves, a box and grain."""
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(3)
+    return draw(tmp_path_factory.mktemp("pictures"), seed=3)
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory) -> Path:
+    """A folder with two other pictures of the kind, for validation."""
+    return draw(tmp_path_factory.mktemp("others"), seed=4)
+
+
+def draw(folder: Path, seed: int) -> Path:
+    """Writes two pictures into the folder, and returns it."""
+    rng = np.random.default_rng(seed)
     y, x = np.mgrid[:96, :112].astype(float)
     for number in range(2):
         picture = np.stack([127 + 90 * np.sin(x / (5 + c) + y / (7 + number)) for c in range(3)], -1)

@@ -156,38 +156,38 @@ def test_a_loss_that_is_no_number_rolls_back_and_the_run_goes_on(pictures, tmp_p
     assert all(torch.isfinite(tensor).all() for tensor in state.network.state_dict().values())
 
 
-def test_a_rollback_keeps_the_best_weights(pictures, tmp_path, monkeypatch):
+def test_a_rollback_keeps_the_best_weights(pictures, others, tmp_path, monkeypatch):
     """The validation before it had the highest gain: later ones do not replace its weights."""
     spoil(monkeypatch, 5)
     gains = iter([3.0])
     monkeypatch.setattr(saving, "validate", lambda run, weights: {"gain_10": next(gains, 1.0)})
     monkeypatch.setattr(saving.Saver, "_is_due", lambda self: True)
-    state = loop.train(tiny(), settings(tmp_path, pictures, validation=[pictures], save_every=0.0))
+    state = loop.train(tiny(), settings(tmp_path, pictures, validation=[others], save_every=0.0))
     assert (state.rollbacks, state.best) == (1, 3.0)
 
 
 @pytest.mark.parametrize("changed", [{}, {"qualities": [50]}, {"pictures": 1}], ids=["same", "qualities", "pictures"])
-def test_the_best_weights_are_those_of_the_validation_at_hand(pictures, tmp_path, monkeypatch, changed):
+def test_the_best_weights_are_those_of_the_validation_at_hand(pictures, others, tmp_path, monkeypatch, changed):
     """A score on other pictures, or at other qualities, is no reason to keep earlier weights."""
     monkeypatch.setattr(saving, "validate", lambda run, weights: {"gain_10": 3.0 if run.state.step == 2 else 1.0})
-    loop.train(tiny(steps=2), settings(tmp_path, pictures, validation=[pictures]))
+    loop.train(tiny(steps=2), settings(tmp_path, pictures, validation=[others]))
     first = (tmp_path / "best.safetensors").read_bytes()
     recipe = tiny(steps=4, validation=changed)
-    state = loop.train(recipe, settings(tmp_path, pictures, validation=[pictures], resume=True))
+    state = loop.train(recipe, settings(tmp_path, pictures, validation=[others], resume=True))
     assert state.best == (1.0 if changed else 3.0)
     assert ((tmp_path / "best.safetensors").read_bytes() != first) == bool(changed)
     again = start(recipe, checkpoint=tmp_path / "checkpoint.pt")
     assert (again.best, again.best_on) == (state.best, state.best_on)
 
 
-def test_the_best_score_of_an_earlier_checkpoint_holds(pictures, tmp_path, monkeypatch):
+def test_the_best_score_of_an_earlier_checkpoint_holds(pictures, others, tmp_path, monkeypatch):
     """It does not state what it was measured on."""
     monkeypatch.setattr(saving, "validate", lambda run, weights: {"gain_10": 3.0 if run.state.step == 2 else 1.0})
-    loop.train(tiny(steps=2), settings(tmp_path, pictures, validation=[pictures]))
+    loop.train(tiny(steps=2), settings(tmp_path, pictures, validation=[others]))
     content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     del content["counters"]["best_on"]
     torch.save(content, tmp_path / "checkpoint.pt")
-    state = loop.train(tiny(steps=4), settings(tmp_path, pictures, validation=[pictures], resume=True))
+    state = loop.train(tiny(steps=4), settings(tmp_path, pictures, validation=[others], resume=True))
     assert state.best == 3.0
     assert state.best_on
 
@@ -211,9 +211,9 @@ def test_a_run_that_never_recovers_says_so(pictures, tmp_path, monkeypatch):
         loop.train(tiny(), settings(tmp_path, pictures))
 
 
-def test_training_learns_validates_and_logs(pictures, tmp_path):
+def test_training_learns_validates_and_logs(pictures, others, tmp_path):
     recipe = tiny(steps=24, ema=0.5, optimiser={"rate": 2e-2}, seed=1)
-    loop.train(recipe, settings(tmp_path, pictures, validation=[pictures], save_every=0.0))
+    loop.train(recipe, settings(tmp_path, pictures, validation=[others], save_every=0.0))
     lines = log_of(tmp_path)
     assert [line["step"] for line in lines[:3]] == [1, 2, 3]
     assert lines[-1]["psnr_10"] > lines[0]["psnr_10"] + 3
@@ -337,9 +337,9 @@ def test_without_a_compiler_a_run_goes_on_and_says_so(pictures, tmp_path, monkey
     assert state.step == 8
 
 
-def test_tensorboard_reads_what_a_run_wrote(pictures, tmp_path):
+def test_tensorboard_reads_what_a_run_wrote(pictures, others, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    loop.train(tiny(), settings(tmp_path, pictures, validation=[pictures]))
+    loop.train(tiny(), settings(tmp_path, pictures, validation=[others]))
     events = accumulator.EventAccumulator(str(tmp_path))
     events.Reload()
     line = log_of(tmp_path)[-1]

@@ -7,7 +7,9 @@ import torch
 from PIL import Image
 from tests.training.conftest import tiny
 
-from jpegmend.errors import InvalidRecipe, MissingData, ModelError, WeightsDamaged
+from jpegmend.data import pack
+from jpegmend.data.pictures import load_rgb
+from jpegmend.errors import InvalidOption, InvalidRecipe, MissingData, ModelError, WeightsDamaged
 from jpegmend.models.contract import Estimate
 from jpegmend.training import loop
 from jpegmend.training.building import start
@@ -123,3 +125,22 @@ def test_a_source_without_a_picture_for_the_crops_is_told(pictures, tmp_path, ca
     assert not open_run(tiny(**changes), RunSettings(**given, shares=[1.0, 0.0])).unused
     loop.train(tiny(**changes, steps=1), RunSettings(**given))
     assert re.search(message, " ".join("".join(capsys.readouterr()).split()))
+
+
+def test_validation_on_pictures_that_are_trained_on_is_refused(pictures, others, tmp_path):
+    """The same files, a copy under another name, and a packed set."""
+    first = load_rgb(pictures / "0.png")
+    Image.open(pictures / "0.png").save(tmp_path / "copy.png")
+    pack.write(tmp_path / "packed.npy", [("first.png", *first.shape[1:])], [first])
+    given = {"folder": tmp_path / "run", "data": [pictures]}
+    for place, name in (
+        (pictures, r"/0\.png"),
+        (tmp_path / "copy.png", r"copy\.png"),
+        (tmp_path / "packed.npy", r"first\.png of .*packed\.npy"),
+    ):
+        with pytest.raises(InvalidOption, match=rf"{name} is among the pictures to train on too; give other"):
+            open_run(tiny(), RunSettings(**given, validation=[others, place]))
+        assert not (tmp_path / "run").exists()
+    with pytest.raises(InvalidOption, match=r"/0\.png is among"):
+        open_run(tiny(), RunSettings(folder=tmp_path / "run", data=[tmp_path / "packed.npy"], validation=[pictures]))
+    open_run(tiny(), RunSettings(**given, validation=[others]))

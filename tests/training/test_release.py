@@ -35,11 +35,11 @@ batch = 2
 
 
 @pytest.fixture(scope="module")
-def run(pictures, tmp_path_factory):
+def run(pictures, others, tmp_path_factory):
     """A run of three steps, made by the command."""
     folder = tmp_path_factory.mktemp("release")
     (folder / "tiny.toml").write_text(RECIPE)
-    words = ["train", str(folder / "tiny.toml"), "--data", str(pictures), "--validate", str(pictures)]
+    words = ["train", str(folder / "tiny.toml"), "--data", str(pictures), "--validate", str(others)]
     words += ["--set", "steps=3", "optimiser.rate=1e-3", "--out", str(folder / "run"), "--device", "cpu"]
     assert cli.run(words) == 0
     return folder / "run"

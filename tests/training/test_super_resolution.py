@@ -24,11 +24,11 @@ EQ_24 = {"mae": 1.0, "last_artifacts": 1.0, "pictures": 0.1, "artifacts": 0.1}
 PHASES = [{"share": 1.0, "crop": 48, "batch": 2, "losses": EQ_24}]
 
 
-def test_two_steps_a_release_and_a_larger_picture(pictures, tmp_path):
+def test_two_steps_a_release_and_a_larger_picture(pictures, others, tmp_path):
     config = {**CONFIG, "stages": 1}
     recipe = tiny(name="sr", network="mdu", config=config, phases=PHASES, steps=2)
     before = mdu.MDU(mdu.Config(**config)).state_dict()
-    state = loop.train(recipe, RunSettings(folder=tmp_path / "run", data=[pictures], validation=[pictures]))
+    state = loop.train(recipe, RunSettings(folder=tmp_path / "run", data=[pictures], validation=[others]))
     assert state.step == 2
     trained = state.network.state_dict()
     assert before.keys() == trained.keys()

@@ -171,19 +171,19 @@ def test_a_packed_set_is_validated_like_its_folder(pictures, tmp_path):
         assert torch.equal(one, other)
 
 
-def test_the_best_weights_are_those_of_the_highest_mean_gain(pictures, tmp_path):
+def test_the_best_weights_are_those_of_the_highest_mean_gain(pictures, others, tmp_path):
     assert validation.mean_gain({"gain_10": 1.0, "gain_40": 2.0, "colour_gain_20": 6.0, "psnr_10": 30.0}) == 3.0
     recipe = tiny(validation={"pictures": 1, "qualities": [15], "share": 1.0}, optimiser={"rate": 0.5}, ema=0.0)
-    state = loop.train(recipe, RunSettings(folder=tmp_path, data=[pictures], validation=[pictures], save_every=0.0))
+    state = loop.train(recipe, RunSettings(folder=tmp_path, data=[pictures], validation=[others], save_every=0.0))
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert all({key for key in line if "_15" in key} == {"gain_15", "psnr_15"} for line in lines)
     assert state.best == max(line["gain_15"] for line in lines)
     assert (tmp_path / "best.safetensors").exists()
 
 
-def test_validation_takes_no_more_than_its_share_of_the_time(pictures, tmp_path):
+def test_validation_takes_no_more_than_its_share_of_the_time(pictures, others, tmp_path):
     """With the smallest share only the first save and the last are validated."""
     recipe = tiny(steps=6, validation={"share": 1e-6, "pictures": 1})
-    loop.train(recipe, RunSettings(folder=tmp_path, data=[pictures], validation=[pictures], save_every=0.0))
+    loop.train(recipe, RunSettings(folder=tmp_path, data=[pictures], validation=[others], save_every=0.0))
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert ["gain_10" in line for line in lines] == [True, *[False] * (len(lines) - 2), True]

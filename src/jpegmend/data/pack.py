@@ -56,3 +56,8 @@ def read(path: Path) -> Iterator[Tensor]:
     for _, height, width in index:
         yield mapped[offset : offset + 3 * height * width].reshape(3, height, width)
         offset += 3 * height * width
+
+
+def names(path: Path) -> list[str]:
+    """The names of the pictures of a packed set that :func:`read` can read."""
+    return [name for name, _, _ in json.loads(path.with_suffix(".json").read_text("utf-8"))]

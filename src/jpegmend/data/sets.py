@@ -145,7 +145,7 @@ SETS: Mapping[str, PictureSet] = {
         ),
         PictureSet(
             name="Kodak",
-            about="24 scanned photos of 768x512, PNG",
+            about="24 scanned photos of 768x512, PNG; many of LIVE1's are made from them, so only to measure",
             licence="released for unrestricted use by Eastman Kodak",
             page="https://r0k.us/graphics/kodak/",
             archives=tuple(

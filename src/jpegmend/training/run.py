@@ -19,7 +19,7 @@ from jpegmend.training.building import start
 from jpegmend.training.checkpoint import State
 from jpegmend.training.distributed import ProcessGroup
 from jpegmend.training.recipe import Recipe
-from jpegmend.training.run_checks import check_direction, unused_sources
+from jpegmend.training.run_checks import check_apart, check_direction, unused_sources
 from jpegmend.training.teacher import Teacher, load_teacher
 
 
@@ -108,6 +108,7 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
         most=recipe.validation.pictures,
         scale=spec.scale(recipe.build_config()),
     )
+    check_apart(pictures, validated, settings.validation)
     settings.folder.mkdir(parents=True, exist_ok=True)
     return Run(recipe, settings, group, pictures, state, spec, teacher, validated, left_out, unused)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from jpegmend.data.pictures import Pictures
-from jpegmend.errors import InvalidRecipe, MissingData
+import torch
+from torch import Tensor
+
+from jpegmend.data import pack
+from jpegmend.data.pictures import Pictures, find_pictures, read_pictures
+from jpegmend.errors import InvalidOption, InvalidRecipe, MissingData
 from jpegmend.training.checkpoint import State
-from jpegmend.training.recipe import Recipe
+from jpegmend.training.recipe import Phase, Recipe, Stage
 
 
 def unused_sources(recipe: Recipe, pictures: Pictures, data: list[Path], shares: list[float] | None) -> list[str]:
@@ -17,8 +22,8 @@ def unused_sources(recipe: Recipe, pictures: Pictures, data: list[Path], shares:
 
     Raises :class:`~jpegmend.errors.MissingData` where no source has such a picture, or where one has a share.
     """
-    sides = {part.crop + recipe.margin(part) for part in (*recipe.stages, *recipe.phases) if part.share}
-    side = max(sides)
+    parts: list[Stage | Phase] = [*recipe.stages, *recipe.phases]
+    side = max(part.crop + recipe.margin(part) for part in parts if part.share)
     missing = [index for index in pictures.without(side) if not shares or shares[index]]
     if not missing:
         return []
@@ -27,6 +32,37 @@ def unused_sources(recipe: Recipe, pictures: Pictures, data: list[Path], shares:
         names = ", ".join(str(data[index]) for index in missing)
         raise MissingData(f"{names}: {what}; use smaller crops (phases.*.crop) or larger pictures, or leave it out")
     return [f"{data[index]}: {what}" for index in missing]
+
+
+def check_apart(pictures: Pictures, validated: Sequence[Tensor], paths: Iterable[Path]) -> None:
+    """Refuse the validation on pictures that are trained on, in whatever file or packed set they lie.
+
+    ``validated`` are the pictures that are validated, each ``[3, H, W]`` uint8, of those below ``paths``. Their scores
+    would not tell whether the network has learnt anything but these pictures.
+    """
+    for picture in validated:
+        if any(_is_same(picture, tensor) for tensor in pictures.tensors):
+            name = next(name for name, found in _named_pictures(paths) if _is_same(picture, found))
+            raise InvalidOption(
+                f"validation: {name} is among the pictures to train on too; give other pictures to --validate, or take "
+                "these out of --data"
+            )
+
+
+def _is_same(one: Tensor, other: Tensor) -> bool:
+    """Whether two pictures have the same pixels; a row of each decides nearly always."""
+    if one.shape != other.shape:
+        return False
+    middle = one.shape[1] // 2
+    return torch.equal(one[:, middle], other[:, middle].to(one.device)) and torch.equal(one, other.to(one.device))
+
+
+def _named_pictures(paths: Iterable[Path]) -> Iterator[tuple[str, Tensor]]:
+    """Every picture below the paths, with its name for messages."""
+    for path in paths:
+        packed = path.suffix == pack.SUFFIX
+        names = [f"{entry} of {path}" for entry in pack.names(path)] if packed else map(str, find_pictures([path]))
+        yield from zip(names, read_pictures(path), strict=True)
 
 
 def check_direction(recipe: Recipe, state: State) -> None:
