@@ -71,6 +71,16 @@ def test_shares_of_data(sets):
             find_data([f"Classic5={wrong}"])
 
 
+def test_validation_takes_no_shares(sets, capsys):
+    """They would be dropped."""
+    pytest.importorskip("torch")
+    recipe = Path(__file__).parents[2] / "recipes" / "arcnn.toml"
+    words = ["train", str(recipe), "--data", str(sets), "--out", str(sets / "run"), "--validate", "Classic5=0.5"]
+    assert cli.run(words) == 2
+    assert "--validate takes no shares" in capsys.readouterr().err
+    assert not (sets / "run").exists()
+
+
 def test_weights_to_begin_from_are_a_file_or_a_released_network():
     assert find_weights("mine/mine.safetensors") == Path("mine/mine.safetensors")
     assert find_weights("dcsc-c").name == "dcsc-c.safetensors"

@@ -28,7 +28,7 @@ def add(parser: Parser) -> None:
         help="folders, files, packed sets or names of known sets; NAME=SHARE sets how often",
     )
     parser.add_argument(
-        "--validate", **SEVERAL, default=[], metavar="DATA", help="pictures for validation, in the same forms"
+        "--validate", **SEVERAL, default=[], metavar="DATA", help="pictures for validation, as --data without shares"
     )
     parser.add_argument("--minutes", type=real(0), metavar="M", help="duration, in place of the recipe's")
     parser.add_argument("--resume", action="store_true", help="resume the run in --out")
@@ -84,7 +84,7 @@ def run(given: Namespace) -> int:
             folder=folder,
             data=paths,
             shares=shares,
-            validation=find_data(given.validate)[0],
+            validation=find_validation(given.validate),
             device=here,
             resume=given.resume,
             warm_start=find_weights(given.warm_start) if given.warm_start else None,
@@ -168,3 +168,11 @@ def find_data(words: Sequence[str]) -> tuple[list[Path], list[float] | None]:
     if not all(0 <= share < math.inf for share in found) or not any(found):
         raise InvalidOption(f"shares {', '.join(map(str, found))}; give numbers of at least 0, one of them above 0")
     return paths, found
+
+
+def find_validation(words: Sequence[str]) -> list[Path]:
+    """Paths of ``PATH`` or ``NAME``; InvalidOption for a share, which has no meaning there."""
+    paths, shares = find_data(words)
+    if shares is not None:
+        raise InvalidOption("--validate takes no shares: the first pictures are validated, once each; leave =SHARE out")
+    return paths
