@@ -50,6 +50,7 @@ class Stage(_Part):
     crop: int = Field(gt=0, multiple_of=16)
     batch: int = Field(gt=0)
     rate: float = Field(default=1e-4, gt=0)
+    """Learning rate, constant."""
     config: dict[str, Any] = {}
     """Hyper-parameters that differ from the auxiliary network's defaults, or from those of ``weights``."""
     weights: str = ""
@@ -187,7 +188,7 @@ class Recipe(_Part):
     def part_at(self, share: float) -> tuple[Stage | Phase, float]:
         """The stage or phase at this share of the budget (0..1), and the position in its schedule (0..1).
 
-        A stage has a schedule of its own; phases share one, up to a phase with a ``rate``.
+        Phases share a schedule, up to a phase with a ``rate``; a stage has none, its ``rate`` is constant.
         """
         end = 0.0
         for stage in self.stages:
