@@ -1,4 +1,6 @@
-"""One command that measures the tables of README and docs/evaluation.md; hours on two cores, ``--only`` picks parts.
+"""One command that measures the tables of README and most of docs/evaluation.md, which lists the others.
+
+Hours on two cores; ``--only`` picks parts.
 
     python benchmarks/everything.py --data SETS --model mend-s [--only gray colour speed ...]
     python benchmarks/everything.py --data SETS --model dcsc-32 --only gray --sets Classic5 LIVE1 --suffix dcsc-32
