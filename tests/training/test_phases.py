@@ -98,7 +98,7 @@ def test_a_rollback_over_the_change_goes_back_to_the_earlier_config(pictures):
     assert (state.config.iterations, state.network.config.iterations) == (2, 2)
 
 
-def test_filters_that_a_phase_adds_begin_alike_in_the_weights_and_their_average(pictures, tmp_path):
+def test_filters_that_a_phase_adds_begin_alike_in_the_weights_and_their_average(pictures, others, tmp_path):
     """And alike in a run that is validated, which builds networks, and in one that is not."""
     filters = [PHASE | {"config": {"iterations": 2, "filters": count}} for count in (4, 8)]
     recipe = tiny(**DCSC | {"phases": filters})
@@ -106,7 +106,7 @@ def test_filters_that_a_phase_adds_begin_alike_in_the_weights_and_their_average(
     change_config(state, "dcsc", recipe.build_config())
     for key, tensor in state.network.state_dict().items():
         assert torch.equal(tensor, state.average[key]), key
-    often = {"validation": [pictures], "save_every": 0.0}
+    often = {"validation": [others], "save_every": 0.0}
     whole = loop.train(recipe, settings(tmp_path / "validated", pictures, **often))
     assert_same(whole, train(recipe, tmp_path / "plain", pictures))
 
