@@ -189,17 +189,20 @@ def test_the_header_names_the_phases(pictures, tmp_path):
         assert '"iterations": 2' in file.metadata()["recipe"]
 
 
+SHORT = PHASE | {"share": 0.25}
+OTHER = PHASE | {"config": {"deviation": 0.2}}
 STAGE = {"auxiliary": "ranker", "share": 0.4, "crop": 16, "batch": 2, "config": {"widths": [4, 4]}}
 
 
 @pytest.mark.parametrize(
     "changes, budget, message",
     [
-        ({"phases": [PHASE, PHASE]}, 17, "go back from phase 2 to phase 1; give at most 16 steps"),
+        ({"phases": [OTHER, PHASE]}, 17, "go back from phase 2 to phase 1; give at most 16 steps"),
+        ({"phases": [OTHER | {"share": 0.25}, SHORT, SHORT, SHORT]}, 33, "from phase 4 to phase 1; give at most 32"),
         ({"stages": [STAGE]}, 21, "go back from phase 1 to the stage ranker; give at most 20 steps"),
-        ({"stages": [STAGE], "phases": [PHASE, PHASE]}, 12, "from phase 2 to phase 1; give at most 11 steps"),
+        ({"stages": [STAGE], "phases": [OTHER, PHASE]}, 12, "from phase 2 to phase 1; give at most 11 steps"),
     ],
-    ids=["phase", "stage", "both"],
+    ids=["phase", "phases of one network", "stage", "both"],
 )
 def test_a_larger_budget_by_which_a_run_would_go_back_is_refused(pictures, tmp_path, changes, budget, message):
     train(tiny(**changes), tmp_path, pictures)

@@ -66,18 +66,25 @@ def _named_pictures(paths: Iterable[Path]) -> Iterator[tuple[str, Tensor]]:
 
 
 def check_direction(recipe: Recipe, state: State) -> None:
-    """Refuse a budget by which a resumed run would go back to an earlier phase, or from the network to a stage."""
-    parts, budget = (*recipe.stages, *recipe.phases), recipe.steps or recipe.minutes
+    """Refuse a budget by which a resumed run would go back from the network to a stage, or to a phase of another one.
+
+    Back to an earlier phase of the same hyper-parameters, with other crops and losses, it may go.
+    """
+    parts: tuple[Stage | Phase, ...] = (*recipe.stages, *recipe.phases)
+    budget = recipe.steps or recipe.minutes
     assert budget is not None
     spent = state.step if recipe.steps else state.seconds / 60
     part, _ = recipe.part_at(spent / budget)
     now = next(index for index, known in enumerate(parts) if known is part)
     # Earlier checkpoints do not state the place; the network is trained after all stages.
     reached = min(max(state.place, len(recipe.stages)), len(parts) - 1)
-    if not state.network_steps or now >= reached:
+    least = reached
+    while least > len(recipe.stages) and parts[least - 1].config == parts[reached].config:
+        least -= 1
+    if not state.network_steps or now >= least:
         return
     unit = "steps" if recipe.steps else "minutes"
-    most = spent / _begins(recipe)[reached]
+    most = spent / _begins(recipe)[least]
     most = math.floor(most) if recipe.steps else math.floor(100 * most) / 100
     raise InvalidRecipe(
         f"with a budget of {budget:g} {unit} the run would go back from {_named(recipe, reached)} to "
