@@ -148,6 +148,20 @@ def test_the_command_writes_report_and_figures_and_replaces_none(tmp_path, capsy
     assert (out / "report.html").stat().st_mtime_ns == before
 
 
+def test_a_file_that_has_the_name_of_a_figure_is_not_replaced(tmp_path, explained, capsys):
+    (tmp_path / "grid.png").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"grid\.png exists already"):
+        explained.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]
+    photo = tmp_path / "grid.png"
+    Image.open(io.BytesIO(as_jpeg(clear_picture(64, 96).convert("L")))).save(photo)
+    before = photo.read_bytes()
+    words = ["explain", str(photo), "--assume-quality", "30", "-o", str(tmp_path), "--overwrite", "-q"]
+    assert cli.run(words) == 1
+    assert "inputs are never overwritten, choose another -o" in capsys.readouterr().err
+    assert photo.read_bytes() == before
+
+
 def test_a_folder_that_cannot_be_made(photo, tmp_path, explained):
     (tmp_path / "file").write_text("here")
     with pytest.raises(OutputError, match="cannot be made"):

@@ -12,7 +12,7 @@ from jpegmend.cli import DONE
 from jpegmend.cli.options import add_limits, documented, parse_size, translate
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.cli.streams import naming, printable
-from jpegmend.errors import InvalidOption
+from jpegmend.errors import InvalidOption, OutputError
 
 if TYPE_CHECKING:
     from jpegmend.explanation.explanation import Explanation
@@ -36,7 +36,7 @@ def add(parser: Parser) -> None:
         metavar="FOLDER",
         help="folder for report and figures; without it NAME.MODEL beside the file",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a report that is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace a report and figures that are there")
     parser.add_argument(
         "--side",
         type=whole(64),
@@ -82,6 +82,7 @@ def run(given: Namespace) -> int:
                 max_pixels=given.max_pixels,
                 timeout=given.timeout,
             )
+        _spare_inputs(folder, found, given)
         report = found.save(folder, overwrite=given.overwrite, theme=given.theme)
     except BaseException:
         if made:
@@ -91,6 +92,14 @@ def run(given: Namespace) -> int:
     if not given.quiet:
         _tell(given.file, report, found)
     return DONE
+
+
+def _spare_inputs(folder: Path, found: Explanation, given: Namespace) -> None:
+    for read in filter(None, (given.file, given.reference)):
+        for file in found.files:
+            written = folder / file
+            if written.exists() and Path(read).exists() and written.samefile(read):
+                raise OutputError(f"{written} is an input; inputs are never overwritten, choose another -o")
 
 
 def _tell(source: Path, report: Path, found: Explanation) -> None:

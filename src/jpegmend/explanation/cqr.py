@@ -108,6 +108,7 @@ def scores(traced: TracedRun, ranker: Ranker, base: Floats, name: str) -> Drawin
     by_quality = {quality: score(ranker, compressed(base, quality)) for quality in QUALITIES}
     own, best = score(ranker, traced.decoded), score(ranker, base)
     right = accuracy(by_quality)
+    place = " (diamond, at the quality that its tables state)" if traced.subject.opened.quality else ""
 
     def draw() -> Figure:
         figure, axes = charts(2, height=290)
@@ -131,10 +132,9 @@ def scores(traced: TracedRun, ranker: Ranker, base: Floats, name: str) -> Drawin
     return Drawing(
         name="cqr-score",
         title="Score against quality, and ranking accuracy",
-        caption=f"Left: the ranker's score of the {name} compressed at qualities 5 to 95; this file has {own:.2f} "
-        "(diamond, at the quality that its tables state). Only scores of the same picture can be compared. Right: "
-        "of all pairs of these qualities the share in which the better one has the higher score, by their "
-        "difference.",
+        caption=f"Left: the ranker's score of the {name} compressed at qualities 5 to 95; this file has {own:.2f}{place}. "
+        "Only scores of the same picture can be compared. Right: of all pairs of these qualities the share in which "
+        "the better one has the higher score, by their difference.",
         alt="Left: line chart of score against quality with this file marked. Right: bars of ranking accuracy.",
         draw=draw,
     )

@@ -53,6 +53,11 @@ class Explanation:
         """What was restored by what, and with which result, as texts by name."""
         return facts(self.subject)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files that :meth:`save` writes."""
+        return (*(f"{name}.{suffix}" for name in self.figures for suffix in ("png", "svg")), REPORT)
+
     def to_html(self) -> str:
         """The report as one HTML file with all figures inside; it loads nothing."""
         return html_page(f"{self.subject.name} by {self.subject.card.name}", self.facts, self.sections, self.notes)
@@ -63,13 +68,14 @@ class Explanation:
         Returns the path of the report.
 
         Raises:
-            OutputError: the folder cannot be made, or holds a report and not ``overwrite``.
+            OutputError: the folder cannot be made, or holds a file of one of these names and not ``overwrite``.
             InvalidOption: an unknown theme.
         """
         themes.find(theme)
         folder = Path(folder)
         make_folder(folder)
-        check_target(folder / REPORT, overwrite=overwrite)
+        for file in self.files:
+            check_target(folder / file, overwrite=overwrite)
         for name, drawing in self.figures.items():
             write_bytes(folder / f"{name}.png", drawing.png(theme))
             write_bytes(folder / f"{name}.svg", drawing.svg.encode())

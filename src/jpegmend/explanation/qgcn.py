@@ -62,8 +62,9 @@ def tables(traced: TracedRun) -> Drawing:
     return Drawing(
         name="qgcn-tables",
         title="Quantisation tables as maps (fig. 2)",
-        caption="The table of the file, and the map that is made of it by repeating it over the picture: a further "
-        "channel of the input. Large steps mean that much was lost at that frequency.",
+        caption="The table that the network was given (that of the file, unless a quality was assumed or an earlier "
+        "compression was found), and the map that is made of it by repeating it over the picture: a further channel "
+        "of the input. Large steps mean that much was lost at that frequency.",
         alt="Left: the 8x8 quantisation table with its numbers. Right: the table repeated over a square of pixels.",
         draw=draw,
         photographic=True,
