@@ -156,7 +156,7 @@ def test_inputs_and_results_are_not_overwritten(photo, model, capsys):
     [
         (["--bits", "16", "--format", "webp"], 2, "8 bits"),
         (["--model", "mend-s"], 2, "keeps the size"),
-        (["--model", "no-such"], 1, "no-such"),
+        (["--model", "no-such"], 2, "no-such"),
         (["--max-pixels", "1280"], 1, "--max-pixels allows, 1280"),
     ],
 )

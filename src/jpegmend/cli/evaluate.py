@@ -54,13 +54,12 @@ def add(parser: Parser) -> None:
         metavar="PATH",
         help="two folders, originals and compressed files of the same names; or two files",
     )
-    group.add_argument(
-        "--quality", **SEVERAL, metavar="Q", help="qualities to compress at: 1 to 100, or 10+30 for 10 and then 30"
-    )
+    qualities = "qualities to compress at, 1 to 100, or 10+30 for 10 and then 30 (those of the protocol)"
+    group.add_argument("--quality", **SEVERAL, metavar="Q", help=qualities)
     group = parser.add_argument_group("how")
-    group.add_argument("--protocol", metavar="NAME", help="pixels, encoder and metrics by name; 'list' lists them")
+    group.add_argument("--protocol", metavar="NAME", help="pixels, encoder, metrics; 'list' lists them (papers-gray)")
     group.add_argument("--colour", metavar="KIND", help="y or rgb: short for papers-gray or rgb-420")
-    group.add_argument("--sampling", metavar="KIND", help="chroma sampling for rgb: 420 or 444")
+    group.add_argument("--sampling", metavar="KIND", help="chroma sampling for rgb: 420 or 444 (420)")
     group.add_argument(
         "--task",
         metavar="NAME",

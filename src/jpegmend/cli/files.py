@@ -101,7 +101,6 @@ def add_running(group: Any) -> None:
 
 def add_resources(group: Any, *, pixels: str = "") -> None:
     """The options of processes, threads, memory and limits; ``pixels`` adds to the help of ``--max-pixels``."""
-    said = documented()
     group.add_argument(
         "--jobs",
         type=whole(1),
@@ -111,7 +110,12 @@ def add_resources(group: Any, *, pixels: str = "") -> None:
     group.add_argument(
         "--threads", type=whole(1), metavar="N", help="CPU threads of all processes together; without it all CPUs"
     )
-    group.add_argument("--memory", metavar="SIZE", help=f"for all processes together: {said['memory']}")
+    group.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="memory that all processes together should stay under, such as 2G or 800MiB: less means smaller tiles; a "
+        "picture that does not fit is an error. Without it each process takes tiles of at most 800 MB",
+    )
     add_limits(group, pixels=pixels)
 
 

@@ -49,7 +49,7 @@ _WORDS = (
     (re.compile(r"\braise max_(pixels|bytes)\b"), r"raise --max-\1"),
     (re.compile(r"\bmax_(pixels|bytes)\b"), r"--max-\1"),
     (re.compile(r"\b(?:give|allow) a longer timeout\b"), "give a longer --timeout"),
-    (re.compile(r"give another name, or allow it to be overwritten"), "give another -o, or --overwrite"),
+    (re.compile(r"give another name, or --overwrite"), "give another -o, or --overwrite"),
     (re.compile(r"give another path$"), "give another -o"),
     (re.compile(r"give it as the reference"), "give it by --reference"),
     (re.compile(r"give a token of at least"), "give --token or $JPEGMEND_TOKEN a secret of at least"),

@@ -132,9 +132,9 @@ def scores(traced: TracedRun, ranker: Ranker, base: Floats, name: str) -> Drawin
     return Drawing(
         name="cqr-score",
         title="Score against quality, and ranking accuracy",
-        caption=f"Left: the ranker's score of the {name} compressed at qualities 5 to 95; this file has {own:.2f}{place}. "
-        "Only scores of the same picture can be compared. Right: of all pairs of these qualities the share in which "
-        "the better one has the higher score, by their difference.",
+        caption=f"Left: the ranker's score of the {name} compressed at qualities 5 to 95; this file has {own:.2f}"
+        f"{place}. Only scores of the same picture can be compared. Right: of all pairs of these qualities the share "
+        "in which the better one has the higher score, by their difference.",
         alt="Left: line chart of score against quality with this file marked. Right: bars of ranking accuracy.",
         draw=draw,
     )

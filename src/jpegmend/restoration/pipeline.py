@@ -47,8 +47,7 @@ def restore(source: Source, options: Options) -> Restored:
     # The decoding process starts while the network is loaded in this one.
     reading.prepare(source)
     card = weights.find(options.model)
-    if card.scale != 1:
-        raise InvalidOption(f"{card.name!r} enlarges by {card.scale}; use upscale, or a model that restores")
+    check_restores(card)
     network = open_network(card, options) if options.strength > 0 else None
     opened = open_picture(source, options)
     if before_work := BEFORE_WORK.get():
@@ -57,6 +56,12 @@ def restore(source: Source, options: Options) -> Restored:
         network = MeanOfFlips(network, options.thorough)
     plan = make_plan(opened, card, options)
     return Restoration(opened, plan, card, network if plan.strength > 0 else None, options).run(started)
+
+
+def check_restores(card: Card) -> None:
+    """Refuse a network that enlarges; raises ``InvalidOption``."""
+    if card.scale != 1:
+        raise InvalidOption(f"{card.name!r} enlarges by {card.scale}; use upscale, or a model that restores")
 
 
 @dataclass(frozen=True, eq=False)

@@ -199,7 +199,7 @@ def path(card: Card, kind: str) -> Path:
         WeightsDamaged: the file is gone, or its sha256 is not the card's.
     """
     if not card.released:
-        raise WeightsMissing(f"the weights of {card.name!r} are not released yet; {_released()}")
+        raise WeightsMissing(f"the weights of {card.name!r} are not released yet; {_instead(card)}")
     if kind not in card.files:
         forms = ", ".join(card.files) or "no file at all"
         others = ", ".join(other.name for other in MODELS.readable() if kind in other.files) or "no network"
@@ -222,9 +222,13 @@ def path(card: Card, kind: str) -> Path:
     return file
 
 
-def _released() -> str:
-    names = [name for name, card in PACKAGED.items() if card.released]
-    return f"released are: {', '.join(names)}" if names else "none is"
+def _instead(card: Card) -> str:
+    """What to do about a network without weights: one of its kind or another, or to train it."""
+    fit = [other for other in PACKAGED.values() if other.released and other.scale == card.scale]
+    alike = [other for other in fit if other.network == card.network]
+    names = ", ".join(other.name for other in alike or fit) or "none"
+    advice = f"released {f'of network {card.network}' if alike else 'are'}: {names}"
+    return f"{advice}; {card.recipe} trains it (docs/training.md)" if card.recipe else advice
 
 
 def check_name(name: str) -> None:

@@ -28,7 +28,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{target} cannot be written: {os.strerror(errno.EACCES)}; give another path")
     if not overwrite and os.path.lexists(target):
-        raise OutputError(f"{target} exists already; give another name, or allow it to be overwritten")
+        raise OutputError(f"{target} exists already; give another name, or overwrite=True")
 
 
 def make_folder(folder: Path) -> None:
