@@ -25,7 +25,8 @@ _STARTS = 60
 class Actor:
     """One worker: a session, opened by the first call, which therefore is part of no scheduled task.
 
-    Errors are returned, not raised: Ray would wrap them.
+    An actor that ends while it has no task is started again by Ray without a word to the driver, and gets a task next;
+    so a task opens the session too. Errors are returned, not raised: Ray would wrap them.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -37,7 +38,7 @@ class Actor:
         import ray
 
         try:
-            self._session = self._session or Session(*self._settings)
+            self._open()
         except Exception as error:
             return error
         return str(ray.get_runtime_context().get_node_id())
@@ -45,11 +46,13 @@ class Actor:
     def do(self, task: Task) -> Report | Exception:
         """Do a task."""
         try:
-            if self._session is None:
-                raise StorageError("the actor was started again")
-            return self._session.do(task)
+            return self._open().do(task)
         except Exception as error:
             return error
+
+    def _open(self) -> Session:
+        self._session = self._session or Session(*self._settings)
+        return self._session
 
 
 class _Call(NamedTuple):
