@@ -27,7 +27,10 @@ AZURE = (
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Answers to the requests of obstore; objects are those of the server, by ``BUCKET/KEY``."""
+    """Answers to the requests of obstore; objects are those of the server, by ``BUCKET/KEY``.
+
+    One with the content ``refused 403`` is listed and not given, with that status.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -66,6 +69,8 @@ class Answers(BaseHTTPRequestHandler):
         data = self._objects.get(self._name)
         if data is None:
             self._send(404)
+        elif data.startswith(b"refused "):
+            self._send(int(data.split()[1]), Content_Length="0")
         elif self.headers.get("If-Match", _etag(data)) != _etag(data):
             self._send(412)
         else:

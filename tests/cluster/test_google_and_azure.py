@@ -7,7 +7,10 @@ import pytest
 from tests.cluster.blob_server import serving
 from tests.cluster.conftest import jpeg
 
+from jpegmend.cluster.job import open_job
 from jpegmend.cluster.storage import Storage
+from jpegmend.cluster.tasks import Task
+from jpegmend.cluster.work import Session
 from jpegmend.errors import StorageError
 
 
@@ -37,6 +40,39 @@ def test_a_job_from_plan_to_end(objects: dict[str, bytes], scheme: str, cluster,
     assert "bucket/better/jpegmend-job/done/0000000.json" in objects
     assert not [name for name in objects if "/pieces/" in name]
     assert cluster("retry", destination)[1]["again"] == 1
+
+
+@pytest.mark.parametrize(("scheme", "status"), [("gs", 403), ("az", 403), ("az", 409)])
+def test_an_object_that_the_store_refuses_is_a_row(
+    objects: dict[str, bytes], scheme: str, status: int, cluster, in_this_process
+) -> None:
+    """Also by a run in which nothing else has been read before, since all others are done."""
+    objects["bucket/photos/0.jpg"] = b"refused %d" % status
+    for seed in range(1, 4):
+        objects[f"bucket/photos/{seed}.jpg"] = jpeg(seed)
+    source, destination = f"{scheme}://bucket/photos", f"{scheme}://bucket/better"
+    cluster("plan", source, destination, "--shard", "1", "--strength", "0")
+    for done, shards in ((3, 4), (0, 1)):
+        code, ran = cluster("run", destination, "--jobs", "1")
+        assert (code, ran["done"], ran["failed"], ran["shards"], ran["given_up"]) == (1, done, 1, shards, {})
+        examples = cluster("status", destination)[1]["examples"]
+        assert "0.jpg cannot be read: the store refuses this object and gives others" in examples["InputError"]
+        assert cluster("retry", destination)[1]["again"] == 1
+
+
+def test_a_store_that_refuses_everything_fails_the_task(objects: dict[str, bytes], cluster) -> None:
+    """Also where it gave something before: credentials may be withdrawn during a run."""
+    for seed in range(4):
+        objects[f"bucket/photos/{seed}.jpg"] = jpeg(seed)
+    cluster("plan", "gs://bucket/photos", "gs://bucket/better", "--strength", "0")
+    session = Session("gs://bucket/better", open_job(Storage("gs://bucket/better")).hash, 1, None)
+    assert session.do(Task(0, 0, 2)).done == 2
+    for seed in range(4):
+        objects[f"bucket/photos/{seed}.jpg"] = b"refused 403"
+    with pytest.raises(StorageError, match=r"[23]\.jpg"):
+        session.do(Task(0, 2, 4))
+    with pytest.raises(StorageError, match=r"0\.jpg"):
+        Storage("gs://bucket/photos").read("0.jpg", others=lambda: ["0.jpg", "1.jpg", "gone.jpg"])
 
 
 @pytest.mark.parametrize("scheme", ["gs", "az"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -68,19 +69,24 @@ class Storage:
         if self.folder is not None and not create and not self.folder.is_dir():
             raise InputError(f"{address}: there is no such folder")
         self._store = _open(self.address, self.folder)
+        self._last_read: str | None = None
 
-    def read(self, key: str, *, etag: str = "") -> bytes:
+    def read(self, key: str, *, etag: str = "", others: Callable[[], Iterable[str]] = lambda: ()) -> bytes:
         """The bytes of an object.
 
+        Args:
+            key: its key.
+            etag: the etag that it must have.
+            others: keys to try, beside that of the last object that was read, where a store refuses this one.
+
         Raises:
-            InputError: it does not exist, or has another etag than the given one.
+            InputError: it does not exist, has another etag than the given one, or is refused while another can be read.
             StorageError: the storage does not answer, or refuses.
         """
         from obstore import exceptions
 
         try:
-            found = self._store.get(key, options={"if_match": etag} if etag else None)
-            return bytes(found.bytes())
+            data = bytes(self._store.get(key, options={"if_match": etag} if etag else None).bytes())
         except FileNotFoundError as error:
             raise InputError(f"{self.name(key)} does not exist") from error
         except exceptions.PreconditionError as error:
@@ -88,7 +94,29 @@ class Storage:
         except (exceptions.BaseError, OSError) as error:
             if self._is_forbidden(key):
                 raise InputError(f"{self.name(key)} cannot be read: {os.strerror(errno.EACCES)}") from error
+            # Azure answers 409 for an archived object, which obstore takes for one that exists already.
+            refused = isinstance(error, (exceptions.PermissionDeniedError, exceptions.AlreadyExistsError))
+            if refused and self._reads_another(key, others):
+                raise InputError(
+                    f"{self.name(key)} cannot be read: the store refuses this object and gives others; see whether it "
+                    "is still there, is archived, and who may read it"
+                ) from error
             raise _storage_error(self.name(key), error) from error
+        self._last_read = key
+        return data
+
+    def _reads_another(self, key: str, others: Callable[[], Iterable[str]]) -> bool:
+        """Whether the store gives another object now: where it gives none, the credentials are wrong."""
+        from obstore import exceptions
+
+        last = self._last_read
+        for other in itertools.chain([] if last is None else [last], others()):
+            if other != key:
+                with contextlib.suppress(exceptions.BaseError, OSError):
+                    self._store.get(other)  # the content, which only bytes() would fetch, is not needed
+                    self._last_read = other
+                    return True
+        return False
 
     def write(self, key: str, data: bytes) -> None:
         """Write or replace an object; readers see the old one or the new one, never a part.

@@ -27,6 +27,8 @@ from jpegmend.runtimes import open_runtime
 
 _AHEAD = 4
 """Pictures that are read ahead, and results that are being written, while one is restored."""
+_PROBED = 4
+"""Shards, and inputs of each, that are tried where a store refuses an input and no other has been read."""
 
 
 class Session:
@@ -107,9 +109,16 @@ class Session:
         if row.size > limit:
             return TooLarge(f"{row.size:,} bytes, more than {limit:,}; plan with a larger max_bytes to read it")
         try:
-            return self._source.read(row.key, etag=row.etag)
+            return self._source.read(row.key, etag=row.etag, others=self._some_keys)
         except InputError as error:
             return error
+
+    def _some_keys(self) -> Iterator[str]:
+        """Inputs from all over the job, to see whether a store that refuses one refuses all."""
+        for number in range(0, self._job.shards, -(-self._job.shards // _PROBED)):
+            with contextlib.suppress(InputError):  # a listing that is gone is told by the task of its shard
+                rows = self._shard(number)
+                yield from (row.key for row in rows[:: -(-len(rows) // _PROBED)])
 
     def _restore_one(
         self, task: Task, place: int, row: Stored, data: bytes | JpegmendError
