@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from pyarrow import parquet
 
 from jpegmend.cli.cluster import takes_gpu
 from jpegmend.cluster import tables
-from jpegmend.cluster.job import JOB, open_job, shard_key
+from jpegmend.cluster.job import JOB, marker_key, open_job, shard_key
 from jpegmend.cluster.storage import Storage, Stored
+from jpegmend.cluster.tasks import CLOSE, Task
 from jpegmend.cluster.work import Session
 from jpegmend.errors import InputError, InvalidOption, JobError
 
@@ -53,6 +55,42 @@ def test_a_second_plan_changes_nothing_or_is_refused(place: Path, cluster) -> No
     for limit in (("--max-pixels", "7"), ("--max-bytes", "1G"), ("--timeout", "5"), ("--provider", "cuda")):
         code, said = cluster("plan", "src", "dst", *limit)
         assert code == 1 and "another job is planned there (options differ)" in said
+
+
+def test_results_of_a_job_whose_plan_is_gone_are_not_those_of_a_new_one(place: Path, cluster, in_this_process) -> None:
+    cluster("plan", "src", "dst", "--shard", 6, "--strength", "0")
+    cluster("run", "dst", "--jobs", 1)
+    (place / "dst" / JOB).unlink()
+    again = ("plan", "src", "dst", "--shard", 6, "--strength", "0", "--format", "webp", "--overwrite")
+    for left in ("done", "results", "pieces"):
+        (place / "dst/jpegmend-job/pieces/0000000").mkdir(parents=True, exist_ok=True)
+        (place / "dst/jpegmend-job/pieces/0000000/kept.parquet").touch()
+        code, said = cluster(*again)
+        assert code == 1 and "an earlier job has left results there, but its jpegmend-job/job.json is gone" in said
+        assert "delete jpegmend-job/done/, jpegmend-job/pieces/ and jpegmend-job/results/ there" in said
+        shutil.rmtree(place / "dst/jpegmend-job" / left)
+    assert cluster(*again)[0] == 0
+    assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 11
+    assert len(list((place / "dst").rglob("*.webp"))) == 11
+
+
+def test_a_marker_of_another_job_is_refused(place: Path, cluster, in_this_process) -> None:
+    for name in ("dst", "other"):
+        cluster("plan", "src", name, "--shard", 6, "--strength", "0")
+        cluster("run", name, "--jobs", 1, "--shards", "0")
+    marker = place / "dst" / marker_key(0)
+    marker.write_bytes((place / "other" / marker_key(0)).read_bytes())
+    for action in ("run", "status", "retry"):
+        code, said = cluster(action, "dst")
+        assert code == 1 and "0000000.json says that another job has done this shard" in said
+    assert cluster("run", "dst", "--jobs", 1, "--shards", "1")[1]["done"] == 5, "of these shards none has such a marker"
+    with pytest.raises(JobError, match="another job has done this shard"):
+        Session("dst", open_job(Storage("dst")).hash, 1, None).do(Task(0, 0, 0, CLOSE))
+    marker.write_text("{")
+    code, said = cluster("run", "dst")
+    assert code == 1 and "0000000.json is damaged; delete it" in said
+    marker.unlink()
+    assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 6
 
 
 @pytest.mark.parametrize(

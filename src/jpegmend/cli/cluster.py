@@ -275,8 +275,7 @@ def _retry(given: Namespace) -> int:
     from jpegmend.cluster.storage import Storage
 
     destination = Storage(given.places[0])
-    open_job(destination)  # refuses what another version has planned
-    count = retry(destination)
+    count = retry(destination, open_job(destination))
     if given.json:
         _write(json.dumps({"again": count}))
     elif not given.quiet:

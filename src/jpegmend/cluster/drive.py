@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from jpegmend.cluster.job import MARKERS, PIECES, Job, number_of
+from jpegmend.cluster.job import MARKERS, PIECES, Job, number_of, read_marker
 from jpegmend.cluster.scheduler import Scheduler
 from jpegmend.cluster.storage import Storage
 from jpegmend.cluster.tasks import Crew, Event
 from jpegmend.cluster.work import gaps, read_parts
 
-_READERS = 16
+_READERS = 32
 """Files that are read at once."""
 
 
@@ -20,40 +21,49 @@ def make_scheduler(destination: Storage, job: Job, shards: Collection[int] | Non
     """The scheduler of the shards that are not done; ``shards`` None: of all.
 
     Raises:
+        JobError: what the destination holds belongs to another job, or is damaged.
         StorageError: the storage does not answer, or refuses.
     """
     wanted = range(job.shards) if shards is None else shards
-    done = done_shards(destination)
+    done = {number for number, _ in read_markers(destination, job, wanted)}
     todo = [shard for shard in wanted if shard not in done]
     return Scheduler(todo, job.shard_size, begun_shards(destination, job, set(todo)))
 
 
-def done_shards(destination: Storage) -> set[int]:
-    """Numbers of the shards that have a marker."""
-    return {number_of(key) for key in marker_keys(destination)}
+def read_markers(
+    destination: Storage, job: Job, wanted: Collection[int] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Numbers of the shards that are done, with the counts of each; of those in ``wanted``, or of all.
 
+    Those that a killed worker has left under a temporary name are passed over.
 
-def marker_keys(destination: Storage) -> list[str]:
-    """Keys of the markers, without those that a killed worker has left under a temporary name."""
-    return [found.key for found in destination.list(MARKERS) if found.key.endswith(".json")]
+    Raises:
+        JobError: a marker belongs to another job, or is damaged.
+        StorageError: the storage does not answer, or refuses.
+    """
+    keys = [found.key for found in destination.list(MARKERS) if found.key.endswith(".json")]
+    if wanted is not None:
+        keys = [key for key in keys if number_of(key) in wanted]
+    with ThreadPoolExecutor(_READERS) as threads:
+        for key, counts in zip(keys, threads.map(lambda key: read_marker(destination, key, job), keys), strict=True):
+            if counts is not None:
+                yield number_of(key), counts
 
 
 def begun_shards(destination: Storage, job: Job, todo: Collection[int]) -> dict[int, list[tuple[int, int]]]:
     """Of the shards that an earlier run has begun: ranges of the pictures without a result."""
-    files = files_of_begun(destination, todo)
+    files = files_of_begun(destination, lambda number: number in todo)
     with ThreadPoolExecutor(_READERS) as threads:
         covered = threads.map(lambda keys: set(read_parts(destination, keys)), files.values())
         return {shard: gaps(rows, job.shard_size(shard)) for shard, rows in zip(files, covered, strict=True)}
 
 
-def files_of_begun(destination: Storage, todo: Collection[int] | None = None) -> Mapping[int, Sequence[str]]:
-    """Keys of the files with results of parts, by shard; of those in ``todo``, or of all that have no marker."""
-    if todo is None:
-        done = done_shards(destination)
+def files_of_begun(destination: Storage, wanted: Callable[[int], bool]) -> Mapping[int, Sequence[str]]:
+    """Keys of the files with results of parts, by shard, of the shards that are wanted."""
     files: dict[int, list[str]] = {}
     for found in destination.list(PIECES):
         number = number_of(found.key)
-        if number in todo if todo is not None else number not in done:
+        if wanted(number):
             files.setdefault(number, []).append(found.key)
     return files
 

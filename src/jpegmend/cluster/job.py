@@ -33,6 +33,8 @@ ROOM = "jpegmend-job/"
 """Prefix of all files of a job that are not results of pictures."""
 JOB, SHARDS, PIECES = f"{ROOM}job.json", f"{ROOM}shards/", f"{ROOM}pieces/"
 RESULTS, MARKERS = f"{ROOM}results/", f"{ROOM}done/"
+LEFTOVERS = f"{MARKERS}, {PIECES} and {RESULTS}"
+"""What is deleted of an earlier job, in words; its listing is replaced."""
 
 _FORMAT = 1
 
@@ -151,6 +153,28 @@ def open_job(destination: Storage) -> Job:
                 "results would differ; install the same jpegmend and model everywhere, or plan to another place"
             )
     return job
+
+
+def read_marker(destination: Storage, key: str, job: Job) -> dict[str, Any] | None:
+    """The counts that a marker of this job holds; None if it does not exist.
+
+    Raises:
+        JobError: it belongs to another job, or is damaged.
+        StorageError: the storage does not answer, or refuses.
+    """
+    try:
+        counts: dict[str, Any] = json.loads(destination.read(key))
+        found = counts["job"]
+    except InputError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise JobError(f"{destination.name(key)} is damaged; delete it, and its shard is done again") from error
+    if found != job.hash:
+        raise JobError(
+            f"{destination.name(key)} says that another job has done this shard ({found}, this one is {job.hash}); "
+            f"delete {LEFTOVERS} there, and run again"
+        )
+    return counts
 
 
 def shard_key(number: int) -> str:

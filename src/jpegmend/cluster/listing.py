@@ -15,7 +15,18 @@ from jpegmend.batch.find import MARK, describe, find_pictures, is_result
 from jpegmend.batch.names import Template
 from jpegmend.batch.settings import Settings
 from jpegmend.cluster import tables
-from jpegmend.cluster.job import JOB, ROOM, Job, output_key, read_job, shard_key
+from jpegmend.cluster.job import (
+    JOB,
+    LEFTOVERS,
+    MARKERS,
+    PIECES,
+    RESULTS,
+    ROOM,
+    Job,
+    output_key,
+    read_job,
+    shard_key,
+)
 from jpegmend.cluster.storage import Storage, Stored
 from jpegmend.errors import InvalidOption, JobError
 from jpegmend.formats import SUFFIXES
@@ -43,7 +54,7 @@ def plan(
         overwrite: whether the destination may hold files, which results of the same names replace.
 
     Raises:
-        JobError: another job is planned at the destination.
+        JobError: another job is planned at the destination, or has left results there.
         InvalidOption: the destination holds files and not ``overwrite``; results would replace inputs or each other; no
             pictures.
         StorageError: a storage does not answer, or refuses.
@@ -53,6 +64,7 @@ def plan(
     if there is not None:
         _check_same(there, source, settings, name, shard, destination)
         return Planned(there, False)
+    _check_leftovers(destination)
     if not overwrite and any(not found.key.startswith(ROOM) for found in destination.list()):
         raise InvalidOption(
             f"{destination.address} holds files already; give an empty place, or --overwrite to replace those of the "
@@ -157,7 +169,16 @@ def _check_same(
     if different:
         raise JobError(
             f"{destination.address}: another job is planned there ({', '.join(different)} differ); "
-            "plan to another place, or delete its files first"
+            f"plan to another place, or delete {ROOM} there first"
+        )
+
+
+def _check_leftovers(destination: Storage) -> None:
+    """Refuse a place with results of a job that is planned there no more: they would count for the new one."""
+    if any(found for prefix in (MARKERS, PIECES, RESULTS) for found in destination.list(prefix)):
+        raise JobError(
+            f"{destination.address}: an earlier job has left results there, but its {JOB} is gone; delete {LEFTOVERS} "
+            "there, or plan to another place"
         )
 
 

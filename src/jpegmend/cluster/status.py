@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 
-from jpegmend.cluster.drive import files_of_begun, marker_keys
-from jpegmend.cluster.job import Job, marker_key, number_of, pieces_of, results_key
+from jpegmend.cluster.drive import files_of_begun, read_markers
+from jpegmend.cluster.job import Job, marker_key, pieces_of, results_key
 from jpegmend.cluster.storage import Storage
 from jpegmend.cluster.tables import DONE, SET_ASIDE, Counts, Result, count, read_results, write_results
 from jpegmend.cluster.work import read_parts
@@ -56,20 +55,21 @@ def read_status(destination: Storage, job: Job) -> Status:
     """Counts by the markers of shards and, of shards that are begun, by the results so far.
 
     Raises:
+        JobError: what the destination holds belongs to another job, or is damaged.
         StorageError: the storage does not answer, or refuses.
     """
     status = Status(job.shards, job.pictures)
     errors: Counter[str] = Counter()
-    troubled = []
-    for shard, counts in _markers(destination):
-        status.shards_done += 1
+    done, troubled = set(), []
+    for shard, counts in read_markers(destination, job):
+        done.add(shard)
         status.add(counts)
         if counts["failed"] or counts["set_aside"]:
             troubled.append(shard)
     for results in _results(destination, [[results_key(shard)] for shard in troubled]):
         _add_failures(status, errors, results)
-    begun = files_of_begun(destination)
-    status.shards_begun = len(begun)
+    begun = files_of_begun(destination, lambda shard: shard not in done)
+    status.shards_done, status.shards_begun = len(done), len(begun)
     for results in _results(destination, begun.values()):
         status.add(asdict(count(results)))
         _add_failures(status, errors, results)
@@ -77,23 +77,25 @@ def read_status(destination: Storage, job: Job) -> Status:
     return status
 
 
-def retry(destination: Storage) -> int:
+def retry(destination: Storage, job: Job) -> int:
     """Forget the results of pictures that failed or were set aside, so that the next run does them again.
 
     Returns their number. Results of the others stay.
 
     Raises:
+        JobError: what the destination holds belongs to another job, or is damaged.
         StorageError: the storage does not answer, or refuses.
     """
     forgotten = 0
-    for shard, counts in list(_markers(destination)):
+    done = dict(read_markers(destination, job))
+    for shard, counts in done.items():
         if counts["failed"] or counts["set_aside"]:
             results = read_results(destination.read(results_key(shard)))
             forgotten += _keep(destination, shard, results)
             # The marker goes before the results, so that a shard with a marker always has results.
             destination.delete([marker_key(shard)])
             destination.delete([results_key(shard)])
-    for shard, keys in files_of_begun(destination).items():
+    for shard, keys in files_of_begun(destination, lambda shard: shard not in done).items():
         results = list(read_parts(destination, keys).values())
         if any(result.outcome != DONE for result in results):
             forgotten += _keep(destination, shard, results)
@@ -121,13 +123,6 @@ def _add_failures(status: Status, errors: Counter[str], results: list[Result]) -
             name = result.error or "Error"
             errors[name] += 1
             status.examples.setdefault(name, f"{result.key}: {result.message}")
-
-
-def _markers(destination: Storage) -> Iterator[tuple[int, dict[str, float]]]:
-    keys = marker_keys(destination)
-    with ThreadPoolExecutor(_READERS) as threads:
-        for key, text in zip(keys, threads.map(destination.read, keys), strict=True):
-            yield number_of(key), json.loads(text)
 
 
 def _results(destination: Storage, files: Iterable[Sequence[str]]) -> Iterator[list[Result]]:

@@ -17,7 +17,7 @@ from jpegmend.batch.inputs import sha256
 from jpegmend.batch.limited import limited
 from jpegmend.batch.work import OtherPages, failure, save_result
 from jpegmend.cluster import tables
-from jpegmend.cluster.job import marker_key, open_job, piece_key, pieces_of, results_key, shard_key
+from jpegmend.cluster.job import marker_key, open_job, piece_key, pieces_of, read_marker, results_key, shard_key
 from jpegmend.cluster.storage import Storage, Stored
 from jpegmend.cluster.tables import DONE, FAILED, SET_ASIDE, Result
 from jpegmend.cluster.tasks import CLOSE, PUT_ASIDE, Report, Task
@@ -63,7 +63,7 @@ class Session:
 
         Raises:
             StorageError: a storage did not answer, or refused; nothing is known of the task's pictures.
-            JobError: the shard's listing is damaged or belongs to another job.
+            JobError: the shard's listing or marker is damaged or belongs to another job.
         """
         if task.kind == CLOSE:
             return self._close(task.shard)
@@ -172,7 +172,7 @@ class Session:
         files = [found.key for found in self._destination.list(pieces_of(shard))]
         results = read_parts(self._destination, files)
         missing = gaps(set(results), self._job.shard_size(shard))
-        if missing and self._destination.find(marker_key(shard)):
+        if missing and read_marker(self._destination, marker_key(shard), self._job):
             return Report()  # another driver has closed it
         if missing:
             return Report(missing=tuple(missing))
