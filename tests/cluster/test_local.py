@@ -1,5 +1,6 @@
 """Whole jobs by processes of this machine: results, failures, resuming."""
 
+import math
 import os
 import random
 import signal
@@ -17,8 +18,9 @@ from jpegmend.cluster.drive import make_scheduler
 from jpegmend.cluster.job import marker_key, open_job, piece_key, pieces_of, results_key
 from jpegmend.cluster.status import read_status
 from jpegmend.cluster.storage import Storage, Stored
-from jpegmend.cluster.tasks import CLOSE, Task
-from jpegmend.cluster.work import Session
+from jpegmend.cluster.tasks import CLOSE, PUT_ASIDE, Task
+from jpegmend.cluster.work import Session, read_listing
+from jpegmend.errors import StorageError
 
 from .conftest import jpeg, results
 
@@ -103,6 +105,34 @@ def test_some_shards_alone(place: Path, cluster, in_this_process) -> None:
     assert (place / "dst" / marker_key(1)).exists() and not (place / "dst" / marker_key(0)).exists()
     assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 7
     assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 0
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_row_of_a_picture_that_is_set_aside_says_why(place: Path, cluster, stopped: bool) -> None:
+    cluster("plan", "src", "dst", "--shard", 11, *DECODE)
+    session = Session("dst", open_job(Storage("dst")).hash, 1, None)
+    assert session.do(Task(0, 3, 4, PUT_ASIDE, stopped)).set_aside == 1
+    (row,) = parquet.read_table(place / "dst" / piece_key(0, 3, 4)).to_pylist()
+    assert row["outcome"] == "set aside"
+    assert row["message"].startswith("took longer than a run waits" if stopped else "its worker ended each time")
+
+
+def test_the_scheduler_learns_the_bytes_of_a_task_from_the_listing(
+    place: Path, cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster("plan", "src", "dst", "--shard", 11, *DECODE)
+    storage, other = Storage("dst"), Storage("dst")
+    bytes_of, not_known = (make_scheduler(each, open_job(each))._bytes_of for each in (storage, other))
+    sizes = [row.size for row in read_listing(storage, open_job(storage), 0)]
+    assert bytes_of(Task(0, 2, 5)) == sum(sizes[2:5])
+
+    def refuse(key: str) -> bytes:
+        raise StorageError("503")
+
+    for each in (storage, other):
+        monkeypatch.setattr(each, "read", refuse)
+    assert bytes_of(Task(0, 0, 1)) == sizes[0], "it is read once"
+    assert not_known(Task(0, 0, 1)) == math.inf, "no worker is ended because the storage does not answer"
 
 
 def test_a_part_that_vanished_is_named_at_the_closing(place: Path, cluster) -> None:

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -202,6 +203,53 @@ def test_hung_workers_are_named() -> None:
     scheduler.assign(0)
     assert scheduler.overdue(3600) == []
     assert scheduler.overdue(24 * 3600) == [0]
+
+
+def stopped_at(seconds: dict[int, float], bytes_of: Callable[[Task], float]) -> tuple[Scheduler, list[Task]]:
+    """One worker does 200 pictures of a second each, but for those in ``seconds``; the tasks at which it was ended."""
+    scheduler, now, stopped = Scheduler([0], lambda shard: 200, bytes_of=bytes_of), 0.0, []
+    scheduler.handle(Joined(0), now)
+    while not scheduler.over:
+        ((worker, task),) = scheduler.assign(now)
+        aside = task.kind == PUT_ASIDE
+        ends = now + 1 + (0 if aside else sum(seconds.get(row, 1) for row in range(task.start, task.stop)))
+        while now < ends and not scheduler.overdue(now):
+            now += 10
+        if now < ends:
+            stopped.append(task)
+            scheduler.handle(Lost(worker, False, "killed"), now)
+            scheduler.handle(Joined(worker), now)
+        else:
+            done = {"set_aside": 1} if aside else {"done": task.pictures, "read": int(bytes_of(task))}
+            scheduler.handle(Finished(worker, Report(**done)), now)
+    return scheduler, stopped
+
+
+def test_a_picture_of_hours_is_waited_for_if_its_bytes_are_many() -> None:
+    def bytes_of(task: Task) -> float:
+        return sum(5e8 if row == 100 else 1e5 for row in range(task.start, task.stop))
+
+    scheduler, stopped = stopped_at({100: 4800}, bytes_of)
+    assert (stopped, scheduler.totals.set_aside, scheduler.totals.done) == ([], 0, 200)
+
+
+def test_one_that_hangs_is_set_aside_as_one_that_took_too_long() -> None:
+    scheduler, stopped = stopped_at({100: 1e9}, lambda task: 1e5 * task.pictures)
+    assert [task.pictures for task in stopped] == [stopped[0].pictures, stopped[1].pictures, 1]
+    assert (scheduler.totals.set_aside, scheduler.totals.done) == (1, 199)
+
+
+@pytest.mark.parametrize("stops", [0, 1])
+def test_whether_the_run_ended_the_worker_is_known_where_a_picture_is_set_aside(stops: int) -> None:
+    scheduler = Scheduler([0], lambda shard: 1)
+    for death in range(3):
+        now = death * 1e6
+        scheduler.handle(Joined(0), now)
+        assert scheduler.assign(now) == [(0, Task(0, 0, 1))]
+        assert scheduler.overdue(now + 9e5 * (death < stops)) == [0] * (death < stops)
+        scheduler.handle(Lost(0, False, "killed"), now + 9e5)
+    scheduler.handle(Joined(0), 4e6)
+    assert scheduler.assign(4e6) == [(0, Task(0, 0, 1, PUT_ASIDE, stopped=stops > 0))]
 
 
 def test_a_worker_that_refuses_ends_the_run() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +11,9 @@ from typing import Any
 from jpegmend.cluster.job import MARKERS, PIECES, Job, number_of, read_marker
 from jpegmend.cluster.scheduler import Scheduler
 from jpegmend.cluster.storage import Storage
-from jpegmend.cluster.tasks import Crew, Event
-from jpegmend.cluster.work import gaps, read_parts
+from jpegmend.cluster.tasks import Crew, Event, Task
+from jpegmend.cluster.work import gaps, read_listing, read_parts
+from jpegmend.errors import StorageError
 
 _READERS = 32
 """Files that are read at once."""
@@ -27,7 +29,22 @@ def make_scheduler(destination: Storage, job: Job, shards: Collection[int] | Non
     wanted = range(job.shards) if shards is None else shards
     done = {number for number, _ in read_markers(destination, job, wanted)}
     todo = [shard for shard in wanted if shard not in done]
-    return Scheduler(todo, job.shard_size, begun_shards(destination, job, set(todo)))
+    begun = begun_shards(destination, job, set(todo))
+    return Scheduler(todo, job.shard_size, begun, bytes_of=_bytes_of(destination, job))
+
+
+def _bytes_of(destination: Storage, job: Job) -> Callable[[Task], float]:
+    @functools.lru_cache(100)
+    def sizes(shard: int) -> list[int]:
+        return [row.size for row in read_listing(destination, job, shard)]
+
+    def find(task: Task) -> float:
+        try:
+            return sum(sizes(task.shard)[task.start : task.stop])
+        except StorageError:  # nothing can be said against the worker; the scheduler asks again
+            return math.inf
+
+    return find
 
 
 def read_markers(

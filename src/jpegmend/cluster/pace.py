@@ -29,7 +29,7 @@ class Limits:
     hung: float = 3600.0
     """Seconds with one task after which a worker counts as hung; ``hung_factor`` may allow longer."""
     hung_factor: float = 20.0
-    """The same as a multiple of the expected time; the longer of the two counts."""
+    """The same as a multiple of the expected time, by the number of pictures and by their bytes; the longest counts."""
     late_factor: float = 2.0
     """Multiple of the expected time after which a task is given to a second worker."""
     look: float = 10.0
@@ -51,6 +51,7 @@ class Pace:
         self._limits = limits
         self._each: dict[int, float] = {}
         self._seconds = self._pictures = 0.0
+        self._sized_seconds = self._bytes = 0.0
 
     def add(self, worker: int, report: Report, seconds: float) -> None:
         """Take note of a finished task."""
@@ -62,6 +63,9 @@ class Pace:
         # Older tasks weigh less, so that the estimate follows a listing whose pictures become larger.
         self._seconds = 0.999 * self._seconds + seconds
         self._pictures = 0.999 * self._pictures + pictures
+        if not report.failed:  # of failed ones not every byte was worked on
+            self._sized_seconds = 0.999 * self._sized_seconds + seconds
+            self._bytes = 0.999 * self._bytes + report.read
 
     def forget(self, worker: int) -> None:
         """The worker is gone; one that joins under its number may run on another machine."""
@@ -70,6 +74,10 @@ class Pace:
     def expected(self, worker: int, pictures: int) -> float:
         """Seconds that a worker will take for so many pictures; for closing a shard, a minute."""
         return self._one(worker) * pictures + self._limits.overhead if pictures else 60.0
+
+    def expected_by_bytes(self, size: float) -> float:
+        """Seconds that inputs of so many bytes take by the mean of all; a minute a megabyte while nothing is known."""
+        return size * (self._sized_seconds / self._bytes if self._bytes else 60e-6)
 
     def pictures(self, worker: int, share: float) -> int:
         """Number of pictures of the next task of a worker; ``share`` is what it may take of those that are left."""

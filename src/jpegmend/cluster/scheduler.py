@@ -27,6 +27,7 @@ class Scheduler:
         size: number of pictures of a shard.
         begun: of shards that an earlier run has begun: the ranges of pictures without a result.
         limits: times and counts.
+        bytes_of: bytes of the inputs of a task; asked only for tasks that seem to hang.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Scheduler:
         size: Callable[[int], int],
         begun: Mapping[int, Sequence[tuple[int, int]]] | None = None,
         limits: Limits | None = None,
+        bytes_of: Callable[[Task], float] = lambda task: 0,
     ) -> None:
         self.totals = Totals()
         self.given_up: dict[int, str] = {}
@@ -42,7 +44,7 @@ class Scheduler:
         self.limits = limits or Limits()
         """Times and counts by which it schedules."""
         self._pace = Pace(self.limits)
-        self._size = size
+        self._size, self._bytes_of = size, bytes_of
         begun = begun or {}
         self._unopened = deque(shard for shard in shards if shard not in begun)
         self._waiting = sum(size(shard) for shard in self._unopened)
@@ -106,13 +108,20 @@ class Scheduler:
                 raise error
 
     def overdue(self, now: float) -> list[int]:
-        """Workers that have been at one task for so long that they are taken for hung."""
-        limits = self.limits
-        return [
-            worker
-            for worker, run in self._running.items()
-            if now - run.since > max(limits.hung, limits.hung_factor * run.expected)
-        ]
+        """Workers that have been at one task for so long that they are taken for hung, and are to be ended."""
+        hung = []
+        for worker, run in self._running.items():
+            if self._hangs(run, now - run.since):
+                run.stopped = True
+                hung.append(worker)
+        return hung
+
+    def _hangs(self, run: Run, seconds: float) -> bool:
+        """Whether a task takes too long, also for its bytes: one picture may be larger than a thousand others."""
+        factor = self.limits.hung_factor
+        if seconds <= max(self.limits.hung, factor * run.expected):
+            return False
+        return seconds > factor * self._pace.expected_by_bytes(self._bytes_of(run.unit.task))
 
     def next_time(self, now: float) -> float:
         """When to call :meth:`assign` again, if no event comes before."""
@@ -226,15 +235,16 @@ class Scheduler:
 
     def _lose(self, worker: int, node: bool, now: float) -> None:
         self._idle.pop(worker, None)
-        had = worker in self._running
+        run = self._running.get(worker)
         unit = self._end(worker, now)
-        self.totals.lost += had
-        self._pace.losses += had
+        self.totals.lost += run is not None
+        self._pace.losses += run is not None
         self._pace.forget(worker)
         if unit is None:
             return
         unit.lost += 1
         unit.died += not node
+        unit.stopped |= run is not None and run.stopped
         # The end of a worker may be told late, so a second one that seems to be at it says nothing after two deaths.
         if not unit.runners or unit.died >= 2 or unit.lost >= 3:
             del self._units[unit.task]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jpegmend.cluster.storage import Stored
 
 DONE, FAILED, SET_ASIDE = "done", "failed", "set aside"
-"""Outcomes of a picture; one that was set aside ended its worker process several times."""
+"""Outcomes of a picture; one that was set aside ended its worker, or took too long, several times."""
 
 _PLAN, _HASH = b"jpegmend plan", b"jpegmend sha256"
 

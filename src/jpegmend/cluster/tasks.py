@@ -18,6 +18,8 @@ class Task(NamedTuple):
     kind: str = RESTORE
     """:data:`RESTORE`; :data:`PUT_ASIDE`: give the pictures a result without reading them; :data:`CLOSE`: write the
     results and the marker of the shard."""
+    stopped: bool = False
+    """Of :data:`PUT_ASIDE`: whether the run has ended a worker at this picture, because it took too long."""
 
     @property
     def pictures(self) -> int:

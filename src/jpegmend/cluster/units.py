@@ -20,6 +20,8 @@ class Unit:
     """Workers that ended during it, machines included."""
     failed: int = 0
     """Times that a storage did not answer."""
+    stopped: bool = False
+    """Whether the run has ended a worker that took too long for this task."""
     runners: set[int] = field(default_factory=set)
     """Workers that are doing it."""
 
@@ -33,6 +35,8 @@ class Run:
     """When it began, seconds of the crew's clock."""
     expected: float
     """Seconds."""
+    stopped: bool = False
+    """Whether the run ends the worker, because it takes too long."""
 
 
 @dataclass
@@ -65,7 +69,7 @@ def parts(unit: Unit, limits: Limits) -> list[Unit]:
         return [unit]
     if task.pictures == 1:
         aside = unit.died >= limits.deaths or unit.lost >= limits.losses
-        return [Unit(task._replace(kind=PUT_ASIDE))] if aside else [unit]
+        return [Unit(task._replace(kind=PUT_ASIDE, stopped=unit.stopped))] if aside else [unit]
     if unit.died >= 2 or unit.lost >= 3:
         step = 1
     elif unit.died or unit.lost >= 2:

@@ -17,7 +17,7 @@ from jpegmend.batch.inputs import sha256
 from jpegmend.batch.limited import limited
 from jpegmend.batch.work import OtherPages, failure, save_result
 from jpegmend.cluster import tables
-from jpegmend.cluster.job import marker_key, open_job, piece_key, pieces_of, read_marker, results_key, shard_key
+from jpegmend.cluster.job import Job, marker_key, open_job, piece_key, pieces_of, read_marker, results_key, shard_key
 from jpegmend.cluster.storage import Storage, Stored
 from jpegmend.cluster.tables import DONE, FAILED, SET_ASIDE, Result
 from jpegmend.cluster.tasks import CLOSE, PUT_ASIDE, Report, Task
@@ -29,6 +29,10 @@ _AHEAD = 4
 """Pictures that are read ahead, and results that are being written, while one is restored."""
 _PROBED = 4
 """Shards, and inputs of each, that are tried where a store refuses an input and no other has been read."""
+
+_ENDED = "its worker ended each time it was tried"
+_TOO_LONG = "took longer than a run waits for an input of its bytes, at least an hour, and its worker was ended for it"
+"""What the row of a picture that is set aside says."""
 
 
 class Session:
@@ -70,7 +74,7 @@ class Session:
         started = time.perf_counter()
         rows = self._shard(task.shard)[task.start : task.stop]
         if task.kind == PUT_ASIDE:
-            said = "ended its worker process each time it was tried"
+            said = _TOO_LONG if task.stopped else _ENDED
             results = [self._result(task, place, row, SET_ASIDE, message=said) for place, row in enumerate(rows)]
         else:
             results = list(self._restore(task, rows))
@@ -79,10 +83,7 @@ class Session:
         return Report(read=sum(row.size for row in rows), **counts)
 
     def _read_shard(self, number: int) -> list[Stored]:
-        rows = tables.read_shard(self._destination.read(shard_key(number)), self._job.plan)
-        if len(rows) != self._job.shard_size(number):
-            raise JobError(f"{self._destination.name(shard_key(number))} has another number of rows than was planned")
-        return rows
+        return read_listing(self._destination, self._job, number)
 
     def _restore(self, task: Task, rows: Sequence[Stored]) -> Iterator[Result]:
         """Results in the order of the rows; a picture is restored while others are read and written."""
@@ -189,6 +190,19 @@ class Session:
 def open_session(destination: str, job_hash: str, threads: int, memory: int | None) -> Session:
     """The session of this process; opened once."""
     return Session(destination, job_hash, threads, memory)
+
+
+def read_listing(destination: Storage, job: Job, number: int) -> list[Stored]:
+    """The rows of a shard.
+
+    Raises:
+        JobError: they are not those that were planned.
+        StorageError: the storage does not answer, or refuses.
+    """
+    rows = tables.read_shard(destination.read(shard_key(number)), job.plan)
+    if len(rows) != job.shard_size(number):
+        raise JobError(f"{destination.name(shard_key(number))} has another number of rows than was planned")
+    return rows
 
 
 def merge(parts: Iterable[list[Result]]) -> dict[int, Result]:
