@@ -90,6 +90,19 @@ def test_what_is_no_picture_is_counted(objects: dict[str, bytes], cluster) -> No
     assert code == 2 and "gs://bucket/photos: no pictures there (1 .txt passed over); give" in said
 
 
+@pytest.mark.parametrize("key", ["x//b.jpg", "x/../b.jpg", "./b.jpg", "x\tb.jpg"])
+@pytest.mark.parametrize("place", ["photos", "better"])
+def test_a_key_that_cannot_be_listed_is_named(objects: dict[str, bytes], cluster, key: str, place: str) -> None:
+    objects["bucket/photos/a.jpg"] = jpeg(0)
+    objects[f"bucket/{place}/{key}"] = jpeg(1)
+    code, said = cluster("plan", "gs://bucket/photos", "gs://bucket/better", "--strength", "0")
+    assert code == 2 and f"gs://bucket/{place} cannot be listed: " in said
+    assert key.replace("\t", "?") in said and "; rename that object (no part" in said
+    objects[f"bucket/{place}/x/b.jpg"] = objects.pop(f"bucket/{place}/{key}")
+    code, planned = cluster("plan", "gs://bucket/photos", "gs://bucket/better", "--strength", "0", "--overwrite")
+    assert (code, planned["pictures"]) == (0, 1 + (place == "photos"))
+
+
 def test_azure_without_an_account_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(StorageError, match="set AZURE_STORAGE_ACCOUNT_NAME"):

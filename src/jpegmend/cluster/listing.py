@@ -56,7 +56,7 @@ def plan(
     Raises:
         JobError: another job is planned at the destination, or has left results there.
         InvalidOption: the destination holds files and not ``overwrite``; results would replace inputs or each other; no
-            pictures.
+            pictures; a key that cannot be listed.
         StorageError: a storage does not answer, or refuses.
     """
     _check_name(name, source, destination)

@@ -139,6 +139,7 @@ class Storage:
         """The objects below a prefix, which ends at a ``/``.
 
         Raises:
+            InvalidOption: there is a key at which obstore ends the listing, such as one with an empty part.
             StorageError: the storage does not answer, or refuses.
         """
         from obstore import exceptions
@@ -149,6 +150,12 @@ class Storage:
                     yield Stored(found["path"], found["size"], found["e_tag"] or "")
         except FileNotFoundError:
             return
+        except exceptions.InvalidPathError as error:
+            reason = "".join(c if c.isprintable() else "?" for c in str(error).partition("\n\nDebug source")[0])
+            raise InvalidOption(
+                f"{self.name(prefix)} cannot be listed: {reason}; rename that object (no part of a key may be "
+                "empty, '.' or '..', and none has control characters), or give prefixes without it"
+            ) from error
         except (exceptions.BaseError, OSError) as error:
             raise _storage_error(self.name(prefix), error) from error
 
