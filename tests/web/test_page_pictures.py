@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.adoption import graphs
+from tests.web.chromium import give, ready
 from tests.web.conftest import TOKEN
 
 from jpegmend.adoption import adopt
@@ -44,6 +45,30 @@ def leave(page: Any) -> None:
     with page.expect_event("close"):
         page.close(run_before_unload=True)
     assert asked == ["beforeunload"]
+
+
+def test_a_picture_is_never_shown_as_another(open_page: Any, photo: bytes, small: bytes) -> None:
+    page = open_page()
+    give(page, ("photo.jpg", photo), ("small.jpg", small))
+    page.get_by_text("2 of 2 done").wait_for()
+    ready(page)
+    held: list[Any] = []
+    page.route("**/result?*", lambda route: held.append(route))
+    page.locator(".item-open").nth(1).click()
+    page.locator("#facts", has_text="48 × 32").wait_for()  # its facts are there before its result
+    page.locator("#stage-message", has_text="Loading").wait_for()
+    assert not page.locator("#stage[data-ready]").count() and page.locator("#after").get_attribute("src") is None
+    held.pop().continue_()
+    ready(page)
+    assert page.evaluate("() => document.getElementById('after').naturalWidth") == 48
+    page.unroute("**/result?*")
+    page.route("**/result?*", lambda route: route.fulfill(body="no picture"), times=1)
+    page.locator(".item-open").first.click()
+    page.locator("#stage-message:not(:empty)", has_not_text="Loading").wait_for()
+    assert not page.locator("#stage[data-ready]").count() and page.locator("#after").get_attribute("src") is None
+    page.locator(".item-open").first.click()
+    ready(page)
+    assert page.evaluate("() => document.getElementById('after').naturalWidth") == 320
 
 
 def test_the_page_says_where_pictures_go(browser: Any, running: Any) -> None:

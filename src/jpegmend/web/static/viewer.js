@@ -5,23 +5,45 @@ import { Zoom } from "./zoom.js";
 
 const LATE = 500; // milliseconds after which it is told that images are being loaded
 
+const loads = new WeakMap(); // image: the last load into it
+
 /** Load an image into an element, whole; false if another was asked for meanwhile, or the signal ends it. */
-async function load(image, address, signal) {
-  if (image.dataset.address === address) return true;
-  image.dataset.address = address;
-  let blob;
+function load(image, address, signal) {
+  if (image.dataset.address !== address) {
+    image.dataset.address = address;
+    const mine = {};
+    loads.set(image, mine);
+    mine.loaded = fill(image, address, signal, () => !signal.aborted && loads.get(image) === mine);
+  }
+  return loads.get(image).loaded; // perhaps still on its way
+}
+
+async function fill(image, address, signal, wanted) {
   try {
-    blob = await (await ask(address, { signal })).blob();
+    const blob = await (await ask(address, { signal })).blob();
+    if (!wanted()) return false;
+    release(image);
+    image.src = URL.createObjectURL(blob);
+    await image.decode();
+    return wanted();
   } catch (error) {
-    if (signal.aborted) return false;
+    if (!wanted()) return false;
+    // It is asked for again next time, and the picture before it is not shown in its place.
+    empty(image);
     throw error;
   }
-  if (image.dataset.address !== address) return false;
-  const before = image.src;
-  image.src = URL.createObjectURL(blob);
-  if (before.startsWith("blob:")) URL.revokeObjectURL(before);
-  await image.decode();
-  return image.dataset.address === address;
+}
+
+function release(image) {
+  if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
+}
+
+/** Remove what an element shows. */
+function empty(image) {
+  release(image);
+  image.removeAttribute("src");
+  image.toggleAttribute("data-shown", false);
+  image.dataset.address = "";
 }
 
 export class Viewer {
@@ -84,6 +106,7 @@ export class Viewer {
     } catch (error) {
       // A file that the browser cannot show has no picture until its result is there.
       if (this.picture !== picture || picture.state !== "done") return;
+      this.stage.toggleAttribute("data-ready", [this.before, this.after].every((image) => image.hasAttribute("data-shown")));
       if (error.code === "no-such-job") await this.#again(picture);
       else this.#say(error.message);
     }
@@ -93,10 +116,7 @@ export class Viewer {
     // The service may remove the picture's files at any time.
     this.loading.abort();
     this.loading = new AbortController();
-    for (const image of [this.before, this.after, this.change]) {
-      image.toggleAttribute("data-shown", false);
-      image.dataset.address = "";
-    }
+    for (const image of [this.before, this.after, this.change]) empty(image);
     this.size = null;
     this.stage.toggleAttribute("data-ready", false);
   }
