@@ -1,5 +1,6 @@
 """The page in a real browser: where pictures come from, where they go, and what becomes of them when it is left."""
 
+import base64
 import re
 import time
 from pathlib import Path
@@ -35,6 +36,36 @@ def test_chosen_files_and_the_pictures_of_a_chosen_folder(
     while set(running.folder.iterdir()) != before:
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+FOLDER = """([good, text]) => {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const fail = (resolve, reject) => reject(new DOMException("", "NotReadableError"));
+  const file = (name) => ({
+    isFile: true, name, file: name.startsWith("locked") ? fail : (resolve) => resolve(new File([bytes], name)),
+  });
+  const folder = (name, entries, last = (resolve) => resolve([])) => ({
+    isDirectory: true, name,
+    createReader: () => ({ readEntries: (...ends) => (entries.length ? ends[0](entries.splice(0)) : last(...ends)) }),
+  });
+  const below = folder("below", [file("b.jpg")], fail);
+  const whole = folder("holiday", [...good, "locked.jpg", "locked.txt"].map(file).concat(below));
+  DataTransferItem.prototype.webkitGetAsEntry = () => whole;
+}"""
+
+
+def test_what_cannot_be_read_of_a_dropped_folder_does_not_cost_the_rest(open_page: Any, small: bytes) -> None:
+    page = open_page()
+    text = base64.b64encode(small).decode()
+    page.evaluate(FOLDER, [["c.jpg", "a.jpg"], text])
+    give(page, ("holiday", b""))
+    page.get_by_text("3 of 3 done").wait_for()
+    assert page.locator(".item-name").all_inner_texts() == ["a.jpg", "b.jpg", "c.jpg"]
+    assert "not readable: 2 files or folders." in page.locator("#notice").inner_text()
+    page.locator("#remove-all").click()
+    give(page, ("more.jpg", small), kind="paste")
+    page.get_by_text("1 of 1 done").wait_for()
+    assert page.locator("#notice").inner_text() == ""
 
 
 def leave(page: Any) -> None:

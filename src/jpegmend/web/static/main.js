@@ -43,7 +43,13 @@ byId("strength").addEventListener("input", () => {
   viewer.strength(strength());
 });
 
-listen((files) => files.length && pictures.add(files, options.used), {
+function add(files, unread = 0) {
+  const what = unread === 1 ? "1 file or folder" : `${unread} files or folders`;
+  byId("notice").textContent = unread ? `Left out, as not readable: ${what}. Check that you may open them, and drop them again.` : "";
+  if (files.length) pictures.add(files, options.used);
+}
+
+listen(add, {
   files: byId("files"),
   folder: byId("folder"),
   buttons: document.querySelectorAll("[data-choose]"),

@@ -6,7 +6,7 @@ const SUFFIXES = "jpg jpeg jpe jfif mpo png webp bmp tif tiff gif ppm pgm pbm pn
 const isPicture = ({ name }) =>
   !name.startsWith(".") && !name.includes(".restored.") && !name.includes(".x3.") && SUFFIXES.includes(name.split(".").at(-1).toLowerCase());
 
-/** Listen to every source; `add` gets arrays of files. */
+/** Listen to every source; `add` gets arrays of files, and how many files and folders of a drop could not be read. */
 export function listen(add, { files, folder, buttons }) {
   for (const button of buttons) {
     button.addEventListener("click", () => (button.dataset.choose === "folder" ? folder : files).click());
@@ -50,31 +50,47 @@ function listenToDrops(add) {
     if (!hasFiles(event)) return;
     event.preventDefault();
     leave();
-    add(await dropped(event.dataTransfer));
+    const unread = [];
+    const found = await dropped(event.dataTransfer, unread);
+    add(found, unread.length);
   });
 }
 
-/** The files of a drop: files themselves, and the pictures in folders. */
-async function dropped(transfer) {
+/** The files of a drop: files themselves, and the pictures in folders. Entries that cannot be read go into `unread`. */
+async function dropped(transfer, unread) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
   if (!entries.some((entry) => entry?.isDirectory)) return [...transfer.files];
-  const found = await Promise.all(entries.filter(Boolean).map((entry) => filesOf(entry, true)));
-  return found.flat();
+  return filesOf(entries.filter(Boolean), unread);
 }
 
-async function filesOf(entry, named) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    return named || isPicture(file) ? [file] : [];
-  }
-  if (entry.name.startsWith(".")) return [];
-  const reader = entry.createReader();
+async function filesOf(entries, unread) {
+  const found = entries.map(async (entry) => {
+    if (entry.isFile) return fileOf(entry, unread);
+    const below = await entriesIn(entry, unread);
+    return filesOf(below.filter((each) => (each.isFile ? isPicture(each) : !each.name.startsWith("."))), unread);
+  });
+  return (await Promise.all(found)).flat();
+}
+
+// One entry that is locked, or gone since, must not cost the others.
+const fileOf = (entry, unread) =>
+  new Promise((resolve, reject) => entry.file(resolve, reject)).catch(() => {
+    unread.push(entry);
+    return [];
+  });
+
+/** What is in a folder, as far as it can be read, by name. */
+async function entriesIn(folder, unread) {
+  const reader = folder.createReader();
   const below = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) break;
-    below.push(...some);
+  try {
+    for (;;) {
+      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (!some.length) break;
+      below.push(...some);
+    }
+  } catch {
+    unread.push(folder);
   }
-  below.sort((one, other) => one.name.localeCompare(other.name));
-  return (await Promise.all(below.map((each) => filesOf(each, false)))).flat();
+  return below.sort((one, other) => one.name.localeCompare(other.name));
 }
