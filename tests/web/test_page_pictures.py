@@ -3,6 +3,7 @@
 import base64
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,36 @@ def test_what_cannot_be_read_of_a_dropped_folder_does_not_cost_the_rest(open_pag
     give(page, ("more.jpg", small), kind="paste")
     page.get_by_text("1 of 1 done").wait_for()
     assert page.locator("#notice").inner_text() == ""
+
+
+def until(page: Any, holds: Callable[[], bool]) -> None:
+    """Wait, while the page goes on."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        page.wait_for_timeout(20)
+
+
+def test_other_options_end_the_work_with_the_old_ones(open_page: Any, small: bytes, running: Any) -> None:
+    before = set(running.folder.iterdir())
+    page = open_page()
+    held: list[Any] = []
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(f"{request.method} {request.url}"))
+    page.route("**/v1/restore?*", lambda route: held.append(route), times=2)
+    give(page, *((f"{letter}.jpg", small) for letter in "abcd"))
+    until(page, lambda: len(held) == 2)
+    page.locator("#options summary").click()
+    page.locator("#consistent").select_option("false")
+    page.locator("#apply").click()
+    for route in held:
+        route.continue_()
+    page.get_by_text("4 of 4 done").wait_for()
+    page.locator("#done", has_text="off: as asked").wait_for()
+    until(page, lambda: len(set(running.folder.iterdir()) - before) == 4)
+    begun = [re.sub(r".*name=", "", each) for each in sent if "/v1/restore" in each and "consistent" not in each]
+    assert begun == ["a.jpg", "b.jpg"]
+    assert sum("/v1/restore" in each for each in sent) == 6 and sum("DELETE" in each for each in sent) == 2
 
 
 def leave(page: Any) -> None:

@@ -28,14 +28,15 @@ export async function ask(address, options = {}) {
 
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
-/** Send a file, again where the queue is full. */
-async function send(address, file, headers = {}) {
+/** Send a file, again where the queue is full, unless the signal says that it is no longer wanted. */
+async function send(address, file, headers = {}, signal = null) {
   for (;;) {
     try {
       return await ask(address, { method: "POST", body: file, headers });
     } catch (error) {
       if (error.code !== "queue-full") throw error;
       await wait(error.retryAfter || 1);
+      signal?.throwIfAborted();
     }
   }
 }
@@ -49,20 +50,22 @@ export function queryOf(options) {
   return query.toString();
 }
 
-/** Begin a job; gives it as JSON. */
-export async function begin(file, options) {
-  const response = await send(`v1/restore?${queryOf(options)}`, file, { Prefer: "respond-async" });
+/** Begin a job; gives it as JSON. An upload that runs is not broken off, as its job would have no known id then. */
+export async function begin(file, options, signal) {
+  const response = await send(`v1/restore?${queryOf(options)}`, file, { Prefer: "respond-async" }, signal);
   return response.json();
 }
 
-/** Follow a job to its end; `tell` gets it at each event. Gives the job, or throws its problem. */
-export function follow(id, tell) {
+/** Follow a job to its end, or until the signal; `tell` gets it at each event. Gives the job, or throws its problem. */
+export function follow(id, tell, signal) {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const source = new EventSource(`v1/jobs/${id}/events`);
     const end = (act) => {
       source.close();
       act();
     };
+    signal.addEventListener("abort", () => end(() => reject(signal.reason)));
     for (const kind of ["queued", "running", "progress", "done", "failed"]) {
       source.addEventListener(kind, ({ data }) => {
         const job = JSON.parse(data);

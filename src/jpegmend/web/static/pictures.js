@@ -3,6 +3,7 @@ import * as api from "./api.js";
 
 const LEAST = 2; // functions that may run at once
 const EMPTY = { code: "empty-file", title: "The file is empty", detail: "it holds no picture; choose another" };
+const REMOVED = new Error("The picture was removed");
 
 /** Runs asynchronous functions in order, urgent ones first: so many at once that the service has little to wait for. */
 class Queue {
@@ -10,11 +11,18 @@ class Queue {
   #running = 0;
   #most = LEAST;
 
-  run(work, urgent = false) {
+  /** Run a function in its turn; one that still waits when the signal ends it is not run. */
+  run(work, { urgent = false, signal = null } = {}) {
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
       const entry = () => work().then(resolve, reject);
       if (urgent) this.#waiting.unshift(entry);
       else this.#waiting.push(entry);
+      signal?.addEventListener("abort", () => {
+        const place = this.#waiting.indexOf(entry);
+        if (place >= 0) this.#waiting.splice(place, 1);
+        if (place >= 0) reject(signal.reason);
+      });
       this.#next();
     });
   }
@@ -54,6 +62,8 @@ export class Picture {
     this.owner = owner;
     this.jobs = new Map(); // query of options: promise of a job
     this.started = new Set(); // ids of its jobs
+    this.showing = new AbortController(); // of the work on the result for show
+    this.working = new Set(); // controllers of all its work
     this.saved = false; // whether its result was downloaded
   }
 
@@ -70,47 +80,51 @@ export class Picture {
       return;
     }
     this.#set({ state: "waiting", progress: 0, error: null });
+    this.showing.abort(new Error("Other options were chosen"));
+    const mine = (this.showing = new AbortController());
     try {
-      const job = await this.ensure({ ...options, compare: true }, urgent, (at) => {
-        if (this.options !== options) return;
-        this.#set({ state: at.state === "queued" ? "waiting" : "working", progress: share(at), tiles: at.progress?.total ?? 0 });
-      });
-      if (this.options === options) this.#set({ job, state: "done", progress: 1, saved: false });
+      const tell = (at) => this.#set({ state: at.state === "queued" ? "waiting" : "working", progress: share(at), tiles: at.progress?.total ?? 0 });
+      const job = await this.ensure({ ...options, compare: true }, urgent, (at) => this.showing === mine && tell(at), mine);
+      if (this.showing === mine) this.#set({ job, state: "done", progress: 1, saved: false });
       this.owner.keep(job.kept_seconds);
     } catch (error) {
-      if (this.options === options) this.#set({ state: "failed", error });
+      if (this.showing === mine) this.#set({ state: "failed", error });
     }
   }
 
-  /** A job that is done, with these options: one that is still kept, or a new one. */
-  async ensure(options, urgent, tell = () => {}) {
+  /** A job that is done, with these options: one that is still kept, or a new one, which the controller can end. */
+  async ensure(options, urgent, tell = () => {}, control = new AbortController()) {
     const key = api.queryOf(options);
-    const known = this.jobs.get(key);
-    if (known) {
+    for (let known; (known = this.jobs.get(key)); ) {
       const job = await known.catch(() => null);
       if (job && (await api.isKept(job.id))) return job;
+      if (this.jobs.get(key) === known) this.jobs.delete(key);
     }
-    const made = queue.run(() => this.#begin(options, tell), urgent);
+    const { signal } = control;
+    if (this.removed) control.abort(REMOVED);
+    this.working.add(control);
+    const made = queue.run(() => this.#begin(options, tell, signal), { urgent, signal }).finally(() => this.working.delete(control));
     this.jobs.set(key, made);
     return made;
   }
 
-  async #begin(options, tell) {
-    if (this.removed) throw new Error("The picture was removed");
-    const job = await api.begin(this.file, { ...options, name: this.name });
+  async #begin(options, tell, signal) {
+    const job = await api.begin(this.file, { ...options, name: this.name }, signal);
     this.started.add(job.id);
     queue.learn(job);
-    if (this.removed) {
-      api.remove(job.id);
-      throw new Error("The picture was removed");
+    try {
+      return await api.follow(job.id, tell, signal);
+    } catch (error) {
+      // Nobody waits for it any more, while it takes the place of others.
+      if (signal.aborted && this.started.delete(job.id)) api.remove(job.id);
+      throw error;
     }
-    return api.follow(job.id, tell);
   }
 
   /** Ask once what the file says. */
   async inspect() {
     if (this.state === "failed" || !this.file.size) return;
-    this.asked ??= queue.run(() => api.inspect(this.file), true);
+    this.asked ??= queue.run(() => api.inspect(this.file), { urgent: true });
     const facts = await this.asked.catch(() => null);
     if (facts && !this.facts) this.#set({ facts });
   }
@@ -119,6 +133,8 @@ export class Picture {
     this.removed = true;
     URL.revokeObjectURL(this.url);
     for (const id of this.started) api.remove(id);
+    this.started.clear();
+    for (const control of this.working) control.abort(REMOVED);
   }
 }
 
