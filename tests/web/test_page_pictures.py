@@ -1,6 +1,7 @@
 """The page in a real browser: where pictures come from, where they go, and what becomes of them when it is left."""
 
 import base64
+import itertools
 import re
 import time
 from collections.abc import Callable
@@ -97,6 +98,24 @@ def test_other_options_end_the_work_with_the_old_ones(open_page: Any, small: byt
     begun = [re.sub(r".*name=", "", each) for each in sent if "/v1/restore" in each and "consistent" not in each]
     assert begun == ["a.jpg", "b.jpg"]
     assert sum("/v1/restore" in each for each in sent) == 6 and sum("DELETE" in each for each in sent) == 2
+
+
+def test_jobs_leave_connections_to_the_rest_of_the_page(open_page: Any, small: bytes) -> None:
+    """Of jobs that never wait and never end: a browser opens 6 connections to a host, one for the events of each."""
+    page = open_page()
+    followed: list[Any] = []
+    ids = (f"job-{number}" for number in itertools.count())
+    page.route("**/v1/jobs/*", lambda route: route.fulfill(status=204))
+    page.route("**/v1/jobs/*/events", lambda route: followed.append(route))
+    page.route("**/v1/restore?*", lambda route: route.fulfill(status=202, json={"id": next(ids), "queued_before": 0}))
+    give(page, *((f"{number}.jpg", small) for number in range(12)))
+    page.locator("#facts", has_text="48 × 32").wait_for()
+    until(page, lambda: len(followed) >= 4)
+    page.wait_for_timeout(300)
+    assert len(followed) == 4
+    with page.expect_request(lambda request: request.method == "DELETE"):
+        page.locator(".item-remove").first.click()
+    until(page, lambda: len(followed) == 5)  # the place of a picture that was removed is free at once
 
 
 def leave(page: Any) -> None:

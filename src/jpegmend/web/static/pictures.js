@@ -2,6 +2,8 @@
 import * as api from "./api.js";
 
 const LEAST = 2; // functions that may run at once
+// Each job holds a connection for its events, and browsers open six to a host by HTTP/1.1: two are for images and files.
+const MOST = 4;
 const EMPTY = { code: "empty-file", title: "The file is empty", detail: "it holds no picture; choose another" };
 const REMOVED = new Error("The picture was removed");
 
@@ -29,7 +31,7 @@ class Queue {
 
   /** Learn from a job that was begun now: another one may, where none waits before it in the service. */
   learn({ queued_before: before = 0 }) {
-    this.#most = before ? Math.max(LEAST, this.#running - 1) : this.#running + 1;
+    this.#most = before ? Math.max(LEAST, this.#running - 1) : Math.min(MOST, this.#running + 1);
     this.#next();
   }
 
