@@ -5,6 +5,7 @@ import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import httpx
 import pytest
 import tifffile
 from PIL import Image, ImageChops, ImageCms, ImageStat
+from starlette.datastructures import QueryParams
 from tests.web.conftest import ASYNC, events, job, problem
 
+from jpegmend.batch.settings import Output
 from jpegmend.formats import WRITTEN
+from jpegmend.web.problems import Problem
+from jpegmend.web.query import form_for
 
 sys.path.insert(0, str(Path(__file__).parent))  # workers look for modules where this process does
 import slow_calls
@@ -132,8 +137,22 @@ def test_a_result_has_the_form_of_its_job_unless_another_is_asked_for(client: ht
         assert result.content.startswith(start) and (b"algorithmicallyEnhanced" in result.content) is marked
         with zipfile.ZipFile(io.BytesIO(client.get("/v1/archive", params={**one, **form}).content)) as archive:
             assert archive.read(f"a.restored{WRITTEN[form['format']].suffixes[0]}") == result.content
+    for form, parts in (({"strip": "gps"}, 2), ({"srgb": "true", "mark": "false"}, 1)):  # the rest is the job's
+        result = client.get(place, params=form)
+        assert result.content.startswith(own[:4]) and len(result.content.split(b"algorithmicallyEnhanced")) == parts
+        with zipfile.ZipFile(io.BytesIO(client.get("/v1/archive", params={**one, **form}).content)) as archive:
+            assert archive.read("a.restored.tif") == result.content
     assert tifffile.imread(io.BytesIO(client.get(place, params={"format": "tiff"}).content)).dtype == "uint16"
     assert problem(client.get("/v1/archive", params={**one, "format": "gif"})) == (400, "invalid-option")
+
+
+def test_options_of_a_result_are_those_of_its_format() -> None:
+    own = Output(format="webp", quality=60, strip="gps")
+    assert form_for(QueryParams("quality=80"), own) == replace(own, quality=80)
+    assert form_for(QueryParams("mark=true"), own) == replace(own, mark=True)
+    assert form_for(QueryParams("format=webp&mark=true"), own) == Output(format="webp", mark=True)
+    with pytest.raises(Problem, match="of png alone, not of webp"):
+        form_for(QueryParams("compression=3"), own)
 
 
 def test_all_pages_of_a_file_become_one_tiff(client: httpx.Client) -> None:
@@ -149,11 +168,11 @@ def test_all_pages_of_a_file_become_one_tiff(client: httpx.Client) -> None:
     assert widths(client.put("/v1/restore", params={**one, "pages": "all"}, content=data).content) == [16, 32, 48]
     done = job(client, data, pages="all", compare="true", name="a.tif", **one)
     assert (done["result_name"], done["report"]["pages"]) == ("a.tif.restored.tif", 3)
-    own, stripped, png = (
+    own, stripped, kept, png = (
         client.get(f"/v1/jobs/{done['id']}/result", params=form).content
-        for form in ({}, {"format": "tiff", "strip": "notes"}, {"format": "png"})
+        for form in ({}, {"format": "tiff", "strip": "notes"}, {"srgb": "true"}, {"format": "png"})
     )
-    assert widths(own) == widths(stripped) == [16, 32, 48]
+    assert widths(own) == widths(stripped) == widths(kept) == [16, 32, 48]
     assert Image.open(io.BytesIO(png)).size == (16, 16)
     assert (
         Image.open(io.BytesIO(client.put("/v1/restore", params={**one, "pages": "2"}, content=data).content)).width

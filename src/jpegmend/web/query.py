@@ -98,7 +98,9 @@ RESTORATION: Mapping[str, Parameter] = {
 
 FORM: Mapping[str, Parameter] = {
     "format": Parameter(
-        schema={"type": "string", "enum": list(formats())}, text="Output format; without it PNG, with `pages=all` TIFF."
+        schema={"type": "string", "enum": list(formats())},
+        text="Output format; without it PNG, with `pages=all` TIFF. Of a job's result: without it the job's own, and "
+        "options that are not given are then those of the job.",
     ),
     "quality": Parameter(schema=_QUALITY, text="Quality of lossy formats, 95 without it; JPEG is written 4:4:4."),
     "compression": Parameter(
@@ -163,7 +165,7 @@ def read_restoration(query: QueryParams) -> Request:
         "strict": values.flag("strict"),
     }
     Options(**options)  # checks ranges
-    output = _read_form(values, bits, all_pages=all_pages)
+    output = _read_form(values, Output(bits=bits, all_pages=all_pages))
     name = values.text("name") or ""
     if len(name) > _NAME:
         raise Problem("invalid-option", f"a name of {len(name)} characters; at most {_NAME} are allowed")
@@ -171,23 +173,27 @@ def read_restoration(query: QueryParams) -> Request:
 
 
 def form_for(query: QueryParams, own: Output) -> Output:
-    """The form in which a job's result is asked for: without options its own.
+    """The form in which a job's result is asked for: without ``format`` its own, but for the options that are given.
 
-    Else it is that of the options, with the job's bits and pages where the format holds them (else 8 bits, one page).
+    With ``format`` it is that of the options alone, with the job's bits and pages where the format holds them (else 8
+    bits, one page).
 
     Raises:
         Problem: as :func:`read_restoration`.
         MissingExtra: the encoder is not installed.
     """
-    if not query:
-        return own
-    asked = _read_form(_Values(query, FORM), None)
+    values = _Values(query, FORM)
+    if values.text("format") is None:
+        return _read_form(values, own) if query else own
+    asked = _read_form(values, Output())
     bits = own.bits if WRITTEN[asked.format or "png"].deep else None
     return replace(asked, bits=bits, all_pages=own.all_pages and asked.format == "tiff")
 
 
-def _read_form(values: _Values, bits: int | None, *, all_pages: bool = False) -> Output:
-    format = values.choice("format", str, tuple(WRITTEN)) or ("tiff" if all_pages else "png")
+def _read_form(values: _Values, own: Output) -> Output:
+    """The form that a query asks for; where it says nothing, that of ``own``."""
+    bits, all_pages = own.bits, own.all_pages
+    format = values.choice("format", str, tuple(WRITTEN)) or own.format or ("tiff" if all_pages else "png")
     check_encoder(format)
     if bits == 16 and not WRITTEN[format].deep:
         raise Problem("invalid-option", f"bits=16: {format} holds 8 bits; choose png or tiff")
@@ -202,11 +208,11 @@ def _read_form(values: _Values, bits: int | None, *, all_pages: bool = False) ->
     return Output(
         format=format,
         bits=bits,
-        quality=values.number("quality", int, 1, 100, 95),
-        compression=values.number("compression", int, 0, 9, None),
-        strip=values.choice("strip", str, tuple(STRIPS)) or False,
-        srgb=bool(values.flag("srgb")),
-        mark=bool(values.flag("mark")),
+        quality=values.number("quality", int, 1, 100, own.quality),
+        compression=values.number("compression", int, 0, 9, own.compression),
+        strip=values.choice("strip", str, tuple(STRIPS)) or own.strip,
+        srgb=bool(values.flag("srgb", own.srgb)),
+        mark=bool(values.flag("mark", own.mark)),
         all_pages=all_pages,
     )
 
