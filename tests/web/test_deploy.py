@@ -47,6 +47,7 @@ def test_the_compose_file() -> None:
     yaml = pytest.importorskip("yaml")
     service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["jpegmend"]
     given = read([*entrypoint(), *service["command"]])
+    assert given.token is None and "JPEGMEND_TOKEN" in service["environment"], "logs have what is printed"
     (mount,) = service["tmpfs"]
     folder, options = mount.split(":")
     assert Path(given.folder).parent == Path(folder)
@@ -64,6 +65,7 @@ def test_the_systemd_unit() -> None:
     service = unit["Service"]
     given = read(shlex.split(service["ExecStart"]))
     assert given.no_open and given.host == "127.0.0.1"
+    assert given.token is None and "EnvironmentFile" in service, "the journal has what is printed"
     assert given.folder == f"%C/{service['CacheDirectory']}/jobs"
     assert int(service["TimeoutStopSec"]) > _GRACE
     assert service["KillMode"] == "mixed", "workers must not be told to stop before the service is"

@@ -8,18 +8,52 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from tests.web.conftest import TOKEN, serving
 
 from jpegmend import cli
+from jpegmend.web.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # workers look for modules where this process does
 import slow_calls
+
+
+def only_started(settings: Settings, started: Callable[[int], None]) -> SimpleNamespace:
+    """In place of the server: it listens and ends."""
+    return SimpleNamespace(started=True, run=lambda sockets: started(8017))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed", "opened"),
+    [
+        ([], "", f"?token={TOKEN}"),
+        (["--token", "none"], "", ""),
+        (["--token", f"{TOKEN}-2"], f"?token={TOKEN}-2", f"?token={TOKEN}-2"),
+    ],
+)
+def test_a_token_of_the_environment_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    printed: str,
+    opened: str,
+) -> None:
+    pages: list[str] = []
+    monkeypatch.setenv("JPEGMEND_TOKEN", TOKEN)
+    monkeypatch.setattr("jpegmend.web.server.webbrowser.open", pages.append)
+    monkeypatch.setattr("jpegmend.web.server.Server", only_started)
+    assert cli.run(["serve", "--port", "0", *arguments]) == cli.DONE
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == f"jpegmend is at http://127.0.0.1:8017/{printed}"
+    assert pages == [f"http://127.0.0.1:8017/{opened}"]
+    assert TOKEN not in "".join(rest) and ("$JPEGMEND_TOKEN" in rest[0]) is (printed != opened)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
@@ -34,9 +68,8 @@ def test_a_stopped_service_finishes_what_runs(tmp_path: Path, photo: bytes) -> N
     )
     assert process.stdout is not None
     with process, ThreadPoolExecutor(1) as threads:
-        line = process.stdout.readline()
-        assert line.endswith(f"/?token={TOKEN}\n")
-        address = line.split()[-1].split("/?")[0]
+        address = process.stdout.readline().removeprefix("jpegmend is at ").removesuffix("/\n")
+        assert f"$JPEGMEND_TOKEN; the page opens at {address}/?token=TOKEN\n" in process.stdout.readline()
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with httpx.Client(base_url=address, headers=headers, timeout=60, trust_env=False) as client:
             while client.get("/readyz").status_code != 200:

@@ -24,7 +24,7 @@ def add(parser: Parser) -> None:
         "--token",
         metavar="SECRET",
         help="what every request must carry, 16 characters or more; none: no token, on this machine's own address; "
-        "without it $JPEGMEND_TOKEN, else a new random one",
+        "without it $JPEGMEND_TOKEN, which is not printed, else a new random one",
     )
     group.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name under which it may be addressed"
@@ -71,9 +71,11 @@ def run(given: Namespace) -> int:
         keep_seconds=given.keep * 60,
         keep_bytes=parse_size("--keep-bytes", given.keep_bytes),
     )
+    # What is printed goes into logs, as those of containers; who set the variable knows the token.
+    print_token = bool(given.token) or not os.environ.get("JPEGMEND_TOKEN")
     # Uvicorn raises the signal that stopped it once more; to be stopped is how a service ends well.
     with contextlib.suppress(KeyboardInterrupt, Terminated):
-        serve(settings, open_page=not given.no_open)
+        serve(settings, open_page=not given.no_open, print_token=print_token)
     return DONE
 
 

@@ -78,7 +78,7 @@ class Guard:
         if path in _OPEN or path.startswith("/static/"):
             return
         if not has_token(headers, self._settings, scope):
-            detail = "send Authorization: Bearer TOKEN, with the token that the service printed at its start"
+            detail = "send Authorization: Bearer TOKEN, with the token of the service: printed at its start, or chosen"
             raise Problem("unauthorized", detail, {"WWW-Authenticate": "Bearer"})
 
     def _check_site(self, scope: Scope, headers: Headers, host: str) -> None:

@@ -65,8 +65,13 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(settings: Settings, *, open_page: bool = True) -> None:
+def serve(settings: Settings, *, open_page: bool = True, print_token: bool = True) -> None:
     """Run the service until it is stopped by SIGINT or SIGTERM.
+
+    Args:
+        settings: of the service.
+        open_page: whether the page is opened in a browser.
+        print_token: whether the address is printed with the token, not without it as that of ``$JPEGMEND_TOKEN``.
 
     Raises:
         InvalidOption: the address cannot be used, settings contradict each other, or no temporary folder is writable.
@@ -79,7 +84,7 @@ def serve(settings: Settings, *, open_page: bool = True) -> None:
         ) from error
     logging.basicConfig(level=logging.WARNING, format="jpegmend: %(message)s")
     with contextlib.closing(_bind(settings)) as listening:
-        server = Server(settings, lambda port: _announce(settings, port, open_page))
+        server = Server(settings, lambda port: _announce(settings, port, open_page, print_token))
         server.run(sockets=[listening])
         if not server.started:
             raise InvalidOption("the service could not start; the lines above say why")
@@ -107,9 +112,13 @@ def address(settings: Settings, port: int) -> str:
     return f"http://{host}:{port}/" + (f"?token={quote(settings.token, safe='')}" if settings.token else "")
 
 
-def _announce(settings: Settings, port: int, open_page: bool) -> None:
+def _announce(settings: Settings, port: int, open_page: bool, print_token: bool) -> None:
     place = address(settings, port)
-    sys.stdout.write(f"jpegmend is at {place}\nCtrl-C stops it.\n")
+    told = f"jpegmend is at {place}\n"
+    if settings.token and not print_token:
+        bare = place.partition("?")[0]
+        told = f"jpegmend is at {bare}\nIts token is that of $JPEGMEND_TOKEN; the page opens at {bare}?token=TOKEN\n"
+    sys.stdout.write(f"{told}Ctrl-C stops it.\n")
     sys.stdout.flush()
     if open_page:
         webbrowser.open(place)

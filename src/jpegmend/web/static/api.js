@@ -10,7 +10,7 @@ export class ServiceError extends Error {
   }
 }
 
-const LOCKED = { code: "unauthorized", title: "The token of this page is no longer valid", detail: "open the address that jpegmend serve printed at its last start" };
+const LOCKED = { code: "unauthorized", title: "The token of this page is no longer valid", detail: "open the address that jpegmend serve printed at its last start, or add ?token= and the token that was chosen to the address of this page" };
 const UNREACHABLE = { code: "unreachable", title: "The service cannot be reached", detail: "is jpegmend serve still running?" };
 
 /** Ask the service; gives the response, or throws a ServiceError. */
