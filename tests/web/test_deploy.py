@@ -3,6 +3,7 @@
 import configparser
 import json
 import re
+import secrets
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import pytest
 from jpegmend.cli import serve
 from jpegmend.cli.options import parse_size
 from jpegmend.cli.parser import Parser
+from jpegmend.web.archive import _MOST
 from jpegmend.web.server import _GRACE
 from jpegmend.web.settings import PORT
 
@@ -56,6 +58,14 @@ def test_the_compose_file() -> None:
     assert room - kept >= 2_000_000_000, "uploads, and pictures while they are decoded"
     assert parse_size("mem_limit", service["mem_limit"].rstrip("g") + "G") - room >= given.jobs * 900_000_000
     assert int(service["stop_grace_period"].rstrip("s")) > _GRACE
+
+
+def test_nginx_takes_the_address_of_the_largest_archive() -> None:
+    page = (DEPLOY.parent / "docs" / "service.md").read_text()
+    (server, size), *others = re.findall(r"^( *)large_client_header_buffers \d+ (\d+)k;$", page, re.MULTILINE)
+    assert not server and not others, "nginx does not take it in a location"
+    job = len(f"job={secrets.token_urlsafe(16)}&")
+    assert int(size) * 1024 > _MOST * job + len("GET /v1/archive?format=webp&quality=100&strip=notes HTTP/1.1")
 
 
 def test_the_systemd_unit() -> None:
