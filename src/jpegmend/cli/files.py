@@ -253,9 +253,10 @@ def check_form(given: Namespace, format: str) -> None:
         raise InvalidOption(f"--bits 16: {format} holds 8 bits; choose png or tiff")
     if given.quality is not None and not WRITTEN[format].lossy:
         lossy = ", ".join(name for name, kind in WRITTEN.items() if kind.lossy)
+        of_input = "; --assume-quality is that of the input" if hasattr(given, "assume_quality") else ""
         raise InvalidOption(
-            f"--quality {given.quality}: {format} is without loss; choose one of {lossy} by --format, or leave it out; "
-            "--assume-quality is that of the input"
+            f"--quality {given.quality}: {format} is without loss; choose one of {lossy} by --format, or leave it out"
+            f"{of_input}"
         )
     if given.compression is not None and format != "png":
         raise InvalidOption(f"--compression {given.compression}: of png alone, not of {format}; leave it out")
