@@ -135,7 +135,7 @@ def test_wrong_usage_is_told_apart(folder: Path, arguments: list[str], capsys: p
 
 
 def test_an_unknown_model_lists_the_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["a.jpg", "--model", "nope"]) == 1
+    assert cli.run(["a.jpg", "--model", "nope"]) == 2
     assert "mend-s" in capsys.readouterr().err
 
 
