@@ -13,7 +13,7 @@ from jpegmend.cluster.scheduler import Scheduler
 from jpegmend.cluster.storage import Storage
 from jpegmend.cluster.tasks import Crew, Event, Task
 from jpegmend.cluster.work import gaps, read_listing, read_parts
-from jpegmend.errors import StorageError
+from jpegmend.errors import JpegmendError
 
 _READERS = 32
 """Files that are read at once."""
@@ -41,7 +41,7 @@ def _bytes_of(destination: Storage, job: Job) -> Callable[[Task], float]:
     def find(task: Task) -> float:
         try:
             return sum(sizes(task.shard)[task.start : task.stop])
-        except StorageError:  # nothing can be said against the worker; the scheduler asks again
+        except JpegmendError:  # nothing can be said against the worker, which tells of a damaged listing itself
             return math.inf
 
     return find
