@@ -27,6 +27,8 @@ def add_files(parser: Parser, word: str = "restored") -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="+", help="files, folders, patterns such as '*.jpg'; - is standard input"
     )
+    # Options of ``restore`` alone: a result of another size has no comparison.
+    parser.set_defaults(compare=False, reference=None)
     group = parser.add_argument_group("files and results")
     group.add_argument(
         "-o",

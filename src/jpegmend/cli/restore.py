@@ -5,16 +5,7 @@ from __future__ import annotations
 from argparse import BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING, Any
 
-from jpegmend.cli.files import (
-    add_files,
-    add_forms,
-    add_messages,
-    add_resources,
-    add_running,
-    make_settings,
-    run_files,
-    shared_options,
-)
+from jpegmend.cli import files
 from jpegmend.cli.networks_of_others import tell
 from jpegmend.cli.options import documented
 from jpegmend.cli.parser import Parser, real, whole
@@ -31,9 +22,9 @@ THOROUGH = (
 
 def add(parser: Parser) -> None:
     """The options of ``jpegmend restore``."""
-    add_files(parser)
+    files.add_files(parser)
     forms = parser.add_argument_group("form of the results")
-    add_forms(forms)
+    files.add_forms(forms)
     forms.add_argument(
         "--compare",
         action="store_true",
@@ -45,8 +36,8 @@ def add(parser: Parser) -> None:
         help="the clear original of a single picture: say how much nearer the result is to it, in dB",
     )
     add_restoration(parser.add_argument_group("restoration"))
-    add_resources(parser.add_argument_group("limits"))
-    add_messages(parser.add_argument_group("messages"))
+    files.add_resources(parser.add_argument_group("limits"))
+    files.add_messages(parser.add_argument_group("messages"))
 
 
 def add_restoration(group: Any) -> None:
@@ -58,12 +49,12 @@ def add_restoration(group: Any) -> None:
     group.add_argument("--assume-quality", type=whole(1, 100), metavar="Q", help=said["quality"])
     group.add_argument("--earlier", action=BooleanOptionalAction, default=True, help=f"{said['earlier']} (on)")
     group.add_argument("--thorough", nargs="?", const="4", default="1", choices=PASSES, help=THOROUGH)
-    add_running(group)
+    files.add_running(group)
 
 
 def run(given: Namespace) -> int:
     """Remove compression artifacts from pictures."""
-    return run_files(given, read_settings)
+    return files.run_files(given, read_settings)
 
 
 def read_settings(given: Namespace, format: str) -> Settings:
@@ -72,7 +63,7 @@ def read_settings(given: Namespace, format: str) -> Settings:
     from jpegmend.restoration.pipeline import check_restores
 
     options: dict[str, Any] = {
-        **shared_options(given),
+        **files.shared_options(given),
         "strength": given.strength,
         "consistent": given.consistent,
         "quality": given.assume_quality,
@@ -83,6 +74,6 @@ def read_settings(given: Namespace, format: str) -> Settings:
         # Found once for all pictures: a network of others is measured when it is found.
         options["model"] = tell(given.model, quiet=given.quiet)
     Options(**options)  # refused before any work
-    settings = make_settings("restore", options, given, format)
+    settings = files.make_settings("restore", options, given, format)
     check_restores(settings.card)
     return settings

@@ -5,16 +5,7 @@ from __future__ import annotations
 from argparse import BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING
 
-from jpegmend.cli.files import (
-    add_files,
-    add_forms,
-    add_messages,
-    add_resources,
-    add_running,
-    make_settings,
-    run_files,
-    shared_options,
-)
+from jpegmend.cli import files
 from jpegmend.cli.networks_of_others import tell
 from jpegmend.cli.parser import Parser
 
@@ -24,8 +15,8 @@ if TYPE_CHECKING:
 
 def add(parser: Parser) -> None:
     """The options of ``jpegmend upscale``."""
-    add_files(parser, "x3")
-    add_forms(parser.add_argument_group("form of the results"))
+    files.add_files(parser, "x3")
+    files.add_forms(parser.add_argument_group("form of the results"))
     group = parser.add_argument_group("enlargement")
     group.add_argument("--model", metavar="NAME", default="mdu-sr-x3", help="a network that enlarges (mdu-sr-x3)")
     group.add_argument(
@@ -33,9 +24,9 @@ def add(parser: Parser) -> None:
         action=BooleanOptionalAction,
         help="restore by mend-s before enlarging; without either, mdu-sr-x3 does so at quality 40 and below",
     )
-    add_running(group)
-    add_resources(parser.add_argument_group("limits"), pixels="; holds for the result too")
-    add_messages(parser.add_argument_group("messages"))
+    files.add_running(group)
+    files.add_resources(parser.add_argument_group("limits"), pixels="; holds for the result too")
+    files.add_messages(parser.add_argument_group("messages"))
 
 
 def run(given: Namespace) -> int:
@@ -47,11 +38,10 @@ def run(given: Namespace) -> int:
     model = tell(given.model, quiet=given.quiet)
     card = weights.find(model)
     check_enlarges(card)
-    vars(given).update(compare=False, reference=None)  # options of `restore`: a result of another size has no such
 
     def read_settings(given: Namespace, format: str) -> Settings:
-        options = {**shared_options(given), "model": model, "restore_first": given.restore_first}
+        options = {**files.shared_options(given), "model": model, "restore_first": given.restore_first}
         UpscaleOptions(**options)  # refused before any work
-        return make_settings("upscale", options, given, format)
+        return files.make_settings("upscale", options, given, format)
 
-    return run_files(given, read_settings, f"x{card.scale}")
+    return files.run_files(given, read_settings, f"x{card.scale}")
