@@ -8,6 +8,7 @@ from PIL import Image
 
 from jpegmend.training.recipe import Recipe
 from jpegmend.training.recipe_checks import check_recipe
+from jpegmend.training.run import RunSettings
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +46,8 @@ def tiny(**changes) -> Recipe:
         "phases": [{"share": 1.0, "crop": 16, "batch": 2, "losses": {"mae": 1.0}}],
     }
     return check_recipe(content | changes)
+
+
+def settings(folder: Path, pictures: Path, **more) -> RunSettings:
+    """Settings of a run on one folder of pictures."""
+    return RunSettings(folder=folder, data=[pictures], **more)
