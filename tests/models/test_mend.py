@@ -1,4 +1,4 @@
-"""mend: initially the identity, depends on the tables, receptive field within its halo."""
+"""mend: initially the identity, depends on the tables, receptive field within its halo, in both shapes."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,9 +8,13 @@ import torch
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models import cost, mend
+from jpegmend.models.contract import Observation
 from jpegmend.models.files import example
+from jpegmend.models.mend_groups import table_maps
 
 TINY = mend.Config(widths=(8, 8, 8), blocks=(1, 1, 1), embedding=8)
+GROUPS = mend.Config(shape="groups", widths=(8, 12), blocks=(4, 1), embedding=8, scale=0.1)
+SHAPES = pytest.mark.parametrize("config", [TINY, GROUPS])
 
 
 def trained_a_little(config: mend.Config = TINY) -> torch.nn.Module:
@@ -23,9 +27,10 @@ def trained_a_little(config: mend.Config = TINY) -> torch.nn.Module:
     return network
 
 
-def test_untrained_is_the_decoded_jpeg() -> None:
-    seen = example(mend.SPEC, TINY, 48, 64)
-    assert torch.equal(mend.Mend(TINY)(seen).planes, seen.planes)
+@SHAPES
+def test_untrained_is_the_decoded_jpeg(config: mend.Config) -> None:
+    seen = example(mend.SPEC, config, 48, 64)
+    assert torch.equal(mend.build(config)(seen).planes, seen.planes)
 
 
 def test_default_costs_what_the_design_names() -> None:
@@ -35,15 +40,16 @@ def test_default_costs_what_the_design_names() -> None:
     assert cost.count(mend.SPEC, config).multiply_adds == pytest.approx(59e3, rel=0.02)
 
 
+@SHAPES
 @pytest.mark.parametrize("field", ["tables", "sampling"])
-def test_what_the_file_says_changes_the_answer(field: str) -> None:
-    network, seen = trained_a_little(), example(mend.SPEC, TINY)
+def test_what_the_file_says_changes_the_answer(config: mend.Config, field: str) -> None:
+    network, seen = trained_a_little(config), example(mend.SPEC, config)
     other = seen._replace(**{field: getattr(seen, field) * 2 + 1})
     assert not torch.allclose(network(seen).planes, network(other).planes, atol=1e-4)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("config", [TINY, mend.Config(widths=(8, 8), blocks=(2, 1), embedding=8)])
+@pytest.mark.parametrize("config", [TINY, mend.Config(widths=(8, 8), blocks=(2, 1), embedding=8), GROUPS])
 def test_a_pixel_beyond_the_halo_changes_nothing(config: mend.Config) -> None:
     halo, network = mend.halo(config), trained_a_little(config)
     side = 2 * halo + 32
@@ -55,8 +61,9 @@ def test_a_pixel_beyond_the_halo_changes_nothing(config: mend.Config) -> None:
     assert reached[halo:].max() == 0
 
 
-def test_collect_returns_the_description() -> None:
-    network, seen = trained_a_little(), example(mend.SPEC, TINY)
+@SHAPES
+def test_collect_returns_the_description(config: mend.Config) -> None:
+    network, seen = trained_a_little(config), example(mend.SPEC, config)
     assert network(seen).traces == {}
     assert set(network(seen, collect=True).traces) == {"description", "features"}
 
@@ -77,6 +84,11 @@ def test_what_may_vary_is_checked() -> None:
         ({"blocks": (1, 1)}, r"blocks=\(1, 1\); give 3 numbers"),
         ({"blocks": (1, -1, 1)}, r"blocks=\(1, -1, 1\)"),
         ({"chroma_widths": (4, 4)}, r"chroma_widths=\(4, 4\); give 3 numbers"),
+        ({"scale": 0.0}, "scale=0.0; it must be above 0"),
+        ({"shape": "ring"}, "shape is 'ring'; one of u-net, groups"),
+        ({"shape": "groups"}, "two numbers for each"),
+        ({"shape": "groups", "widths": (8, 8), "blocks": (3, 1)}, "an even number of blocks"),
+        ({"shape": "groups", "widths": (8, 8), "blocks": (2, 1), "coefficients": True}, "leave them out"),
     ],
 )
 def test_impossible_sizes_are_refused(wrong: dict[str, Any], named: str) -> None:
@@ -114,11 +126,14 @@ GROWN = [
     ({"convolution": "separable", "tables": "maps"}, {"widths": (12, 12, 16), "blocks": (2, 2, 2)}),
     ({"coefficients": True, "chroma_widths": (4, 4, 4)}, {"chroma_widths": (8, 6, 4), "widths": (8, 8, 10)}),
 ]
+GROWN_GROUPS = [{"widths": (10, 12)}, {"widths": (9, 16), "blocks": (6, 2)}]
 
 
-@pytest.mark.parametrize(("kind", "larger"), GROWN)
-def test_a_grown_network_begins_with_the_answer_of_the_small_one(kind: dict[str, Any], larger: dict[str, Any]) -> None:
-    old = replace(TINY, **kind)
+@pytest.mark.parametrize(
+    ("old", "larger"),
+    [(replace(TINY, **kind), larger) for kind, larger in GROWN] + [(GROUPS, larger) for larger in GROWN_GROUPS],
+)
+def test_a_grown_network_begins_with_the_answer_of_the_small_one(old: mend.Config, larger: dict[str, Any]) -> None:
     new = replace(old, **larger)
     small, large, seen = trained_a_little(old), mend.build(new).eval(), example(mend.SPEC, old, 48, 64)
     large.load_state_dict(mend.grow(small.state_dict(), old, new))
@@ -127,10 +142,28 @@ def test_a_grown_network_begins_with_the_answer_of_the_small_one(kind: dict[str,
     answer.square().mean().backward()
     still = {name for name, value in large.named_parameters() if value.grad is None or not value.grad.any()}
     # Behind a convolution of zeros nothing moves in the first step; the convolution itself does.
-    assert not [name for name in still if "second" in name and ".second.0." not in name]
+    assert not [name for name in still if ".second." in name and ".second.0." not in name]
 
 
 @pytest.mark.parametrize("other", [{"widths": (8, 8, 4)}, {"blocks": (1, 0, 1)}, {"embedding": 16}, {"tables": "maps"}])
 def test_weights_grow_in_width_and_depth_alone(other: dict[str, Any]) -> None:
     with pytest.raises(InvalidOption, match="do not grow"):
         mend.grow(mend.build(TINY).state_dict(), TINY, replace(TINY, **other))
+
+
+@pytest.mark.parametrize(
+    ("sampling", "shared"), [((0, 0), None), ((1, 1), (1, 1)), ((1, 2), (1, 2)), ((2, 2), (2, 2)), ((1, 4), (1, 2))]
+)
+def test_each_pixel_sees_the_step_of_its_place_in_the_block(
+    sampling: tuple[int, int], shared: tuple[int, int] | None
+) -> None:
+    torch.manual_seed(3)
+    tables = torch.randint(1, 256, (1, 3, 8, 8)).float()
+    seen = Observation(torch.zeros(1, 3, 32, 48), tables, torch.tensor([sampling]).float())
+    luma, chroma = table_maps(seen)[0]
+    for row, column in ((0, 0), (9, 3), (17, 30), (31, 47)):
+        assert luma[row, column] * 255 == pytest.approx(tables[0, 0, row % 8, column % 8].item())
+        expected = 0.0
+        if shared is not None:
+            expected = tables[0, 1, row // shared[0] % 8, column // shared[1] % 8].item()
+        assert chroma[row, column] * 255 == pytest.approx(expected)

@@ -10,9 +10,8 @@ Shape letters: B batch, C channels, H W pixels, E embedding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import ge
-from typing import Literal
 
 import numpy as np
 import torch
@@ -22,106 +21,23 @@ from torch.nn import functional
 from jpegmend.blocks import idct
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Spec
-from jpegmend.models.layers import check_counts, widened
+from jpegmend.models.layers import widened
+from jpegmend.models.mend_blocks import (
+    FILE,
+    LEVEL_OF_BLOCKS,
+    Config,
+    Level,
+    describe_file,
+    embedding,
+)
+from jpegmend.models.mend_groups import Groups, groups_radius
 
 _PLANES = 3
-_FILE = 3
-"""Number of values that describe the chroma sampling."""
-_CONDITION = 2 * 64 + _FILE
-_LEVEL_OF_BLOCKS = 2
-"""The level at 1/8 of the resolution, where one position is one JPEG block."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Hyper-parameters of ``mend``; the defaults are ``mend-s``."""
-
-    widths: tuple[int, ...] = (32, 64, 128)
-    """Channels at 1/2, 1/4, 1/8, ... of the resolution."""
-    blocks: tuple[int, ...] = (4, 1, 2)
-    """Residual blocks at each level of the encoder; the decoder has the same numbers, without the last level."""
-    embedding: int = 64
-    """Length of the vector computed from the tables and the sampling."""
-    convolution: Literal["plain", "separable"] = "plain"
-    """``separable``: each 3x3 convolution of a block is a depthwise and a 1x1 convolution."""
-    tables: Literal["scale", "maps"] = "scale"
-    """``scale``: tables scale and shift features; ``maps``: tables are tiled as input channels, as in QGCN."""
-    coefficients: bool = False
-    """Whether the DCT coefficients of the decoded planes are an input too, at 1/8 of the resolution."""
-    chroma_widths: tuple[int, ...] = ()
-    """Channels of a separate U-Net that restores chroma from all planes (luma is then restored from luma alone); empty:
-    one U-Net for all planes."""
-
-    def __post_init__(self) -> None:
-        for name, allowed in (("convolution", ("plain", "separable")), ("tables", ("scale", "maps"))):
-            if getattr(self, name) not in allowed:
-                raise InvalidOption(f"{name} is {getattr(self, name)!r}; one of {', '.join(allowed)}")
-        channels = min((*self.widths, *self.chroma_widths), default=1)
-        check_counts(levels=len(self.widths), channels=channels, embedding=self.embedding)
-        for name, given in (("blocks", self.blocks), ("chroma_widths", self.chroma_widths or self.widths)):
-            if len(given) != len(self.widths) or min(given) < 0:
-                raise InvalidOption(f"{name}={given}; give {len(self.widths)} numbers, one for each of the widths")
-        if self.coefficients and len(self.widths) < _LEVEL_OF_BLOCKS + 1:
-            raise InvalidOption(f"coefficients need {_LEVEL_OF_BLOCKS + 1} levels; widths has {len(self.widths)}")
-
-
-def describe_file(seen: Observation) -> tuple[Tensor, Tensor]:
-    """Tables ``[B, 2, 8, 8]`` and sampling ``[B, 3]`` scaled to about 0..1.
-
-    Tables are taken as logarithms, because ratios of steps matter, not differences.
-    """
-    tables = torch.log2(seen.tables[:, :2]) / 8
-    gray = (seen.sampling[:, :1] == 0).to(tables.dtype)
-    return tables, torch.cat([seen.sampling / 2, gray], 1)
 
 
 def dct_kernels() -> Tensor:
     """``[64, 1, 8, 8]``: as a convolution of stride 8, the orthonormal DCT of every block, row frequency first."""
     return torch.from_numpy(idct(np.eye(64).reshape(64, 8, 8))).float()[:, None]
-
-
-def convolution(width: int, kind: str) -> nn.Module:
-    """A 3x3 convolution, or a depthwise and a 1x1 convolution."""
-    if kind == "plain":
-        return nn.Conv2d(width, width, 3, padding=1)
-    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, groups=width), nn.Conv2d(width, width, 1))
-
-
-class Block(nn.Module):
-    """Residual block of two convolutions, with the features between them scaled and shifted by the embedding."""
-
-    def __init__(self, width: int, config: Config) -> None:
-        super().__init__()
-        self.first = convolution(width, config.convolution)
-        self.second = convolution(width, config.convolution)
-        self.modulation = nn.Linear(config.embedding, 2 * width) if config.tables == "scale" else None
-        if self.modulation is not None:
-            nn.init.zeros_(self.modulation.weight)
-            nn.init.zeros_(self.modulation.bias)
-        last = self.second[-1] if isinstance(self.second, nn.Sequential) else self.second
-        with torch.no_grad():
-            last.weight.mul_(0.1)  # type: ignore[operator]
-
-    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
-        """``x [B, C, H, W]``, ``code [B, E]``; the shape of ``x`` is kept."""
-        h: Tensor = self.first(x)
-        if self.modulation is not None:
-            scale, shift = self.modulation(code)[:, :, None, None].chunk(2, 1)
-            h = h * (1 + scale) + shift
-        return x + self.second(functional.relu(h))  # type: ignore[no-any-return]
-
-
-class Level(nn.ModuleList):
-    """Blocks of one width, one after the other."""
-
-    def __init__(self, width: int, blocks: int, config: Config) -> None:
-        super().__init__(Block(width, config) for _ in range(blocks))
-
-    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
-        """Apply the blocks in order."""
-        for block in self:
-            x = block(x, code)
-        return x
 
 
 class Mend(nn.Module):
@@ -133,15 +49,13 @@ class Mend(nn.Module):
         """``reads``: its input planes; ``writes``: the planes that it restores."""
         super().__init__()
         self.reads, self.writes = reads, writes
-        widths, blocks, embedding = config.widths, config.blocks, config.embedding
+        widths, blocks = config.widths, config.blocks
         inputs = 4 * len(range(_PLANES)[reads])
         self.embed, self.blocks_seen = None, None
         if config.tables == "scale":
-            self.embed = nn.Sequential(
-                nn.Linear(_CONDITION, embedding), nn.ReLU(), nn.Linear(embedding, embedding), nn.ReLU()
-            )
+            self.embed = embedding(config)
         else:
-            inputs += 4 * 2 + _FILE
+            inputs += 4 * 2 + FILE
         self.head = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.down_levels = nn.ModuleList(map(Level, widths, blocks, [config] * len(widths)))
         self.up_levels = nn.ModuleList(map(Level, widths[:-1], blocks, [config] * (len(widths) - 1)))
@@ -153,7 +67,7 @@ class Mend(nn.Module):
         for parameter in self.tail.parameters():
             nn.init.zeros_(parameter)
         if config.coefficients:
-            self.blocks_seen = nn.Conv2d(64 * len(range(_PLANES)[reads]), widths[_LEVEL_OF_BLOCKS], 1)
+            self.blocks_seen = nn.Conv2d(64 * len(range(_PLANES)[reads]), widths[LEVEL_OF_BLOCKS], 1)
             self.register_buffer("kernels", dct_kernels(), persistent=False)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
@@ -170,7 +84,7 @@ class Mend(nn.Module):
             x = level(x, code)
             passed.append(x)
             x = down(x)
-            if self.blocks_seen is not None and len(passed) == _LEVEL_OF_BLOCKS:
+            if self.blocks_seen is not None and len(passed) == LEVEL_OF_BLOCKS:
                 x = x + self.blocks_seen(self._coefficients(planes))
         x = self.down_levels[-1](x, code)
         features = x
@@ -192,7 +106,7 @@ def _as_maps(tables: Tensor, file: Tensor, folded: Tensor) -> tuple[Tensor, Tens
     """Tables tiled at the positions of their blocks, and the sampling as constant maps, on the grid of ``folded``."""
     B, _, H, W = folded.shape
     cell = functional.pixel_unshuffle(tables, 2)  # [B, 8, 4, 4]
-    return cell.repeat(1, 1, H // 4, W // 4), file[:, :, None, None].expand(B, _FILE, H, W)
+    return cell.repeat(1, 1, H // 4, W // 4), file[:, :, None, None].expand(B, FILE, H, W)
 
 
 class SeparateNetworks(nn.Module):
@@ -210,7 +124,9 @@ class SeparateNetworks(nn.Module):
 
 
 def build(config: Config) -> nn.Module:
-    """One U-Net, or two with ``chroma_widths``."""
+    """Two groups of blocks, one U-Net, or two with ``chroma_widths``."""
+    if config.shape == "groups":
+        return Groups(config)
     return SeparateNetworks(config) if config.chroma_widths else Mend(config)
 
 
@@ -256,6 +172,8 @@ def _widened(fresh: Tensor, trained: Tensor, name: str) -> Tensor:
 
 def halo(config: Config) -> int:
     """Radius of the receptive field in pixels, rounded up to a multiple of the coarsest level's stride."""
+    if config.shape == "groups":
+        return groups_radius(config)
     last = len(config.widths) - 1
     radius = 2 * 2  # head and tail, at half resolution
     for level, blocks in enumerate(config.blocks):
@@ -275,12 +193,13 @@ SPEC = Spec(
     halo=halo,
     grow=grow,
     multiple=16,
-    on_grid=lambda config: config.tables == "maps" or config.coefficients,
+    on_grid=lambda config: config.shape == "groups" or config.tables == "maps" or config.coefficients,
     tiling="exact",
     inputs=("planes", "tables", "sampling"),
     small=(
         Config(widths=(8, 8, 8), blocks=(1, 1, 1), embedding=8),
         Config(widths=(8, 8, 8), blocks=(1, 1, 1), convolution="separable", tables="maps"),
         Config(widths=(8, 8, 8), blocks=(1, 1, 1), embedding=8, coefficients=True, chroma_widths=(4, 4, 4)),
+        Config(shape="groups", widths=(8, 8), blocks=(2, 1), embedding=8),
     ),
 )

@@ -1,0 +1,97 @@
+"""The shape ``groups`` of mend: residual blocks at 1/2 of the resolution, with a short path at 1/8 between them.
+
+The two groups, each with a skip round it, and the layer between them are those of QGCN (IEEE TIP 2020) on a grid folded
+2x2, and so are the tables beside the pixels, which also say where in its JPEG block a pixel lies. The path at 1/8 takes
+the place of its global branch: there a 3x3 convolution sees three blocks of the file on a side.
+
+Shape letters: B batch, C channels, H W pixels, K frequencies of a block on a side.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jpegmend.models.contract import Estimate, Observation
+from jpegmend.models.layers import convolution
+from jpegmend.models.mend_blocks import Config, Level, describe_file, embedding
+
+_PLANES = 3
+_CELL = 4
+"""Pixels of a square that is folded into channels."""
+_COARSE = 4
+"""Positions at 1/2 of the resolution, on a side, that make one at 1/8: one JPEG block."""
+_SIDE = 8
+"""Pixels on a side of a JPEG block."""
+_LARGEST_STEP = 255.0
+
+
+class Groups(nn.Module):
+    """Two groups of residual blocks; see the module's docstring."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        (fine, coarse), (blocks, coarse_blocks) = config.widths, config.blocks
+        self.embed = embedding(config)
+        self.head = convolution(_CELL * (_PLANES + 2), fine)
+        self.first = Level(fine, blocks // 2, config)
+        self.down = nn.Conv2d(fine, coarse, _COARSE, stride=_COARSE)
+        self.coarse = Level(coarse, coarse_blocks, config)
+        self.up = nn.Conv2d(coarse, _COARSE**2 * fine, 1)
+        self.merge = convolution(fine, fine)
+        self.second = Level(fine, blocks // 2, config)
+        self.tail = convolution(fine, _CELL * _PLANES)
+        # Starts as the identity: the initial output is the decoded JPEG.
+        for parameter in (*self.tail.parameters(), *self.up.parameters()):
+            nn.init.zeros_(parameter)
+
+    def forward(self, seen: Observation, collect: bool = False) -> Estimate:
+        """Restore ``seen.planes [B, 3, H, W]``; H and W multiples of 8."""
+        tables, file = describe_file(seen)
+        code = self.embed(torch.cat([tables.flatten(1), file], 1))
+        # The head in float32: bfloat16 pixels would already be wrong by a quarter of a gray level.
+        with torch.autocast(seen.planes.device.type, enabled=False):
+            pixels = torch.cat([seen.planes - 0.5, table_maps(seen).to(seen.planes.dtype)], 1)
+            x = self.head(functional.pixel_unshuffle(pixels, 2))
+        x = functional.relu(x)
+        x = x + self.first(x, code)
+        wide = self.coarse(self.down(x), code)
+        x = functional.relu(self.merge(x) + functional.pixel_shuffle(self.up(wide), _COARSE))
+        x = x + self.second(x, code)
+        change = functional.pixel_shuffle(self.tail(x).to(seen.planes.dtype), 2)
+        traces = {"description": (code,), "features": (wide,)} if collect else {}
+        return Estimate(seen.planes + change, traces=traces)
+
+
+def table_maps(seen: Observation) -> Tensor:
+    """The tables of luma and of Cb at the pixels of their blocks, ``[B, 2, H, W]``, steps over 255.
+
+    Rows or columns of luma that share chroma samples also share the step of chroma. Four columns, as in 4:1:1, are
+    taken for two and two, so that the maps repeat every 16 pixels, where tiles may begin. Without chroma its map is 0.
+    """
+    tables = seen.tables[:, :2].float() / _LARGEST_STEP
+    shared = seen.sampling.clamp(0, 2)
+    factors = torch.stack([torch.ones_like(shared), shared.clamp(min=1)], 1)  # [B, 2, 2]
+    H, W = seen.planes.shape[-2:]
+    rows, columns = (_places(size, factors[..., axis]) for axis, size in enumerate((H, W)))
+    present = torch.stack([torch.ones_like(shared[:, 0]), (shared[:, 0] > 0).to(shared.dtype)], 1)
+    return rows @ (tables * present[..., None, None]) @ columns.transpose(-1, -2)
+
+
+def _places(size: int, factors: Tensor) -> Tensor:
+    """Which row (or column) of its block each position lies in, as ones and zeros: ``[B, 2, size, K]``."""
+    position = torch.arange(size, device=factors.device, dtype=factors.dtype)
+    place = torch.floor(position / factors[..., None]) % _SIDE
+    return (place[..., None] == torch.arange(_SIDE, device=factors.device, dtype=factors.dtype)).to(factors.dtype)
+
+
+def groups_radius(config: Config) -> int:
+    """Radius of the receptive field in pixels, in whole blocks of the file.
+
+    Head, merge, tail and the blocks at 1/2 add two pixels a convolution, those at 1/8 eight, and the ways there and
+    back one cell each.
+    """
+    blocks, coarse_blocks = config.blocks
+    radius = 2 * (3 + 2 * blocks) + _SIDE * 2 * coarse_blocks + 2 * _SIDE
+    return -(-radius // _SIDE) * _SIDE
