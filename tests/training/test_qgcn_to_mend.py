@@ -1,0 +1,55 @@
+"""scripts/qgcn_to_mend: what it makes restores gray pictures as the QGCN did, and other networks are refused."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from jpegmend.models import files, qgcn
+from jpegmend.models.contract import Observation
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "qgcn_to_mend"
+FACTS = {"data": [], "recipe": {}, "steps": 1, "seconds": 1}
+
+
+def convert(config: qgcn.Config, folder: Path) -> subprocess.CompletedProcess[str]:
+    torch.manual_seed(1)
+    network = qgcn.QGCN(config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+        if network.branch is not None:  # the same vector for every picture
+            network.branch.fc2.weight.zero_()
+    files.save_weights(folder / "qgcn.safetensors", "qgcn", config, network.state_dict(), FACTS)
+    command = [sys.executable, str(SCRIPT), str(folder / "qgcn.safetensors"), str(folder / "mend.safetensors")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@torch.no_grad()
+def test_gray_is_restored_as_before(tmp_path: Path, whole: bool) -> None:
+    config = qgcn.Config(
+        channels=1, blocks=4, width=8, global_widths=(4, 8), hidden=8, vector=4, fold=2, skip=True, whole=whole
+    )
+    done = convert(config, tmp_path)
+    assert done.returncode == 0, done.stderr
+    old, new = (files.load_weights(tmp_path / f"{name}.safetensors")[0].eval() for name in ("qgcn", "mend"))
+    luma, table = torch.rand(1, 1, 96, 112), torch.randint(1, 100, (1, 1, 8, 8)).float()
+    planes = torch.cat([luma, torch.full((1, 2, 96, 112), 0.5)], 1)
+    tables = torch.cat([table, torch.ones(1, 2, 8, 8)], 1)
+    gray = torch.zeros(1, 2)
+    expected = old(Observation(luma, table, gray, torch.rand(1, 1, 112, 112))).planes
+    found = new(Observation(planes, tables, gray)).planes
+    assert (expected - luma).abs().max() > 1e-2
+    inner = (..., slice(32, -32), slice(32, -32))
+    assert torch.allclose(found[:, :1][inner], expected[inner], atol=2e-4)
+    assert torch.equal(found[:, 1:], planes[:, 1:])
+
+
+def test_a_qgcn_of_another_shape_is_refused(tmp_path: Path) -> None:
+    config = qgcn.Config(channels=1, blocks=4, width=8, global_widths=(4, 8), hidden=8, vector=4)
+    done = convert(config, tmp_path)
+    assert done.returncode == 2 and "no QGCN for single planes on a grid folded 2x2" in done.stderr
+    assert not (tmp_path / "mend.safetensors").exists()
