@@ -141,7 +141,7 @@ def test_the_later_of_two_results_counts():
 
 
 def test_what_was_measured_last_decides_the_encoder():
-    stored, measured = (result(mean(psnr=psnr), encoder=f"libjpeg {psnr}") for psnr in (27.8, 27.6))
+    stored, measured = (result(mean(psnr=psnr), encoder=f"Pillow {psnr}") for psnr in (27.8, 27.6))
     assert comparison.fitting("papers-gray", [stored, measured]) == [measured]
     lines = comparison.lines(tables.TABLES["mdu:I"], [stored, measured])
     assert line_of(lines, "JPEG").cell("psnr")[1] == "27.60"

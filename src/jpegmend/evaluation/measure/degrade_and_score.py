@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from jpegmend import metrics
 from jpegmend.blocks import studio_y
 from jpegmend.errors import InvalidOption
-from jpegmend.evaluation.measure.protocols import Case, Channel, Protocol
+from jpegmend.evaluation.measure.protocol_values import Channel
+from jpegmend.evaluation.measure.protocols import Case, Protocol
 from jpegmend.metrics.peak import decibels
 
 Picture = NDArray[np.uint8]

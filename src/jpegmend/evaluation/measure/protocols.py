@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any
 
 from jpegmend.errors import InvalidOption, NotComparable
+from jpegmend.evaluation.measure.protocol_values import (
+    AS_FOUND,
+    ENCODER,
+    Channel,
+    PsnrB,
+    Rounding,
+    Sampling,
+    Ssim,
+    check,
+)
 
-Channel = Literal["studio-y", "full-y", "rgb"]
 Case = tuple[int, ...]
 """The qualities a picture is compressed at, one after the other: ``(10,)``, or ``(10, 30)`` for a double JPEG.
 
 Empty where the compressed file is given, as for pairs."""
 
-ENCODER = "Pillow"
-AS_FOUND: Final = "as found"
-"""Encoder and sampling of files that somebody else compressed."""
 GIVEN = "file"
 """The label of the empty case."""
 
@@ -62,13 +68,17 @@ def parse_case(text: str | int) -> Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How quality is measured. Two results may stand in one table only if ``comparable_with`` says so."""
+    """How quality is measured. Two results may stand in one table only if ``comparable_with`` says so.
+
+    Raises:
+        InvalidOption: a field has a value that is not measured, or two fields contradict each other.
+    """
 
     name: str
     title: str
     channel: Channel
     """The values that are compared: BT.601 luma of the studio range 16..235, of the full range, or all of RGB."""
-    sampling: Literal["gray", "4:2:0", "4:4:4", "as found"]
+    sampling: Sampling
     qualities: tuple[Case, ...]
     """The cases that are measured by default."""
     encoder: str = ENCODER
@@ -77,12 +87,12 @@ class Protocol:
     """Factor by which the original is scaled (Lanczos) first; results are compared with the scaled picture."""
     shift: tuple[int, int] = (0, 0)
     """Rows and columns cut off at the top left between two compressions, so that the grids do not align."""
-    rounding: Literal["8-bit"] = "8-bit"
+    rounding: Rounding = "8-bit"
     """The restored picture is clipped and rounded to whole numbers of 0..255 before it is compared."""
-    ssim: Literal["matlab", "uniform-8", "uniform-7"] = "matlab"
+    ssim: Ssim = "matlab"
     """``matlab``: Gaussian 11x11, sigma 1.5, valid region; ``uniform-8``: 8x8 uniform window (QGCN's gray tables);
     ``uniform-7``: 7x7 uniform, covariance over N - 1, scikit-image's default (QGCN's colour tables)."""
-    psnr_b: Literal["true", "fbcnn", "fbcnn-sum"] = "true"
+    psnr_b: PsnrB = "true"
     """The count of block boundaries, see ``jpegmend.metrics.bef``; for RGB the mean over the channels, but for
     ``fbcnn-sum``, where the blocking of all channels is added to the error of the whole (QGCN's colour tables)."""
     consistent: bool = False
@@ -90,6 +100,10 @@ class Protocol:
     both: bool = False
     """Whether a second row is measured for each model, with the projection the other way."""
     split: str = "every picture of the set, whole; means over pictures"
+
+    def __post_init__(self) -> None:
+        """Refuse a mistyped field, which would measure something else under the name of the protocol."""
+        check(self)
 
     @property
     def paired(self) -> bool:

@@ -105,8 +105,9 @@ def _unprinted(beside: Published, model: str) -> Published:
 
 def fitting(protocol: str, results: Iterable[Result]) -> list[Result]:
     """The results that may stand beside a protocol's; encoders of other versions than the last result's do not fit."""
-    wanted = find_protocol(protocol)
-    found = [each for each in results if replace(wanted, encoder=each.protocol.encoder).comparable_with(each.protocol)]
+    any_version = {"encoder": ""}
+    wanted = find_protocol(protocol).definition() | any_version
+    found = [each for each in results if each.protocol.definition() | any_version == wanted]
     return [each for each in found if each.protocol.comparable_with(found[-1].protocol)]
 
 
