@@ -36,6 +36,15 @@ def test_the_misprint_of_cqr_is_marked():
     assert "misprint" in found.doubts[0] and found.known["psnr"] is None
 
 
+@pytest.mark.parametrize("data_set", ["Classic5", "LIVE1"])
+@pytest.mark.parametrize("method", ["ARCNN", "TNRD"])
+def test_rows_at_40_that_are_hardly_better_than_at_30_are_not_compared(data_set, method):
+    found = row("mdu", "I", data_set, "40", method)
+    assert found.doubts[0].startswith("doubtful: ") and set(found.known.values()) == {None}
+    assert found.psnr - row("mdu", "I", data_set, "30", method).psnr < 0.2
+    assert row("mdu", "I", data_set, "30", method).known["psnr"] == "psnr"
+
+
 def test_scores_with_a_bug_in_the_metric_are_not_compared_but_copied_ones_are():
     assert row("dcsc", "1", "LIVE1", "10", "DCSC").known == {"psnr": None, "ssim": None, "psnr_b": None}
     assert row("dcsc", "1", "LIVE1", "10", "DnCNN").known["psnr"] == "psnr"

@@ -20,6 +20,13 @@ def test_the_networks_readers_know_are_quoted_from_the_data():
     assert "| LIVE1 | SwinIR | 29.86 |" in rivals.rivals()
 
 
+def test_a_doubtful_score_is_not_quoted():
+    assert "| Classic5 | AR-CNN | 29.03 | 31.15 | 32.51 |  |" in rivals.rivals()
+    text = rivals.readme([], [])
+    assert "| AR-CNN | 29.03 / 31.15 / ? | 28.96 / 31.29 / ? |" in text
+    assert "? where the printed score is [doubtful]" in text
+
+
 def thousands(name: str) -> str:
     """The cell of a network's multiply-adds: its card's, or of a rival without a card those counted by us."""
     rival = next((rival for rival in rivals.RIVALS if rival.name == name), None)

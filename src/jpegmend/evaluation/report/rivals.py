@@ -34,6 +34,11 @@ class Rival:
         rows = published.select(self.paper, (self.table,))
         return {(row.data_set, row.quality): row for row in rows if row.method == self.method and row.channel == "Y"}
 
+    def psnr(self, data_set: str, quality: str) -> float | None:
+        """A printed PSNR in dB; None where it is doubtful (``published.csv`` says why)."""
+        row = self.rows()[data_set, quality]
+        return row.psnr if row.known["psnr"] else None
+
     def cost(self) -> float | None:
         """Multiply-adds a pixel; None where they are not known."""
         card = next((card for name, card in weights.PACKAGED.items() if key(name) == key(self.name)), None)
@@ -53,7 +58,7 @@ README_QUALITIES = ("10", "20", "40")
 def rivals() -> str:
     """A table of the printed PSNR of all rivals in dB, by set and quality, the papers' gray protocol."""
     lines = [
-        [data_set, rival.name, *(number(rival.rows()[data_set, quality].psnr) for quality in QUALITIES)]
+        [data_set, rival.name, *(number(rival.psnr(data_set, quality)) for quality in QUALITIES)]
         for data_set in SHOWN
         for rival in RIVALS
     ]
@@ -80,8 +85,7 @@ def readme(stored: Sequence[Result], benchmarks: Sequence[Mapping[str, Any]]) ->
         for card in sorted(ours, key=lambda card: card.name != weights.DEFAULT)
     ]
     for rival in (rival for rival in RIVALS if rival.name in IN_README):
-        rows = rival.rows()
-        cells = [_three([rows[name, quality].psnr for quality in README_QUALITIES]) for name in SHOWN]
+        cells = [_three([rival.psnr(name, quality) for quality in README_QUALITIES]) for name in SHOWN]
         took = number(seconds_per_megapixel("reference", timed), 1) if rival.name == "DnCNN-3" else ""
         lines.append([rival.name, *cells, _thousands(rival.cost()), took])
     sets = [f"{name} at {', '.join(README_QUALITIES)}" for name in SHOWN]
@@ -105,7 +109,10 @@ def _thousands(multiply_adds: float | None) -> str:
 
 def _notes(stored: Sequence[Result], timed: Sequence[Mapping[str, Any]]) -> list[str]:
     commits = dict.fromkeys(str(result.environment["commit"]) for result in fitting("papers-gray", stored))
-    notes = [f"PSNR in dB, gray, projection off, commit {', '.join(commits)}"]
+    notes = [
+        f"PSNR in dB, gray, projection off, commit {', '.join(commits)}",
+        "? where the printed score is [doubtful](docs/evaluation.md#the-papers-tables)",
+    ]
     if timed:
         where = timed[0]["environment"]
         notes.append(
