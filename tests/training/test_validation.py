@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -20,7 +21,8 @@ from jpegmend.data.degradation import Degradation, table_pair
 from jpegmend.data.pictures import load_rgb, read_pictures
 from jpegmend.errors import InputError, MissingData
 from jpegmend.models.contract import Estimate, Observation
-from jpegmend.training import loop, validation
+from jpegmend.training import loop, saving, validation
+from jpegmend.training.recipe_checks import read_recipe
 from jpegmend.training.run import RunSettings
 
 
@@ -169,6 +171,13 @@ def test_a_packed_set_is_validated_like_its_folder(pictures, tmp_path):
         *(validation.load_pictures([p], most=9, scale=1)[0] for p in (pictures, tmp_path / "packed.npy")), strict=True
     ):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["mend-s", "qgcn-c"])
+def test_the_documentation_names_the_key_of_the_validation_in_colour(name):
+    root = Path(__file__).parents[2]
+    _, colour = saving._cases(read_recipe(root / "recipes" / f"{name}.toml", {}))
+    assert f"`colour_gain_{colour}` for `{name}`" in (root / "docs/training.md").read_text("utf-8")
 
 
 def test_the_best_weights_are_those_of_the_highest_mean_gain(pictures, others, tmp_path):
