@@ -213,6 +213,14 @@ def test_a_warm_start_that_no_other_entry_has_is_left_to_the_training(tmp_path, 
     assert starts == {"arcnn:": "arcnn", "second:": result, "third:": "dncnn", "fourth:": "some/weights.safetensors"}
 
 
+def test_the_settings_of_an_entry_are_added_to_the_common_ones(tmp_path, stand_in):
+    common = 'set = ["seed=3", "steps=1"]\n[[entry]]\nname = "a"\nrecipe = "{folder}/tiny.toml"\n'
+    own = '[[entry]]\nname = "b"\nrecipe = "{folder}/tiny.toml"\nset = ["steps=2"]\n'
+    write_list(tmp_path, tmp_path, common + own)
+    settings = [row.split("--set ")[1] for row in run(tmp_path).splitlines() if "--set" in row]
+    assert settings == ["seed=3 steps=1", "seed=3 steps=1 steps=2"]
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -227,6 +235,7 @@ def test_a_warm_start_that_no_other_entry_has_is_left_to_the_training(tmp_path, 
         ("[[entry]]\nrecipe = 'a'\nwarm_start = ['b']\n", "warm_start is ['b']; give a text"),
         ("data = 'BSDS500/train'\n[[entry]]\nrecipe = 'a'\n", "data is 'BSDS500/train'; give a list of texts"),
         ("[[entry]]\nrecipe = 'a'\nset = ['steps=1', 2]\n", "give a list of texts"),
+        ("set = 3\n[[entry]]\nrecipe = 'a'\nset = ['steps=1']\n", "set is 3; give a list of texts"),
         ("entry = \n", "line 1"),
         ("entry = 3\n", "entry is 3; give a table [[entry]] for each"),
         ("entry = [3]\n", "give a table [[entry]] for each"),
