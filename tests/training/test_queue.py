@@ -204,6 +204,14 @@ def test_what_fails_is_marked_and_the_queue_goes_on(tmp_path, stand_in):
     assert steps_logged(tmp_path, "bad") == [1, 2]
 
 
+def test_a_long_reason_does_not_widen_the_table(tmp_path, stand_in):
+    write_list(tmp_path, tmp_path, LIST.split("[[entry]]\nname")[0])
+    (tmp_path / "runs" / "tiny").mkdir(parents=True)
+    (tmp_path / "runs" / "tiny" / "queue.txt").write_text(f"failed: {'why ' * 100}\n")
+    (row,) = run(tmp_path, "status").splitlines()[1:]
+    assert "failed: why why" in row and "...  0.0" in row and len(row) < 120
+
+
 def test_a_warm_start_that_no_other_entry_has_is_left_to_the_training(tmp_path, stand_in):
     begin = '[[entry]]\nname = "{}"\nrecipe = "{{folder}}/tiny.toml"\nset = ["steps=1"]\nwarm_start = "{}"\n'
     entries = [("arcnn", "arcnn"), ("second", "arcnn"), ("third", "dncnn"), ("fourth", "some/weights.safetensors")]
