@@ -204,6 +204,15 @@ def test_what_fails_is_marked_and_the_queue_goes_on(tmp_path, stand_in):
     assert steps_logged(tmp_path, "bad") == [1, 2]
 
 
+def test_a_network_of_ones_own_is_named_to_the_training_also_when_it_goes_on(tmp_path, stand_in):
+    entry = '[[entry]]\nrecipe = "{folder}/tiny.toml"\nnetwork = "some/mine.py"\nset = ["steps=1"]\n'
+    write_list(tmp_path, tmp_path, entry)
+    assert "--network some/mine.py" in run(tmp_path)
+    (tmp_path / "runs" / "tiny" / "queue.txt").unlink()
+    (row,) = [row for row in run(tmp_path).splitlines() if "--resume" in row]
+    assert "--network some/mine.py" in row
+
+
 def test_a_long_reason_does_not_widen_the_table(tmp_path, stand_in):
     write_list(tmp_path, tmp_path, LIST.split("[[entry]]\nname")[0])
     (tmp_path / "runs" / "tiny").mkdir(parents=True)
