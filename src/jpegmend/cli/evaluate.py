@@ -18,26 +18,18 @@ if TYPE_CHECKING:
 COLOURS = {("y", None): "papers-gray", ("rgb", None): "rgb-420", ("rgb", "420"): "rgb-420", ("rgb", "444"): "rgb-444"}
 PAIRED = {"y": "pairs", "rgb": "pairs-rgb"}
 STORED = Path("docs/results")
+RESULTS = Path("results")
+WHAT = ("model", "data", "pairs", "quality")
+HOW = ("protocol", "colour", "sampling", "task", "workers", "threads")
+KEPT = ("out", "table", "results", "report")
 UNUSED = {
-    "docs": (
-        "model",
-        "data",
-        "pairs",
-        "quality",
-        "protocol",
-        "colour",
-        "sampling",
-        "task",
-        "table",
-        "results",
-        "workers",
-    ),
-    "table": ("quality", "protocol", "colour", "sampling", "task"),
-    "task": ("pairs", "results", "workers", "threads"),
+    "docs": (*WHAT, *HOW, *KEPT),
+    "table": ("quality", "protocol", "colour", "sampling", "task", "report"),
+    "task": ("pairs", "results", "workers", "threads", "report"),
     "pairs": ("quality", "sampling", "results"),
     "data": ("results",),
 }
-"""Options that have no effect beside another one."""
+"""Options that have no effect beside another one; beside ``list`` as the value of one no other has."""
 
 
 def add(parser: Parser) -> None:
@@ -68,20 +60,19 @@ def add(parser: Parser) -> None:
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (1)")
     group.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of each restoration")
     group = parser.add_argument_group("what is shown and kept")
-    group.add_argument(
-        "--out", type=Path, default=Path("results"), metavar="FOLDER", help="folder for the results (results)"
-    )
+    group.add_argument("--out", type=Path, metavar="FOLDER", help=f"folder for the results ({RESULTS})")
     group.add_argument("--table", metavar="NAME", help="a paper's table, such as dcsc:1; 'list' names them")
     group.add_argument("--results", **SEVERAL, type=Path, metavar="FILE", help="stored results for --table")
     group.add_argument("--docs", action="store_true", help="fill README and docs from docs/results")
-    group.add_argument("--report", action=BooleanOptionalAction, default=True, help="write report.md and report.html")
+    group.add_argument("--report", action=BooleanOptionalAction, help="write report.md and report.html (yes)")
 
 
 def run(given: Namespace) -> int:
     """Measure networks on clear pictures or on pairs of files, or show a paper's table."""
     _check_together(given)
-    refuse_file(given.out)
-    settings = _Run(given.data or [], given.pairs, given.out, given.workers or 1, given.threads)
+    out = given.out or RESULTS
+    refuse_file(out)
+    settings = _Run(given.data or [], given.pairs, out, given.workers or 1, given.threads)
     if given.docs:
         _documents()
     elif given.protocol == "list":
@@ -95,7 +86,7 @@ def run(given: Namespace) -> int:
         protocol = choose(given.protocol, given.colour, given.sampling, paired=bool(given.pairs))
         models = given.model or ["mend-s", "jpeg"]
         models = [*models, "jpeg"] if given.pairs and "jpeg" not in models else models
-        _measure(models, protocol, given.quality, settings, given.report)
+        _measure(models, protocol, given.quality, settings, given.report is not False)
     return 0
 
 
@@ -104,9 +95,14 @@ def _check_together(given: Namespace) -> None:
     from jpegmend.errors import InvalidOption
 
     leading = next((name for name in UNUSED if getattr(given, name)), "")
-    for name in UNUSED.get(leading, ()):
+    unused = UNUSED.get(leading, ())
+    listed = next((name for name in ("protocol", "table", "task") if getattr(given, name) == "list"), "")
+    if listed and not given.docs:
+        leading, unused = f"{listed} list", tuple(name for name in UNUSED["docs"] if name != listed)
+    for name in unused:
         if getattr(given, name) is not None:
-            raise InvalidOption(f"--{name} has no effect with --{leading}; leave it out")
+            option = "no-report" if given.report is False and name == "report" else name
+            raise InvalidOption(f"--{option} has no effect with --{leading}; leave it out")
     if leading == "table" and not (given.data or given.pairs):
         for name in ("model", "workers", "threads"):
             if getattr(given, name) is not None:
