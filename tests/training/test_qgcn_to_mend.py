@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from jpegmend.models import files, qgcn
 from jpegmend.models.contract import Observation
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "qgcn_to_mend"
-FACTS = {"data": [], "recipe": {}, "steps": 1, "seconds": 1}
+FACTS = {"data": ["A"], "recipe": {}, "steps": 1, "seconds": 1, "earlier": {"steps": 7, "seconds": 8}}
 
 
 def convert(config: qgcn.Config, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -35,6 +36,7 @@ def test_gray_is_restored_as_before(tmp_path: Path, whole: bool) -> None:
     )
     done = convert(config, tmp_path)
     assert done.returncode == 0, done.stderr
+    assert FACTS.items() <= files.read_tensors(tmp_path / "mend.safetensors")[1].items()
     old, new = (files.load_weights(tmp_path / f"{name}.safetensors")[0].eval() for name in ("qgcn", "mend"))
     luma, table = torch.rand(1, 1, 96, 112), torch.randint(1, 100, (1, 1, 8, 8)).float()
     planes = torch.cat([luma, torch.full((1, 2, 96, 112), 0.5)], 1)
@@ -48,8 +50,15 @@ def test_gray_is_restored_as_before(tmp_path: Path, whole: bool) -> None:
     assert torch.equal(found[:, 1:], planes[:, 1:])
 
 
-def test_a_qgcn_of_another_shape_is_refused(tmp_path: Path) -> None:
-    config = qgcn.Config(channels=1, blocks=4, width=8, global_widths=(4, 8), hidden=8, vector=4)
-    done = convert(config, tmp_path)
-    assert done.returncode == 2 and "no QGCN for single planes on a grid folded 2x2" in done.stderr
+@pytest.mark.parametrize("wrong", [{"fold": 1}, {"skip": False}, {"tables": False}, {"channels": 3}])
+def test_a_qgcn_of_another_kind_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    kind = {"channels": 1, "fold": 2, "skip": True, "whole": False} | wrong
+    done = convert(qgcn.Config(blocks=4, width=8, **kind), tmp_path)
+    assert done.returncode == 2 and "no QGCN for single planes with fold=2, skip=True and tables=True" in done.stderr
     assert not (tmp_path / "mend.safetensors").exists()
+
+
+def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), "qgcn-nothing", str(tmp_path / "mend.safetensors")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "qgcn-nothing" in done.stderr and "Traceback" not in done.stderr
