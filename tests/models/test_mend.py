@@ -113,6 +113,7 @@ def test_luma_apart_never_sees_chroma() -> None:
         {"tables": "maps"},
         {"coefficients": True},
         {"widths": (28, 56, 112), "chroma_widths": (16, 32, 64)},
+        {"shape": "groups", "widths": (32, 96), "blocks": (10, 3)},
     ],
 )
 def test_what_is_compared_costs_the_same(changes: dict[str, Any]) -> None:
@@ -145,7 +146,10 @@ def test_a_grown_network_begins_with_the_answer_of_the_small_one(old: mend.Confi
     assert not [name for name in still if ".second." in name and ".second.0." not in name]
 
 
-@pytest.mark.parametrize("other", [{"widths": (8, 8, 4)}, {"blocks": (1, 0, 1)}, {"embedding": 16}, {"tables": "maps"}])
+OTHERS = [{"widths": (8, 8, 4)}, {"blocks": (1, 0, 1)}, {"embedding": 16}, {"tables": "maps"}]
+
+
+@pytest.mark.parametrize("other", [*OTHERS, {"shape": "groups", "widths": (8, 8), "blocks": (2, 1)}])
 def test_weights_grow_in_width_and_depth_alone(other: dict[str, Any]) -> None:
     with pytest.raises(InvalidOption, match="do not grow"):
         mend.grow(mend.build(TINY).state_dict(), TINY, replace(TINY, **other))
@@ -167,3 +171,8 @@ def test_each_pixel_sees_the_step_of_its_place_in_the_block(
         if shared is not None:
             expected = tables[0, 1, row // shared[0] % 8, column // shared[1] % 8].item()
         assert chroma[row, column] * 255 == pytest.approx(expected)
+
+
+def test_steps_beyond_8_bits_count_as_the_largest() -> None:
+    seen = Observation(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 5000.0), torch.tensor([[1.0, 1.0]]))
+    assert table_maps(seen).max() == 1

@@ -10,6 +10,11 @@ from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
 
+BLOCK = 8
+"""Pixels on a side of a JPEG block."""
+LARGEST_STEP = 255.0
+"""The largest quantisation step of 8-bit tables, by which networks divide the tables that they read."""
+
 
 def check_counts(**counts: int) -> None:
     """Raise :class:`~jpegmend.errors.InvalidOption` unless every named count is at least 1."""

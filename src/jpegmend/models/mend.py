@@ -10,7 +10,7 @@ Shape letters: B batch, C channels, H W pixels, E embedding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from operator import ge
 
 import numpy as np
@@ -23,8 +23,8 @@ from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Spec
 from jpegmend.models.layers import widened
 from jpegmend.models.mend_blocks import (
-    FILE,
     LEVEL_OF_BLOCKS,
+    SAMPLING_VALUES,
     Config,
     Level,
     describe_file,
@@ -55,7 +55,7 @@ class Mend(nn.Module):
         if config.tables == "scale":
             self.embed = embedding(config)
         else:
-            inputs += 4 * 2 + FILE
+            inputs += 4 * 2 + SAMPLING_VALUES
         self.head = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.down_levels = nn.ModuleList(map(Level, widths, blocks, [config] * len(widths)))
         self.up_levels = nn.ModuleList(map(Level, widths[:-1], blocks, [config] * (len(widths) - 1)))
@@ -106,7 +106,7 @@ def _as_maps(tables: Tensor, file: Tensor, folded: Tensor) -> tuple[Tensor, Tens
     """Tables tiled at the positions of their blocks, and the sampling as constant maps, on the grid of ``folded``."""
     B, _, H, W = folded.shape
     cell = functional.pixel_unshuffle(tables, 2)  # [B, 8, 4, 4]
-    return cell.repeat(1, 1, H // 4, W // 4), file[:, :, None, None].expand(B, FILE, H, W)
+    return cell.repeat(1, 1, H // 4, W // 4), file[:, :, None, None].expand(B, SAMPLING_VALUES, H, W)
 
 
 class SeparateNetworks(nn.Module):
@@ -138,11 +138,12 @@ def grow(weights: Mapping[str, Tensor], old: Config, new: Config) -> dict[str, T
     Raises:
         InvalidOption: ``new`` is narrower or has fewer blocks, or differs in more than these.
     """
-    if replace(new, widths=old.widths, blocks=old.blocks, chroma_widths=old.chroma_widths) != old or not _fits(
-        old, new
-    ):
+    sizes = ("widths", "blocks", "chroma_widths")
+    kept = ({key: value for key, value in asdict(config).items() if key not in sizes} for config in (old, new))
+    if next(kept) != next(kept) or not _fits(old, new):
         raise InvalidOption(
-            f"weights of {old} do not grow into {new}; widths and blocks may become larger, all else stays as it is"
+            f"weights of {old} do not grow into {new}: {', '.join(sizes)} may become larger, all else stays as it is; "
+            "begin from weights of that kind, or --partly takes the tensors that fit"
         )
     return {
         name: _widened(tensor, weights[name], name) if name in weights else _as_identity(tensor, name)

@@ -16,9 +16,9 @@ from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Observation
 from jpegmend.models.layers import check_counts
 
-FILE = 3
+SAMPLING_VALUES = 3
 """Number of values that describe the chroma sampling."""
-CONDITION = 2 * 64 + FILE
+CONDITION = 2 * 64 + SAMPLING_VALUES
 """Length of what :func:`describe_file` returns: two tables and the sampling."""
 LEVEL_OF_BLOCKS = 2
 """The level at 1/8 of the resolution, where one position is one JPEG block."""
@@ -38,12 +38,16 @@ class Config:
     ``groups``: of the two at 1/2 together, and at 1/8."""
     scale: float = 1.0
     """Factor on what a block adds, 0.1 in QGCN; with 1 the initial weights of its last convolution are a tenth."""
+    slope: float = 0.0
+    """Slope below zero of the two activations of ``groups`` that lie outside of blocks; with 0, ReLU, a fresh network
+    may fall silent there."""
     embedding: int = 64
     """Length of the vector computed from the tables and the sampling."""
     convolution: Literal["plain", "separable"] = "plain"
     """``separable``: each 3x3 convolution of a block is a depthwise and a 1x1 convolution."""
     tables: Literal["scale", "maps"] = "scale"
-    """``scale``: tables scale and shift features; ``maps``: tables are tiled as input channels, as in QGCN."""
+    """``scale``: tables scale and shift features; ``maps``: tables are tiled as input channels instead, as in QGCN.
+    ``groups`` has both."""
     coefficients: bool = False
     """Whether the DCT coefficients of the decoded planes are an input too, at 1/8 of the resolution."""
     chroma_widths: tuple[int, ...] = ()
@@ -56,6 +60,8 @@ class Config:
                 raise InvalidOption(f"{name} is {getattr(self, name)!r}; one of {', '.join(allowed)}")
         channels = min((*self.widths, *self.chroma_widths), default=1)
         check_counts(levels=len(self.widths), channels=channels, embedding=self.embedding)
+        if not 0 <= self.slope < 1:
+            raise InvalidOption(f"slope={self.slope}; it must be 0 or more and below 1")
         if self.scale <= 0:
             raise InvalidOption(f"scale={self.scale}; it must be above 0")
         for name, given in (("blocks", self.blocks), ("chroma_widths", self.chroma_widths or self.widths)):
@@ -96,7 +102,7 @@ def describe_file(seen: Observation) -> tuple[Tensor, Tensor]:
     return tables, torch.cat([seen.sampling / 2, gray], 1)
 
 
-def convolution(width: int, kind: str) -> nn.Module:
+def block_convolution(width: int, kind: str) -> nn.Module:
     """A 3x3 convolution, or a depthwise and a 1x1 convolution."""
     if kind == "plain":
         return nn.Conv2d(width, width, 3, padding=1)
@@ -108,8 +114,8 @@ class Block(nn.Module):
 
     def __init__(self, width: int, config: Config) -> None:
         super().__init__()
-        self.first = convolution(width, config.convolution)
-        self.second = convolution(width, config.convolution)
+        self.first = block_convolution(width, config.convolution)
+        self.second = block_convolution(width, config.convolution)
         self.modulation = nn.Linear(config.embedding, 2 * width) if config.tables == "scale" else None
         if self.modulation is not None:
             nn.init.zeros_(self.modulation.weight)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jpegmend.models.contract import Estimate, Observation
-from jpegmend.models.layers import convolution
+from jpegmend.models.layers import BLOCK, LARGEST_STEP, convolution
 from jpegmend.models.mend_blocks import Config, Level, describe_file, embedding
 
 _PLANES = 3
@@ -22,9 +22,6 @@ _CELL = 4
 """Pixels of a square that is folded into channels."""
 _COARSE = 4
 """Positions at 1/2 of the resolution, on a side, that make one at 1/8: one JPEG block."""
-_SIDE = 8
-"""Pixels on a side of a JPEG block."""
-_LARGEST_STEP = 255.0
 
 
 class Groups(nn.Module):
@@ -33,6 +30,7 @@ class Groups(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         (fine, coarse), (blocks, coarse_blocks) = config.widths, config.blocks
+        self.slope = config.slope
         self.embed = embedding(config)
         self.head = convolution(_CELL * (_PLANES + 2), fine)
         self.first = Level(fine, blocks // 2, config)
@@ -54,10 +52,11 @@ class Groups(nn.Module):
         with torch.autocast(seen.planes.device.type, enabled=False):
             pixels = torch.cat([seen.planes - 0.5, table_maps(seen).to(seen.planes.dtype)], 1)
             x = self.head(functional.pixel_unshuffle(pixels, 2))
-        x = functional.relu(x)
+        x = functional.leaky_relu(x, self.slope)
         x = x + self.first(x, code)
         wide = self.coarse(self.down(x), code)
-        x = functional.relu(self.merge(x) + functional.pixel_shuffle(self.up(wide), _COARSE))
+        x = self.merge(x) + functional.pixel_shuffle(self.up(wide), _COARSE)
+        x = functional.leaky_relu(x, self.slope)
         x = x + self.second(x, code)
         change = functional.pixel_shuffle(self.tail(x).to(seen.planes.dtype), 2)
         traces = {"description": (code,), "features": (wide,)} if collect else {}
@@ -67,10 +66,11 @@ class Groups(nn.Module):
 def table_maps(seen: Observation) -> Tensor:
     """The tables of luma and of Cb at the pixels of their blocks, ``[B, 2, H, W]``, steps over 255.
 
-    Rows or columns of luma that share chroma samples also share the step of chroma. Four columns, as in 4:1:1, are
-    taken for two and two, so that the maps repeat every 16 pixels, where tiles may begin. Without chroma its map is 0.
+    Rows or columns of luma that share chroma samples also share the step of chroma. Four columns, as in 4:1:1, which is
+    in no training, are taken for two and two. Without chroma its map is 0. The planes begin at a corner of a block.
     """
-    tables = seen.tables[:, :2].float() / _LARGEST_STEP
+    # 16-bit tables have larger steps, which no training has.
+    tables = seen.tables[:, :2].float().clamp(max=LARGEST_STEP) / LARGEST_STEP
     shared = seen.sampling.clamp(0, 2)
     factors = torch.stack([torch.ones_like(shared), shared.clamp(min=1)], 1)  # [B, 2, 2]
     H, W = seen.planes.shape[-2:]
@@ -82,8 +82,8 @@ def table_maps(seen: Observation) -> Tensor:
 def _places(size: int, factors: Tensor) -> Tensor:
     """Which row (or column) of its block each position lies in, as ones and zeros: ``[B, 2, size, K]``."""
     position = torch.arange(size, device=factors.device, dtype=factors.dtype)
-    place = torch.floor(position / factors[..., None]) % _SIDE
-    return (place[..., None] == torch.arange(_SIDE, device=factors.device, dtype=factors.dtype)).to(factors.dtype)
+    place = torch.floor(position / factors[..., None]) % BLOCK
+    return (place[..., None] == torch.arange(BLOCK, device=factors.device, dtype=factors.dtype)).to(factors.dtype)
 
 
 def groups_radius(config: Config) -> int:
@@ -93,5 +93,5 @@ def groups_radius(config: Config) -> int:
     back one cell each.
     """
     blocks, coarse_blocks = config.blocks
-    radius = 2 * (3 + 2 * blocks) + _SIDE * 2 * coarse_blocks + 2 * _SIDE
-    return -(-radius // _SIDE) * _SIDE
+    radius = 2 * (3 + 2 * blocks) + BLOCK * 2 * coarse_blocks + 2 * BLOCK
+    return -(-radius // BLOCK) * BLOCK

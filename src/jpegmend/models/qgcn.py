@@ -16,13 +16,20 @@ from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Estimate, Observation, Spec, planes_by_channels
-from jpegmend.models.layers import check_counts, check_fold, convolution, fold, folded_radius, unfold
+from jpegmend.models.layers import (
+    BLOCK,
+    LARGEST_STEP,
+    check_counts,
+    check_fold,
+    convolution,
+    fold,
+    folded_radius,
+    unfold,
+)
 from jpegmend.models.qcn_published import PublishedQCN
 
 OVERVIEW = 112
 """Side in pixels of the input of the global branch."""
-_BLOCK = 8
-_LARGEST_STEP = 255.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +143,9 @@ def quantisation_maps(tables: Tensor, height: int, width: int) -> Tensor:
     ``tables [B, C, 8, 8]`` in the units of the file; returns ``[B, 1 or 2, height, width]``, steps over 255.
     The one chroma map is that of the second plane, Cb's. The picture must begin at the corner of a block.
     """
-    rows = torch.arange(height, device=tables.device) % _BLOCK
-    columns = torch.arange(width, device=tables.device) % _BLOCK
-    return tables[:, :2, rows][..., columns] / _LARGEST_STEP
+    rows = torch.arange(height, device=tables.device) % BLOCK
+    columns = torch.arange(width, device=tables.device) % BLOCK
+    return tables[:, :2, rows][..., columns] / LARGEST_STEP
 
 
 class QGCN(nn.Module):
@@ -178,7 +185,7 @@ class QGCN(nn.Module):
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
         """``seen.planes [B, C, H, W]`` in 0..1, any size; the trace ``global`` is the vector, ``[B, G]``."""
         Y, (height, width) = seen.planes, seen.planes.shape[-2:]
-        Y = functional.pad(Y, (0, -width % _BLOCK, 0, -height % _BLOCK), mode="replicate")  # footnote 1
+        Y = functional.pad(Y, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")  # footnote 1
         Y_Q = Y
         if self.config.tables:
             maps = quantisation_maps(seen.tables, Y.shape[-2], Y.shape[-1])
