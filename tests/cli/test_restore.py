@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from PIL import Image
 
 from jpegmend import cli
 
-from .conftest import picture
+from .conftest import as_jpeg, picture
 
 
 def files(folder: Path) -> set[str]:
@@ -37,6 +39,53 @@ def test_a_result_is_not_replaced_unless_asked(folder: Path, capsys: pytest.Capt
     assert Path("a.restored.png").read_bytes() == b"mine"
     assert cli.run(["a.jpg", "--overwrite", "--quiet"]) == 0
     assert Path("a.restored.png").read_bytes() != b"mine"
+
+
+def test_a_result_of_another_input_is_not_replaced_unless_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Path("sub/a.jpg")
+    other.write_bytes(as_jpeg(picture(2)))
+    words = ["-o", "out", "--strength", "0"]
+    assert cli.run(["a.jpg", *words]) == 0
+    first = Path("out/a.restored.png").read_bytes()
+    said = f"out/a.restored.png exists already, made from {folder / 'a.jpg'}; give another -o or --name, or --overwrite"
+    for options in ([], ["--bits", "16"], ["--dry-run"]):
+        capsys.readouterr()
+        assert cli.run(["sub/a.jpg", *words, *options]) == 1
+        assert said in "".join(capsys.readouterr())
+        assert Path("out/a.restored.png").read_bytes() == first
+    other.unlink()
+    assert cli.run(["sub/a.jpg", *words]) == 1, "a file that is not there"
+    assert "sub/a.jpg: cannot be read" in capsys.readouterr().err
+    other.write_bytes(as_jpeg(picture(2)))
+    assert cli.run(["sub/a.jpg", *words]) == 1
+    assert cli.run(["sub/a.jpg", *words, "--overwrite"]) == 0
+    assert Path("out/a.restored.png").read_bytes() != first
+
+
+def test_a_file_that_was_moved_is_the_same_input(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["-o", "out", "--strength", "0"]
+    assert cli.run(["a.jpg", *words]) == 0
+    shutil.move("a.jpg", "sub/a.jpg")
+    assert cli.run(["sub/a.jpg", *words]) == 0
+    assert "0 done, 1 skipped" in capsys.readouterr().out
+    assert cli.run(["sub/a.jpg", *words, "--bits", "16"]) == 0
+    assert "1 done" in capsys.readouterr().out
+    Path("link").symlink_to("sub")
+    Path("sub/a.jpg").write_bytes(as_jpeg(picture(2)))
+    assert cli.run(["link/a.jpg", *words]) == 0, "a changed input by another path to it"
+    assert "1 done" in capsys.readouterr().out
+
+
+def test_files_of_one_size_and_time_are_told_apart(folder: Path) -> None:
+    for number in (1, 2):
+        path = Path(f"{number}/page.bmp")
+        path.parent.mkdir()
+        picture(number).save(path)
+        os.utime(path, ns=(0, 0))
+    assert cli.run(["1/page.bmp", "-o", "out", "--strength", "0"]) == 0
+    assert cli.run(["2/page.bmp", "-o", "out", "--strength", "0"]) == 1
 
 
 def test_an_input_is_never_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

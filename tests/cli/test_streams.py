@@ -1,5 +1,6 @@
 """Closed and broken streams, file names that cannot be printed, signals: no traceback, no temporary files."""
 
+import io
 import json
 import os
 import signal
@@ -125,10 +126,35 @@ def test_standard_input_and_pipes_among_other_files(folder: Path) -> None:
     assert [read[name] for name in ("stdin-unknown.png", "pipe-unknown.png", "a-15.png")] == [len(data)] * 3
 
 
+@pytest.mark.parametrize("source", ["-", "pipe"])
+def test_other_data_of_a_stream_replace_no_result(
+    folder: Path, source: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("pipe")
+
+    def run(given: str, *words: str) -> int:
+        data = Path(given).read_bytes()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        if source == "pipe":
+            threading.Thread(target=lambda: Path("pipe").write_bytes(data), daemon=True).start()
+        return cli.run([source, "-o", "out", "--strength", "0", *words])
+
+    assert run("a.jpg") == 0
+    (made,) = Path("out").glob("*.png")
+    first = made.read_bytes()
+    assert run("sub/b.jpg") == 1
+    made_from = "an earlier standard input" if source == "-" else folder / "pipe"
+    assert f"{source}: {made} exists already, made from {made_from}; give another -o" in capsys.readouterr().err
+    assert made.read_bytes() == first
+    assert run("a.jpg") == 0 and "1 skipped" in capsys.readouterr().out
+    assert run("a.jpg", "--bits", "16") == 0 and "1 done" in capsys.readouterr().out
+    assert run("sub/b.jpg", "--overwrite") == 0 and made.read_bytes() != first
+
+
 def test_standard_input_is_not_a_file_of_that_name(folder: Path) -> None:
     Path("-").write_bytes(Path("a.jpg").read_bytes())
     for given in ("a.jpg", "sub/b.jpg"):
-        line = f"jpegmend - -o out/ --strength 0 --name '{{stem}}-{{quality}}{{suffix}}' < {given}"
+        line = f"jpegmend - -o out/ --overwrite --strength 0 --name '{{stem}}-{{quality}}{{suffix}}' < {given}"
         assert shell(line, timeout=60).returncode == 0
         written = Path("out/stdin-unknown.png").read_bytes()
         assert shell(f"jpegmend {given} -o one.png --strength 0 --overwrite", timeout=60).returncode == 0

@@ -38,6 +38,16 @@ def state_of(path: Path) -> State | None:
     return State(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
+def is_stream(path: Path) -> bool:
+    """Whether a path may give other data each time it is read: standard input, a pipe, or a name in ``/dev``."""
+    if path == STANDARD or os.path.abspath(path).startswith("/dev/"):
+        return True
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def read_input(path: Path, max_bytes: int) -> bytes:
     """The bytes of a file, of a pipe, or of standard input; each is read once and never beyond ``max_bytes``.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jpegmend.batch.comparison import compared_with
 from jpegmend.batch.find import STANDARD, Found, without
-from jpegmend.batch.inputs import quality_of, read_input, sha256, state_of
+from jpegmend.batch.inputs import is_stream, quality_of, read_input, sha256, state_of
 from jpegmend.batch.journal import Entry, Journal
 from jpegmend.batch.names import Place, Template, target_of
 from jpegmend.batch.settings import Settings
@@ -37,6 +37,8 @@ class Item:
     ours: bool = False
     """Whether an existing file at the target is a result, by the journal, and not a file of somebody else."""
     journal: Journal | None = None
+    data: bytes | None = None
+    """The input, if it was read to compare it and can be read only once: standard input or a pipe."""
 
     @property
     def has_work(self) -> bool:
@@ -64,7 +66,6 @@ def plan(
     read = [picture.path for picture in pictures] + ([settings.output.reference] if settings.output.reference else [])
     inputs = {identity for path in read if (identity := _identity(path))}
     taken: dict[str, Path] = {}
-    options, weights = settings.fingerprint, settings.weights_hash
     items = []
     for picture in pictures:
         quality = quality_of(picture.path, settings.max_bytes) if template.needs_quality else ""
@@ -74,9 +75,8 @@ def plan(
         if problem:
             items.append(Item(picture=picture, target=target, problem=problem))
             continue
-        skip, ours = _decide(picture, target, place, settings, journal, options, weights)
-        overwrite = settings.overwrite or ours
-        items.append(Item(picture=picture, target=target, skip=skip, overwrite=overwrite, ours=ours, journal=journal))
+        item = Item(picture=picture, target=target, overwrite=settings.overwrite, journal=journal)
+        items.append(item if place.file is not None else _decide(item, settings))
     return items
 
 
@@ -111,29 +111,66 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _decide(
-    picture: Found,
-    target: Path,
-    place: Place,
-    settings: Settings,
-    journal: Journal | None,
-    options: str,
-    weights: str,
-) -> tuple[str, bool]:
-    """The reason for skipping a picture (empty: none), and whether an existing target is a result of the journal."""
-    if place.file is not None:
-        return "", False
-    entry, there = journal.find(target) if journal else None, os.path.lexists(target)
-    ours = entry is not None and _is_result(entry, target, there=there)
-    if settings.overwrite or not there:
-        return "", ours
-    if entry is None or not ours:
-        return "exists", False
-    if entry.outcome != "done" or _asks_for_more(target, settings):
+def _decide(item: Item, settings: Settings) -> Item:
+    """An item with what follows from the file at its target and from the journal's last entry of that."""
+    target = item.target
+    entry, there = item.journal.find(target) if item.journal else None, os.path.lexists(target)
+    if entry is None or not _is_result(entry, target, there=there):
+        return replace(item, skip="exists") if there and not settings.overwrite else item
+    again = replace(item, overwrite=True, ours=True)
+    if not there:
+        return again
+    if settings.overwrite:
+        return replace(item, ours=_is_of_path(entry, item.picture.path))
+    return _beside_result(again, entry, settings)
+
+
+def _beside_result(again: Item, entry: Entry, settings: Settings) -> Item:
+    """The item of a picture where a result of an earlier run is at its target: skipped, made again, or refused."""
+    path = again.picture.path
+    stream = is_stream(path)
+    by_path = not stream and _is_of_path(entry, path)
+    if not by_path:
+        try:
+            data = _data_of(path, entry, settings)
+        except InputError as error:
+            return replace(again, problem=str(error))
+        if data is None:
+            made_from = "an earlier standard input" if Path(entry.input).name == "-" else entry.input
+            advice = "give another -o or --name, or --overwrite"
+            return replace(again, problem=f"{again.target} exists already, made from {made_from}; {advice}")
+        again = replace(again, data=data if stream else None)
+    if entry.outcome != "done" or _asks_for_more(again.target, settings):
         # Where a run was stopped during this picture the file may be of an earlier run with other options.
-        return "", True
-    same = entry.options == options and entry.weights == weights and _same_input(picture.path, entry, settings)
-    return ("done" if same else ""), True
+        return again
+    same = entry.options == settings.fingerprint and entry.weights == settings.weights_hash
+    if same and (not by_path or _is_unchanged(path, entry, settings)):
+        return replace(again, skip="done", data=None)
+    return again
+
+
+def input_name(path: Path) -> str:
+    """The name of an input in a journal."""
+    return str(Path(os.path.abspath(path)))
+
+
+def _is_of_path(entry: Entry, path: Path) -> bool:
+    """Whether an entry is of the file of that path, whatever is in it."""
+    if entry.input == input_name(path):
+        return True
+    try:
+        return os.path.samefile(entry.input, path)
+    except (OSError, ValueError):
+        return False
+
+
+def _data_of(path: Path, entry: Entry, settings: Settings) -> bytes | None:
+    """The bytes of an input if they are those of the journal's entry, by its SHA-256; else None."""
+    state = state_of(path)
+    if entry.sha256 is None or (state is not None and state.size != entry.size):
+        return None
+    data = read_input(path, settings.max_bytes)
+    return data if sha256(data) == entry.sha256 else None
 
 
 def _is_result(entry: Entry, target: Path, *, there: bool) -> bool:
@@ -169,15 +206,13 @@ def _asks_for_more(target: Path, settings: Settings) -> bool:
     return compares or settings.output.reference is not None
 
 
-def _same_input(path: Path, entry: Entry, settings: Settings) -> bool:
-    """Whether a file is unchanged since the journal's entry: by size and time, else by its SHA-256."""
+def _is_unchanged(path: Path, entry: Entry, settings: Settings) -> bool:
+    """Whether the file of an entry's path is as it was then: by size and time, else by its SHA-256."""
     state = state_of(path)
-    if state is None or state.size != entry.size:
-        return False
-    if state.mtime_ns == entry.mtime_ns:
+    if state is not None and (state.size, state.mtime_ns) == (entry.size, entry.mtime_ns):
         return True
     try:
-        return sha256(read_input(path, settings.max_bytes)) == entry.sha256
+        return state is not None and _data_of(path, entry, settings) is not None
     except InputError:
         return False
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 from jpegmend import errors
@@ -14,7 +13,7 @@ from jpegmend.batch.find import STANDARD
 from jpegmend.batch.inputs import is_large
 from jpegmend.batch.journal import Entry
 from jpegmend.batch.limited import time_raises
-from jpegmend.batch.plan import Item, Journals, remove_leftovers
+from jpegmend.batch.plan import Item, Journals, input_name, remove_leftovers
 from jpegmend.batch.processes import Pool, Worker, WorkerDied
 from jpegmend.batch.settings import Settings
 from jpegmend.batch.share import LARGE, Share
@@ -113,6 +112,7 @@ def _task(job: Job, settings: Settings, share: Share) -> Task:
     threads, memory = (share.all_threads, share.all_memory) if job.alone else (share.threads, share.memory)
     return Task(
         source=job.item.picture.path,
+        data=job.item.data,
         target=job.item.target,
         operation=settings.operation,
         options={**settings.options, "threads": threads, "memory": memory},
@@ -155,7 +155,7 @@ def _entry(item: Item, settings: Settings, outcome: str) -> Entry:
     return Entry(
         output=item.journal.key(item.target),
         outcome=outcome,
-        input=str(Path(os.path.abspath(item.picture.path))),
+        input=input_name(item.picture.path),
         options=settings.fingerprint,
         weights=settings.weights_hash,
         replaces=item.ours and os.path.lexists(item.target),

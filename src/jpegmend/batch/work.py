@@ -31,6 +31,8 @@ class Task:
     """One file to restore or enlarge, its target and options."""
 
     source: Path
+    data: bytes | None = None
+    """The bytes of the source, if they were read before."""
     target: Path
     operation: str = "restore"
     options: Mapping[str, Any]
@@ -110,7 +112,7 @@ def _make(task: Task, progress: Progress | None) -> dict[str, Any]:
     check_place(task.target, overwrite=task.overwrite)
     if output.compare:
         check_place(compared_with(task.target), overwrite=task.overwrite)
-    data = read_input(task.source, task.max_bytes)
+    data = read_input(task.source, task.max_bytes) if task.data is None else task.data
     decoded = make(data, **{**task.options, "strength": 0.0}) if output.compare or output.reference else None
     reference = None
     if decoded and output.reference:
