@@ -64,6 +64,16 @@ def test_a_result_of_another_input_is_not_replaced_unless_asked(
     assert Path("out/a.restored.png").read_bytes() != first
 
 
+def test_a_folder_in_the_place_of_a_result_is_no_result(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.restored.png").mkdir()
+    Path("out/a.restored.png").mkdir(parents=True)
+    for words in ([], ["--overwrite"], ["-o", "out"]):
+        assert cli.run(["a.jpg", *words]) == 1
+        assert "a.restored.png is a folder; give the name of a file in it" in capsys.readouterr().err
+    assert cli.run(["a.jpg", "--dry-run"]) == 1
+    assert "a.restored.png is a folder" in capsys.readouterr().out
+
+
 def test_a_file_that_was_moved_is_the_same_input(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["-o", "out", "--strength", "0"]
     assert cli.run(["a.jpg", *words]) == 0

@@ -114,6 +114,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _decide(item: Item, settings: Settings) -> Item:
     """An item with what follows from the file at its target and from the journal's last entry of that."""
     target = item.target
+    if os.path.isdir(target):
+        return item  # refused before the work, as with `overwrite`; skipped it would count as a success
     entry, there = item.journal.find(target) if item.journal else None, os.path.lexists(target)
     if entry is None or not _is_result(entry, target, there=there):
         return replace(item, skip="exists") if there and not settings.overwrite else item
