@@ -136,6 +136,15 @@ def test_a_folder_of_pictures_is_no_file_even_with_one_in_it(pictures: list, out
         find_place(pictures, output, None)
 
 
+@pytest.mark.parametrize("output", [".png", "better/.TIF", "./.jpg"])
+def test_a_suffix_alone_is_no_output(output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for pictures in ([FILE], [FOUND]):
+        with pytest.raises(InvalidOption, match="a suffix without a name; a variable of the shell may be empty"):
+            find_place(pictures, output, None)
+        assert find_place(pictures, f"{output}/", None).folder == Path(output)
+
+
 def test_standard_input_goes_to_standard_output() -> None:
     assert find_place([Found(STANDARD, STANDARD)], None, None).file == STANDARD
 

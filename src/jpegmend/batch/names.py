@@ -34,11 +34,15 @@ def find_place(pictures: Sequence[Found], output: str | None, format: str | None
     input. Only for a single given file may it be a file. ``default`` is the format where nothing names one.
 
     Raises:
-        InvalidOption: an empty output, several inputs for one file, or a suffix that cannot be written or is that of
-            another format than ``format``.
+        InvalidOption: an empty output or one that is a suffix alone, several inputs for one file, or a suffix that
+            cannot be written or is that of another format than ``format``.
     """
     if output == "":
         raise InvalidOption("-o '': an empty name; a variable of the shell may be empty")
+    if output is not None and not output.endswith(("/", os.sep)) and PurePath(output).name.lower() in WRITTEN_SUFFIXES:
+        raise InvalidOption(
+            f"-o {output}: a suffix without a name; a variable of the shell may be empty; end the name of a folder in /"
+        )
     several = len(pictures) > 1 or not pictures[0].named
     if output is None:
         standard = pictures[0].path == STANDARD and len(pictures) == 1
