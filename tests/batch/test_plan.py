@@ -14,13 +14,13 @@ import pytest
 
 from jpegmend.batch.find import find_pictures
 from jpegmend.batch.inputs import _take
-from jpegmend.batch.journal import JOURNAL, Entry, Journal, read
+from jpegmend.batch.journal import JOURNAL, read
 from jpegmend.batch.names import Template, find_place
 from jpegmend.batch.plan import Item, open_journals, plan
 from jpegmend.batch.run import begin, run
 from jpegmend.batch.settings import Output, Settings
 from jpegmend.batch.share import Share, share_out
-from jpegmend.errors import OutputError, TooLarge
+from jpegmend.errors import TooLarge
 
 SETTINGS = Settings(options={"strength": 0.0})
 
@@ -199,21 +199,6 @@ def test_a_cut_line_costs_that_line_only(one: Path) -> None:
     assert read(journal)["a.restored.png"].outcome == "done"
 
 
-def test_a_line_that_a_full_disk_cut_is_told_and_costs_no_other(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource")
-    with contextlib.closing(Journal(tmp_path, writing=True)) as journal:
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
-        try:
-            with pytest.raises(OutputError, match="cannot be written"):
-                journal.add(Entry(output="a.png", outcome="began", input="a.jpg"))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        for name in ("b.png", "c.png"):
-            journal.add(Entry(output=name, outcome="done", input="b.jpg"))
-    assert list(read(tmp_path / JOURNAL)) == ["b.png", "c.png"]
-
-
 @pytest.mark.parametrize("folder", ["scans", "other/../scans"])
 def test_results_beside_their_inputs_are_no_inputs_of_the_next_run(one: Path, folder: str) -> None:
     Path("other").mkdir()
@@ -247,20 +232,6 @@ def test_quality_in_a_name_is_that_of_the_tables(scans: Path) -> None:
     with planned(name="{quality}/{stem}{suffix}") as (items, _):
         targets = {str(item.target.relative_to("out")) for item in items}
     assert {"20/a.png", "unknown/d.png", "below/20/e.png"} <= targets
-
-
-def test_a_folder_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jpegmend.batch.journal._PATIENCE", 0.2)
-    with contextlib.closing(Journal(tmp_path, writing=True)):
-        with pytest.raises(OutputError, match="another run"):
-            Journal(tmp_path, writing=True)
-        Journal(tmp_path, writing=False).close()
-    Journal(tmp_path, writing=True).close()
-
-
-def test_looking_leaves_no_journal(tmp_path: Path) -> None:
-    Journal(tmp_path, writing=False).close()
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_picture_that_needs_more_than_its_share_is_tried_alone(scans: Path) -> None:

@@ -1,7 +1,8 @@
 """Journal of an output folder: input, options and outcome of each result, for resuming a run.
 
 JSON lines, one before a file is restored (``"outcome": "began"``) and one afterwards (``"done"`` or ``"failed"``); the
-last line of an output is valid. A truncated line, of a process that was killed, is ignored.
+last line of an output is valid. A truncated line, of a process that was killed, is ignored, as is one with a value of
+another type.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_type_hints
 
 from jpegmend.errors import OutputError
 
@@ -46,7 +47,7 @@ class Entry:
     """Hash of the network's weights; empty if none is used."""
     written: int | None = None
     """Bytes of the result."""
-    seconds: float | None = None
+    seconds: float | int | None = None
     time: str = ""
     """Time of the line, UTC."""
     replaces: bool = False
@@ -55,7 +56,7 @@ class Entry:
     """Message of the error, if it failed."""
 
 
-_NAMES = {field.name for field in fields(Entry)}
+_TYPES = get_type_hints(Entry)
 
 
 class Journal:
@@ -164,8 +165,10 @@ def _parse(stream: BinaryIO) -> Iterator[Entry]:
     for line in stream:
         try:
             facts: Any = json.loads(line)
-            yield Entry(**{key: value for key, value in facts.items() if key in _NAMES})
-        except (ValueError, TypeError, AttributeError):
+            known = {key: value for key, value in facts.items() if key in _TYPES}
+            if all(isinstance(value, _TYPES[key]) for key, value in known.items()):
+                yield Entry(**known)
+        except (ValueError, TypeError, AttributeError, RecursionError):
             continue
 
 
