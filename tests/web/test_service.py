@@ -126,6 +126,12 @@ def test_bodies_that_are_refused(client: httpx.Client, body: bytes, code: tuple[
     assert problem(client.post("/v1/restore", content=iter([body]))) == code  # without Content-Length
 
 
+def test_a_form_is_refused_with_what_to_send(client: httpx.Client, small: bytes) -> None:
+    answer = client.post("/v1/restore", files={"file": ("photo.jpg", small)})
+    assert problem(answer) == (415, "not-an-image")
+    assert "a form" in answer.json()["detail"] and "--data-binary @photo.jpg" in answer.json()["detail"]
+
+
 def test_a_picture_with_too_many_pixels_is_refused(client: httpx.Client) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (2000, 1001)).save(buffer, "JPEG")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
-from jpegmend.web.problems import Problem
+from jpegmend.errors import NotAnImage
+from jpegmend.web.problems import Problem, code_of
 
 _STALL = 30.0
 """Seconds between two parts of a body."""
@@ -15,15 +16,21 @@ _SLOWEST = 10_000
 """Bytes a second that a whole body must reach on average, after the first half minute."""
 _DRAINED, _DRAIN_SECONDS = 64_000_000, 5.0
 """Bytes and seconds of a refused body that are read and dropped, so that the client reads the answer."""
+_FORM = (
+    "the body is a form (multipart/form-data); it must be the file itself: curl --data-binary @photo.jpg, or "
+    "-T photo.jpg, not -F"
+)
 
 
 async def receive(request: Request, path: Path, max_bytes: int) -> int:
     """Write the body of a request to a new file; returns its size in bytes.
 
     Raises:
-        Problem: it is empty, too large or too slow.
+        Problem: it is a form, empty, too large or too slow.
         ClientDisconnect: the client left.
     """
+    if request.headers.get("content-type", "").strip().lower().startswith("multipart/"):
+        raise Problem(code_of(NotAnImage), _FORM)
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated) > max_bytes:
         raise _too_large(max_bytes)
