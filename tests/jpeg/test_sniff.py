@@ -48,3 +48,19 @@ def test_bytes_of_no_format_are_not_an_image(data):
     assert jpeg.sniff(data) == "unknown"
     with pytest.raises(NotAnImage, match="JPEG" if data else "empty"):
         jpeg.read_header(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"<!DOCTYPE html>\n<title>Log in</title>", "a web page"),
+        (b"\xef\xbb\xbf\r\n<!-- saved --><HTML lang=de>", "a web page"),
+        (b'<?xml version="1.0"?><!doctype html PUBLIC "-//W3C//DTD XHTML 1.0">', "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+        (b"<htmlx>", "begins with 3c 68"),
+    ],
+)
+def test_what_stands_in_place_of_a_picture_is_named(data, said):
+    assert jpeg.sniff(data) == "unknown"
+    with pytest.raises(NotAnImage, match=said):
+        jpeg.read_header(data)

@@ -48,6 +48,13 @@ _BRANDS: dict[bytes, str] = {
 }
 # fmt: on
 _SVG = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.{0,200}?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", re.DOTALL)
+_HTML = re.compile(rb"(?is)(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.{0,200}?-->\s*)?<(!DOCTYPE\s+html|html)[\s>]")
+_LFS = re.compile(rb"version https://git-lfs\.")
+_IN_PLACE = (
+    (_HTML, "the file is a web page (HTML), not a picture; save the picture that the page shows"),
+    (_LFS, "the file is a pointer of Git LFS, in place of the picture; get the picture by `git lfs pull`"),
+)
+"""Texts that are often found under the name of a picture, and what to say of them."""
 _PNM = re.compile(rb"P[1-6][\s#]")
 
 
@@ -87,6 +94,9 @@ def refuse_other_formats(data: bytes) -> None:
         raise NotAnImage("the file is empty; give a picture")
     kind = sniff(data)
     if kind == "unknown":
+        for text, message in _IN_PLACE:
+            if text.match(bytes(data[:512])):
+                raise NotAnImage(message)
         raise NotAnImage(
             f"the file begins with {data[:8].hex(' ')}, which is no picture format known here; a JPEG begins with ff d8"
         )
