@@ -124,9 +124,12 @@ def _open(file: Path) -> BinaryIO:
             stream.write(b"\n")
         return stream
     except OSError as error:
-        raise OutputError(
-            f"the journal {file} cannot be written: {error.strerror or error}; -o names another folder for the results"
-        ) from error
+        there = next((path for path in file.parents if os.path.lexists(path)), file.parent)
+        if os.path.isfile(there):
+            what = f"{there} is a file, not a folder"
+        else:
+            what = f"the journal {file} cannot be written: {error.strerror or error}"
+        raise OutputError(f"{what}; -o names another folder for the results") from error
 
 
 def _lock(stream: BinaryIO, folder: Path) -> None:
