@@ -25,6 +25,18 @@ def test_all_pages_become_one_tiff(scan: Path, capsys: pytest.CaptureFixture[str
     assert "page 1 of" not in capsys.readouterr().out
 
 
+def test_notes_of_all_pages_name_their_page(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [picture(seed) for seed in range(2)]
+    pages[0].save("clear.tif", save_all=True, append_images=pages[1:])
+    assert cli.run(["clear.tif", "--pages", "all", "--json"]) == 0
+    notes = json.loads(capsys.readouterr().out)["warnings"]
+    first, second = ([note for note in notes if note.startswith(f"page {page}: ")] for page in (1, 2))
+    assert first and len(notes) == len(first) + len(second)
+    assert [note.split(": ", 1)[1] for note in first] == [note.split(": ", 1)[1] for note in second]
+    assert cli.run(["clear.tif", "-o", "one.tif", "--json"]) == 0
+    assert not any(note.startswith("page 1: ") for note in json.loads(capsys.readouterr().out)["warnings"])
+
+
 def test_one_page_or_the_first_with_a_note(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["scan.tif", "--pages", "3", "-o", "third.tif"]) == 0
     assert tifffile.imread("third.tif").shape == (48, 48, 3)

@@ -130,7 +130,7 @@ def _make(task: Task, progress: Progress | None) -> dict[str, Any]:
             compared.unlink(missing_ok=True)  # else the next run would refuse to write over it
         raise
     return {
-        "report": {**restored.report.as_dict(), "warnings": [*restored.report.warnings, *others.warnings]},
+        "report": {**restored.report.as_dict(), "warnings": others.with_those_of_first(restored)},
         "not_kept": not_kept,
         "compared": compared,
         "gain": gain,
@@ -151,6 +151,11 @@ class OtherPages(Sequence["Restored"]):
 
     def __len__(self) -> int:
         return self._count - 1
+
+    def with_those_of_first(self, first: Restored) -> list[str]:
+        """Warnings of all pages, each with the number of its page; without numbers where there is one page."""
+        page = "page 1: " if len(self) else ""
+        return [*(f"{page}{warning}" for warning in first.report.warnings), *self.warnings]
 
     def stored(self) -> contextlib.AbstractContextManager[None]:
         """In this block the file is written for the decoder once, not for each page."""

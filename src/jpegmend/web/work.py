@@ -80,7 +80,7 @@ def _restore(order: Order) -> dict[str, Any]:
     target = order.folder / result_name(order.output)
     with others.stored():
         not_kept = save_result(restored, target, order.output, overwrite=True, others=others)
-    report = {**restored.report.as_dict(), "warnings": [*restored.report.warnings, *others.warnings]}
+    report = {**restored.report.as_dict(), "warnings": others.with_those_of_first(restored)}
     made: dict[str, Any] = {"report": report, "not_kept": list(not_kept)}
     if order.keep:
         _keep(restored, order.folder, 1)

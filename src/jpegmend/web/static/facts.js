@@ -20,7 +20,10 @@ export function show(picture) {
 
 function showWarnings(picture) {
   const job = picture?.state === "done" ? picture.job : null;
-  const found = new Set([...(picture?.facts?.warnings ?? []), ...(job?.report.warnings ?? [])]);
+  const told = job?.report.warnings ?? [];
+  // Of all pages, the notes on the file are told again with the number of the page.
+  const read = (picture?.facts?.warnings ?? []).filter((what) => !told.includes(`page 1: ${what}`));
+  const found = new Set([...read, ...told]);
   for (const what of job?.not_kept ?? []) found.add(`Not kept: ${what}`);
   byId("warnings").replaceChildren(...[...found].map((text) => make("li", {}, sentence(inWords(text)))));
 }
