@@ -47,6 +47,18 @@ def test_grid_of_a_cropped_picture(quality: int, offset: tuple[int, int]) -> Non
     assert found.quality is not None and abs(found.quality - quality) <= 2
 
 
+@pytest.mark.parametrize("quality", [10, 20, 50, 80, 90])
+@pytest.mark.parametrize("offset", [(0, 0), (3, 5)])
+def test_a_picture_that_was_turned_by_a_quarter_is_recognised(quality: int, offset: tuple[int, int]) -> None:
+    row, column = (-part % 8 for part in offset)
+    upright = luma(compressed(PHOTO, quality).crop((column, row, 440, 400)))
+    found, transposed, turned = estimate(upright), estimate(upright.T), estimate(np.rot90(upright))
+    assert not found.turned
+    assert transposed == found._replace(offset=offset[::-1], turned=True)
+    assert turned.turned and turned.quality == found.quality
+    assert turned.offset == ((440 - column - offset[1]) % 8, offset[0])
+
+
 @pytest.mark.parametrize("quality", [20, 40])
 @pytest.mark.parametrize("shift", [0, 4])
 def test_the_harder_of_two_compressions_is_seen(quality: int, shift: int) -> None:

@@ -87,6 +87,19 @@ def test_a_reference_that_is_upright_fits_a_file_that_is_turned(tmp_path):
     assert np.abs(subject.luma(subject.decoded) - subject.clear).mean() < 0.02
 
 
+def test_a_png_that_was_turned_is_explained_as_it_was_compressed(tmp_path):
+    """Its figures are those of the picture as it was compressed, and a reference fits."""
+    clear = clear_picture()
+    decoded = Image.open(io.BytesIO(as_jpeg(clear)))
+    decoded.transpose(Image.Transpose.TRANSPOSE).save(tmp_path / "turned.png")
+    clear.transpose(Image.Transpose.TRANSPOSE).save(tmp_path / "clear.png")
+    subject = jpegmend.explain(tmp_path / "turned.png", reference=tmp_path / "clear.png").subject
+    assert subject.clear is not None
+    assert subject.plan.guess.quality == 10
+    assert np.array_equal(subject.decoded.to_array(8), np.asarray(decoded))
+    assert np.abs(subject.luma(subject.final) - subject.clear).mean() < 0.05
+
+
 def test_a_reference_of_another_size_is_refused(photo, tmp_path):
     clear_picture(144, 200).save(tmp_path / "other.png")
     with pytest.raises(InvalidOption, match="200x144 pixels for a picture of 208x144"):

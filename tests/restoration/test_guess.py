@@ -72,6 +72,33 @@ def test_png_of_a_jpeg(shift, picture, identity, encode):
     assert report.strength == 1
 
 
+@pytest.mark.parametrize("subsampling", [1, 2, None])
+def test_a_turned_picture_is_restored_as_it_was_compressed(subsampling, picture, make_card, encode):
+    """A transposed picture gives the transposed result, also of 4:2:2, gray, with alpha, and with an orientation."""
+    source, options = (picture[..., 0], {}) if subsampling is None else (picture, {"subsampling": subsampling})
+    upright = np.asarray(Image.open(io.BytesIO(encode(source, quality=15, **options))))[3:, 6:]
+    turned, card = upright.swapaxes(0, 1), make_card("blur")
+    expected, found = restore(upright, model=card), restore(turned, model=card)
+    assert np.array_equal(found.to_array(16), expected.to_array(16).swapaxes(0, 1))
+    assert (expected.report.turned, expected.report.grid) == (False, (5, 2))
+    assert (found.report.turned, found.report.grid, found.report.estimated_quality) == (True, (2, 5), 15)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    tagged = restore(encode(turned, format="PNG", exif=exif), model=card)
+    assert np.array_equal(tagged.to_array(8), np.rot90(expected.to_array(8).swapaxes(0, 1), -1))
+    if subsampling is not None:
+        alpha = np.random.default_rng(0).integers(0, 256, turned.shape[:2], np.uint8)
+        assert np.array_equal(restore(np.dstack([turned, alpha]), model=card).to_array(8)[..., 3], alpha)
+
+
+def test_inspect_says_that_a_picture_was_turned(picture, encode):
+    upright = np.asarray(Image.open(io.BytesIO(encode(picture, quality=15))))[3:, 6:]
+    assert not inspect(upright).turned and "turned" not in str(inspect(upright))
+    found = inspect(upright.swapaxes(0, 1))
+    assert found.turned and (found.estimated_quality, found.grid) == (15, (2, 5))
+    assert "quality about 15, blocks begin at (2, 5), turned by a quarter since" in str(found)
+
+
 def test_clean_pictures_are_left_alone(picture, make_card):
     restored = restore(picture, model=make_card("gain", 0.5))
     assert np.array_equal(restored.to_array(8), picture)
@@ -90,7 +117,7 @@ def test_the_small_picture_shows_the_whole(size):
 
 @pytest.mark.parametrize(("quality", "confidence", "used"), [(50, 0.51, True), (50, 0.49, False), (None, 0.9, False)])
 def test_an_estimate_is_used_only_with_confidence(quality, confidence, used, monkeypatch):
-    monkeypatch.setattr(guess, "estimate", lambda plane: (quality, (3, 5), confidence))
+    monkeypatch.setattr(guess, "estimate", lambda plane: (quality, (3, 5), confidence, False))
     scene = PixelScene(np.zeros((40, 40), np.uint8), 50, (0, 0), (1, 1))
     assert guess.estimate_compression(scene) == (guess.Guess(50, (3, 5), 0.51) if used else None)
 

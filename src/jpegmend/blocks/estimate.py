@@ -36,6 +36,11 @@ _CLEAR_SIZE = 2.0
 _HALF_CONFIDENT, _LEAST_GAIN = 0.33, 40.0
 """Log-likelihood gain over "no compression" at which the confidence is one half: in nats per block, and the least total
 in nats. Compressed pictures have 1 to 10 per block; wrong estimates have been seen at 0.3."""
+_SURE = 0.95
+"""Confidence from which a picture is not tried turned: LIVE1's turned by a quarter have up to 0.88 before that."""
+_TURNED_GAIN = 1.5
+"""Least ratio of the gain of the transposed picture to that of the picture as it is. In 120 crops of LIVE1 of 64 to 512
+pixels, qualities 10 to 97, the ratio of the right gain to the wrong one was at least 2.8."""
 
 # Low frequencies of the standard luma table (ITU-T T.81, K.1), those most often nonzero first.
 # fmt: off
@@ -59,6 +64,8 @@ class Compression(NamedTuple):
     """Row and column of the picture where the first whole block begins, 0..7 each."""
     confidence: float
     """0..1."""
+    turned: bool = False
+    """Whether the picture was turned by a quarter since (or transposed): rows were columns then."""
 
 
 NOTHING = Compression(None, (0, 0), 0.0)
@@ -67,6 +74,7 @@ NOTHING = Compression(None, (0, 0), 0.0)
 def estimate(plane: Floats) -> Compression:
     """Quality and block grid of the strongest compression found in a luma plane ``[H, W]``, 0..1.
 
+    The tables of libjpeg are not symmetric, so a picture that was turned by a quarter is recognised by its transpose.
     Nothing is found in pictures under 24 pixels a side, in flat ones, and above quality 97 or so, where steps of 1 and
     2 cannot be told from the rounding to 8 bits.
 
@@ -77,15 +85,26 @@ def estimate(plane: Floats) -> Compression:
         raise InvalidOption(f"an array of shape {plane.shape}; give one plane [H, W]")
     if min(plane.shape) < _SMALLEST:
         return NOTHING
+    gain, found = _estimate_upright(plane)
+    if found.confidence >= _SURE:
+        return found
+    turned_gain, turned = _estimate_upright(plane.T)
+    if turned_gain <= _TURNED_GAIN * gain:
+        return found
+    return turned._replace(offset=turned.offset[::-1], turned=True)
+
+
+def _estimate_upright(plane: Floats) -> tuple[float, Compression]:
+    """Gain in nats, 0 without one, of the compression found in a plane that was not turned since, and itself."""
     found = [(_judge(plane, offset, thorough=False), offset) for offset in _grids(plane)]
     (_, rough), offset = max(found, key=lambda entry: entry[0][0])
     if rough is None:
-        return NOTHING
+        return 0.0, NOTHING
     gain, quality = _judge(plane, offset, thorough=True)
     if quality is None or gain <= 0:
-        return NOTHING
+        return 0.0, NOTHING
     blocks_seen = min(_BLOCKS, (plane.shape[0] // 8) * (plane.shape[1] // 8))
-    return Compression(quality, offset, gain / (gain + max(_LEAST_GAIN, _HALF_CONFIDENT * blocks_seen)))
+    return gain, Compression(quality, offset, gain / (gain + max(_LEAST_GAIN, _HALF_CONFIDENT * blocks_seen)))
 
 
 def _grids(plane: Floats) -> list[tuple[int, int]]:

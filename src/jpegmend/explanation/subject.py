@@ -1,6 +1,7 @@
 """The picture that is explained: decoded, restored with and without the projection, and the clear reference.
 
-Planes are float32 in 0..1. All pictures and planes have the orientation of the file: EXIF's is not applied.
+Planes are float32 in 0..1. All pictures and planes have the orientation of the file: EXIF's is not applied. Those of a
+picture that was turned by a quarter since it was compressed are transposed, as the network sees them.
 """
 
 from __future__ import annotations
@@ -166,6 +167,10 @@ def prepare(
     card = weights.find(options.model)
     options = replace(options, model=card, orientation="keep", keep_planes=True, strength=1.0)
     free = _restore(given, replace(options, consistent=False))
+    orientation = free.report.orientation
+    if free.report.turned:
+        given, orientation = _transpose(open_picture(given, options)), (orientation + 3) % 8 + 1  # EXIF 2.3, tag 0x0112
+        free = _restore(given, replace(options, consistent=False))
     scaled = free.report.earlier_size is not None
     if scaled:
         # Its planes would have another size than the picture.
@@ -193,9 +198,16 @@ def prepare(
         decoded=_restore(given, replace(options, strength=0.0)),
         free=free,
         final=final,
-        reference=None if reference is None else _read_reference(reference, final, options),
+        reference=None if reference is None else _read_reference(reference, final, options, orientation),
         side=side,
     )
+
+
+def _transpose(opened: Opened) -> NDArray[Any]:
+    """The samples [W, H, ...] of a picture without tables, transposed."""
+    assert opened.values is not None
+    values = opened.values if opened.alpha is None else np.dstack([opened.values, opened.alpha])
+    return np.ascontiguousarray(values.swapaxes(0, 1))
 
 
 def _restore(source: Source, options: Options) -> Restored:
@@ -253,14 +265,14 @@ def _name(source: Source) -> str:
     return "the picture"
 
 
-def _read_reference(source: Source, final: Restored, options: Options) -> NDArray[np.uint8]:
-    """The reference in the orientation of the file, 8 bits, gray where the file is gray."""
+def _read_reference(source: Source, final: Restored, options: Options, orientation: int) -> NDArray[np.uint8]:
+    """The reference in the ``orientation`` of what is explained, 8 bits, gray where that is gray."""
     try:
         decoded = restore(source, strength=0.0, bits=8, max_pixels=options.max_pixels, timeout=options.timeout)
     except InputError as error:
         raise type(error)(f"the reference: {error}") from error
     upright = decoded.to_array(8)
-    pixels = as_stored(np.asarray(upright[..., :3] if upright.ndim == 3 else upright), final.report.orientation)
+    pixels = as_stored(np.asarray(upright[..., :3] if upright.ndim == 3 else upright), orientation)
     if pixels.shape[:2] != final.pixels.shape[:2]:
         raise InvalidOption(
             f"a reference of {pixels.shape[1]}x{pixels.shape[0]} pixels for a picture of {final.width}x{final.height}; "

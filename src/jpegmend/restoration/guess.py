@@ -37,6 +37,8 @@ class Guess:
     """Row and column of the first block edge, 0..7."""
     confidence: float
     """0..1."""
+    turned: bool = False
+    """Whether the picture was turned by a quarter since: its transpose is what was compressed."""
 
 
 def estimate_compression(scene: Scene) -> Guess | None:
@@ -50,10 +52,10 @@ def estimate_compression(scene: Scene) -> Guess | None:
     window = middle(plane.rows, plane.columns)
     if window.height < 24 or window.width < 24:
         return None
-    quality, offset, confidence = estimate(np.clip(scene.read(0, window), 0, 1))
+    quality, offset, confidence, turned = estimate(np.clip(scene.read(0, window), 0, 1))
     if quality is None or confidence < CONFIDENT:
         return None
-    return Guess(int(quality), (int(offset[0]), int(offset[1])), float(confidence))
+    return Guess(int(quality), (int(offset[0]), int(offset[1])), float(confidence), turned)
 
 
 def find_earlier_compression(scene: Scene, quality: int | None) -> Earlier | None:

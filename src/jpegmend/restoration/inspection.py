@@ -63,6 +63,8 @@ class Inspection:
     """The libjpeg quality estimated from the pixels, 1..100; None if no trace of compression was found."""
     grid: tuple[int, int] | None
     """Row and column of the picture where the 8x8 blocks of that compression begin; None too if it was scaled since."""
+    turned: bool
+    """Whether the picture was turned by a quarter since that compression, as its pixels show."""
     conflict: str | None
     """The earlier compression in words, if the file was compressed twice, or scaled since; else None."""
     earlier_probability: float | None
@@ -122,7 +124,8 @@ class Inspection:
         if self.estimated_quality is None:
             return "by its pixels: no trace of compression that could be named"
         blocks = f", blocks begin at {self.grid}" if self.grid else ""
-        return f"by its pixels: quality about {self.estimated_quality}{blocks}"
+        turned = ", turned by a quarter since" if self.turned else ""
+        return f"by its pixels: quality about {self.estimated_quality}{blocks}{turned}"
 
 
 def inspect(
@@ -167,6 +170,7 @@ def inspect(
         components=tuple(_component(opened, index) for index in range(len(opened.components))),
         estimated_quality=found.quality if found else None,
         grid=None if found is None or scaled else found.offset,
+        turned=isinstance(found, guess.Guess) and found.turned,
         conflict=guess.describe(sure) if sure else None,
         earlier_probability=round(earlier.probability, 4) if earlier else None,
         metadata=_words(opened.metadata),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,12 @@ class OutputArray:
             return
         for channel, plane in enumerate(planes):
             target[..., channel] = plane
+
+    def transposed(self) -> OutputArray:
+        """The same pixels for windows of the transpose of the stored picture."""
+        other = copy(self)
+        other._view = self._view.swapaxes(0, 1)
+        return other
 
     def write_alpha(self, alpha: NDArray[Any]) -> None:
         """Copy alpha [H, W] (uint8, uint16 or float 0..1) into the last channel."""

@@ -83,7 +83,7 @@ class Restoration:
         planes, orientation = self._planes(groups), applied_orientation(self.opened, self.options)
         held = self.opened.bytes_held + output.pixels.nbytes + sum(plane.nbytes for plane in planes or ())
         # A picture that was scaled since its compression is restored in an array of its own, at its first scale.
-        restored = output if unscaled is None else unscaled.empty_output()
+        restored = unscaled.empty_output() if unscaled else output.transposed() if self.plan.turned else output
         if unscaled is not None:
             held += unscaled.bytes_held + restored.pixels.nbytes
         card = self.card if runner else None

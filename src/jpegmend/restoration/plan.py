@@ -24,6 +24,8 @@ class Plan:
     """The settings for the restoration of one picture."""
 
     scene: Scene
+    turned: bool = False
+    """Whether ``scene`` is the transpose of the picture, which was turned by a quarter since it was compressed."""
     convert: colour.Converter
     """From the scene's planes to RGB or gray."""
     strength: float
@@ -88,11 +90,14 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
         if earlier is not None:
             return _plan_scaled_samples(opened, earlier, options)
     quality = options.quality or (found.quality if found else None)
-    offset = found.offset if found else (0, 0)
-    scene = PixelScene(opened.values, quality or 100, offset, guess.guess_sampling(opened.values, offset))
+    values, offset, turned = opened.values, found.offset if found else (0, 0), found is not None and found.turned
+    if turned:  # networks know tables, and chroma coarser by columns alone, only as encoders write them
+        values, offset = values.swapaxes(0, 1), offset[::-1]
+    scene = PixelScene(values, quality or 100, offset, guess.guess_sampling(values, offset))
     clean = "no trace of JPEG compression was found: the picture is left as it is; give quality= to restore it"
     return Plan(
         scene=scene,
+        turned=turned,
         convert=colour.choose(scene.colour),
         strength=0.0 if quality is None else options.strength,
         consistent=False,

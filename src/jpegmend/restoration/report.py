@@ -45,6 +45,9 @@ class Report:
     """Whether the network's input had tables other than the file's: estimated ones, or those of ``quality``."""
     grid: tuple[int, int]
     """Row and column of the picture where the 8x8 blocks begin, 0..7; not (0, 0) only where it was estimated."""
+    turned: bool
+    """Whether the picture, without tables, was turned by a quarter since it was compressed. It is restored transposed,
+    as it was then, and transposed back; ``Restored.planes`` and ``traces`` stay transposed."""
     metadata: tuple[str, ...]
     """Metadata of the input that the result keeps: of icc, exif, xmp, comments, density."""
     lost: float
@@ -108,6 +111,7 @@ def make_report(
     """
     height, width = size
     scene = plan.scene
+    top, left = (scene.left, scene.top) if plan.turned else (scene.top, scene.left)
     return Report(
         format=opened.format,
         width=width,
@@ -123,7 +127,8 @@ def make_report(
         earlier_size=None if plan.unscaled is None else (plan.scene.width, plan.scene.height),
         quality_by_network=None if quality_by_network is None else round(quality_by_network, 1),
         estimated=plan.estimated,
-        grid=(-scene.top % 8, -scene.left % 8),
+        grid=(-top % 8, -left % 8),
+        turned=plan.turned,
         metadata=carried,
         lost=opened.lost,
         model=card.name if runtime else None,
