@@ -10,21 +10,31 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 from tests.jpeg.conftest import draw_picture
 from tests.reading.conftest import chunks_of, save
 
+from jpegmend import inspect, restore
 from jpegmend.errors import InvalidOption
+from jpegmend.jpeg import read_orientation
 from jpegmend.reading import open_source
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_tiff_is_turned_once(orientation):
+def test_a_tiff_is_read_as_stored_and_turned_once(orientation):
+    """With the density of its sides: 300 by 150 pixels an inch become 150 by 300 where rows become columns."""
     from PIL import ImageOps
 
     picture = draw_picture(24, 40)
     for deep in (False, True):
-        data = save(picture.astype(np.uint16) * 257 if deep else picture, "tiff", orientation=orientation)
+        stored = picture.astype(np.uint16) * 257 if deep else picture
+        data = save(stored, "tiff", orientation=orientation, density=(300, 150, "dpi"))
         upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
         opened = open_source(data)
-        assert opened.metadata.orientation == 1
-        assert np.array_equal(opened.values // 257 if deep else opened.values, upright)
+        assert opened.metadata.orientation == orientation
+        assert np.array_equal(opened.values, stored)
+        restored, kept = (restore(data, strength=0.0, orientation=asked) for asked in ("apply", "keep"))
+        assert np.array_equal(restored.to_array(8), upright) and np.array_equal(kept.to_array(8), picture)
+        assert restored.metadata.density == ((150, 300, "dpi") if orientation > 4 else (300, 150, "dpi"))
+        assert kept.metadata.orientation == read_orientation(kept.metadata.exif) == orientation
+        assert read_orientation(restored.metadata.exif) == restored.metadata.orientation == 1
+        assert inspect(data).metadata.get("orientation", "1") == str(orientation)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "I;16"])
@@ -37,10 +47,11 @@ def test_an_uncompressed_tiff_on_its_side_is_turned(mode, tmp_path):
     turned[0x0112] = 6
     picture.save(tmp_path / "flat.tif")
     picture.save(tmp_path / "side.tif", exif=turned)
-    upright = np.rot90(open_source(tmp_path / "flat.tif").values, -1)
-    for source in (tmp_path / "side.tif", Image.open(tmp_path / "side.tif")):
-        opened = open_source(source)
-        assert np.array_equal(opened.values, upright) and opened.metadata.orientation == 1
+    stored = open_source(tmp_path / "flat.tif").values
+    opened, upright = open_source(tmp_path / "side.tif"), np.rot90(stored, -1)
+    assert np.array_equal(opened.values, stored) and opened.metadata.orientation == 6
+    opened = open_source(Image.open(tmp_path / "side.tif"))
+    assert np.array_equal(opened.values, upright) and opened.metadata.orientation == 1
 
 
 def test_metadata_that_makes_no_sense_costs_no_picture():

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from jpegmend.decoding import plugins, tiff_jpeg, tiff_pages
-from jpegmend.decoding.picture_metadata import ORIENTATION, read_metadata
-from jpegmend.decoding.samples import FormError, read_deep, to_samples
+from jpegmend.decoding.picture_metadata import read_metadata
+from jpegmend.decoding.samples import FormError, read_deep, take_orientation, to_samples
 
 PILLOW_FORMATS = {
     "png": "PNG",
@@ -83,11 +83,12 @@ def decode(
         elif page > 1:
             # The primary picture of a HEIC, at which it is opened, is page 1; those before it follow.
             image.seek(page - 2 if format == "heic" and page - 2 < image.tell() else page - 1)
+        orientation = take_orientation(image)
         _limit_to_size(image, limit, frames)
         levels = _decode_levels(image, source, out)
         found = levels or _decode_samples(image, source, out)
-        # After decoding, because Pillow applies a TIFF's orientation while decoding and changes the tag.
         facts, left_out = read_metadata(image, ink=levels is not None)
+        facts["orientation"] = orientation or facts["orientation"]
         if page == 1 and not chain.whole:
             left_out.append(f"the list of pages breaks off after page {pages}; the file may be cut short")
         if 1 < frames < pages:
@@ -211,6 +212,7 @@ def _refuse_unread(image: Any, source: str) -> None:
         tiff_pages.open_page(source, image.tag_v2.offset) as stream,
         Image.open(stream, formats=["TIFF"]) as again,
     ):
+        take_orientation(again)
         bands = len(again.getbands())
         again.im = Image.new(again.mode, again.size, (255,) * bands if bands > 1 else 255).im
         again.load()
@@ -220,8 +222,7 @@ def _refuse_unread(image: Any, source: str) -> None:
 
 def _tables_of(image: Any, source: str) -> list[list[int]]:
     """Quantisation tables of a TIFF page with JPEG data whose levels cannot be put together; [] for other pictures."""
-    upright = image.format == "TIFF" and image.tag_v2.get(ORIENTATION, 1) == 1  # else Pillow turns the block grid
-    if not upright or tiff_jpeg.colour_of(image) not in ("gray", "ycbcr"):
+    if image.format != "TIFF" or tiff_jpeg.colour_of(image) not in ("gray", "ycbcr"):
         return []
     try:
         return tiff_jpeg.read_tables(image, source)

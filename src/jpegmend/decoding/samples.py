@@ -21,7 +21,7 @@ from jpegmend.decoding.picture_metadata import ORIENTATION
 from jpegmend.decoding.profiles import describe_ink, make_transform
 
 _BAND_BYTES = 1 << 22
-_BITS, _PHOTOMETRIC, _PLANAR = 258, 262, 284
+_WIDTH, _LENGTH, _BITS, _PHOTOMETRIC, _PLANAR = 256, 257, 258, 262, 284
 _WHITE_IS_ZERO = 0
 _GRAY_BITS = {"1": 1, "L;2": 2, "L;4": 4}
 """Bits a sample by Pillow's unpackers that widen samples to 8."""
@@ -73,6 +73,24 @@ def read_turned(image: Image.Image) -> None:
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(ORIENTATION) in range(5, 9):
         image.filename = ""  # without a name nothing is mapped
+
+
+def take_orientation(image: Any) -> int | None:
+    """The orientation 2..8 of a TIFF that is not decoded yet, taken out so that Pillow decodes it as stored, else None.
+
+    Pillow would turn the pixels, also where they are to stay as stored, but neither density nor the sizes in EXIF.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return None
+    exif = image.getexif()
+    orientation: Any = exif.get(ORIENTATION)
+    if orientation not in range(2, 9):
+        return None
+    exif[ORIENTATION] = 1  # without the tag Pillow takes that of the XMP
+    if ORIENTATION in image.tag_v2:
+        del image.tag_v2[ORIENTATION]
+    image._size = int(image.tag_v2[_WIDTH]), int(image.tag_v2[_LENGTH])
+    return int(orientation)
 
 
 def _transparent(image: Image.Image) -> Any:
@@ -196,6 +214,7 @@ def _reopen(image: Any, source: str, change: Callable[[str], str]) -> Image.Imag
         tiff_pages.open_page(source, image.tag_v2.offset) if tiff else open(source, "rb") as stream,
         Image.open(stream, formats=[image.format]) as again,
     ):
+        take_orientation(again)
         again.tile = _with_raw_modes(again.tile, change)
         again.load()
         return again
