@@ -35,6 +35,15 @@ def test_both_bytes_of_a_sample_are_those_of_the_page(options):
         assert page.shape[2] == 3 or np.array_equal(opened.alpha, page[..., 3])
 
 
+def test_signed_samples_are_refused():
+    """Pillow gives 149 for -107; and int16 below 0 has no place in 0..65535."""
+    for kind, words in ((np.int8, "signed 8-bit samples"), (np.int16, "outside 0..65535")):
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, np.full((20, 24), -107, kind), photometric="minisblack")
+        with pytest.raises(UnsupportedJpeg, match=words):
+            open_source(stream.getvalue())
+
+
 @pytest.mark.parametrize("profile", [None, make_profile(), b"nonsense" * 40], ids=["none", "printer", "no profile"])
 def test_cmyk_becomes_rgb_by_its_profile(profile):
     inks, stream = Image.fromarray(draw_picture(24, 40)).convert("CMYK"), io.BytesIO()

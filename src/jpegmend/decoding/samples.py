@@ -22,6 +22,7 @@ from jpegmend.decoding.profiles import describe_ink, make_transform
 
 _BAND_BYTES = 1 << 22
 _WIDTH, _LENGTH, _BITS, _PHOTOMETRIC, _PLANAR = 256, 257, 258, 262, 284
+_SAMPLE_FORMAT, _SIGNED = 339, 2
 _WHITE_IS_ZERO = 0
 _GRAY_BITS = {"1": 1, "L;2": 2, "L;4": 4}
 """Bits a sample by Pillow's unpackers that widen samples to 8."""
@@ -51,9 +52,11 @@ def to_samples(image: Image.Image) -> Samples:
     Raises ``FormError`` for modes that have no such form.
     """
     read_turned(image)
+    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+    if tags.get(_BITS) == (8,) and _SIGNED in tags.get(_SAMPLE_FORMAT, ()):
+        raise FormError("signed 8-bit samples (SampleFormat 2 of a TIFF); save it as unsigned 8-bit or 16-bit ones")
     key = _transparent(image)
     if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
-        tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
         deep = (_with_transparency(_as_shown(_sixteen(band), tags), key) for band in _bands(image))
         return Samples(deep, _shape(image, 1 if key is None else 4), "uint16")
     narrowed = ";16" in _raw_mode(image) or _peak_of_pnm(image) > 255
