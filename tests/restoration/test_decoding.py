@@ -149,3 +149,22 @@ def test_pillow_image_of_a_file_not_yet_loaded_is_that_file(identity, draw, enco
     assert restore(image, model=identity).report.quality == 20
     image.load()
     assert np.asarray(image).shape == (40, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "expected"),
+    [("L", (20, 20), (20, 24)), ("RGB", (20, 20), (20, 24, 3)), ("L", (48, 40), (40, 48))],
+    ids=str,
+)
+def test_pillow_image_with_a_draft_is_what_pillow_shows(identity, draw, encode, mode, size, expected):
+    image = Image.open(io.BytesIO(encode(draw(40, 48), quality=20)))
+    image.draft(mode, size)
+    restored = restore(image, model=identity, strength=0, bits=8)
+    assert restored.pixels.shape == expected
+    assert np.array_equal(restored.pixels, np.asarray(image))
+
+
+def test_pillow_image_with_a_draft_of_its_own_size_is_its_file(identity, draw, encode):
+    image = Image.open(io.BytesIO(encode(draw(40, 48), quality=20)))
+    image.draft("RGB", image.size)
+    assert restore(image, model=identity).report.quality == 20

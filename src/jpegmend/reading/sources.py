@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -36,8 +37,8 @@ def open_source(
 ) -> Opened:
     """Read a picture from a path, bytes, a binary file, a Pillow image or an array.
 
-    ``page`` selects one of a file with several (TIFF, GIF, ...), from 1. A Pillow image that was opened from a JPEG
-    file and is not loaded yet is read from that file, with its quantisation tables.
+    ``page`` selects one of a file with several (TIFF, GIF, ...), from 1. A Pillow image of a JPEG file is read
+    from that file, with its quantisation tables, until it is loaded, or ``draft`` gives it another size or mode.
 
     Raises:
         InputError: the file cannot be read, is no picture, of an unsupported kind, damaged, or too large.
@@ -136,9 +137,10 @@ def _check_pixels(width: int, height: int, max_pixels: int) -> None:
 
 
 def _file_behind(image: Any) -> bytes | None:
-    """The bytes of the JPEG file that a Pillow image was opened from, while it is not loaded; else None.
+    """The bytes of the JPEG file that a Pillow image was opened from, while it is that picture; else None.
 
-    MPO is Pillow's name for a JPEG with others after it, of which the first is read.
+    It is not once it is loaded (its pixels may have been changed), or ``draft`` chose another size or mode. MPO is
+    Pillow's name for a JPEG with others after it, of which the first is read.
     """
     file = getattr(image, "fp", None)
     if image.format not in ("JPEG", "MPO") or not image.tile or image.tell():
@@ -149,7 +151,18 @@ def _file_behind(image: Any) -> bytes | None:
     file.seek(0)
     data: bytes = file.read()
     file.seek(place)
-    return data
+    return data if _is_all_of(image, data) else None
+
+
+def _is_all_of(image: Any, data: bytes) -> bool:
+    """Whether a Pillow image has the size and mode that its JPEG file has without ``draft``."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    try:
+        whole = JpegImageFile(io.BytesIO(data))  # unlike Image.open, without a limit of pixels, which is ours to check
+    except SyntaxError:  # the file was changed since it was opened
+        return False
+    return bool((whole.size, whole.mode) == (image.size, image.mode))
 
 
 def _from_image(image: Any, max_pixels: int) -> Opened:
