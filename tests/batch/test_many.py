@@ -1,11 +1,13 @@
 """``restore_many`` and ``Restorer``: many pictures by processes, or one after another."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import jpegmend
 from jpegmend.batch.inputs import is_large
@@ -24,6 +26,42 @@ def test_results_are_those_of_restore_and_errors_stay_with_their_file(scans: Pat
         assert np.array_equal(restored.to_array(16), jpegmend.restore(source, strength=0.5, threads=1).to_array(16))
     assert isinstance(found[sources[1]].error, jpegmend.InputError)
     assert found[sources[1]].restored is None
+
+
+def test_sources_are_those_of_restore(scans: Path) -> None:
+    data, tiff = (scans / "a.jpg").read_bytes(), io.BytesIO()
+    with Image.open(scans / "a.jpg") as image:
+        image.save(tiff, "TIFF", description="a scan", dpi=(300, 300))
+    with open(scans / "a.jpg", "rb") as file, Image.open(scans / "a.jpg") as jpeg, Image.open(tiff) as page:
+        sources = [file, memoryview(data), np.asarray(page), jpeg, page]
+        found = {id(source): (restored, error) for source, restored, error in jpegmend.restore_many(sources, jobs=1)}
+        for source, own in zip(sources, (data, *sources[1:]), strict=True):
+            restored, error = found[id(source)]
+            assert error is None and restored is not None
+            expected = jpegmend.restore(own)
+            assert np.array_equal(restored.pixels, expected.pixels)
+            assert restored.metadata == expected.metadata
+            assert restored.report.quality == expected.report.quality
+
+
+class Broken:
+    """A file whose errors are of no class of Python's own."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise LookupError("the connection was lost")
+
+
+def test_what_is_no_picture_costs_only_itself(scans: Path) -> None:
+    wrong = [max, np.array([max]), Broken(), io.StringIO("text"), 7]
+    results = list(jpegmend.restore_many([scans / "a.jpg", *wrong, scans / "d.png"], jobs=1, strength=0))
+    assert [result.source for result in results if result.restored] == [scans / "a.jpg", scans / "d.png"]
+    told = {id(result.source): result.error for result in results if result.error}
+    assert [type(told[id(source)]).__name__ for source in wrong] == ["InvalidOption"] * 3 + [
+        "InputError",
+        "InvalidOption",
+    ]
+    assert "give a path, bytes, a binary file" in str(told[id(max)])
+    assert "the connection was lost" in str(told[id(wrong[2])])
 
 
 def test_sources_may_be_endless(scans: Path) -> None:

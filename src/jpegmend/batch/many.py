@@ -12,6 +12,7 @@ from jpegmend.batch.limited import limited
 from jpegmend.batch.processes import Pool, Worker
 from jpegmend.batch.share import share_out
 from jpegmend.errors import InvalidOption, JpegmendError
+from jpegmend.reading import Source, for_another_process
 from jpegmend.restoration import Options, Restored, restore
 
 
@@ -19,23 +20,22 @@ class Result(NamedTuple):
     """Result of :func:`restore_many` for one picture."""
 
     source: Any
-    """The path or bytes given."""
+    """The path, bytes, or object given."""
     restored: Restored | None
     """The restored picture; None if it failed."""
     error: Exception | None
     """The error of a picture that failed, else None."""
 
 
-def restore_many(
-    sources: Iterable[str | os.PathLike[str] | bytes], *, jobs: int | None = None, **options: Any
-) -> Iterator[Result]:
+def restore_many(sources: Iterable[Source], *, jobs: int | None = None, **options: Any) -> Iterator[Result]:
     """Restore many pictures in several processes; results are yielded when they are ready, not in order.
 
     A picture that fails, or whose process was killed, has a result with an ``error``; the others are not affected. Only
     a few sources are read ahead, so ``sources`` may be an endless iterator.
 
     Args:
-        sources: paths or bytes.
+        sources: those of ``restore``. Paths are read by the processes. Open files are read here, when their turn
+            comes; their bytes, arrays and the pixels of Pillow images are sent to the processes.
         jobs: number of processes; None: one per CPU, fewer if memory is short.
         options: those of ``restore`` but ``progress``; ``threads`` and ``memory`` are for all processes together.
 
@@ -49,25 +49,41 @@ def restore_many(
         raise InvalidOption("progress: pictures are restored in other processes; leave it out, and count the results")
     count = len(sources) if isinstance(sources, (list, tuple, set, dict)) else 1 << 30
     share = share_out(max(1, count), jobs=jobs, threads=checked.threads, memory=checked.memory_bytes)
-    given = {**options, "threads": share.threads, "memory": share.memory}
+    given = {**options, "threads": share.threads, "memory": share.memory, "max_pixels": checked.max_pixels}
     if weights.is_file_of_others(checked.model):
         given["model"] = weights.find(checked.model)  # measured once, not in every process
     return _results(sources, share.jobs, given)
 
 
 def _results(sources: Iterable[Any], jobs: int, options: dict[str, Any]) -> Iterator[Result]:
-    def call(worker: Worker, source: Any) -> Restored:
-        restored: Restored = worker.call(_restore, source, options)
+    def items() -> Iterator[tuple[Any, Any]]:
+        for source in sources:
+            yield source, _to_send(source, options["max_pixels"])
+
+    def call(worker: Worker, item: tuple[Any, Any]) -> Restored:
+        if isinstance(item[1], JpegmendError):
+            raise item[1]
+        restored: Restored = worker.call(_restore, item[1], options)
         return restored
 
     with closing(Pool(call, jobs)) as pool:
-        for source, answer in pool.as_they_come(sources):
+        for (source, _), answer in pool.as_they_come(items()):
             if isinstance(answer, JpegmendError):
                 yield Result(source, None, answer)
             elif isinstance(answer, BaseException):
                 raise answer
             else:
                 yield Result(source, answer, None)
+
+
+def _to_send(source: Any, max_pixels: int) -> Any:
+    """A source as a process takes it, or the error that says why it cannot be sent."""
+    try:
+        return for_another_process(source, max_pixels=max_pixels)
+    except JpegmendError as error:
+        return error
+    except Exception as error:  # objects of others raise anything when they are read
+        return InvalidOption(f"a {type(source).__name__} could not be read: {error!r}; give a path or bytes")
 
 
 def _restore(source: Any, options: dict[str, Any]) -> Restored:

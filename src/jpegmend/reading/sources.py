@@ -21,7 +21,10 @@ from jpegmend.reading.plain import open_plain, read_metadata
 if TYPE_CHECKING:
     from PIL import Image
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any]"
+Source: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] | Opened"
+)
+"""A picture in any form; ``Opened`` is one that :func:`for_another_process` gave."""
 
 _CHUNK = 1 << 20
 
@@ -47,15 +50,42 @@ def open_source(
     if _is_file(source):
         return _from_bytes(read_bytes(source, max_pixels=max_pixels), max_pixels, timeout, strict, page)
     if page > 1:
-        raise InvalidOption(f"page {page}: a {type(source).__name__} is one picture; pages are selected in files")
+        kind = source.format if isinstance(source, Opened) else type(source).__name__
+        raise InvalidOption(f"page {page}: a {kind} is one picture; pages are selected in files")
+    if isinstance(source, Opened):
+        return source
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels)
     if not _is_image(source):
-        raise InvalidOption(
-            f"cannot restore a {type(source).__name__}; give a path, bytes, a binary file, a Pillow image or an array"
-        )
+        raise _no_source(source)
     data = _file_behind(source)
     return _from_image(source, max_pixels) if data is None else _from_bytes(data, max_pixels, timeout, strict, 1)
+
+
+def for_another_process(source: Source, *, max_pixels: int = MAX_PIXELS) -> str | bytes | NDArray[Any] | Opened:
+    """A source of the same picture that ``pickle`` takes; open files are read, and Pillow images decoded.
+
+    Raises:
+        InputError: a file cannot be read, or it or a Pillow image is too large, or damaged.
+        InvalidOption: an object or array that is no picture.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsdecode(os.fsencode(source))  # a text of no class of its own
+    if _is_file(source):
+        return read_bytes(source, max_pixels=max_pixels)
+    if isinstance(source, np.ndarray):
+        _check_array(source)
+        return np.asarray(source)
+    if not _is_image(source):
+        raise _no_source(source)
+    # Pillow itself does not pickle all of them: a TIFF loses its tags.
+    data = _file_behind(source)
+    return _from_image(source, max_pixels) if data is None else data
+
+
+def _no_source(source: object) -> InvalidOption:
+    kind = type(source).__name__
+    return InvalidOption(f"cannot restore a {kind}; give a path, bytes, a binary file, a Pillow image or an array")
 
 
 def _is_file(source: Any) -> bool:
@@ -120,15 +150,19 @@ def _from_bytes(data: bytes, max_pixels: int, timeout: float | None, strict: boo
 
 def _from_array(values: NDArray[Any], max_pixels: int) -> Opened:
     values = np.asarray(values, values.dtype.newbyteorder("="))  # of a file that is mapped it may be another
-    shaped = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (1, 3, 4))
-    if not shaped or not values.size:
-        raise InvalidOption(f"an array of shape {values.shape}; give [H, W], [H, W, 3] RGB or [H, W, 4] RGBA")
-    if values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f":
-        raise InvalidOption(f"an array of {values.dtype}; give uint8, uint16, or floats from 0 to 1")
+    _check_array(values)
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
         raise InvalidOption(f"floats from {values.min():g} to {values.max():g}; they must go from 0 to 1")
     _check_pixels(values.shape[1], values.shape[0], max_pixels)
     return from_samples(values[..., 0] if values.shape[2:] == (1,) else values, Metadata(), "array")
+
+
+def _check_array(values: NDArray[Any]) -> None:
+    shaped = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (1, 3, 4))
+    if not shaped or not values.size:
+        raise InvalidOption(f"an array of shape {values.shape}; give [H, W], [H, W, 3] RGB or [H, W, 4] RGBA")
+    if values.dtype.newbyteorder("=") not in (np.uint8, np.uint16) and values.dtype.kind != "f":
+        raise InvalidOption(f"an array of {values.dtype}; give uint8, uint16, or floats from 0 to 1")
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
