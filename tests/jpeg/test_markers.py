@@ -81,6 +81,22 @@ def test_other_kinds_of_jpeg_are_named(code, words, stored):
         jpeg.read(patch(stored["huffman"], 1, bytes([code])))
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0xC4, r"a table of Huffman codes \(DHT, marker ffc4\)"),
+        (0xDB, r"a quantisation table \(DQT, marker ffdb\)"),
+        (0xC0, r"the frame header \(SOF0, marker ffc0\)"),
+        (0xDA, r"a scan header \(SOS, marker ffda\)"),
+        (0xE0, r"metadata \(APP0, marker ffe0\)"),
+    ],
+)
+def test_a_file_cut_in_its_header_is_told_where(code, words, stored):
+    data = stored["huffman"]
+    with pytest.raises(errors.DamagedJpeg, match=f"ends, or goes wrong, inside {words}$"):
+        jpeg.read(data[: data.index(bytes([0xFF, code])) + 6])
+
+
 def test_twelve_bits_are_refused(stored):
     with pytest.raises(errors.UnsupportedJpeg, match="12-bit"):
         jpeg.read(patch(stored["sixteen-bit-tables"], 4, b"\x0c"))
@@ -189,7 +205,7 @@ def test_a_scan_of_an_unknown_component_is_damage(stored):
 BROKEN = {
     "empty header": (b"\xff\xd8\xff\xd9", "no frame header"),
     "comments without end": (100_001 * segment(0xFE, b""), "100,000 marker segments"),
-    "cut in the header": (None, "inside its"),
+    "cut in the header": (None, "inside a quantisation table"),
     "steps of zero": (segment(0xDB, bytes(65)), "table of zeros"),
     "half a table": (segment(0xDB, b"\0" + b"\1" * 63), "cut short"),
     "stray marker": (b"\xff\x02\0\4\0\0", "ff02"),

@@ -130,7 +130,7 @@ class _Reading:
     def take(self, segment: Segment) -> None:
         code = segment.code
         if not segment.whole:
-            raise DamagedJpeg(f"the file ends, or goes wrong, inside its {code:02x} segment")
+            raise DamagedJpeg(f"the file ends, or goes wrong, inside {seg.describe(code)}")
         if code in _REFUSED:
             raise UnsupportedJpeg(
                 f"{_REFUSED[code]} (marker ff{code:02x}); baseline, extended and progressive 8-bit JPEG are read"

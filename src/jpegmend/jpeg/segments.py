@@ -9,6 +9,20 @@ from typing import NamedTuple
 SOI, EOI, SOS, DQT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE
 APP0, APP1, APP2, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
 
+# fmt: off
+_NAMES = {   # code: what the segment holds, its name in T.81 (table B.1)
+    0xC4: ("a table of Huffman codes", "DHT"),
+    0xCC: ("the settings of arithmetic coding", "DAC"),
+    SOS:  ("a scan header", "SOS"),
+    DQT:  ("a quantisation table", "DQT"),
+    0xDC: ("the number of lines", "DNL"),
+    DRI:  ("the restart interval", "DRI"),
+    COM:  ("a comment", "COM"),
+    **{code: ("the frame header", f"SOF{code - 0xC0}") for code in range(0xC0, 0xD0) if code not in (0xC4, 0xC8, 0xCC)},
+    **{code: ("metadata", f"APP{code - APP0}") for code in range(APP0, 0xF0)},
+}
+# fmt: on
+
 LIMIT = 100_000
 """Greatest number of segments read. The largest legitimate use, extended XMP, takes one for each 64 kB."""
 
@@ -59,6 +73,18 @@ def segments(data: bytes) -> Iterator[Segment]:
         if not whole:
             return
         position, pattern = end, _AFTER_SCAN if code == SOS else _MARKER
+
+
+def describe(code: int) -> str:
+    """What a segment holds, for messages.
+
+    >>> describe(0xC4), describe(0xF0)
+    ('a table of Huffman codes (DHT, marker ffc4)', 'a segment of unknown content (marker fff0)')
+    """
+    if code not in _NAMES:
+        return f"a segment of unknown content (marker ff{code:02x})"
+    content, name = _NAMES[code]
+    return f"{content} ({name}, marker ff{code:02x})"
 
 
 def _fill_bytes(data: bytes, position: int, at: int) -> int:
