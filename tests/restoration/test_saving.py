@@ -1,6 +1,8 @@
 """Results of ``Restored``: arrays, Pillow images, files."""
 
 import io
+import os
+import tempfile
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +42,61 @@ def test_settings_of_an_encoder_are_whole_numbers(restored, options, format):
 def test_a_setting_may_be_an_integer_of_numpy(restored):
     assert restored.to_bytes("jpeg", quality=np.int64(50)) == restored.to_bytes("jpeg", quality=50)
     assert restored.to_bytes("png", compression=np.int64(9)) == restored.to_bytes("png", compression=9)
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "words"),
+    [
+        ("png", {"quality": 50}, "quality 50: png is without loss; leave it out, or choose a format of webp, jpeg"),
+        ("tiff", {"quality": 95}, "quality 95: tiff is without loss"),
+        ("jpeg", {"compression": 3}, "compression 3: of png alone, not of jpeg; leave it out"),
+        ("tiff", {"compression": 3}, "of png alone"),
+        ("jpeg", {"quality": True}, "give a whole number"),
+        ("png", {"bits": 0}, "0 bits; allowed: 8, 16"),
+    ],
+    ids=str,
+)
+def test_settings_that_a_format_does_not_have_are_refused(restored, format, options, words):
+    with pytest.raises(InvalidOption, match=words):
+        restored.to_bytes(format, **options)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (None, "cannot write to a NoneType; give a path or a binary file"),
+        (3, "cannot write to a int"),
+        (io.StringIO(), "the StringIO takes text; open the file in binary mode, 'wb'"),
+    ],
+    ids=str,
+)
+def test_a_target_that_takes_no_picture_is_told(restored, target, words):
+    with pytest.raises(InvalidOption, match=words):
+        restored.save(target, format="png")
+
+
+def test_a_temporary_file_of_text_is_told(restored):
+    with tempfile.NamedTemporaryFile("w") as file, pytest.raises(InvalidOption, match="takes text"):
+        restored.save(file)
+
+
+def test_a_path_may_be_bytes(restored, tmp_path):
+    restored.save(os.fsencode(tmp_path / "a.png"))
+    assert (tmp_path / "a.png").read_bytes() == restored.to_bytes()
+
+
+@pytest.mark.parametrize("append", ["x", 7, None, [None], ("x",)], ids=str)
+def test_further_pages_are_results(restored, append, tmp_path):
+    for pages, words in ((append, "append"), (restored, "append is a Restored; give a list of results")):
+        with pytest.raises(InvalidOption, match=words):
+            restored.save(tmp_path / "a.tif", append=pages)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_that_is_no_result_is_told_when_it_is_asked_for(restored, tmp_path):
+    with pytest.raises(InvalidOption, match="append holds a int"):
+        restored.save(tmp_path / "a.tif", append=range(2))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_image_has_what_the_file_carried(restored):

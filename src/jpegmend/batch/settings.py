@@ -25,8 +25,8 @@ class Output:
     """``png``, ``tiff``, ``webp`` or ``jpeg``; None goes by the suffix."""
     bits: int | None = None
     """8 or 16; None for those of the input, where the format holds them."""
-    quality: int = 95
-    """1..100, of lossy formats."""
+    quality: int | None = None
+    """1..100, of lossy formats; None is ``writing.lossy.DEFAULT_QUALITY``."""
     compression: int | None = None
     """0..9, zlib's level for PNG; None is the fastest for photos."""
     strip: bool | str = False

@@ -35,9 +35,23 @@ class _Pages(Sequence[Any]):
         return len(self._pictures)
 
     def __getitem__(self, number: Any) -> Any:
-        picture: Restored = self._pictures[number]
+        picture = self._pictures[number]
+        _check_page(picture)
         pixels = to_bits(picture.pixels, self._bits or picture.report.bits_read)
         return pixels, picture.metadata, self._mark and picture.report.runtime is not None
+
+
+def _check_pages(append: object) -> None:
+    if isinstance(append, (str, bytes)) or not isinstance(append, Sequence):
+        raise InvalidOption(f"append is a {type(append).__name__}; give a list of results, such as append=[second]")
+    if isinstance(append, (list, tuple)):  # another sequence may restore each page when it is asked for
+        for picture in append:
+            _check_page(picture)
+
+
+def _check_page(picture: object) -> None:
+    if not isinstance(picture, Restored):
+        raise InvalidOption(f"append holds a {type(picture).__name__}; give results only, such as append=[second]")
 
 
 class Restored:
@@ -103,7 +117,7 @@ class Restored:
 
     def save(
         self,
-        path: str | PathLike[str] | BinaryIO,
+        path: str | bytes | PathLike[str] | PathLike[bytes] | BinaryIO,
         *,
         format: str | None = None,
         bits: int | None = None,
@@ -117,29 +131,34 @@ class Restored:
     ) -> tuple[str, ...]:
         """Write the picture as PNG, TIFF, WebP, JPEG, AVIF or JPEG XL (``jxl``), by suffix or ``format``.
 
-        ``append`` are further pages of a TIFF; each is taken when it is written.
+        ``path`` may be a file that is open for writing in binary mode, too. ``append`` are further pages of a TIFF;
+        each is taken when it is written.
 
         ``bits`` is 8 or 16; None: as many as the input had, each page apart, and 8 in all but PNG and TIFF.
 
         Metadata is kept as far as the format can hold it; returns descriptions of the metadata that was not kept.
         ``strip`` drops ``notes`` (True: EXIF, XMP, comments and density; the ICC profile stays), the position ``gps``
         alone, or ``all``, after conversion to sRGB. ``srgb`` converts to sRGB and drops the profile. ``quality`` is for
-        JPEG, WebP, AVIF and JPEG XL, 1..100; ``compression`` for PNG, 0..9 (zlib's levels; None is the fastest for
-        photos). ``mark`` states in the XMP that an algorithm altered the picture (IPTC DigitalSourceType
+        JPEG, WebP, AVIF and JPEG XL, 1..100 (None is 95); ``compression`` for PNG, 0..9 (zlib's levels; None is the
+        fastest for photos). ``mark`` states in the XMP that an algorithm altered the picture (IPTC DigitalSourceType
         ``algorithmicallyEnhanced``), but not of pages that no network altered.
 
         Raises:
             OutputError: the file exists and not ``overwrite``, or it cannot be written to that place or format.
-            InvalidOption: ``bits``, ``quality`` or ``compression`` out of range.
+            InvalidOption: ``path`` is neither a path nor a binary file, ``append`` no list of results; ``bits``,
+                ``quality`` or ``compression`` out of range, or for another format.
         """
         from jpegmend import writing
 
-        name = writing.find_format(None if hasattr(path, "write") else path, format)
+        target = writing.as_target(path)
+        name = writing.find_format(None if hasattr(target, "write") else target, format)
+        writing.check_options(name, bits, quality, compression)
+        _check_pages(append)
         depth = bits or (self.report.bits_read if WRITTEN[name].deep else 8)
         return writing.write(
             to_bits(self.pixels, depth) if append else self.pixels,
             self.metadata,
-            path,
+            target,
             format=format,
             bits=None if append else depth,  # pages have depths of their own
             overwrite=overwrite,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -60,11 +61,11 @@ def write(
     A file is written under a temporary name in the same folder and then renamed; a symbolic link is replaced, not
     followed. Raises ``OutputError`` (the file exists and not ``overwrite``; the format cannot hold this picture; the
     system cannot write), ``MissingExtra`` (no encoder of JPEG XL or AVIF is installed) and ``InvalidOption`` (bits,
-    quality or compression out of range).
+    quality or compression out of range, or not of this format).
     """
     name = find_format(None if hasattr(target, "write") else target, format)
     lossy.check_encoder(name)
-    _check_options(bits, quality, compression)
+    check_options(name, bits, quality, compression)
     deep = WRITTEN[name].deep
     left_out: list[str] = []
 
@@ -133,6 +134,19 @@ def _prepare(
     return pixels, kept, left_out
 
 
+def as_target(path: Any) -> str | BinaryIO:
+    """Where a picture is written: a path as a text, or a binary file; raises ``InvalidOption`` for anything else."""
+    if hasattr(path, "write"):
+        # A temporary file of Python has the text file inside.
+        if isinstance(getattr(path, "file", path), io.TextIOBase):
+            raise InvalidOption(f"the {type(path).__name__} takes text; open the file in binary mode, 'wb'")
+        return path  # type: ignore[no-any-return]
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise InvalidOption(f"cannot write to a {type(path).__name__}; give a path or a binary file") from None
+
+
 def find_format(target: object, format: str | None = None) -> str:
     """The output format: ``format`` if given, else by the suffix of ``target``, else PNG.
 
@@ -141,7 +155,7 @@ def find_format(target: object, format: str | None = None) -> str:
 
     Raises ``OutputError`` for unknown formats and suffixes, and where the two contradict each other.
     """
-    if format is not None and format not in WRITTEN:
+    if format is not None and format not in tuple(WRITTEN):  # a list has no hash
         raise OutputError(f"no output format {format!r}; there are: {', '.join(WRITTEN)}")
     if target is None:
         return format or "png"
@@ -169,17 +183,23 @@ _Encoder: TypeAlias = Callable[[BinaryIO, NDArray[Any], Metadata, _Choice], tupl
 """(stream, pixels, metadata, settings) to what is left out."""
 
 
-def _check_options(bits: int | None, quality: int | None, compression: int | None) -> None:
+def check_options(name: str, bits: int | None, quality: int | None, compression: int | None) -> None:
+    """Check settings of an encoder; raises ``InvalidOption`` for one out of range, or that the format does not have."""
     if bits not in (None, 8, 16):
         raise InvalidOption(f"{bits} bits; allowed: 8, 16")
     if quality is not None and not _is_whole(quality, 1, 100):
         raise InvalidOption(f"output quality {quality!r}; give a whole number from 1 to 100")
     if compression is not None and not _is_whole(compression, 0, 9):
         raise InvalidOption(f"compression {compression!r}; give a whole number from 0 to 9")
+    if quality is not None and not WRITTEN[name].lossy:
+        lossy = ", ".join(name for name, kind in WRITTEN.items() if kind.lossy)
+        raise InvalidOption(f"quality {quality}: {name} is without loss; leave it out, or choose a format of {lossy}")
+    if compression is not None and name != "png":
+        raise InvalidOption(f"compression {compression}: of png alone, not of {name}; leave it out")
 
 
 def _is_whole(value: object, least: int, most: int) -> bool:
-    return isinstance(value, Integral) and least <= int(value) <= most
+    return not isinstance(value, bool) and isinstance(value, Integral) and least <= int(value) <= most
 
 
 def _check_fit(name: str, pixels: NDArray[Any], bits: int) -> None:
