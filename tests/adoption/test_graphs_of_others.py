@@ -12,6 +12,7 @@ import jpegmend
 from jpegmend import weights
 from jpegmend.adoption import Given, adopt, measured_card, tiling
 from jpegmend.errors import InvalidOption, ModelError, ModelRefused, UnknownModel, WeightsDamaged
+from jpegmend.runtimes import PictureFacts
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -117,6 +118,19 @@ def test_a_fixed_size_is_padded_and_tiled(tmp_path: Path, user_models: Path, pho
     restored = jpegmend.restore(photo, model="fixed")
     plain = jpegmend.restore(photo, strength=0)
     assert np.abs(restored.to_array(8).astype(int) - plain.to_array(8)).max() <= 1
+
+
+def test_planes_of_another_shape_are_told_in_words(tmp_path: Path, user_models: Path) -> None:
+    tables, facts = np.ones((3, 8, 8), np.float32), PictureFacts()
+    adopt(graphs.write(tmp_path / "net.onnx", graphs.needs_multiple(8)), "folds")
+    adopt(graphs.write(tmp_path / "net.onnx", graphs.identity(), size=(48, 60)), "fixed")
+    for name, shape, words in (
+        ("folds", (1, 16, 16), r"planes of shape \[1, 16, 16\]; 'folds' takes an array \[3, H, W\]: R, G and B"),
+        ("folds", (3, 16, 12), "cannot take planes of 16 x 12: .* multiples of 8"),
+        ("fixed", (3, 48, 64), r"planes of shape \[3, 48, 64\]; 'fixed' takes at most 48 x 60"),
+    ):
+        with pytest.raises(InvalidOption, match=words):
+            jpegmend.load(name)(np.zeros(shape, np.float32), tables, facts)
 
 
 def two_inputs(model) -> None:

@@ -124,10 +124,33 @@ def test_wrong_answers_are_refused(networks, tmp_path):
 
 def test_failures_are_translated(networks, tmp_path):
     node = helper.make_node("Conv", ["planes", "kernel"], ["restored"])
-    kernel = {"kernel": np.ones((3, 3, 1, 1), np.float32)}
-    run = open_runtime(networks.write_card(tmp_path, "three", [node], kernel))
-    with pytest.raises(ModelError, match="three"):
-        run(np.ones((1, 8, 8), np.float32), ONES[:1], PictureFacts())
+    kernel = {"kernel": np.ones((3, 2, 1, 1), np.float32)}
+    run = open_runtime(networks.write_card(tmp_path, "two", [node], kernel))
+    with pytest.raises(ModelError, match="'two' failed on planes of shape"):
+        run(ONES, ONES, PictureFacts())
+
+
+@pytest.mark.parametrize(
+    ("planes", "tables", "words"),
+    [
+        (np.ones((1, 64, 64), np.float32), ONES, r"planes of shape \[1, 64, 64\]; 'mend-s' takes .*\[3, H, W\]: Y, Cb"),
+        (np.ones((64, 64), np.float32), ONES, r"planes of shape \[64, 64\]"),
+        (np.ones((3, 0, 8), np.float32), ONES, r"planes of shape \[3, 0, 8\]"),
+        ([[1.0]], ONES, "planes are a list; 'mend-s' takes an array"),
+        (ONES, ONES[:1], r"tables of shape \[1, 8, 8\]; 'mend-s' takes an array \[3, 8, 8\], one a plane"),
+        (ONES, None, "tables are a NoneType"),
+        (np.ones((3, 12, 16), np.float32), ONES, "12 x 16: the height and the width must be multiples of 16; pad them"),
+    ],
+)
+def test_inputs_of_another_shape_are_told_in_words(planes, tables, words):
+    with pytest.raises(InvalidOption, match=words):
+        load("mend-s")(planes, tables, FACTS)
+
+
+def test_other_sides_than_those_of_the_card_are_taken_where_the_network_runs():
+    """The card of mend-s says 16; its layers need 8."""
+    planes = np.full((3, 24, 40), 0.5, np.float32)
+    assert load("mend-s")(planes, 9 * ONES, FACTS).planes.shape == (3, 24, 40)
 
 
 def test_inputs_must_be_the_cards(networks, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jpegmend import weights
-from jpegmend.errors import WeightsDamaged, WeightsMissing
+from jpegmend.errors import InvalidOption, WeightsDamaged, WeightsMissing
 from jpegmend.runtimes import PictureFacts, open_runtime
 
 torch = pytest.importorskip("torch")
@@ -155,3 +155,11 @@ def test_windows_may_follow_the_config():
     assert card_fields("x", windowed, config)["window"] == 16 * len(config.kernels)
     assert replace(windowed, window=96).window_side(config) == 96
     assert spec.window_side(config) is None
+
+
+def test_inputs_of_another_shape_are_told_in_words(card):
+    run, ones = open_runtime(card, runtime="torch", threads=1), np.ones((3, 8, 8), np.float32)
+    with pytest.raises(InvalidOption, match=r"planes of shape \[1, 8, 8\]; 'tiny' takes an array \[3, H, W\]"):
+        run(ones[:1], ones, PictureFacts())
+    with pytest.raises(InvalidOption, match="cannot take planes of 12 x 12: .* multiples of 16"):
+        run(np.ones((3, 12, 12), np.float32), ones, PictureFacts())

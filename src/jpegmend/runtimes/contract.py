@@ -13,9 +13,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend.errors import ModelError
+from jpegmend.errors import InvalidOption, JpegmendError, ModelError
+from jpegmend.weights import Card
 
 Floats = NDArray[np.float32]
+
+_PLANES = {"y": (1, "one component"), "ycbcr": (3, "Y, Cb and Cr"), "rgb": (3, "R, G and B")}
+"""Number and names of the planes of a network, by the ``planes`` of its card."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,10 +62,37 @@ class Runtime(Protocol):
             traces: names of intermediate results to return as well.
 
         Raises:
-            InvalidOption: a trace that this network does not have.
+            InvalidOption: planes or tables of another shape, or a trace that this network does not have.
             ModelError: the network failed, returned another shape, or needs a fact that is None.
         """
         ...
+
+
+def check_shapes(planes: Floats, tables: Floats, card: Card) -> None:
+    """Check that planes and tables are as many as a network takes; raises ``InvalidOption``."""
+    count, names = _PLANES[card.planes]
+    shape = getattr(planes, "shape", None)
+    if shape is None or len(shape) != 3 or shape[0] != count or 0 in shape:
+        raise InvalidOption(f"planes {_shown(planes)}; {card.name!r} takes an array [{count}, H, W]: {names}")
+    if "tables" in card.inputs and getattr(tables, "shape", None) != (count, 8, 8):
+        raise InvalidOption(f"tables {_shown(tables)}; {card.name!r} takes an array [{count}, 8, 8], one a plane")
+
+
+def _shown(value: object) -> str:
+    shape = getattr(value, "shape", None)
+    return f"are a {type(value).__name__}" if shape is None else f"of shape {list(shape)}"
+
+
+def failure(planes: Floats, card: Card, error: Exception) -> JpegmendError:
+    """The error to raise where a network failed on planes.
+
+    Their sides are not checked before: many networks run on other sides than multiples of ``multiple`` too.
+    """
+    height, width = planes.shape[1:]
+    if height % card.multiple or width % card.multiple:
+        side = f"the height and the width must be multiples of {card.multiple}"
+        return InvalidOption(f"{card.name!r} cannot take planes of {height} x {width}: {side}; pad them")
+    return ModelError(f"{card.name!r} failed on planes of shape {planes.shape}: {error}")
 
 
 def batch_inputs(planes: Floats, tables: Floats, facts: PictureFacts) -> dict[str, Floats]:

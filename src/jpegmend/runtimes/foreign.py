@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.errors import InvalidOption, ModelError
-from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, check_answer
+from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, check_answer, check_shapes, failure
 from jpegmend.weights import Card, Foreign
 
 Call = Callable[[NDArray[Any], PictureFacts], tuple[NDArray[Any], float | None]]
@@ -34,7 +34,18 @@ class ForeignRuntime:
         """Restore planes [C, H, W]; see :class:`~jpegmend.runtimes.contract.Runtime`."""
         if traces:
             raise InvalidOption(f"{self._card.name!r} is a network of others, without traces; leave traces out")
-        restored, quality = run_planes(self._call, self._foreign, planes, facts, repr(self._card.name))
+        check_shapes(planes, tables, self._card)
+        rows, columns = self._foreign.size or planes.shape[1:]
+        if planes.shape[1] > rows or planes.shape[2] > columns:
+            raise InvalidOption(
+                f"planes of shape {list(planes.shape)}; {self._card.name!r} takes at most {rows} x {columns}"
+            )
+        try:
+            restored, quality = run_planes(self._call, self._foreign, planes, facts, repr(self._card.name))
+        except ModelError as error:
+            if isinstance(wrong := failure(planes, self._card, error), InvalidOption):
+                raise wrong from error
+            raise
         return check_answer(Answer(restored, quality), planes, self._card.name)
 
 

@@ -20,6 +20,8 @@ from jpegmend.runtimes.contract import (
     Runtime,
     batch_inputs,
     check_answer,
+    check_shapes,
+    failure,
 )
 from jpegmend.runtimes.foreign import ForeignRuntime, graph_call
 from jpegmend.runtimes.processor import available_threads
@@ -53,6 +55,7 @@ class OnnxRuntime:
 
     def __call__(self, planes: Floats, tables: Floats, facts: PictureFacts, *, traces: Collection[str] = ()) -> Answer:
         """Restore planes [C, H, W]; see :class:`~jpegmend.runtimes.contract.Runtime`."""
+        check_shapes(planes, tables, self._card)
         named = batch_inputs(planes, tables, facts)
         missing = [name for name in self._card.inputs if name not in named]
         if missing:
@@ -62,7 +65,7 @@ class OnnxRuntime:
             values = self._session.run(wanted, {name: named[name] for name in self._card.inputs})
         # ONNX Runtime's exceptions share no base class of their own.
         except Exception as error:
-            raise ModelError(f"{self._card.name!r} failed on planes of shape {planes.shape}: {error}") from error
+            raise failure(planes, self._card, error) from error
         found = dict(zip(wanted, values, strict=True))
         quality = float(found[QUALITY].ravel()[0]) if QUALITY in found else None
         answer = Answer(found[self._planes][0], quality, _collect(found))

@@ -15,7 +15,7 @@ import numpy as np
 from jpegmend import weights
 from jpegmend.errors import InvalidOption, ModelError, WeightsDamaged, extra_needed
 from jpegmend.runtimes.cache import LastUsed
-from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, batch_inputs, check_answer
+from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, batch_inputs, check_answer, check_shapes, failure
 from jpegmend.runtimes.processor import available_threads
 from jpegmend.weights import Card
 
@@ -41,6 +41,7 @@ class TorchRuntime:
 
         from jpegmend.models.contract import Observation
 
+        check_shapes(planes, tables, self._card)
         named = batch_inputs(planes, tables, facts)
         seen = Observation(**{name: torch.from_numpy(value).to(self._device) for name, value in named.items()})
         try:
@@ -49,7 +50,7 @@ class TorchRuntime:
                 quality = None if estimate.quality is None else float(estimate.quality[0])
                 restored = _to_numpy(estimate.planes)
         except (RuntimeError, TypeError) as error:  # TypeError: a number type that MPS lacks
-            raise ModelError(f"{self._card.name!r} failed on planes of shape {planes.shape}: {error}") from error
+            raise failure(planes, self._card, error) from error
         if unknown := [name for name in traces if name not in estimate.traces]:
             there = ", ".join(estimate.traces) or "none"
             raise InvalidOption(f"{self._card.name!r} has no trace {unknown[0]!r}; there: {there}")
