@@ -223,7 +223,7 @@ def make_settings(operation: str, options: Mapping[str, Any], given: Namespace, 
     output = Output(
         format=format,
         bits=given.bits,
-        quality=Output.quality if given.quality is None else given.quality,
+        quality=given.quality,
         compression=given.compression,
         mark=given.mark,
         strip=given.strip,
