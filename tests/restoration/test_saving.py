@@ -68,7 +68,7 @@ def test_settings_that_a_format_does_not_have_are_refused(restored, format, opti
         (3, "cannot write to a int"),
         (io.StringIO(), "the StringIO takes text; open the file in binary mode, 'wb'"),
     ],
-    ids=str,
+    ids=["none", "number", "text stream"],
 )
 def test_a_target_that_takes_no_picture_is_told(restored, target, words):
     with pytest.raises(InvalidOption, match=words):
