@@ -1,4 +1,4 @@
-"""scripts/qgcn_to_mend: what it makes restores gray pictures as the QGCN did, and other networks are refused."""
+"""scripts/qgcn-to-mend: what it makes restores gray pictures as the QGCN did, and other networks are refused."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ import torch
 from jpegmend.models import files, qgcn
 from jpegmend.models.contract import Observation
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "qgcn_to_mend"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "qgcn-to-mend"
 FACTS = {"data": ["A"], "recipe": {}, "steps": 1, "seconds": 1, "earlier": {"steps": 7, "seconds": 8}}
 
 
