@@ -4,7 +4,7 @@ The two groups, each with a skip round it, and the layer between them are those 
 2x2, and so are the tables beside the pixels, which also say where in its JPEG block a pixel lies. The path at 1/8 takes
 the place of its global branch: there a 3x3 convolution sees three blocks of the file on a side.
 
-Shape letters: B batch, C channels, H W pixels, K frequencies of a block on a side.
+Shape letters: B batch, C channels, H W pixels, K places in a block on a side.
 """
 
 from __future__ import annotations
