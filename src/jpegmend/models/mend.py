@@ -1,4 +1,4 @@
-"""mend: the package's own network, a small U-Net on the grid of JPEG blocks.
+"""mend: the package's own network, a small U-Net on the grid of JPEG blocks, or two groups of residual blocks.
 
 Designed for speed: no layer works at the full resolution, most at 1/2 of it. Its input is luma and chroma together on
 the luma grid and the quantisation tables, which scale and shift the features. It returns full-resolution chroma, so it
@@ -24,6 +24,7 @@ from jpegmend.models.contract import Estimate, Observation, Spec
 from jpegmend.models.layers import widened
 from jpegmend.models.mend_blocks import (
     LEVEL_OF_BLOCKS,
+    PLANES,
     SAMPLING_VALUES,
     Config,
     Level,
@@ -31,8 +32,6 @@ from jpegmend.models.mend_blocks import (
     embedding,
 )
 from jpegmend.models.mend_groups import Groups, groups_radius
-
-_PLANES = 3
 
 
 def dct_kernels() -> Tensor:
@@ -50,7 +49,7 @@ class Mend(nn.Module):
         super().__init__()
         self.reads, self.writes = reads, writes
         widths, blocks = config.widths, config.blocks
-        inputs = 4 * len(range(_PLANES)[reads])
+        inputs = 4 * len(range(PLANES)[reads])
         self.embed, self.blocks_seen = None, None
         if config.tables == "scale":
             self.embed = embedding(config)
@@ -62,12 +61,12 @@ class Mend(nn.Module):
         pairs = list(zip(widths, widths[1:], strict=False))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.up = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairs)
-        self.tail = nn.Conv2d(widths[0], 4 * len(range(_PLANES)[writes]), 3, padding=1)
+        self.tail = nn.Conv2d(widths[0], 4 * len(range(PLANES)[writes]), 3, padding=1)
         # Starts as the identity: the initial output is the decoded JPEG.
         for parameter in self.tail.parameters():
             nn.init.zeros_(parameter)
         if config.coefficients:
-            self.blocks_seen = nn.Conv2d(64 * len(range(_PLANES)[reads]), widths[LEVEL_OF_BLOCKS], 1)
+            self.blocks_seen = nn.Conv2d(64 * len(range(PLANES)[reads]), widths[LEVEL_OF_BLOCKS], 1)
             self.register_buffer("kernels", dct_kernels(), persistent=False)
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:

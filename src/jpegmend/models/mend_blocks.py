@@ -16,6 +16,8 @@ from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Observation
 from jpegmend.models.layers import check_counts
 
+PLANES = 3
+"""Y, Cb and Cr."""
 SAMPLING_VALUES = 3
 """Number of values that describe the chroma sampling."""
 CONDITION = 2 * 64 + SAMPLING_VALUES

@@ -15,9 +15,8 @@ from torch.nn import functional
 
 from jpegmend.models.contract import Estimate, Observation
 from jpegmend.models.layers import BLOCK, LARGEST_STEP, convolution
-from jpegmend.models.mend_blocks import Config, Level, describe_file, embedding
+from jpegmend.models.mend_blocks import PLANES, Config, Level, describe_file, embedding
 
-_PLANES = 3
 _CELL = 4
 """Pixels of a square that is folded into channels."""
 _COARSE = 4
@@ -32,14 +31,14 @@ class Groups(nn.Module):
         (fine, coarse), (blocks, coarse_blocks) = config.widths, config.blocks
         self.slope = config.slope
         self.embed = embedding(config)
-        self.head = convolution(_CELL * (_PLANES + 2), fine)
+        self.head = convolution(_CELL * (PLANES + 2), fine)
         self.first = Level(fine, blocks // 2, config)
         self.down = nn.Conv2d(fine, coarse, _COARSE, stride=_COARSE)
         self.coarse = Level(coarse, coarse_blocks, config)
         self.up = nn.Conv2d(coarse, _COARSE**2 * fine, 1)
         self.merge = convolution(fine, fine)
         self.second = Level(fine, blocks // 2, config)
-        self.tail = convolution(fine, _CELL * _PLANES)
+        self.tail = convolution(fine, _CELL * PLANES)
         # Starts as the identity: the initial output is the decoded JPEG.
         for parameter in (*self.tail.parameters(), *self.up.parameters()):
             nn.init.zeros_(parameter)
