@@ -67,5 +67,8 @@ def process_group(device: str) -> Iterator[tuple[ProcessGroup, str]]:
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield ProcessGroup(distributed.get_rank(), size), device
+        # Gloo's threads free the tensors of the last exchange after it has ended, which takes Python's lock; in a
+        # process that is ending that aborts it. Without this, all but rank 0 end right after the last step.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
