@@ -24,6 +24,9 @@ from pathlib import Path
 stops = []
 words = sys.argv
 if "network=slow" in words:
+    # As the command does: SIGTERM ends it by an exception.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    Path(words[words.index("--out") + 1], "started").touch()
     time.sleep(100)
 signal.signal(signal.SIGTERM, lambda *_: stops.append(1))
 if "network=nonesuch" in words:
@@ -171,12 +174,19 @@ def test_sigterm_while_a_training_starts_is_no_failure(tmp_path, stand_in):
     write_list(tmp_path, tmp_path, LIST.split("[[entry]]\nname")[0] + 'set = ["network=slow"]\n')
     with subprocess.Popen(words(tmp_path), stdout=subprocess.PIPE, text=True) as queue:
         limit = time.monotonic() + 60
-        while not (tmp_path / "runs/tiny/output.txt").exists():
+        while not (tmp_path / "runs/tiny/started").exists():
             assert time.monotonic() < limit
             time.sleep(0.02)
         queue.send_signal(signal.SIGTERM)
         assert queue.wait(60) == 0
     assert run(tmp_path, "status").splitlines()[1].split()[:2] == ["tiny", "new"]
+
+
+def test_a_line_of_the_log_that_was_written_in_part_is_passed_over(tmp_path, stand_in):
+    write_list(tmp_path, tmp_path, LIST.split("[[entry]]\nname")[0])
+    (tmp_path / "runs/tiny").mkdir(parents=True)
+    (tmp_path / "runs/tiny/log.jsonl").write_text('{"step": 7, "minutes": 2.5}\n{"step": 8, "min')
+    assert run(tmp_path, "status").splitlines()[1].split() == ["tiny", "new", "2.5", "7"]
 
 
 def test_a_queue_waits_for_a_training_that_outlived_the_one_before(tmp_path, stand_in):
