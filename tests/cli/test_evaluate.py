@@ -30,9 +30,9 @@ def test_a_file_in_the_place_of_the_results_is_said(pictures, tmp_path, capsys):
 
 
 def test_several_values_after_one_option(pictures, tmp_path, capsys):
-    words = ["evaluate", "--model", "jpeg", "--data", str(pictures), "--quality", "10", "30"]
+    words = ["evaluate", "--model", "jpeg", "--data", str(pictures), "--quality", "10", "30", "10"]
     assert cli.run([*words, "--out", str(tmp_path / "out")]) == 0
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().out  # a quality that is given twice does not make two pictures of one
     assert "| set (1) | 10 | JPEG |" in printed and "| set (1) | 30 | JPEG |" in printed
     assert (tmp_path / "out" / "report.html").exists()
 
@@ -76,6 +76,16 @@ def test_a_task_is_printed_and_kept(pictures, tmp_path, capsys, monkeypatch):
     low, high = found["task"]
     assert (low["quality"], high["quality"], low["pictures"]) == ("10", "90", 1) and low["JPEG"] > high["JPEG"]
     assert f"| 10 | 1 | {low['JPEG']:.3f} |" in capsys.readouterr().out and found["environment"]["commit"]
+    assert found["protocol"] == "rgb-420"
+
+
+@pytest.mark.parametrize(("option", "protocol"), [(("--sampling", "444"), "rgb-444"), (("--colour", "y"), "papers-gray")])
+def test_a_task_is_measured_by_another_colour_and_sampling(pictures, tmp_path, monkeypatch, option, protocol):
+    monkeypatch.setitem(downstream.TASKS, "one", downstream.Task("one", "1", truth=np.mean, judge=lambda truth, seen: 1))
+    words = ["evaluate", "--task", "one", "--data", str(pictures), "--model", "jpeg", "--quality", "10", "10", *option]
+    assert cli.run([*words, "--out", str(tmp_path / "kept")]) == 0
+    found = json.loads((tmp_path / "kept" / "one.json").read_text())
+    assert found["protocol"] == protocol and len(found["task"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,11 @@ def run(given: Namespace) -> int:
     elif given.table:
         _table(given.table, given.model or [], given.results, settings)
     elif given.task:
-        protocol = choose(given.protocol or "rgb-420", given.colour, given.sampling)
+        protocol = choose(given.protocol, given.colour, given.sampling, default="rgb-420")
         _task(given.task, given.model or ["mend-s"], settings, protocol, given.quality)
     else:
-        protocol = choose(given.protocol, given.colour, given.sampling, paired=bool(given.pairs))
+        default = "pairs" if given.pairs else "papers-gray"
+        protocol = choose(given.protocol, given.colour, given.sampling, default=default)
         models = given.model or ["mend-s", "jpeg"]
         models = [*models, "jpeg"] if given.pairs and "jpeg" not in models else models
         _measure(models, protocol, given.quality, settings, given.report is not False)
@@ -151,8 +152,8 @@ class _Run:
         return [locate(name, packed=False) for name in self.names]
 
 
-def choose(protocol: str | None, colour: str | None, sampling: str | None, *, paired: bool = False) -> Protocol:
-    """The protocol that the options name; ``paired`` where the compressed files are given.
+def choose(protocol: str | None, colour: str | None, sampling: str | None, *, default: str = "papers-gray") -> Protocol:
+    """The protocol that the options name; where they name none it is ``default``, ``pairs`` for given files.
 
     Raises:
         InvalidOption: unknown names, or a protocol together with a colour or sampling that is not its own.
@@ -161,8 +162,8 @@ def choose(protocol: str | None, colour: str | None, sampling: str | None, *, pa
     from jpegmend.evaluation.measure.protocols import find
 
     if colour is None and sampling is None:
-        return find(protocol or ("pairs" if paired else "papers-gray"))
-    if paired and sampling is None and protocol is None and colour in PAIRED:
+        return find(protocol or default)
+    if default == "pairs" and sampling is None and protocol is None and colour in PAIRED:
         return find(PAIRED[colour])
     sampling = sampling.replace(":", "") if sampling else None
     key = (colour or "rgb", sampling)
@@ -282,7 +283,7 @@ def _task(name: str, models: list[str], settings: _Run, protocol: Protocol, qual
     used = methods([m for m in models if m != "jpeg"], consistent=protocol.consistent, both=False)
     lines = [
         {"quality": label(case)} | downstream.run(wanted, originals, used, protocol, case)
-        for case in [parse_case(text) for text in quality or []] or protocol.qualities
+        for case in (dict.fromkeys(map(parse_case, quality)) if quality else protocol.qualities)
     ]
     found = {"task": lines, "measured": wanted.sentence, "protocol": protocol.name, "environment": environment()}
     settings.out.mkdir(parents=True, exist_ok=True)

@@ -123,7 +123,9 @@ def evaluate(
         raise InvalidOption(f"{workers} workers; at least 1")
     if out.is_file():
         raise InvalidOption(f"out={str(out)!r} is a file; give a folder, which is made where there is none")
-    protocol = replace(protocol, qualities=tuple(qualities) if qualities else protocol.qualities).stamped()
+    protocol = replace(protocol, qualities=tuple(qualities) if qualities else protocol.qualities)
+    # A quality that is given twice would count every picture twice.
+    protocol = replace(protocol, qualities=tuple(dict.fromkeys(protocol.qualities))).stamped()
     measured = methods([str(name) for name in models], consistent=protocol.consistent, both=protocol.both)
     made_with = environment(workers=workers, threads=threads)
     found = sources(data, protocol)
