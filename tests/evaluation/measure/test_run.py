@@ -7,12 +7,13 @@ from PIL import Image
 
 from jpegmend import metrics
 from jpegmend.errors import InvalidOption, MissingData, NotComparable, UnknownModel
-from jpegmend.evaluation.measure import environment, run
+from jpegmend.evaluation.measure import environment, results, run
 from jpegmend.evaluation.measure.degrade_and_score import degrade, open_original
 from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import Result, read_rows
 from jpegmend.evaluation.measure.run import evaluate
 from jpegmend.evaluation.measure.sources import pictures
+from jpegmend.writing.atomic import open_target
 
 TEN = [(10,)]
 
@@ -74,6 +75,46 @@ def test_a_folder_with_results_of_another_protocol_is_refused(picture_set, tmp_p
     evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=TEN)
     with pytest.raises(NotComparable, match="another --out"):
         evaluate(["jpeg"], [picture_set], find("rgb-420"), tmp_path, qualities=TEN)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("images.csv", "mine\n"),
+        ("report.md", "mine\n"),
+        ("protocol.json", '{"mine": 1}'),
+        ("protocol.json", '{"name": "pap'),
+        ("protocol.json", "[]"),
+    ],
+)
+def test_other_files_of_the_names_of_results_are_left_alone(picture_set, tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InvalidOption, match=rf"{name}.*choose another --out"):
+        evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=TEN)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir() if path.is_file()] == [(name, content)]
+
+
+def test_a_row_that_was_cut_off_within_its_last_number_is_measured_again(picture_set, tmp_path):
+    whole = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=TEN)
+    rows = tmp_path / "images.csv"
+    text = rows.read_bytes().rstrip()
+    rows.write_bytes(text[: text.rindex(b".") + 1])
+    resumed = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=TEN)
+    assert [mean.scores for mean in resumed.means] == [mean.scores for mean in whole.means]
+
+
+def test_rows_are_never_lost_while_the_file_is_written_anew(picture_set, tmp_path, monkeypatch):
+    evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=TEN)
+
+    def stop(target, content):
+        with open_target(target, overwrite=True) as stream:
+            stream.write(content[:100])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(results, "write_bytes", stop)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, qualities=TEN)
+    assert len(read_rows(tmp_path / "images.csv")) == 2
 
 
 def test_two_processes_find_what_one_finds(picture_set, tmp_path):

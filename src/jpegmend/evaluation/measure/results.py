@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from jpegmend.errors import MissingData
 from jpegmend.evaluation.measure.degrade_and_score import PSNR_B, SSIM
 from jpegmend.evaluation.measure.protocols import Protocol, check_comparable, method_label
+from jpegmend.writing.atomic import write_bytes
 
 RowKey = tuple[str, str, bool, str, str, str, str, str]
 Group = tuple[str, bool, str, str]
@@ -84,11 +86,12 @@ def read_rows(path: Path) -> list[Row]:
     """The rows of a CSV file; left out are a line that was cut off by an interruption, and rows of other columns."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        if reader.fieldnames != COLUMNS:
-            return []
-        return [_row(found) for found in reader if None not in found.values() and all(found.values())]
+    text = path.read_bytes().decode("utf-8", "replace")
+    # What follows the last end of a line was cut off, perhaps within its last number.
+    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))
+    if reader.fieldnames != COLUMNS:
+        return []
+    return [_row(found) for found in reader if None not in found.values() and all(found.values())]
 
 
 def _row(found: Mapping[str, str]) -> Row:
@@ -109,11 +112,17 @@ def _row(found: Mapping[str, str]) -> Row:
 
 def write_rows(path: Path, rows: Iterable[Row], *, append: bool = False) -> None:
     """Write rows as CSV; with ``append`` to the end of a file that has its header."""
-    with path.open("a" if append else "w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        if not append:
-            writer.writeheader()
-        writer.writerows({**row.flat(), "weights": row.weights or "-"} for row in rows)
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, COLUMNS)
+    if not append:
+        writer.writeheader()
+    writer.writerows({**row.flat(), "weights": row.weights or "-"} for row in rows)
+    if append:
+        with path.open("a", newline="", encoding="utf-8") as file:
+            file.write(stream.getvalue())
+    else:
+        # The rows of hours: a run that is stopped here must not lose them.
+        write_bytes(path, stream.getvalue().encode())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +202,7 @@ class Result:
             "models": {name: dict(facts) for name, facts in self.models.items()},
             "means": [asdict(mean) for mean in self.means],
         }
-        path.write_text(json.dumps(_finite(found), indent=1) + "\n", "utf-8")
+        write_bytes(path, f"{json.dumps(_finite(found), indent=1)}\n".encode())
 
     @classmethod
     def read(cls, path: Path) -> Result:

@@ -22,11 +22,14 @@ from jpegmend.evaluation.measure.methods_under_test import Method, methods
 from jpegmend.evaluation.measure.protocols import Case, Protocol
 from jpegmend.evaluation.measure.results import Group, Result, Row, RowKey, means, read_rows, write_rows
 from jpegmend.evaluation.measure.sources import PairedSet, Source, sources
+from jpegmend.writing.atomic import write_bytes
 
 Progress = Callable[[int, int], None]
 """Called with the number of jobs done and the number of all jobs."""
 
 ROWS, RESULT, PROTOCOL = "images.csv", "result.json", "protocol.json"
+WRITTEN = (ROWS, RESULT, "report.md", "report.html")
+"""Files that an evaluation and its report replace."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,8 @@ def evaluate(
     Raises:
         MissingData: a folder holds no pictures, or a pair is not complete.
         NotComparable: ``out`` holds results of another protocol.
-        InvalidOption: fewer than one worker, a file in the place of ``out``, two sets or two networks of one name, or a
-            protocol that does not fit the data.
+        InvalidOption: fewer than one worker, a file in the place of ``out``, other files of the names of results in it,
+            two sets or two networks of one name, or a protocol that does not fit the data.
         ModelError: a model is unknown, or has no weights.
     """
     if workers < 1:
@@ -133,7 +136,8 @@ def evaluate(
     measured_by = code()
     jobs = [Job(source, measured, threads, checksums[source.files], measured_by) for source in found]
     out.mkdir(parents=True, exist_ok=True)
-    _same_protocol(out / PROTOCOL, protocol)
+    _check_folder(out, protocol)
+    write_bytes(out / PROTOCOL, f"{json.dumps(protocol.to_json(), indent=1)}\n".encode())
     result = Result(
         protocol=protocol,
         environment=made_with,
@@ -171,15 +175,27 @@ def _rows(jobs: list[Job], path: Path, workers: int, progress: Progress | None) 
     return ordered
 
 
-def _same_protocol(path: Path, protocol: Protocol) -> None:
-    if path.exists():
-        before = Protocol.from_json(json.loads(path.read_text("utf-8")))
-        if not before.comparable_with(protocol):
-            raise NotComparable(
-                f"{path.parent} holds results of {before.name}, made with {before.encoder}; this is {protocol.name} "
-                f"with {protocol.encoder}: choose another --out"
+def _check_folder(out: Path, protocol: Protocol) -> None:
+    """Refuse a folder with results of another protocol, and one with files of these names that are no results."""
+    path = out / PROTOCOL
+    if not path.exists():
+        if there := [name for name in WRITTEN if (out / name).exists()]:
+            raise InvalidOption(
+                f"{out} has no {PROTOCOL} of an evaluation, but {', '.join(there)}, which would be replaced: choose "
+                "another --out, or take them away"
             )
-    path.write_text(json.dumps(protocol.to_json(), indent=1) + "\n", "utf-8")
+        return
+    try:
+        before = Protocol.from_json(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, InvalidOption) as error:
+        raise InvalidOption(
+            f"{path} is not that of an evaluation by this version: choose another --out, or take away what is there"
+        ) from error
+    if not before.comparable_with(protocol):
+        raise NotComparable(
+            f"{out} holds results of {before.name}, made with {before.encoder}; this is {protocol.name} with "
+            f"{protocol.encoder}: choose another --out"
+        )
 
 
 def _without(job: Job, kept: Mapping[Any, Row]) -> Job:
