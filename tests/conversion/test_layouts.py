@@ -118,6 +118,20 @@ def test_arcnn_by_its_mat(tmp_path: Path, user_models: Path, capsys: pytest.Capt
         assert restored == pytest.approx(x[..., 0], abs=1e-5)
 
 
+def test_a_conversion_that_is_stopped_leaves_the_earlier_network(
+    tmp_path: Path, user_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    convert(arcnn_file(tmp_path)[0], "arcnn-mat", "authors")
+    before = {path.name: path.read_bytes() for path in user_models.iterdir()}
+    monkeypatch.setattr("jpegmend.models.files.export_onnx", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        convert(arcnn_file(tmp_path)[0], "arcnn-mat", "authors", values=(0.0, 255.0), overwrite=True)
+    assert {path.name: path.read_bytes() for path in user_models.iterdir()} == before
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_qcn_by_its_state_dict(tmp_path: Path, channels: int) -> None:
     from safetensors.numpy import save_file

@@ -73,12 +73,13 @@ def convert(
     record["halo"] = measured_halo(network, spec, config)
     say("writing the weights, and as ONNX")
     folder.mkdir(parents=True, exist_ok=True)
-    weights, graph = (folder / f"{name}.{kind}" for kind in ("safetensors", "onnx"))
-    # In float32, as the authors' file has them.
-    files.save_weights(weights, spec.name, config, network.state_dict(), {"licence": licence}, half=False)
-    files.export_onnx(graph, network, spec, config, half=False)
-    record |= _inputs(graph, record)
-    record["files"] = {path.suffix[1:]: file_entry(path) for path in (weights, graph)}
+    with files.written_apart(folder, name) as base:
+        weights, graph = (base.with_name(f"{name}.{kind}") for kind in ("safetensors", "onnx"))
+        # In float32, as the authors' file has them.
+        files.save_weights(weights, spec.name, config, network.state_dict(), {"licence": licence}, half=False)
+        files.export_onnx(graph, network, spec, config, half=False)
+        record |= _inputs(graph, record)
+        record["files"] = {path.suffix[1:]: file_entry(path) for path in (weights, graph)}
     card = folder / f"{name}.json"
     write_card(card, record)
     return read_card(card)

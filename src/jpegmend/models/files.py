@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -57,6 +59,18 @@ def save_weights(
         for name, tensor in tensors.items()
     }
     write_bytes(path, _in_order(save(stored, header)))
+
+
+@contextmanager
+def written_apart(folder: Path, name: str) -> Iterator[Path]:
+    """Gives the path of weights files without their suffixes, apart from ``folder``; they are moved there at the end.
+
+    So a failure leaves no files, and earlier ones of this name as they were.
+    """
+    with TemporaryDirectory(dir=folder, prefix=f".{name}.") as apart:
+        yield Path(apart) / name
+        for file in list(Path(apart).iterdir()):
+            file.replace(folder / file.name)
 
 
 def _in_order(data: bytes) -> bytes:

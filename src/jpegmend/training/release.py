@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -69,14 +68,14 @@ def release(
 
     Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run,
     :class:`~jpegmend.errors.InvalidOption` for other changes, for scores of other weights, for a name that is no file
-    name, or one that another file or the card of another network has there,
+    name, or one that other files or the card of another network have there,
     :class:`~jpegmend.errors.WeightsDamaged` for facts that no card may have, and
     :class:`~jpegmend.errors.NotExportable` where the ONNX file differs from PyTorch or a trace is unknown.
     """
     check_name(name)
-    source = next((path for path in (run, run.with_name(run.name + ".safetensors")) if path.is_file()), None)
-    source = source or run / "average.safetensors"
-    if not source.exists():
+    named = (run, Path(f"{run}.safetensors"), run / "average.safetensors")
+    source = next((path for path in named if path.is_file()), None)
+    if source is None:
         raise WeightsMissing(f"{run}: no average.safetensors there; give the folder that `jpegmend train` wrote")
     facts = facts or Facts()
     network, header = files.load_weights(source, changes)
@@ -93,14 +92,10 @@ def release(
     say("measuring the receptive field")
     record["halo"] = measured_halo(network, spec, config)
     say("writing the weights, and as ONNX, and comparing both")
-    # Apart at first, so that a failure leaves no files, and an earlier release of this name as it was.
-    with TemporaryDirectory(dir=folder, prefix=f".{name}.") as apart:
-        base = Path(apart) / name
+    with files.written_apart(folder, name) as base:
         record["files"] = _write_files(base, network, spec, config, _header(header, record), traces)
         record["files"] |= _write_ranker(base, source.parent / "auxiliary.ranker.safetensors")
         _check_scored(facts.scored, record["files"])
-        for file in list(Path(apart).iterdir()):
-            file.replace(folder / file.name)
     record["released"] = True
     write_card(path, record)
     if log:
@@ -111,8 +106,14 @@ def release(
 
 
 def _check_taken(path: Path, spec: Spec) -> None:
-    """Refuse to replace a file that is no card, or the card of another network, such as the default one."""
+    """Refuse to replace weights without a card, such as a run's own, a file that is no card, or the card of another
+    network, such as the default one."""
     if not path.exists():
+        weights = (path.with_suffix(suffix) for suffix in (".safetensors", ".onnx"))
+        if there := next((file for file in weights if file.exists()), None):
+            raise InvalidOption(
+                f"{there} has no card here, and would be replaced; give another --name, or another --out"
+            )
         return
     try:
         before = f"the card of {network} weights" if (network := read_card(path).network) != spec.name else ""
