@@ -1,5 +1,6 @@
 """The verbs ``data`` and ``train``; what they call is tested in tests/data and tests/training."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,19 @@ def test_a_packed_folder_has_its_own_name(sets, monkeypatch):
         assert cli.run(["data", "pack", place]) == 0
     assert [file.name for file in sets.glob("*.npy")] == ["Classic5.npy"]
     assert not list(sets.glob(".*"))
+
+
+def test_a_packed_split_has_the_name_of_its_set(sets, monkeypatch):
+    """Those of two sets would replace one another."""
+    pytest.importorskip("torch")
+    (sets / "Classic5").rename(sets / "train")
+    for name in ("DIV2K", "BSDS500"):
+        shutil.copytree(sets / "train", sets / name / "train")
+    monkeypatch.chdir(sets)
+    for name in ("DIV2K/train", "BSDS500/train"):
+        assert cli.run(["data", "pack", name]) == 0
+    assert sorted(file.name for file in sets.glob("*.npy")) == ["BSDS500-train.npy", "DIV2K-train.npy"]
+    assert find_data(["div2k/TRAIN"]) == ([sets / "DIV2K-train.npy"], None)
 
 
 def test_shares_of_data(sets):

@@ -79,9 +79,13 @@ def test_a_task_is_printed_and_kept(pictures, tmp_path, capsys, monkeypatch):
     assert found["protocol"] == "rgb-420"
 
 
-@pytest.mark.parametrize(("option", "protocol"), [(("--sampling", "444"), "rgb-444"), (("--colour", "y"), "papers-gray")])
+@pytest.mark.parametrize(
+    ("option", "protocol"), [(("--sampling", "444"), "rgb-444"), (("--colour", "y"), "papers-gray")]
+)
 def test_a_task_is_measured_by_another_colour_and_sampling(pictures, tmp_path, monkeypatch, option, protocol):
-    monkeypatch.setitem(downstream.TASKS, "one", downstream.Task("one", "1", truth=np.mean, judge=lambda truth, seen: 1))
+    monkeypatch.setitem(
+        downstream.TASKS, "one", downstream.Task("one", "1", truth=np.mean, judge=lambda truth, seen: 1)
+    )
     words = ["evaluate", "--task", "one", "--data", str(pictures), "--model", "jpeg", "--quality", "10", "10", *option]
     assert cli.run([*words, "--out", str(tmp_path / "kept")]) == 0
     found = json.loads((tmp_path / "kept" / "one.json").read_text())

@@ -208,6 +208,27 @@ def test_a_card_of_another_network_is_not_replaced(run, folder, tmp_path):
     assert (tmp_path / "notes.json").read_text() == "[]"
 
 
+def test_the_weights_name_a_split_by_its_set(run, pictures, tmp_path, monkeypatch):
+    shutil.copytree(pictures, tmp_path / "waves" / "train")
+    monkeypatch.chdir(tmp_path / "waves" / "train")
+    words = ["train", str(run.parent / "tiny.toml"), "--data", ".", "--set", "steps=1", "--out", str(tmp_path / "run")]
+    assert cli.run([*words, "--device", "cpu"]) == 0
+    assert files.read_tensors(tmp_path / "run" / "average.safetensors")[1]["data"] == ["waves-train"]
+
+
+def test_weights_of_the_run_are_not_replaced(run, tmp_path):
+    kept = shutil.copytree(run, tmp_path / "run")
+    before = (kept / "best.safetensors").read_bytes()
+    with pytest.raises(InvalidOption, match=r"best\.safetensors has no card.*give another --name"):
+        release.release(kept, "best", folder=kept, say=pytest.fail)
+    assert (kept / "best.safetensors").read_bytes() == before
+
+
+def test_a_run_is_released_from_its_own_folder(run, tmp_path, without_export, monkeypatch):
+    monkeypatch.chdir(run)
+    assert release.release(Path(), "mine", folder=tmp_path).released
+
+
 def test_a_file_is_no_folder_for_a_release(run, capsys):
     assert cli.run(["release", str(run), "--name", "x", "--out", str(run / "log.jsonl")]) == 2
     assert "is a file; give a folder" in capsys.readouterr().err

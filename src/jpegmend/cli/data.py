@@ -74,15 +74,11 @@ def _pack(names: list[str], output: Path | None) -> None:
         from jpegmend.data.pictures import find_pictures, load_rgb
     if output is None and len(names) > 1:
         raise InvalidOption("several sets go into one file; name it with --output")
-    target = output or sets.root() / (_name_of(Path(names[0])) + pack.SUFFIX)
+    places = [sets.locate(name, packed=False) for name in names]
+    target = output or sets.root() / (sets.set_name(places[0]) + pack.SUFFIX)
     if target.suffix != pack.SUFFIX:
         raise InvalidOption(f"{target}; a packed file ends in {pack.SUFFIX}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    files = find_pictures([sets.locate(name, packed=False) for name in names])
+    files = find_pictures(places)
     pack.write(target, [(file.name, *picture_size(file)) for file in files], map(load_rgb, files))
     sys.stdout.write(f"{target}: {len(files)} pictures\n")
-
-
-def _name_of(place: Path) -> str:
-    """The name of a folder or file itself; of a set, ``BSDS500-val`` for ``BSDS500/val``."""
-    return place.resolve().name if place.exists() else "-".join(place.parts)

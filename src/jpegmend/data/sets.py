@@ -219,6 +219,17 @@ def _names(place: Path) -> set[str]:
     return {whole} if place.name.lower() in SPLITS else {whole, place.name.lower()}
 
 
+def set_name(place: Path) -> str:
+    """The name of a set by its path: that of its folder or file, of a split with the folder above before it.
+
+    >>> set_name(Path("sets/bsds500/val"))
+    'bsds500-val'
+    """
+    whole = place.resolve()
+    name = place.stem if place.is_file() else whole.name
+    return f"{whole.parent.name}-{name}" if name.lower() in SPLITS else name
+
+
 def how_to_get(known: PictureSet) -> str:
     """A sentence on how to get a missing set."""
     there = f"{root() / known.name} (to name another folder than {root()}, set {VARIABLE})"

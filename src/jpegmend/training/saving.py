@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jpegmend.data.sets import set_name
 from jpegmend.models import files
 from jpegmend.training import validation
 from jpegmend.training.recipe import Recipe
@@ -66,7 +67,7 @@ def _save_weights(run: Run, path: Path) -> None:
     state = run.state
     facts = {
         "recipe": run.recipe.model_dump(mode="json"),
-        "data": [source.name for source in run.settings.data],
+        "data": [*map(set_name, run.settings.data)],
         "steps": state.step,
         "seconds": round(state.seconds),
     }
@@ -80,7 +81,7 @@ def _save_auxiliaries(run: Run, folder: Path) -> None:
     for stage in run.recipe.stages:
         name, network = stage.auxiliary, run.state.networks[stage.auxiliary]
         config = getattr(network, "config", None) or run.recipe.auxiliary_config(stage)
-        facts = {"recipe": run.recipe.model_dump(mode="json"), "data": [source.name for source in run.settings.data]}
+        facts = {"recipe": run.recipe.model_dump(mode="json"), "data": [*map(set_name, run.settings.data)]}
         files.save_weights(folder / f"auxiliary.{name}.safetensors", name, config, network.state_dict(), facts)
 
 

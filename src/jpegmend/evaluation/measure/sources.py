@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jpegmend.data.sets import SPLITS
+from jpegmend.data import sets
 from jpegmend.errors import InvalidOption, MissingData
 from jpegmend.evaluation.measure.degrade_and_score import Trial, degrade, in_channel, open_original, open_picture
 from jpegmend.evaluation.measure.protocols import Case, Protocol, label
@@ -136,7 +136,7 @@ def pictures(folder: Path) -> list[Path]:
     """
     if folder.is_file():
         return [folder]
-    found = _files(folder) or [path for split in SPLITS for path in _files(folder / split)]
+    found = _files(folder) or [path for split in sets.SPLITS for path in _files(folder / split)]
     if not found:
         raise MissingData(
             f"no pictures in {folder}; give a folder of {', '.join(SUFFIXES)} files ('jpegmend data' says where "
@@ -162,5 +162,4 @@ def set_name(data: Path | PairedSet) -> str:
     if isinstance(data, PairedSet):
         originals, compressed = data.originals.resolve(), data.compressed.resolve()
         return (compressed.parent if originals.parent == compressed.parent else compressed).name
-    name = data.stem if data.is_file() else data.resolve().name
-    return f"{data.resolve().parent.name}-{name}" if name.lower() in SPLITS else name
+    return sets.set_name(data)
