@@ -10,7 +10,10 @@ from PIL import Image
 from jpegmend.data import pack
 from jpegmend.data.clear_pictures import picture_size
 from jpegmend.data.pictures import Pictures, Sizes, find_pictures, halved, load_rgb
+from jpegmend.data.prepare import wrong_counts
+from jpegmend.data.sets import SETS
 from jpegmend.errors import InputError, MissingData
+from jpegmend.evaluation.measure.sources import pictures as pictures_of_a_set
 
 
 @pytest.fixture
@@ -155,6 +158,16 @@ def test_candidates_are_of_several_pictures_of_a_source(tmp_path):
     for candidates, low, high in ((1, 0.15, 0.25), (3, 0.44, 0.54)):  # 1/5, and 1 - (4/5)^3
         crops = Pictures.load([tmp_path], candidates=candidates).crops(1000, 16, random.Random(0))
         assert low < (crops.float().std((1, 2, 3)) > 0).float().mean() < high
+
+
+def test_hidden_files_are_no_pictures(tmp_path):
+    """macOS writes them beside each file on disks of other systems."""
+    place = tmp_path / "Classic5"
+    (place / ".thumbs").mkdir(parents=True)
+    for name in ("a.png", "._a.png", ".thumbs/b.png"):
+        (place / name).write_bytes(b"")
+    assert find_pictures([place]) == pictures_of_a_set(place) == [place / "a.png"]
+    assert wrong_counts(SETS["Classic5"], place) == ["1 pictures in the set, 5 expected"]
 
 
 def test_nothing_to_train_on_is_said(tmp_path, folder):

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from jpegmend.data import pack
 from jpegmend.data.clear_pictures import open_clear
+from jpegmend.data.sets import picture_files
 from jpegmend.errors import MissingData
 from jpegmend.formats import SUFFIXES
 
@@ -30,7 +31,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        here = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        here = [path] if path.is_file() else picture_files(path, "**/*")
         if not here:
             raise MissingData(f"{path}: no pictures there; give a folder or files ending in {', '.join(SUFFIXES)}")
         found += here

@@ -17,7 +17,7 @@ from typing import IO
 from PIL import Image, UnidentifiedImageError
 
 from jpegmend.data import patterns
-from jpegmend.data.sets import Archive, PictureSet, how_to_get
+from jpegmend.data.sets import Archive, PictureSet, how_to_get, picture_files
 from jpegmend.errors import MissingData
 from jpegmend.formats import SUFFIXES
 from jpegmend.writing.atomic import write_bytes
@@ -177,17 +177,13 @@ def _target(archive: Archive, name: str) -> PurePosixPath | None:
 def wrong_counts(known: PictureSet, folder: Path) -> list[str]:
     """Sentences on folders of a set with a wrong number of pictures; empty if it is complete."""
     if not known.counts:
-        return [] if any(_pictures(folder)) else ["no pictures"]
-    found = {part: sum(1 for _ in _pictures(folder / part)) for part in known.counts}
+        return [] if picture_files(folder) else ["no pictures"]
+    found = {part: len(picture_files(folder / part)) for part in known.counts}
     return [
         f"{found[part]} pictures in {part or 'the set'}, {count} expected"
         for part, count in known.counts.items()
         if found[part] != count
     ]
-
-
-def _pictures(folder: Path) -> Iterator[Path]:
-    return (p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else iter(())
 
 
 def _sha256(path: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jpegmend.errors import MissingData
+from jpegmend.formats import SUFFIXES
 
 VARIABLE = "JPEGMEND_DATA"
 """Environment variable that names the folder of all sets; ``datasets`` in the current folder where it is not set."""
@@ -217,6 +218,19 @@ def _names(place: Path) -> set[str]:
         return {place.stem.lower()}
     whole = "-".join(place.relative_to(root()).parts).lower()
     return {whole} if place.name.lower() in SPLITS else {whole, place.name.lower()}
+
+
+def picture_files(folder: Path, pattern: str = "*") -> list[Path]:
+    """The picture files of a folder, sorted; with the pattern ``**/*`` those of the folders below it too.
+
+    Hidden ones are left out: macOS writes a ``._NAME`` beside a file on some disks, with that file's suffix.
+    """
+    found = folder.glob(pattern) if folder.is_dir() else ()
+    return sorted(
+        path
+        for path in found
+        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def set_name(place: Path) -> str:

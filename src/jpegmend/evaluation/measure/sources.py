@@ -136,17 +136,13 @@ def pictures(folder: Path) -> list[Path]:
     """
     if folder.is_file():
         return [folder]
-    found = _files(folder) or [path for split in sets.SPLITS for path in _files(folder / split)]
+    found = sets.picture_files(folder) or [path for split in sets.SPLITS for path in sets.picture_files(folder / split)]
     if not found:
         raise MissingData(
             f"no pictures in {folder}; give a folder of {', '.join(SUFFIXES)} files ('jpegmend data' says where "
             "the known sets are to be had)"
         )
     return found
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
 
 
 def set_name(data: Path | PairedSet) -> str:
