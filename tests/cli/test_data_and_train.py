@@ -75,6 +75,14 @@ def test_a_packed_split_has_the_name_of_its_set(sets, monkeypatch):
     assert find_data(["div2k/TRAIN"]) == ([sets / "DIV2K-train.npy"], None)
 
 
+@pytest.mark.parametrize("name", ["all.json", "all.npy"])
+def test_a_file_that_is_no_packed_set_is_not_replaced(sets, capsys, name):
+    (sets / name).write_text("mine")
+    assert cli.run(["data", "pack", "Classic5", "-o", str(sets / "all.npy")]) == 2
+    assert f"{sets / name} would be replaced" in capsys.readouterr().err
+    assert [file.name for file in sets.glob("all.*")] == [name] and (sets / name).read_text() == "mine"
+
+
 def test_shares_of_data(sets):
     paths, shares = find_data(["Classic5=0.25", str(sets)])
     assert (paths, shares) == ([sets / "Classic5", sets], [0.25, 1.0])
@@ -124,6 +132,8 @@ def test_settings_are_read_as_toml():
         (["data", "prepare", "nonesuch"], 1),
         (["data", "prepare", "LIVE1"], 1),
         (["data", "pack", "Classic5", "-o", "all.zip"], 2),
+        (["data", "prepare", "Patterns", "-o", "all.npy"], 2),
+        (["data", "list", "Classic5"], 2),
         (["train", "no-such-recipe.toml", "--data", "."], 1),
         (["train", "no-such-recipe.toml", "--data", ".", "--partly"], 2),
         (["train", "no-such-recipe.toml", "--data", ".", "--resume", "--warm-start", "mend-s"], 2),

@@ -25,6 +25,10 @@ def add(parser: Parser) -> None:
 
 def run(given: Namespace) -> int:
     """List, prepare, check or pack the known data sets; interrupted downloads are resumed."""
+    if given.output and given.action != "pack":
+        raise InvalidOption(f"--output has no effect with {given.action}; leave it out, it names the file of pack")
+    if given.action == "list" and given.names:
+        raise InvalidOption(f"list with {' '.join(given.names)}; leave the names out, it lists every known set")
     if given.action == "list":
         _list()
     elif not given.names:
@@ -78,6 +82,12 @@ def _pack(names: list[str], output: Path | None) -> None:
     target = output or sets.root() / (sets.set_name(places[0]) + pack.SUFFIX)
     if target.suffix != pack.SUFFIX:
         raise InvalidOption(f"{target}; a packed file ends in {pack.SUFFIX}")
+    index = target.with_suffix(".json")
+    if target.exists() != index.exists():
+        there = index if index.exists() else target
+        raise InvalidOption(
+            f"{there} would be replaced, and is no part of a packed set; name another file with --output"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     files = find_pictures(places)
     pack.write(target, [(file.name, *picture_size(file)) for file in files], map(load_rgb, files))
