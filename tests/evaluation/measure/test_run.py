@@ -121,6 +121,10 @@ def test_two_processes_find_what_one_finds(picture_set, tmp_path):
     one = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "1", qualities=TEN)
     two = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "2", qualities=TEN, workers=2)
     assert [m.scores for m in one.means] == [m.scores for m in two.means]
+    assert (one.environment["workers"], two.environment["workers"]) == (1, 2)
+    # Its seconds are kept, and are those of two processes still.
+    again = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "2", qualities=TEN)
+    assert again.environment["workers"] == 2
 
 
 def test_wrong_wishes_are_named(picture_set, tmp_path):

@@ -44,6 +44,8 @@ class Row:
     jpeg_bytes: int
     seconds: float
     """Time of ``restore``, decoding included."""
+    workers: int
+    """Number of processes beside one another in which it was measured."""
     jpeg_psnr: float
     """PSNR of the JPEG as libjpeg decodes it."""
     jpeg_psnr_b: float
@@ -96,7 +98,7 @@ def read_rows(path: Path) -> list[Row]:
 
 def _row(found: Mapping[str, str]) -> Row:
     numbers: dict[str, Any] = {name: float(found[name]) for name in ("seconds", "jpeg_psnr", "jpeg_psnr_b")}
-    counts: dict[str, Any] = {name: int(found[name]) for name in ("width", "height", "jpeg_bytes")}
+    counts: dict[str, Any] = {name: int(found[name]) for name in ("width", "height", "jpeg_bytes", "workers")}
     texts: dict[str, Any] = {
         name: found[name] for name in ("model", "method", "data_set", "image", "picture", "code", "quality")
     }

@@ -39,6 +39,8 @@ class Job:
     source: Source
     methods: tuple[Method, ...]
     threads: int | None
+    workers: int
+    """Number of processes that run beside one another."""
     picture: str
     """Digits of the checksum of the source's files."""
     code: str
@@ -83,6 +85,7 @@ def measure(job: Job) -> list[Row]:
                 height=height,
                 jpeg_bytes=len(trial.file),
                 seconds=seconds,
+                workers=job.workers,
                 jpeg_psnr=jpeg_psnr,
                 jpeg_psnr_b=jpeg_psnr_b,
                 scores=score(trial.truth, trial.compared(restored)),
@@ -130,19 +133,21 @@ def evaluate(
     # A quality that is given twice would count every picture twice.
     protocol = replace(protocol, qualities=tuple(dict.fromkeys(protocol.qualities))).stamped()
     measured = methods([str(name) for name in models], consistent=protocol.consistent, both=protocol.both)
-    made_with = environment(workers=workers, threads=threads)
+    made_with = environment(threads=threads)
     found = sources(data, protocol)
     checksums = {files: _checksum(files) for files in {source.files for source in found}}
     measured_by = code()
-    jobs = [Job(source, measured, threads, checksums[source.files], measured_by) for source in found]
+    jobs = [Job(source, measured, threads, workers, checksums[source.files], measured_by) for source in found]
     out.mkdir(parents=True, exist_ok=True)
     _check_folder(out, protocol)
     write_bytes(out / PROTOCOL, f"{json.dumps(protocol.to_json(), indent=1)}\n".encode())
+    rows = _rows(jobs, out / ROWS, workers, progress)
     result = Result(
         protocol=protocol,
-        environment=made_with,
+        # Also seconds that an earlier command measured in more processes are no benchmark.
+        environment=made_with | {"workers": max(row.workers for row in rows)},
         models={method.card.name: _facts(method) for method in measured},
-        means=tuple(means(_rows(jobs, out / ROWS, workers, progress))),
+        means=tuple(means(rows)),
     )
     result.save(out / RESULT)
     return result
