@@ -126,6 +126,15 @@ def test_a_loss_that_is_no_number_rolls_back_and_the_run_goes_on(pictures, tmp_p
     assert all(torch.isfinite(tensor).all() for tensor in state.network.state_dict().values())
 
 
+def test_a_loss_that_is_no_number_since_the_last_check_rolls_back_before_the_end(pictures, tmp_path, monkeypatch):
+    """On a GPU the loss is not looked at in every step."""
+    monkeypatch.setitem(loop._WATCH, "cpu", 20)
+    spoiled = spoil(monkeypatch, 5)
+    state = loop.train(tiny(), settings(tmp_path, pictures))
+    assert (spoiled, state.rollbacks, state.step) == ([5], 1, 8)
+    assert log_of(tmp_path)[-1]["step"] == 8
+
+
 def test_a_rollback_keeps_the_best_weights(pictures, others, tmp_path, monkeypatch):
     """The validation before it had the highest gain: later ones do not replace its weights."""
     spoil(monkeypatch, 5)

@@ -50,7 +50,7 @@ def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = No
 
 
 def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
-    """Run the steps; check the loss every ``watch`` steps."""
+    """Run the steps; check the loss every ``watch`` steps, and after the last one."""
     recipe, state = run.recipe, run.state
     good, meter, stopped, saver = state.snapshot(), Meter(), False, Saver(run, reports)
     while (share := run.share()) < 1 and not stopped:
@@ -62,7 +62,8 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
             reports.note(
                 f"steps that fit into the {recipe.minutes:g} minutes: about {steps:.0f}, too few to learn much"
             )
-        if state.step % watch == 0 or stopped:
+        ends = stopped or run.share() >= 1
+        if state.step % watch == 0 or ends:
             if not meter.is_finite():
                 _roll_back(state, good, reports)
                 meter = Meter()
@@ -70,7 +71,6 @@ def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
             reports.progress(share, meter.loss(), meter.speed(), meter.left(recipe, state))
             if state.step % _SNAPSHOT == 0:
                 good = state.snapshot()
-        ends = stopped or run.share() >= 1
         if meter.age() > run.settings.save_every and meter.is_finite() and not ends:
             saver.save(meter.facts(share))
             meter = Meter()
