@@ -112,6 +112,9 @@ def test_a_weak_dependence_on_the_whole_picture_is_found(tmp_path: Path) -> None
 
 def test_a_fixed_size_is_padded_and_tiled(tmp_path: Path, user_models: Path, photo: bytes) -> None:
     path = graphs.write(tmp_path / "net.onnx", graphs.identity(), size=(48, 60))
+    for unused in (Given(multiple=8), Given(window=64)):
+        with pytest.raises(InvalidOption, match="pictures of 60x48 alone; a multiple or a window has no effect"):
+            adopt(path, "fixed", given=unused)
     card = adopt(path, "fixed")
     assert card.foreign is not None
     assert (card.tiling, card.window, card.foreign.size, card.foreign.difference) == ("window", 48, (48, 60), 0.0)

@@ -51,7 +51,8 @@ def measured_card(file: Path, given: Given | None = None, say: Say = lambda step
     Raises:
         ModelRefused: a file that is not opened, or a network that does not take one picture and give one back.
         ModelError: the network fails on a picture that is larger than those of the trials.
-        InvalidOption: a range for a ``.safetensors``, whose networks take 0..1.
+        InvalidOption: a range for a ``.safetensors``, whose networks take 0..1; a multiple or a window for a network of
+            fixed size.
         MissingExtra: a ``.safetensors`` without the extra ``spandrel``.
     """
     refuse_pickles(file)
@@ -69,6 +70,11 @@ def _measure_graph(file: Path, given: Given, say: Say) -> Card:
     session = open_session(file, available_threads())
     say("finding its input and output")
     found = find_interface(session, file.name, values=given.values, multiple=given.multiple)
+    if found.foreign.size and (given.multiple or given.window != WINDOW):
+        rows, columns = found.foreign.size
+        raise InvalidOption(
+            f"{file.name} takes pictures of {columns}x{rows} alone; a multiple or a window has no effect, leave it out"
+        )
     run = graph_run(session, found.foreign, file.name)
     step = lcm(16, found.multiple)
     sides = found.foreign.size or (320 // step * step or step,) * 2
@@ -181,7 +187,7 @@ def adopt(
         say: called with a description of each step before it.
 
     Raises:
-        InvalidOption: a name that cannot be used, or is taken.
+        InvalidOption: a name that cannot be used, or is taken; else as :func:`measured_card`.
         ModelRefused, ModelError, MissingExtra: as :func:`measured_card`.
     """
     folder = user_folder()
