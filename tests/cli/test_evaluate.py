@@ -55,6 +55,18 @@ def test_a_set_that_the_table_lacks_is_told(pictures, tmp_path, capsys, monkeypa
     assert "mdu:I has no set set, but Classic5, LIVE1" in capsys.readouterr().err
 
 
+def test_a_figure_of_several_protocols_is_shown_again_from_what_was_measured(pictures, tmp_path, capsys, monkeypatch):
+    two = tables.Figure("a figure", "qgcn", ("jpeg",), ("qgcn-rgb", "qgcn-rgb-quarter"))
+    monkeypatch.setitem(tables.FIGURES, "qgcn:fig9", two)
+    monkeypatch.setattr(tables, "released", lambda model: False)
+    monkeypatch.chdir(tmp_path)  # no results stored
+    assert cli.run(["evaluate", "--table", "qgcn:fig9", "--data", str(pictures)]) == 0
+    measured = capsys.readouterr().out
+    assert cli.run(["evaluate", "--table", "qgcn:fig9"]) == 0
+    printed, told = capsys.readouterr()
+    assert "By qgcn-rgb-quarter:" in printed and measured.endswith(printed) and not told
+
+
 def test_lists_of_names(capsys):
     for words, name in (
         (["--table", "list"], "dual:1"),

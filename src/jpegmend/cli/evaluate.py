@@ -218,17 +218,19 @@ def _table(name: str, more: list[str], stored: list[Path] | None, run: _Run) -> 
             _say(f"{key:12} {tables.find(key).title}")
         return
     wanted = tables.find(name)
+    protocols = wanted.protocols if isinstance(wanted, tables.Figure) else (wanted.protocol,)
+    # A figure of several protocols has a folder for each.
+    outs = {protocol: run.out / protocol if len(protocols) > 1 else run.out for protocol in protocols}
     if stored is None:
-        stored = [path for path in (STORED, run.out / "result.json") if path.exists()]
+        own = [folder / "result.json" for folder in (run.out, *outs.values())]
+        stored = [path for path in (STORED, *dict.fromkeys(own)) if path.exists()]
     found = documents.results(stored)
     if run.names or run.pairs:
         needs, sets, qualities = tables.needed(wanted)
         _tell_other_sets(name, sets, run)
         models = [*needs, *(name for name in more if name not in needs)]
         labels = None if run.pairs else ["+".join(map(str, case)) for case in qualities] or None
-        protocols = wanted.protocols if isinstance(wanted, tables.Figure) else (wanted.protocol,)
-        for protocol in ("pairs",) if run.pairs else protocols:
-            out = run.out / protocol if len(protocols) > 1 else run.out
+        for protocol, out in {"pairs": run.out}.items() if run.pairs else outs.items():
             found.append(_measure(models, find(protocol), labels, replace(run, out=out), False))
     if not found:
         note = f"no results in ./{STORED} and no {run.out / 'result.json'}: only what is printed can be shown; "
