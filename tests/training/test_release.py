@@ -13,7 +13,7 @@ import torch
 
 from jpegmend import cli, models, weights
 from jpegmend.cli.release import read_caution
-from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged, WeightsMissing
+from jpegmend.errors import InvalidOption, InvalidRecipe, NotExportable, WeightsDamaged, WeightsMissing
 from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import METRICS, Mean, Result
 from jpegmend.models import files
@@ -298,6 +298,8 @@ def test_iterations_are_chosen_at_release(tmp_path):
     assert set(card.files) == {"safetensors", "onnx"}
     with pytest.raises(InvalidOption, match="filters"):
         release.release(weights, "two", folder=tmp_path, changes={"filters": 4})
+    with pytest.raises(InvalidRecipe, match=r"iterations: .*valid integer.*found 2\.5"):
+        release.release(weights, "two", folder=tmp_path, changes={"iterations": 2.5})
 
 
 def test_scores_are_those_of_the_released_step():

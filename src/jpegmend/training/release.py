@@ -15,12 +15,13 @@ from jpegmend import models
 from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged, WeightsMissing
 from jpegmend.models import files, ranker_file
 from jpegmend.models.card_fields import card_fields
-from jpegmend.models.contract import Spec, make_config
+from jpegmend.models.contract import Spec
 from jpegmend.runtimes.onnx import PLANES, QUALITY, import_onnxruntime
 from jpegmend.runtimes.processor import available_threads, processor_name
 from jpegmend.runtimes.ranker import RANKER_ONNX, RANKER_WEIGHTS
 from jpegmend.training import curve
 from jpegmend.training.receptive_field import measured_halo
+from jpegmend.training.recipe import build_config
 from jpegmend.weights import Card, read_card
 from jpegmend.weights.card import make_card, write_card
 from jpegmend.weights.catalogue import CARDS as CARDS
@@ -67,6 +68,7 @@ def release(
     called with a description of each step before it; steps take minutes for a large network.
 
     Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run,
+    :class:`~jpegmend.errors.InvalidRecipe` for changes of another type than the hyper-parameter's,
     :class:`~jpegmend.errors.InvalidOption` for other changes, for scores of other weights, for a name that is no file
     name, or one that other files or the card of another network have there,
     :class:`~jpegmend.errors.WeightsDamaged` for facts that no card may have, and
@@ -81,7 +83,7 @@ def release(
     network, header = files.load_weights(source, changes)
     log = curve.read_log(source.parent / "log.jsonl")
     spec = models.find(header["network"])
-    config = make_config(spec.config, header["config"])
+    config = build_config(spec.config, header["config"], spec.name)
     path = folder / f"{name}.json"
     _check_taken(path, spec)
     record = card_fields(name, spec, config) | _training_facts(header, log, facts)
