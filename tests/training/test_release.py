@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,14 @@ def test_a_weights_file_without_a_log_gets_no_curve(folder, tmp_path, without_ex
     shutil.copy(folder / "mine.safetensors", tmp_path)
     release.release(tmp_path / "mine.safetensors", "again", folder=tmp_path / "cards")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["mine.safetensors"]
+
+
+def test_without_matplotlib_all_but_the_curve_is_written(run, tmp_path, without_export, monkeypatch):
+    for name in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+    said = []
+    assert release.release(run, "mine", folder=tmp_path, say=said.append).released
+    assert "matplotlib" in said[-1] and said[-1].startswith("leaving it out: ")
 
 
 def test_a_log_whose_last_line_was_cut_off_is_read_up_to_it(tmp_path):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from jpegmend import models
-from jpegmend.errors import InvalidOption, NotExportable, WeightsDamaged, WeightsMissing
+from jpegmend.errors import InvalidOption, MissingExtra, NotExportable, WeightsDamaged, WeightsMissing
 from jpegmend.models import files, ranker_file
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec
@@ -62,10 +62,11 @@ def release(
 ) -> Card:
     """Write ``NAME.safetensors``, ``NAME.onnx`` and ``NAME.json`` into ``folder``.
 
-    ``run`` is the folder of a run, or a weights file. The training curve goes to ``curve.png`` beside the run's log.
-    ``changes`` are hyper-parameters that differ from the run's, of those that no weight depends on (``Spec.free``).
-    ``traces`` names intermediate results that the ONNX file outputs too; they make every run of it slower. ``say`` is
-    called with a description of each step before it; steps take minutes for a large network.
+    ``run`` is the folder of a run, or a weights file. The training curve goes to ``curve.png`` beside the run's log,
+    where matplotlib is installed. ``changes`` are hyper-parameters that differ from the run's, of those that no weight
+    depends on (``Spec.free``). ``traces`` names intermediate results that the ONNX file outputs too; they make every
+    run of it slower. ``say`` is called with a description of each step before it; steps take minutes for a large
+    network.
 
     Raises :class:`~jpegmend.errors.WeightsMissing` where there is no such run,
     :class:`~jpegmend.errors.InvalidRecipe` for changes of another type than the hyper-parameter's,
@@ -103,7 +104,10 @@ def release(
     if log:
         drawn = source.parent / "curve.png"
         say(f"drawing the curve, {drawn}")
-        curve.draw(log, drawn, title=name)
+        try:
+            curve.draw(log, drawn, title=name)
+        except MissingExtra as error:  # all else is written
+            say(f"leaving it out: {error}")
     return read_card(path)
 
 
