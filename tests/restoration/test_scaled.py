@@ -65,6 +65,15 @@ def test_pixels_alpha_and_orientation() -> None:
     assert np.array_equal(upright, np.rot90(restore(FILE, bits=8).to_array(), -1))
 
 
+def test_pixels_of_a_file_that_was_compressed_before_it_was_scaled() -> None:
+    pixels = saved(Image.open(io.BytesIO(FILE)), "PNG")
+    restored, facts = restore(pixels, bits=8), inspect(pixels)
+    assert psnr(restored.to_array()) > psnr(restore(pixels, bits=8, earlier=False).to_array()) + 0.6
+    assert restored.report.earlier_size is not None
+    assert restored.report.estimated_quality == facts.estimated_quality
+    assert restored.report.earlier_probability == facts.earlier_probability
+
+
 def test_gray_with_another_quality_told() -> None:
     gray = saved(LARGER.convert("L"), quality=88)
     found, told = restore(gray), restore(gray, quality=30)

@@ -61,8 +61,9 @@ def estimate_compression(scene: Scene) -> Guess | None:
 def find_earlier_compression(scene: Scene, quality: int | None) -> Earlier | None:
     """The most likely earlier compression of a JPEG file of that ``quality``, at its scale or at another.
 
-    None for colour spaces whose first plane is neither gray nor luma. Of pictures without tables, ``quality`` None,
-    only compressions at another scale are searched here: those at their own are found by ``estimate_compression``.
+    None for colour spaces whose first plane is neither gray nor luma. Of pictures without tables only compressions at
+    another scale are searched here: the last one at their own is found by ``estimate_compression``, and ``quality`` is
+    that one's, or None.
     """
     plane = scene.planes[0]
     if scene.colour not in ("gray", "ycbcr") or plane.unknown_bits is not None:

@@ -150,9 +150,11 @@ def inspect(
     scorer = None if ranker is None else load_ranker(ranker)
     opened = open_picture(source, limits)
     scene = make_scene(opened)
-    earlier = guess.find_earlier_compression(scene, opened.quality)
+    seen = guess.estimate_compression(scene)
+    last = opened.quality if opened.has_tables else seen and seen.quality
+    earlier = guess.find_earlier_compression(scene, last)
     sure = guess.if_sure(earlier)
-    found = sure or guess.estimate_compression(scene)
+    found = sure or seen
     scaled = isinstance(found, Earlier) and found.scaling is not None
     return Inspection(
         format=opened.format,

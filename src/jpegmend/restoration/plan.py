@@ -85,10 +85,10 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
         return _plan_stated(opened, options)
     plain = make_scene(opened)
     found = guess.estimate_compression(plain)
-    if found is None and options.earlier and options.strength > 0:
-        earlier = guess.if_sure(_within_memory(guess.find_earlier_compression(plain, None), options))
-        if earlier is not None:
-            return _plan_scaled_samples(opened, earlier, options)
+    last, searched = found.quality if found else None, options.earlier and options.strength > 0
+    earlier = _within_memory(guess.find_earlier_compression(plain, last), options) if searched else None
+    if sure := guess.if_sure(earlier):
+        return _plan_scaled_samples(opened, sure, options)
     quality = options.quality or (found.quality if found else None)
     values, offset, turned = opened.values, found.offset if found else (0, 0), found is not None and found.turned
     if turned:  # networks know tables, and chroma coarser by columns alone, only as encoders write them
@@ -103,6 +103,7 @@ def _plan_samples(opened: Opened, options: Options) -> Plan:
         consistent=False,
         consistent_why="off: there are no tables",
         guess=found,
+        earlier=earlier,
         estimated=True,
         warnings=opened.warnings if quality is not None else (*opened.warnings, clean),
     )
