@@ -18,7 +18,7 @@ import pytest
 
 from jpegmend import decoding, errors, jpeg
 from jpegmend.decoding import limits, process, tiff_jpeg, transport
-from jpegmend.decoding.pool import POOL
+from jpegmend.decoding.pool import POOL, Pool
 from jpegmend.reading import open_source
 
 
@@ -232,10 +232,20 @@ def test_threads_share_two_workers(kinds):
     assert 1 <= len(POOL.pids()) <= 2
 
 
+def test_no_further_worker_is_started_while_all_are_at_work(monkeypatch):
+    pool = Pool(1)
+    monkeypatch.setattr(process.Worker, "ask", lambda *_: pool.start() or process.Answer({}, ""))
+    pool.ask({}, 1.0)
+    started = pool.pids()
+    pool.start()
+    assert (len(started), len(pool.pids())) == (0, 1)
+    pool.close()
+
+
 FORK = """
 import os, sys
 from jpegmend import jpeg
-from jpegmend.decoding.pool import POOL
+from jpegmend.decoding.pool import POOL, Pool
 data = open(sys.argv[1], "rb").read()
 jpeg.read(data)
 first = POOL.pids()[0]

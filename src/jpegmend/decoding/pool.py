@@ -35,10 +35,15 @@ class Pool:
 
     def start(self) -> None:
         """Start a worker if none is idle; does not wait until it is ready. What hinders it is told by the request."""
-        with self._lock, contextlib.suppress(OSError, DecoderStopped):
-            if not self._idle:
-                self._idle.append(Worker())
-            self._idle[-1].start()
+        if not self._free.acquire(blocking=False):
+            return  # all are at work: the request will wait for one of them
+        try:
+            with self._lock, contextlib.suppress(OSError, DecoderStopped):
+                if not self._idle:
+                    self._idle.append(Worker())
+                self._idle[-1].start()
+        finally:
+            self._free.release()
 
     def ask(self, request: dict[str, Any], seconds: float) -> Answer:
         """Send one request to an idle worker; see ``Worker.ask``."""
