@@ -43,6 +43,8 @@ class OutputFormat:
     """Whether it takes a quality, 1..100."""
     profiles: bool = True
     """Whether it holds an ICC profile; else pixels are converted to sRGB."""
+    orientations: bool = True
+    """Whether it states an EXIF orientation; else pixels are turned by it."""
 
 
 WRITTEN = {
@@ -51,7 +53,7 @@ WRITTEN = {
     "webp": OutputFormat(suffixes=(".webp",), largest=16383, lossy=True),
     "jpeg": OutputFormat(suffixes=(".jpg", ".jpeg"), largest=65500, transparent=False, lossy=True),
     "avif": OutputFormat(suffixes=(".avif",), largest=65535, lossy=True),
-    "jxl": OutputFormat(suffixes=(".jxl",), largest=2**30 - 1, lossy=True, profiles=False),
+    "jxl": OutputFormat(suffixes=(".jxl",), largest=2**30 - 1, lossy=True, profiles=False, orientations=False),
 }
 """Formats that are written, by name."""
 

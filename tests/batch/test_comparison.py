@@ -49,6 +49,18 @@ def test_its_name_is_the_results_with_compare_and_it_is_told(
     assert json.loads(capsys.readouterr().out)["compared"] == beside
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_it_is_upright_also_where_the_result_is_left_to_the_viewer(folder: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    with Image.open("a.jpg") as image:
+        image.save("lying.jpg", quality="keep", exif=exif)
+    for keep in ([], ["--keep-orientation"]):
+        assert cli.run(["lying.jpg", "--compare", "-q", "--strength", "0", "-o", f"{len(keep)}.png", *keep]) == 0
+    applied, kept = (np.asarray(Image.open(f"{number}.compare.png")) for number in (0, 1))
+    assert np.array_equal(applied, kept)
+
+
 def test_the_gain_is_that_of_the_metric(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["a.jpg", "--reference", "clear.png", "--json", "-o", "out.png"]) == 0
     told = json.loads(capsys.readouterr().out)["reference"]

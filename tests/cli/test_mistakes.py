@@ -39,6 +39,7 @@ from .conftest import as_jpeg, picture
         (["a.jpg", "--quality", "30"], 2, "--quality 30: png is without loss"),
         (["a.jpg", "-o", "x.tif", "--quality", "95"], 2, "--quality 95: tiff is without loss"),
         (["a.jpg", "-o", "x.jpg", "--compression", "9"], 2, "--compression 9: of png alone"),
+        (["a.jpg", "-o", "x.jxl", "--keep-orientation"], 2, "--keep-orientation: this encoder of jxl states no"),
         (["a.jpg", "-o", "x.png", "--format", "jpeg"], 2, "-o x.png names a png file, --format jpeg"),
         (["a.jpg", "--pages", "0"], 2, "at least 1, or all"),
         (["a.jpg", "--pages", "2", "-q"], 1, "--pages 2: a JPEG file has one picture; leave --pages out"),

@@ -241,12 +241,15 @@ def _lost_depth(restored: Restored, path: Path | BinaryIO, output: Output) -> tu
 
 
 def _compare(task: Task, decoded: Restored, restored: Restored, gain: Gain | None) -> Path:
+    from jpegmend.restoration.output_array import as_shown
     from jpegmend.writing import comparison
 
     beside = compared_with(task.target)
+    # With ``orientation="keep"`` the pixels lie as in the file; beside each other no tag could turn them.
+    before, after = (as_shown(each.to_array(8), each.metadata.orientation) for each in (decoded, restored))
     comparison.write(
-        decoded.to_array(8),
-        restored.to_array(8),
+        before,
+        after,
         beside,
         labels=labels(restored.report.as_dict(), gain),
         icc=restored.metadata.icc,

@@ -262,5 +262,7 @@ def check_form(given: Namespace, format: str) -> None:
         )
     if given.compression is not None and format != "png":
         raise InvalidOption(f"--compression {given.compression}: of png alone, not of {format}; leave it out")
+    if given.keep_orientation and not WRITTEN[format].orientations:
+        raise InvalidOption(f"--keep-orientation: this encoder of {format} states no orientation; leave it out")
     if given.pages == "all" and format != "tiff":
         raise InvalidOption(f"--pages all: {format} holds one page; choose tiff, or --pages N")

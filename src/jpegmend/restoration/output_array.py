@@ -60,10 +60,17 @@ class OutputArray:
 
 def as_stored(upright: NDArray[Any], orientation: int) -> NDArray[Any]:
     """The upright array as a view with the rows and columns of the file (EXIF 2.3, tag 0x0112)."""
-    rows, columns = slice(None), slice(None)
-    if orientation in (3, 4, 7, 8):
-        rows = slice(None, None, -1)
-    if orientation in (2, 3, 6, 7):
-        columns = slice(None, None, -1)
-    turned = upright[rows, columns]
-    return turned.swapaxes(0, 1) if orientation >= 5 else turned
+    reversed = upright[_reversals(orientation)]
+    return reversed.swapaxes(0, 1) if orientation >= 5 else reversed
+
+
+def as_shown(stored: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """An array with the rows and columns of the file as an upright view: the inverse of :func:`as_stored`."""
+    turned = stored.swapaxes(0, 1) if orientation >= 5 else stored
+    return turned[_reversals(orientation)]
+
+
+def _reversals(orientation: int) -> tuple[slice, slice]:
+    """The index that reverses those axes of the upright array that run backwards in the file."""
+    rows, columns = (slice(None, None, -1 if orientation in each else 1) for each in ((3, 4, 7, 8), (2, 3, 6, 7)))
+    return rows, columns
