@@ -1,6 +1,7 @@
 """Worker processes: order, errors, processes that die, removal of temporary files."""
 
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -70,6 +71,15 @@ def test_a_process_that_is_ended_leaves_the_files_of_the_others(pool: Pool, tmp_
     (tmp_path / "go on").touch()
     assert list(coming) == [(keeps, True)]
     assert all(isinstance(answer, tuple) for _, answer in pool.in_order([(tempfile.mkstemp,)] * 2, never))
+
+
+def test_a_folder_of_temporary_files_that_was_cleaned_away_is_made_again() -> None:
+    """As systems do in /tmp after some days."""
+    with closing(Pool(call, jobs=1)) as pool:
+        (first,) = [answer for _, answer in pool.in_order([(tempfile.mkstemp,)], never)]
+        shutil.rmtree(Path(first[1]).parent.parent)
+        (second,) = [answer for _, answer in pool.in_order([(tempfile.mkstemp,)], never)]
+        assert isinstance(second, tuple) and Path(second[1]).parent == Path(first[1]).parent
 
 
 def _keep_a_file(kept: Path, until: Path) -> bool:

@@ -120,7 +120,6 @@ class Worker:
         self.stop()
         if self.stopping:
             raise WorkerDied("the workers of this run were stopped")
-        os.makedirs(self._folder, exist_ok=True)  # one that was ended from outside has removed it
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "jpegmend.batch.worker", self._folder],

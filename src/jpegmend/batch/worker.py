@@ -41,7 +41,7 @@ def main() -> None:
     try:
         while (call := waiting.get()) is not None:
             messages.note_begun()
-            answers.write(_answer(call))
+            answers.write(_answer(call, folder))
             answers.flush()
     except BrokenPipeError:
         pass
@@ -53,10 +53,12 @@ def main() -> None:
             os.rmdir(os.path.dirname(folder))
 
 
-def _answer(call: Call) -> bytes:
+def _answer(call: Call, folder: str) -> bytes:
     """Whether the call succeeded, and its result or exception, pickled."""
     function, arguments = call
     try:
+        # Each time: systems remove what was not used in /tmp for some days, and a service may wait longer.
+        os.makedirs(folder, mode=0o700, exist_ok=True)
         return pickle.dumps((True, function(*arguments)), protocol=5)
     except Exception as error:
         try:
