@@ -249,6 +249,17 @@ def test_extended_xmp_is_said_to_be_lost():
         assert any("extended" in text for text in said), name
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_alpha_that_is_opaque_everywhere_is_no_hindrance_to_jpeg(kind):
+    """Programs that take screenshots write such PNGs."""
+    pixels = some_pixels((24, 40, 4), kind)
+    pixels[..., 3] = np.iinfo(kind).max
+    found, expected = io.BytesIO(), io.BytesIO()
+    files.write(pixels, NOTHING, found, format="jpeg", bits=8)
+    files.write(pixels[..., :3], NOTHING, expected, format="jpeg", bits=8)
+    assert found.getvalue() == expected.getvalue()
+
+
 class TestRefusals:
     @pytest.mark.parametrize("name", ["webp", "jpeg"])
     def test_sixteen_bits(self, name, tmp_path):
@@ -257,8 +268,10 @@ class TestRefusals:
         assert list(tmp_path.iterdir()) == []
 
     def test_transparency_in_jpeg(self):
+        pixels = np.full((8, 8, 4), 255, np.uint8)
+        pixels[7, 7, 3] = 254
         with pytest.raises(OutputError, match="transparency"):
-            files.write(some_pixels((8, 8, 4)), NOTHING, io.BytesIO(), format="jpeg")
+            files.write(pixels, NOTHING, io.BytesIO(), format="jpeg")
 
     @pytest.mark.parametrize(("width", "name"), [(16384, "webp"), (65501, "jpeg")])
     def test_too_wide(self, width, name):

@@ -72,7 +72,8 @@ def write(
     def prepared() -> Iterator[tuple[NDArray[Any], Metadata]]:
         for page, notes, marked in itertools.chain([(pixels, metadata, mark)], pages):
             _check_fit(name, page, bits or (page.itemsize * 8 if deep else 8))
-            shown, kept, lost = _prepare(page, notes, strip, srgb, marked, WRITTEN[name].profiles)
+            colours = page if page.ndim == 2 or WRITTEN[name].transparent else page[..., :3]  # alpha is opaque
+            shown, kept, lost = _prepare(colours, notes, strip, srgb, marked, WRITTEN[name].profiles)
             left_out.extend(words for words in lost if words not in left_out)
             yield shown, kept
 
@@ -212,7 +213,7 @@ def _check_fit(name: str, pixels: NDArray[Any], bits: int) -> None:
     height, width = pixels.shape[:2]
     if max(height, width) > kind.largest:
         raise OutputError(f"{width}x{height} pixels; {name} holds {kind.largest} a side at most, png and tiff more")
-    if pixels.ndim == 3 and pixels.shape[2] == 4 and not kind.transparent:
+    if pixels.shape[2:] == (4,) and not kind.transparent and pixels[..., 3].min() < np.iinfo(pixels.dtype).max:
         raise OutputError(f"{name} holds no transparency; use png, tiff or webp")
 
 
