@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from tests.jpeg.conftest import as_ycck
 
-from jpegmend import inspect, restore
+from jpegmend import inspect, restore, runtimes
 from jpegmend.errors import InvalidOption
 from jpegmend.restoration import inspection
+from jpegmend.runtimes import onnx
 from jpegmend.writing import comparison
 
 
@@ -50,6 +51,14 @@ def test_the_ranker_sees_the_luma_of_ink_and_of_rgb(monkeypatch: pytest.MonkeyPa
         assert inspect(data, ranker="any").ranker_score == len(seen)
         red, green, blue = np.moveaxis(restore(data, strength=0, bits=8).pixels / 255, 2, 0)
         assert np.abs(seen[-1] - (0.299 * red + 0.587 * green + 0.114 * blue)).max() < 1e-5
+
+
+def test_the_ranker_is_opened_once_for_many_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtimes.close()
+    opened, really = [], onnx.open_session
+    monkeypatch.setattr(onnx, "open_session", lambda *given: opened.append(given) or really(*given))
+    scores = [inspect(jpeg(quality=quality), ranker="cqr-c").ranker_score for quality in (10, 60)]
+    assert len(opened) == 1 and None not in scores and scores[0] < scores[1]
 
 
 @pytest.mark.parametrize("limits", [{"timeout": -1}, {"timeout": "5"}, {"max_pixels": 0}, {"strict": "no"}], ids=str)

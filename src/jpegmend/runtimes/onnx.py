@@ -112,12 +112,16 @@ def open_onnx(card: Card, threads: int | None, provider: str = "cpu") -> Runtime
     """
     if card.files and "onnx" not in card.files:
         raise WeightsMissing(f"{card.name!r} cannot be run by ONNX Runtime; use runtime='torch'")
-    file, threads = weights.path(card, "onnx"), threads or available_threads()
-    key = (file, file.stat().st_mtime_ns, threads, provider)
-    session = _SESSIONS.get(key, lambda: open_session(file, threads, provider))
+    session = cached_session(weights.path(card, "onnx"), threads or available_threads(), provider)
     if card.foreign is not None:
         return ForeignRuntime(card, f"onnx {provider}", graph_call(session, card.foreign))
     return OnnxRuntime(card, session, provider)
+
+
+def cached_session(file: Path, threads: int, provider: str = "cpu") -> Any:
+    """The session over a file, one of those most recently used if it is there; see :func:`open_session` for errors."""
+    key = (file, file.stat().st_mtime_ns, threads, provider)
+    return _SESSIONS.get(key, lambda: open_session(file, threads, provider))
 
 
 def close_sessions() -> None:

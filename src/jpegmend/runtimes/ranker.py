@@ -9,7 +9,7 @@ import numpy as np
 from jpegmend import weights
 from jpegmend.errors import InvalidOption
 from jpegmend.runtimes.contract import Floats
-from jpegmend.runtimes.onnx import open_session
+from jpegmend.runtimes.onnx import cached_session
 from jpegmend.runtimes.processor import available_threads
 from jpegmend.weights import Card
 
@@ -26,7 +26,7 @@ class QualityRanker:
     """
 
     def __init__(self, file: Path, threads: int | None = None) -> None:
-        self._session = open_session(file, threads or available_threads())
+        self._session = cached_session(file, threads or available_threads())
         self.channels = int(self._session.get_inputs()[0].shape[1])
         """Planes of a picture: 1, luma."""
 
