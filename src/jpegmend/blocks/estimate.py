@@ -138,7 +138,7 @@ def _judge(plane: Floats, offset: tuple[int, int], *, thorough: bool) -> tuple[f
             continue
         counted += 1
         steps, place = np.unique(quality_steps(index, candidates), return_inverse=True)
-        total += np.stack([gains(sizes, steps, sigma, _CLEAR_SIZE) for sigma in noise])[:, place]
+        total += gains(sizes, steps, noise, _CLEAR_SIZE)[:, place]
     if counted < 2:
         return 0.0, None
     best = total.max(axis=0)

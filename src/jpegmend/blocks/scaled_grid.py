@@ -254,5 +254,5 @@ def _gains(sizes: Array, used: list[int], qualities: NDArray[np.int_], noises: t
         steps, place = np.unique(quality_steps(index, qualities), return_inverse=True)
         for number, noise in enumerate(noises):
             if (values > 2 * noise).sum() >= _LEAST_COUNT:
-                total[number] += gains(values, steps, noise, 2 * noise)[place]
+                total[number] += gains(values, steps, [noise], 2 * noise)[0, place]
     return total

@@ -118,7 +118,7 @@ class _Places:
             if (sizes > 2 * np.maximum(sigma, typical)).sum() < _LEAST_COUNT:
                 continue
             steps, place = np.unique(quality_steps(index, qualities), return_inverse=True)
-            gained = gains(sizes, steps, sigma, 2 * typical)
+            gained = gains(sizes, steps, [sigma], 2 * typical)[0]
             found[index] = np.where(steps < _RESOLVED * typical, np.minimum(gained, 0), gained)[place]
         return found.sum(axis=0), found
 

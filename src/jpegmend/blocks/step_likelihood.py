@@ -3,11 +3,12 @@
 Compressed: a coefficient is a multiple of the step plus normal noise. Not compressed: zeros of flat areas plus noise,
 else exponentially distributed sizes.
 
-Shape letters: N coefficients, S steps.
+Shape letters: N coefficients, S steps, D deviations.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,11 @@ _FLAT = np.array([0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98])
 """Shares of coefficients that are zero because the picture is flat there, tried for "no compression"."""
 
 
-def gains(sizes: Array, steps: NDArray[Any], sigma: Array | float, threshold: float) -> Array:
-    """Log-likelihood ratios [S] of steps [S] against no compression, in nats, summed over the coefficients.
+def gains(sizes: Array, steps: NDArray[Any], sigmas: Sequence[Array | float], threshold: float) -> Array:
+    """Log-likelihood ratios [D, S] of steps [S] against no compression, in nats, summed over the coefficients.
 
-    ``sizes`` [N] are absolute values on the 0..255 scale; ``sigma`` is the standard deviation of their noise, one
-    for all or [N]; sizes above ``threshold`` are more than noise, and at least one must be.
+    ``sizes`` [N] are absolute values on the 0..255 scale; ``sigmas`` are standard deviations of their noise that are
+    tried, each one for all or [N]; sizes above ``threshold`` are more than noise, and at least one must be.
     """
     step = steps[:, None].astype(np.float64)
     level = np.round(sizes / step)
@@ -34,9 +35,14 @@ def gains(sizes: Array, steps: NDArray[Any], sigma: Array | float, threshold: fl
     # Share of the exponential tail that the encoder rounded to this level, of all that did not become zero.
     share = (1 - zeros) * np.exp(-(level - 1) * step / scale) * (1 - np.exp(-step / scale))
     share = np.where(level == 0, 2 * zeros, share)
-    likelihood = (1 - OUTLIERS) * share * _normal_density(np.square(sizes - level * step), sigma)
-    likelihood += OUTLIERS * np.exp(-sizes / scale) / scale
-    return np.asarray(np.log(np.maximum(likelihood, np.finfo(float).tiny)).sum(axis=1) - _uncompressed(sizes, sigma))
+    share *= 1 - OUTLIERS
+    squares = np.square(sizes - level * step)
+    outliers = np.maximum(OUTLIERS * np.exp(-sizes / scale) / scale, np.finfo(float).tiny)
+    found = []
+    for sigma in sigmas:
+        likelihood = share * _normal_density(squares, sigma) + outliers
+        found.append(np.log(likelihood).sum(axis=1) - _uncompressed(sizes, sigma))
+    return np.array(found)
 
 
 def _uncompressed(sizes: Array, sigma: Array | float) -> float:
