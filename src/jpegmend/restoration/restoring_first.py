@@ -53,8 +53,7 @@ def restore_first(
     note = f"restored by {card.name}, as a picture of quality {quality}, before it was enlarged"
     plan = replace(plan, keeps_profile=found.keeps_profile, warnings=(*restored.report.warnings, note))
     if opened.colour == "gray":
-        samples = restored.pixels if opened.alpha is None else restored.pixels[..., 0]
-        return plan, np.ascontiguousarray(samples)
+        return plan, np.ascontiguousarray(restored.pixels)
     return replace(plan, convert=colour.choose("ycbcr")), np.ascontiguousarray(restored.pixels[..., :3])
 
 
