@@ -151,7 +151,7 @@ def inspect(
     opened = open_picture(source, limits)
     scene = make_scene(opened)
     seen = guess.estimate_compression(scene)
-    last = opened.quality if opened.has_tables else seen and seen.quality
+    last = opened.quality if opened.has_tables or seen is None else seen.quality
     earlier = guess.find_earlier_compression(scene, last)
     sure = guess.if_sure(earlier)
     found = sure or seen
