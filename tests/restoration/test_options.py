@@ -172,6 +172,7 @@ def test_caution_is_judged_by_the_quality_that_is_told(make_card, draw, encode, 
         monkeypatch.setattr(guess, "find_earlier_compression", lambda *_, where=offset: Earlier(20, where, 1.0))
         assert restore(data, model=card).report.strength == 1
         assert restore(data, model=card).report.estimated_quality == 20
+    monkeypatch.setattr(guess, "find_earlier_compression", lambda *_: None)
     monkeypatch.setattr(guess, "estimate_compression", lambda _: guess.Guess(20, (0, 0), 1.0))
     assert restore(draw(60, 60), model=card).report.strength == 1
 
