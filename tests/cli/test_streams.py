@@ -126,6 +126,26 @@ def test_standard_input_and_pipes_among_other_files(folder: Path) -> None:
     assert [read[name] for name in ("stdin-unknown.png", "pipe-unknown.png", "a-15.png")] == [len(data)] * 3
 
 
+def test_files_that_the_shell_has_opened_are_read_by_the_command(folder: Path) -> None:
+    """The processes of several pictures have neither its standard input nor its pipes."""
+    line = "jpegmend <(cat a.jpg) <(cat sub/b.jpg) /dev/stdin -o out/ --strength 0 < a.jpg"
+    done = shell(line, timeout=60)
+    assert done.returncode == 0, done.stderr
+    made = [path.read_bytes() for path in Path("out").glob("*.png")]
+    assert len(made) == 3 and len(set(made)) == 2
+
+
+def test_an_interrupt_ends_the_wait_for_standard_input(folder: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "jpegmend", "-", "a.jpg", "-o", "out/", "--strength", "0"], stdin=subprocess.PIPE
+    ) as process:
+        while not Path("out", JOURNAL).exists():
+            time.sleep(0.05)
+        time.sleep(1)  # until it reads, though the outcome is the same before
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+
+
 @pytest.mark.parametrize("source", ["-", "pipe"])
 def test_other_data_of_a_stream_replace_no_result(
     folder: Path, source: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

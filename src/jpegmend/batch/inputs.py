@@ -38,9 +38,14 @@ def state_of(path: Path) -> State | None:
     return State(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
+def is_inherited(path: Path) -> bool:
+    """Whether a path may be an open file of this process, which no other has: standard input, ``/dev/fd/63``."""
+    return path == STANDARD or os.path.abspath(path).startswith("/dev/")
+
+
 def is_stream(path: Path) -> bool:
     """Whether a path may give other data each time it is read: standard input, a pipe, or a name in ``/dev``."""
-    if path == STANDARD or os.path.abspath(path).startswith("/dev/"):
+    if is_inherited(path):
         return True
     try:
         return stat.S_ISFIFO(path.stat().st_mode)

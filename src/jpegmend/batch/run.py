@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from jpegmend import errors
-from jpegmend.batch.find import STANDARD
-from jpegmend.batch.inputs import is_large
+from jpegmend.batch.inputs import is_inherited, is_large, read_input
 from jpegmend.batch.journal import Entry
 from jpegmend.batch.limited import time_raises
 from jpegmend.batch.plan import Item, Journals, input_name, remove_leftovers
@@ -18,6 +17,7 @@ from jpegmend.batch.processes import Pool, Worker, WorkerDied
 from jpegmend.batch.settings import Settings
 from jpegmend.batch.share import LARGE, Share
 from jpegmend.batch.work import Outcome, Progress, Task, failure, work
+from jpegmend.errors import JpegmendError
 
 
 class Job(NamedTuple):
@@ -26,6 +26,10 @@ class Job(NamedTuple):
     item: Item
     alone: bool
     """Whether it runs alone, with all threads and all memory."""
+    data: bytes | None = None
+    """The bytes of a stream that only this process has."""
+    problem: JpegmendError | None = None
+    """Why they could not be read."""
 
 
 def run(
@@ -74,7 +78,7 @@ def _outcomes(
 def _here(item: Item, settings: Settings, share: Share, progress: Callable[[Item], Progress] | None) -> Outcome:
     begin(item, settings)
     with time_raises():  # the process goes on, to tell of it
-        outcome = work(_task(Job(item, True), settings, share), progress(item) if progress else None)
+        outcome = work(_task(Job(item, True, item.data), settings, share), progress(item) if progress else None)
     finish(item, settings, outcome)
     return outcome
 
@@ -82,10 +86,10 @@ def _here(item: Item, settings: Settings, share: Share, progress: Callable[[Item
 def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals: Journals) -> Iterator[Outcome]:
     def call(worker: Worker, job: Job) -> Outcome:
         begin(job.item, settings)
-        task = _task(job, settings, share)
         try:
-            # Only this process can read its standard input.
-            outcome: Outcome = work(task) if task.source == STANDARD else worker.call(work, task)
+            if job.problem is not None:
+                raise job.problem
+            outcome: Outcome = worker.call(work, _task(job, settings, share))
         except WorkerDied as error:
             if worker.stopping:
                 raise
@@ -98,7 +102,7 @@ def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals:
         return outcome
 
     held = tuple(journal.fileno() for journal in journals.values()) if os.name == "posix" else ()
-    jobs = (Job(item, share.jobs == 1 or is_large(item.picture.path, LARGE)) for item in todo)
+    jobs = (_job(item, settings, share) for item in todo)
     with contextlib.closing(Pool(call, share.jobs, held)) as pool:
         for job, outcome in pool.in_order(jobs, lambda job: job.alone):
             if isinstance(outcome, BaseException):
@@ -108,11 +112,22 @@ def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals:
             yield outcome
 
 
+def _job(item: Item, settings: Settings, share: Share) -> Job:
+    path, data = item.picture.path, item.data
+    if data is None and is_inherited(path):
+        # In the main thread, which an interrupt reaches; and once, also for a picture that is tried again alone.
+        try:
+            data = read_input(path, settings.max_bytes)
+        except JpegmendError as error:
+            return Job(item, False, problem=error)
+    return Job(item, share.jobs == 1 or is_large(path, LARGE), data)
+
+
 def _task(job: Job, settings: Settings, share: Share) -> Task:
     threads, memory = (share.all_threads, share.all_memory) if job.alone else (share.threads, share.memory)
     return Task(
         source=job.item.picture.path,
-        data=job.item.data,
+        data=job.data,
         target=job.item.target,
         operation=settings.operation,
         options={**settings.options, "threads": threads, "memory": memory},
