@@ -101,6 +101,7 @@ def test_a_marker_of_another_job_is_refused(place: Path, cluster, in_this_proces
         (("plan", "empty", "dst"), 2, "empty: no pictures there; give files, or folders with pictures\n"),
         (("plan", "src", "full"), 2, "full holds files already; give an empty place, or --overwrite"),
         (("plan", "src", "src", "--overwrite", "--name", "{stem}{suffix}"), 2, "results could replace inputs"),
+        (("plan", "link", "src", "--overwrite", "--name", "{stem}{suffix}"), 2, "results could replace inputs"),
         (("plan", "src", "dst", "--name", "{quality}-{stem}{suffix}"), 2, "the listing does not know {quality}"),
         (("plan", "src", "dst", "--bits", "16", "--format", "webp"), 2, "webp holds 8 bits"),
         (("plan", "ftp://host/x", "dst"), 2, "give a folder, or an address that begins with s3://, gs://, az://"),
@@ -114,6 +115,7 @@ def test_what_is_refused(place: Path, cluster, words, code: int, said: str) -> N
     (place / "empty").mkdir()
     (place / "full").mkdir()
     (place / "full" / "mine.txt").write_text("mine")
+    (place / "link").symlink_to("src")
     found = cluster(*words)
     assert found[0] == code and said in found[1]
 
@@ -135,7 +137,7 @@ def test_two_inputs_never_have_one_result(place: Path, cluster) -> None:
 
 def test_shards_that_do_not_exist_are_refused(place: Path, cluster) -> None:
     cluster("plan", "src", "dst", "--shard", 5)
-    for wrong in ("3", "0-3", "2-1", "x"):
+    for wrong in ("3", "0-3", "2-1", "x", ""):
         code, said = cluster("run", "dst", "--shards", wrong)
         assert code == 2 and "give one number or FIRST-LAST, from 0 to 2" in said
 

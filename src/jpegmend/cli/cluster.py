@@ -153,10 +153,10 @@ def _run(given: Namespace) -> int:
     destination = Storage(given.places[0])
     job = open_job(destination)
     try:
-        shards = parse_shards(given.shards, job.shards) if given.shards else None
+        shards = parse_shards(given.shards, job.shards) if given.shards is not None else None
     except ValueError as error:
         raise InvalidOption(
-            f"--shards {given.shards}: give one number or FIRST-LAST, from 0 to {job.shards - 1}"
+            f"--shards {given.shards!r}: give one number or FIRST-LAST, from 0 to {job.shards - 1}"
         ) from error
     tell_licence(job.settings.card, quiet=given.quiet)
     scheduler = make_scheduler(destination, job, shards)
