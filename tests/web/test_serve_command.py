@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -45,14 +47,17 @@ def test_a_token_of_the_environment_is_not_printed(
     printed: str,
     opened: str,
 ) -> None:
-    pages: list[str] = []
+    pages: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
+    ended = threading.Event()
     monkeypatch.setenv("JPEGMEND_TOKEN", TOKEN)
-    monkeypatch.setattr("jpegmend.web.server.webbrowser.open", pages.append)
+    # A browser that runs in the terminal, in which Python waits for its end.
+    monkeypatch.setattr("jpegmend.web.server.webbrowser.open", lambda page: pages.put((page, ended.wait(20))))
     monkeypatch.setattr("jpegmend.web.server.Server", only_started)
     assert cli.run(["serve", "--port", "0", *arguments]) == cli.DONE
+    ended.set()
     first, *rest = capsys.readouterr().out.splitlines()
     assert first == f"jpegmend is at http://127.0.0.1:8017/{printed}"
-    assert pages == [f"http://127.0.0.1:8017/{opened}"]
+    assert pages.get() == (f"http://127.0.0.1:8017/{opened}", True), "the service waits for no browser"
     assert TOKEN not in "".join(rest) and ("$JPEGMEND_TOKEN" in rest[0]) is (printed != opened)
 
 
@@ -126,6 +131,7 @@ def test_an_upload_that_does_not_end_in_time_is_told(tmp_path: Path, monkeypatch
         (["--folder", "."], "holds other files, and it is emptied at start"),
         (["--keep-bytes", "5x"], "--keep-bytes '5x'"),
         (["--port", "BUSY"], "give another port, or 0"),
+        (["--host", "203.0.113.5", "--token", TOKEN], "give an address of this machine, or leave --host out"),
     ],
 )
 def test_what_is_refused(

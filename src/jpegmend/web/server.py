@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from tempfile import gettempdir
@@ -100,8 +102,10 @@ def _bind(settings: Settings) -> socket.socket:
         listening.bind((settings.host, settings.port))
     except OSError as error:
         listening.close()
+        port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        advice = "another port, or 0" if port else "an address of this machine, or leave --host out"
         why = error.strerror or error
-        raise InvalidOption(f"port {settings.port} of {settings.host}: {why}; give another port, or 0") from error
+        raise InvalidOption(f"port {settings.port} of {settings.host}: {why}; give {advice}") from error
     return listening
 
 
@@ -121,4 +125,5 @@ def _announce(settings: Settings, port: int, open_page: bool, print_token: bool)
     sys.stdout.write(f"{told}Ctrl-C stops it.\n")
     sys.stdout.flush()
     if open_page:
-        webbrowser.open(place)
+        # In a thread: some browsers, such as those in a terminal, end before it returns, and wait for the page first.
+        threading.Thread(target=webbrowser.open, args=(place,), daemon=True).start()
