@@ -100,6 +100,13 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
         find_pictures([str(tmp_path)], recursive=True)
 
 
+def test_a_folder_without_pictures_is_told_apart_from_others(scans: Path) -> None:
+    (scans.parent / "empty").mkdir()
+    (scans / "notes.txt").write_text("words")
+    with pytest.raises(InvalidOption, match="empty: no pictures there; give files"):
+        find_pictures([str(scans), str(scans.parent / "empty")], recursive=False)
+
+
 FILE, OTHER, FOUND = (
     Found(Path("a.jpg"), Path("a.jpg")),
     Found(Path("b.jpg"), Path("b.jpg")),

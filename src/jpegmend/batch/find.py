@@ -61,9 +61,11 @@ def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None 
     # One folder may be given by several paths; a link to a file is a picture of its own.
     resolve = functools.cache(os.path.realpath)
     for name in names:
-        here = list(_expand(name, recursive, output, passed))
+        passed_here: Counter[str] = Counter()
+        here = list(_expand(name, recursive, output, passed_here))
+        passed.update(passed_here)
         if not here:
-            seen = f" ({describe(passed)} passed over)" if passed else ""
+            seen = f" ({describe(passed_here)} passed over)" if passed_here else ""
             advice = "give files, or folders with pictures" + " (-r for below)" * (not recursive)
             raise InvalidOption(f"{name}: no pictures there{seen}; {advice}")
         for picture in here:
