@@ -85,7 +85,7 @@ def test_sizes():
     sides = list(synthetic.squares(0.25, 100, 4))
     assert sides[0] == (496, 496) or sides[0] == (512, 512)
     assert sides[-1][0] ** 2 == pytest.approx(100e6, rel=0.01)
-    for wrong in ("", "0", "axb", "1x2x3", "-5"):
+    for wrong in ("", "0", "axb", "1x2x3", "-5", "70000x16", "²"):
         with pytest.raises(InvalidOption, match="size"):
             synthetic.parse_size(wrong)
 
