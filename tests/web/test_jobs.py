@@ -6,6 +6,7 @@ import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -204,4 +205,6 @@ def test_an_archive_has_every_result_once_and_says_what_is_missing(client: httpx
         ]
         result = client.get(f"/v1/jobs/{ids[0]}/result", params={"format": "webp"}).content
         assert archive.read("x.restored.webp") == result
+        days = {date(*entry.date_time[:3]) for entry in archive.infolist()}
+        assert days <= {date.today(), date.today() - timedelta(1)}, "dates are those of the restoration"
         assert archive.read("not restored.txt").decode().startswith("broken.jpg: ")

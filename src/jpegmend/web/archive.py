@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path, PurePath
@@ -76,7 +77,8 @@ async def _stream(service: Service, jobs: list[Job], forms: list[Output]) -> Asy
 
 
 def _add(made: zipfile.ZipFile, path: Path, name: str, sink: _Sink) -> Iterator[bytes]:
-    with path.open("rb") as source, made.open(name, "w", force_zip64=True) as target:
+    entry = zipfile.ZipInfo(name, time.localtime(path.stat().st_mtime)[:6])  # by its name alone it is dated 1980
+    with path.open("rb") as source, made.open(entry, "w", force_zip64=True) as target:
         while piece := source.read(_PIECE):
             target.write(piece)
             yield sink.take()
