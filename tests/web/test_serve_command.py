@@ -61,6 +61,20 @@ def test_a_token_of_the_environment_is_not_printed(
     assert TOKEN not in "".join(rest) and ("$JPEGMEND_TOKEN" in rest[0]) is (printed != opened)
 
 
+def test_the_name_of_a_host_is_taken_with_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the address in the browser has it."""
+    made: list[Settings] = []
+
+    def keep(settings: Settings, started: Callable[[int], None]) -> SimpleNamespace:
+        made.append(settings)
+        return only_started(settings, started)
+
+    monkeypatch.setattr("jpegmend.web.server.Server", keep)
+    hosts = ["--allow-host", "Photos.Example:8443", "--allow-host", "nas"]
+    assert cli.run(["serve", "--no-open", "--port", "0", *hosts]) == cli.DONE
+    assert made[0].hosts == ("photos.example", "nas")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_a_stopped_service_finishes_what_runs(tmp_path: Path, photo: bytes) -> None:
     command = [sys.executable, "-m", "jpegmend", "serve", "--no-open", "--port", "0", "--jobs", "1"]

@@ -50,6 +50,7 @@ def _add_limits(group: object) -> None:
 def run(given: Namespace) -> int:
     """Serve a web page and an HTTP interface on this machine."""
     with extra_needed("the service", "web"):
+        from jpegmend.web.guard import host_name
         from jpegmend.web.server import serve
         from jpegmend.web.settings import Settings
 
@@ -58,7 +59,7 @@ def run(given: Namespace) -> int:
         host=given.host,
         port=given.port,
         token=_token(given),
-        hosts=tuple(name.lower() for name in given.allow_host),
+        hosts=tuple(map(host_name, given.allow_host)),
         folder=Path(given.folder) if given.folder else None,
         jobs=given.jobs,
         threads=given.threads,
