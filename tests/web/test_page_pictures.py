@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.adoption import graphs
-from tests.web.chromium import give, ready
+from tests.web.chromium import SLOW, give, ready
 from tests.web.conftest import TOKEN
 
 from jpegmend.adoption import adopt
@@ -150,6 +150,34 @@ def test_a_picture_is_never_shown_as_another(open_page: Any, photo: bytes, small
     page.locator(".item-open").first.click()
     ready(page)
     assert page.evaluate("() => document.getElementById('after').naturalWidth") == 320
+
+
+def test_a_map_of_the_change_whose_job_is_gone_is_made_again(browser: Any, running: Any, small: bytes) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(SLOW)
+    wrong: list[Any] = []
+    page.on("pageerror", wrong.append)
+    page.goto(f"{running.address}/?token={TOKEN}")
+    give(page, ("a.jpg", small))
+    ready(page)
+    with running.client() as client:
+        for job in running.service.jobs.kept:
+            client.delete(f"/v1/jobs/{job.id}")
+    page.get_by_text("Change", exact=True).click()
+    page.locator("#change[data-shown]").wait_for()
+    page.close()
+    assert wrong == []
+
+
+def test_the_page_says_why_a_job_cannot_be_followed(browser: Any, running: Any, small: bytes) -> None:
+    """As where the service was started again, with another token."""
+    page = browser.new_page()
+    page.set_default_timeout(SLOW)
+    page.goto(f"{running.address}/?token={TOKEN}")
+    page.route("**/v1/jobs/**", lambda route: route.fulfill(status=401, json={}))
+    give(page, ("a.jpg", small))
+    page.locator("#state", has_text="token of this page is no longer valid").wait_for()
+    page.close()
 
 
 def test_the_page_says_where_pictures_go(browser: Any, running: Any) -> None:

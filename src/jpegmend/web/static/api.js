@@ -75,7 +75,8 @@ export function follow(id, tell, signal) {
       });
     }
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) end(() => reject(new ServiceError(UNREACHABLE)));
+      // The stream does not say why it was refused: the service may have been started again, with another token.
+      if (source.readyState === EventSource.CLOSED) end(() => ask(`v1/jobs/${id}`).then(() => reject(new ServiceError(UNREACHABLE)), reject));
     });
   });
 }

@@ -67,7 +67,7 @@ export class Viewer {
     for (const radio of document.getElementsByName("mode")) {
       radio.addEventListener("change", () => {
         this.stage.dataset.mode = radio.value;
-        this.#showChange();
+        this.show(this.picture); // the map of the change is loaded when it is looked at, and its job may be gone then
       });
     }
     byId("zoom-in").addEventListener("click", () => this.zoom.step(1));
