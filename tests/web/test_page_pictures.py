@@ -163,7 +163,7 @@ def test_a_map_of_the_change_whose_job_is_gone_is_made_again(browser: Any, runni
     with running.client() as client:
         for job in running.service.jobs.kept:
             client.delete(f"/v1/jobs/{job.id}")
-    page.get_by_text("Change", exact=True).click()
+    page.get_by_label("Change", exact=True).check()
     page.locator("#change[data-shown]").wait_for()
     page.close()
     assert wrong == []

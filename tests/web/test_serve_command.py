@@ -144,6 +144,7 @@ def test_an_upload_that_does_not_end_in_time_is_told(tmp_path: Path, monkeypatch
         (["--token", "short"], "a token of 5 characters"),
         (["--folder", "."], "holds other files, and it is emptied at start"),
         (["--keep-bytes", "5x"], "--keep-bytes '5x'"),
+        (["--keep", "0"], "--keep: '0'; give a number of at least 0.1"),
         (["--port", "BUSY"], "give another port, or 0"),
         (["--host", "203.0.113.5", "--token", TOKEN], "give an address of this machine, or leave --host out"),
     ],

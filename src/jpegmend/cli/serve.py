@@ -42,7 +42,7 @@ def _add_limits(group: object) -> None:
     add("--max-bytes", default="200M", metavar="SIZE", help="of a request's body (200M)")
     add("--timeout", type=real(1), default=600.0, metavar="S", help="seconds for one job (600)")
     add("--queue", type=whole(1), default=32, metavar="N", help="jobs that may wait; others are refused (32)")
-    add("--keep", type=real(0), default=15.0, metavar="MINUTES", help="for which results are kept (15)")
+    add("--keep", type=real(0.1), default=15.0, metavar="MINUTES", help="for which results are kept (15)")
     add("--keep-bytes", default="2G", metavar="SIZE", help="of all results that are kept (2G)")
     add("--folder", metavar="PATH", help="for files of jobs, emptied at start; without it in the user's cache")
 
