@@ -93,6 +93,10 @@ def test_what_only_a_restoration_gives_is_a_reason_for_one(one: Path) -> None:
     measures = replace(SETTINGS, output=Output(compare=True, reference=one))
     assert work_off(measures) == {"a.jpg": "done"}, "the gain is nowhere kept"
     assert work_off(compares) == {"a.jpg": "skipped"}, "a reference does not change the result"
+    assert work_off() == {"a.jpg": "skipped"}, "nor does a comparison beside it"
+    assert work_off(replace(SETTINGS, output=Output(bits=16))) == {"a.jpg": "done"}
+    compares = replace(SETTINGS, output=Output(bits=16, compare=True))
+    assert work_off(compares) == {"a.jpg": "done"}, "the comparison that is there is of another result"
 
 
 def test_overwrite_redoes(one: Path) -> None:

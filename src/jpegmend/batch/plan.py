@@ -145,7 +145,7 @@ def _beside_result(again: Item, entry: Entry, settings: Settings) -> Item:
     if entry.outcome != "done" or _asks_for_more(again.target, settings):
         # Where a run was stopped during this picture the file may be of an earlier run with other options.
         return again
-    same = entry.options == settings.fingerprint and entry.weights == settings.weights_hash
+    same = entry.options in settings.accepted and entry.weights == settings.weights_hash
     if same and (not by_path or _is_unchanged(path, entry, settings)):
         return replace(again, skip="done", data=None)
     return again

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +64,18 @@ class Settings:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A hash of every option that changes the result."""
+        """A hash of every option that changes the result, or what is beside it."""
         options = {key: value for key, value in self.options.items() if key not in _WITHOUT_EFFECT}
         options["model"] = self.card.name
         # What a result is measured against does not change it.
         output = {**vars(self.output), "reference": None}
         facts = {"operation": self.operation, "options": options, "output": output}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    @functools.cached_property
+    def accepted(self) -> tuple[str, str]:
+        """Fingerprints of runs with the same results: its own, and that of a run that also writes comparisons."""
+        return self.fingerprint, replace(self, output=replace(self.output, compare=True)).fingerprint
 
     @functools.cached_property
     def weights_hash(self) -> str:
