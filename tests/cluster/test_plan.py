@@ -104,6 +104,8 @@ def test_a_marker_of_another_job_is_refused(place: Path, cluster, in_this_proces
         (("plan", "link", "src", "--overwrite", "--name", "{stem}{suffix}"), 2, "results could replace inputs"),
         (("plan", "src", "dst", "--name", "{quality}-{stem}{suffix}"), 2, "the listing does not know {quality}"),
         (("plan", "src", "dst", "--bits", "16", "--format", "webp"), 2, "webp holds 8 bits"),
+        (("plan", "src", "dst", "--bits", "16", "--name", "{stem}.webp"), 2, "webp holds 8 bits"),
+        (("plan", "src", "dst", "--format", "tiff", "--name", "{stem}.webp"), 2, "names a webp file, --format tiff"),
         (("plan", "ftp://host/x", "dst"), 2, "give a folder, or an address that begins with s3://, gs://, az://"),
         (("run", "dst"), 1, "there is no such folder"),
         (("run", "full"), 1, "no job is planned there; first `jpegmend cluster plan SRC"),
@@ -133,6 +135,12 @@ def test_two_inputs_never_have_one_result(place: Path, cluster) -> None:
     assert code == 2 and "would have one result, 3.restored.png; give --name '{name}.restored{suffix}'" in said
     assert not (place / "dst" / JOB).exists()
     assert cluster("plan", "src", "dst", "--name", "{name}.restored{suffix}")[0] == 0
+
+
+def test_a_suffix_in_the_names_of_results_is_their_format(place: Path, cluster, in_this_process) -> None:
+    assert cluster("plan", "src", "dst", "--strength", "0", "--name", "{name}.webp")[0] == 0
+    assert cluster("run", "dst", "--jobs", 1)[1]["done"] == 11
+    assert {path.read_bytes()[8:12] for path in (place / "dst").rglob("*.webp")} == {b"WEBP"}
 
 
 def test_shards_that_do_not_exist_are_refused(place: Path, cluster) -> None:

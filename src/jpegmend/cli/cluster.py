@@ -91,10 +91,12 @@ def run(given: Namespace) -> int:
 
 
 def _plan(given: Namespace) -> int:
+    from jpegmend.batch.names import Template
     from jpegmend.cluster.listing import plan
     from jpegmend.cluster.storage import Storage
 
-    format = given.format or default_format(given)
+    default = default_format(given, Template(given.name))
+    format = given.format or default
     check_form(given, format)
     source, destination = Storage(given.places[0]), Storage(given.places[1], create=True)
     # Threads and memory are options of the run; pictures are compared one at a time.

@@ -15,7 +15,7 @@ from jpegmend.formats import WRITTEN
 
 if TYPE_CHECKING:
     from jpegmend.batch.find import Search
-    from jpegmend.batch.names import Place
+    from jpegmend.batch.names import Place, Template
     from jpegmend.batch.plan import Item, Journals
     from jpegmend.batch.settings import Settings
 
@@ -150,10 +150,7 @@ def run_files(given: Namespace, read_settings: Callable[[Namespace, str], Settin
     folder = given.output not in (None, "-") and names.is_folder(given.output)
     output = Path(given.output) if folder else None
     search = find.find_pictures(given.files, recursive=given.recursive, output=output)
-    if template.format and given.format not in (None, template.format):
-        raise InvalidOption(f"--name {given.name!r} names a {template.format} file, --format {given.format}; give one")
-    default = template.format or default_format(given)
-    place = names.find_place(search.pictures, given.output, given.format, default)
+    place = names.find_place(search.pictures, given.output, given.format, default_format(given, template))
     _check(given, place, single=len(search.pictures) == 1 and search.pictures[0].named)
     settings = read_settings(given, place.format)
     if settings.options.get("strength") != 0:
@@ -241,9 +238,15 @@ def make_settings(operation: str, options: Mapping[str, Any], given: Namespace, 
     )
 
 
-def default_format(given: Namespace) -> str:
-    """The format of results where nothing names one."""
-    return "tiff" if given.pages == "all" else "png"
+def default_format(given: Namespace, template: Template) -> str:
+    """The format of results where neither ``-o`` nor ``--format`` names one: that of their names, if these do.
+
+    Raises:
+        InvalidOption: ``--format`` and the names are of two formats.
+    """
+    if template.format and given.format not in (None, template.format):
+        raise InvalidOption(f"--name {given.name!r} names a {template.format} file, --format {given.format}; give one")
+    return template.format or ("tiff" if given.pages == "all" else "png")
 
 
 def check_form(given: Namespace, format: str) -> None:
