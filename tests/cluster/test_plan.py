@@ -17,6 +17,7 @@ from jpegmend.cluster.storage import Storage, Stored
 from jpegmend.cluster.tasks import CLOSE, Task
 from jpegmend.cluster.work import Session
 from jpegmend.errors import InputError, InvalidOption, JobError
+from jpegmend.weights import MODELS
 
 from .conftest import jpeg
 
@@ -120,6 +121,13 @@ def test_what_is_refused(place: Path, cluster, words, code: int, said: str) -> N
     (place / "link").symlink_to("src")
     found = cluster(*words)
     assert found[0] == code and said in found[1]
+
+
+def test_a_network_without_weights_is_refused_before_the_listing(place: Path, cluster) -> None:
+    unreleased = next(name for name, card in MODELS.items() if not card.released)
+    code, said = cluster("plan", "src", "dst", "--model", unreleased)
+    assert code == 1 and "not released yet" in said
+    assert cluster("plan", "src", "dst")[0] == 0, "no other job was planned there"
 
 
 def test_ray_that_is_not_installed_is_told(place: Path, cluster, monkeypatch: pytest.MonkeyPatch) -> None:

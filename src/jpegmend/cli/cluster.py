@@ -119,6 +119,8 @@ def _portable(settings: Settings) -> Settings:
         raise InvalidOption(
             f"--model {card.name}: every machine has to know this network; `jpegmend adopt` it there, and give its name"
         )
+    if settings.options["strength"] != 0:
+        weights.path(card, next(iter(card.files), "onnx"))  # before the listing: raises where it has no weights
     options = {**settings.options, "model": card.name}
     if options["provider"] == "auto":
         options["provider"] = "cpu"
