@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from jpegmend.batch.find import find_pictures
 from jpegmend.batch.inputs import _take
@@ -83,6 +86,16 @@ def test_changed_inputs_and_options_are_done_anew(one: Path) -> None:
     one.write_bytes(one.read_bytes().replace(b"JFIF\0\1\1", b"JFIF\0\1\2"))
     os.utime(one, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
     assert work_off() == {"a.jpg": "done"}, "the same size, other bytes"
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no folder in memory")
+def test_a_file_in_memory_is_a_file(one: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        shutil.copy(one, folder)
+        assert work_off(folder=folder) == {"a.jpg": "done"}
+        assert work_off(folder=folder) == {"a.jpg": "skipped"}
+        Image.new("RGB", (40, 40)).save(Path(folder, "a.jpg"))
+        assert work_off(folder=folder) == {"a.jpg": "done"}, "changed since"
 
 
 def test_what_only_a_restoration_gives_is_a_reason_for_one(one: Path) -> None:

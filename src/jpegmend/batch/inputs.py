@@ -40,11 +40,12 @@ def state_of(path: Path) -> State | None:
 
 def is_inherited(path: Path) -> bool:
     """Whether a path may be an open file of this process, which no other has: standard input, ``/dev/fd/63``."""
-    return path == STANDARD or os.path.abspath(path).startswith("/dev/")
+    place = os.path.abspath(path)
+    return path == STANDARD or (place.startswith("/dev/") and not place.startswith("/dev/shm/"))
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path may give other data each time it is read: standard input, a pipe, or a name in ``/dev``."""
+    """Whether a path may give other data each time it is read: standard input, a pipe, or a device."""
     if is_inherited(path):
         return True
     try:
