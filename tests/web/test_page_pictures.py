@@ -156,7 +156,7 @@ def test_a_map_of_the_change_whose_job_is_gone_is_made_again(browser: Any, runni
     page = browser.new_page()
     page.set_default_timeout(SLOW)
     wrong: list[Any] = []
-    page.on("pageerror", wrong.append)
+    page.on("pageerror", lambda error: wrong.append(error))
     page.goto(f"{running.address}/?token={TOKEN}")
     give(page, ("a.jpg", small))
     ready(page)
