@@ -131,6 +131,23 @@ def test_small_pictures_are_left_out_and_those_after_them_taken(pictures, tmp_pa
     assert "too small: 3" in capsys.readouterr().out
 
 
+def test_halved_pictures_are_those_of_a_folder_with_each_at_half_its_size(pictures, others, tmp_path):
+    for name in ("all", "halves"):
+        (tmp_path / name).mkdir()
+    Image.effect_noise((64, 30), 40).convert("RGB").save(tmp_path / "all" / "a.png")  # half of 30 is too little
+    for path in others.glob("*.png"):
+        with Image.open(path) as picture:
+            picture.save(tmp_path / "all" / path.name)
+            picture.reduce(2).save(tmp_path / "halves" / path.name)
+    found = []
+    for folder, halved in (("all", False), ("all", True), ("halves", False)):
+        recipe = tiny(validation={"halved": halved, "qualities": [90]})
+        run = tmp_path / f"{folder} {halved}"
+        loop.train(recipe, RunSettings(folder=run, data=[pictures], validation=[tmp_path / folder]))
+        found.append(json.loads((run / "log.jsonl").read_text().splitlines()[-1])["gain_90"])
+    assert found[0] != found[1] == found[2]
+
+
 @pytest.mark.parametrize("name", models.NETWORKS)
 def test_every_network_is_validated_on_the_smallest_pictures(name):
     spec = models.find(name)

@@ -95,6 +95,10 @@ class Validation(_Part):
     and the last. 1 validates every save."""
     qualities: list[Annotated[int, Field(ge=1, le=100)]] = []
     """libjpeg qualities; empty: those of 10, 20, 30, 40 and 90 that are in ``degradation.qualities``."""
+    halved: bool = False
+    """Whether the pictures are reduced to half their size first. Those that are JPEG files themselves, such as
+    BSDS500's, hold errors of that compression, and the score falls where a network takes these away too: at high
+    qualities most."""
 
 
 class Recipe(_Part):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from jpegmend import models
-from jpegmend.data.pictures import Pictures
+from jpegmend.data.pictures import Pictures, halved
 from jpegmend.errors import InvalidRecipe
 from jpegmend.models.contract import Observation, Planes, Spec
 from jpegmend.models.files import example
@@ -106,9 +106,11 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
     validated, left_out = validation.load_pictures(
         settings.validation if group.is_main else [],
         most=recipe.validation.pictures,
-        scale=spec.scale(recipe.build_config()),
+        scale=spec.scale(recipe.build_config()) * (2 if recipe.validation.halved else 1),
     )
     check_apart(pictures, validated, settings.validation)
+    if recipe.validation.halved:
+        validated = [*map(halved, validated)]
     settings.folder.mkdir(parents=True, exist_ok=True)
     return Run(recipe, settings, group, pictures, state, spec, teacher, validated, left_out, unused)
 
