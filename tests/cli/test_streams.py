@@ -1,5 +1,6 @@
 """Closed and broken streams, file names that cannot be printed, signals: no traceback, no temporary files."""
 
+import functools
 import io
 import json
 import os
@@ -137,7 +138,10 @@ def test_files_that_the_shell_has_opened_are_read_by_the_command(folder: Path) -
 
 def test_an_interrupt_ends_the_wait_for_standard_input(folder: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "jpegmend", "-", "a.jpg", "-o", "out/", "--strength", "0"], stdin=subprocess.PIPE
+        [sys.executable, "-m", "jpegmend", "-", "a.jpg", "-o", "out/", "--strength", "0"],
+        stdin=subprocess.PIPE,
+        # Where the tests run in the background their children would ignore it, too.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         while not Path("out", JOURNAL).exists():
             time.sleep(0.05)
