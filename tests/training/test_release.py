@@ -20,7 +20,7 @@ from jpegmend.evaluation.measure.results import METRICS, Mean, Result
 from jpegmend.models import files
 from jpegmend.models.contract import Observation
 from jpegmend.runtimes import PictureFacts, open_runtime
-from jpegmend.training import curve, release
+from jpegmend.training import release
 from jpegmend.weights import read_card
 
 RECIPE = """
@@ -172,12 +172,6 @@ def test_without_matplotlib_all_but_the_curve_is_written(run, tmp_path, without_
     assert "matplotlib" in said[-1] and said[-1].startswith("leaving it out: ")
 
 
-def test_a_log_whose_last_line_was_cut_off_is_read_up_to_it(tmp_path):
-    log = tmp_path / "log.jsonl"
-    log.write_text('{"minutes": 1, "loss": 0.5}\n\n{"minutes": 2, "lo')
-    assert curve.read_log(log) == [{"minutes": 1, "loss": 0.5}]
-
-
 def test_a_release_that_fails_leaves_an_earlier_one_as_it_was(run, folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(NotExportable, match="no trace 'nonesuch'"):
@@ -215,14 +209,6 @@ def test_a_card_of_another_network_is_not_replaced(run, folder, tmp_path):
     with pytest.raises(InvalidOption, match=r"notes\.json is no card"):
         release.release(run, "notes", folder=tmp_path, say=pytest.fail)
     assert (tmp_path / "notes.json").read_text() == "[]"
-
-
-def test_the_weights_name_a_split_by_its_set(run, pictures, tmp_path, monkeypatch):
-    shutil.copytree(pictures, tmp_path / "waves" / "train")
-    monkeypatch.chdir(tmp_path / "waves" / "train")
-    words = ["train", str(run.parent / "tiny.toml"), "--data", ".", "--set", "steps=1", "--out", str(tmp_path / "run")]
-    assert cli.run([*words, "--device", "cpu"]) == 0
-    assert files.read_tensors(tmp_path / "run" / "average.safetensors")[1]["data"] == ["waves-train"]
 
 
 def test_weights_of_the_run_are_not_replaced(run, tmp_path):

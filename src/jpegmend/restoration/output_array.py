@@ -60,8 +60,8 @@ class OutputArray:
 
 def as_stored(upright: NDArray[Any], orientation: int) -> NDArray[Any]:
     """The upright array as a view with the rows and columns of the file (EXIF 2.3, tag 0x0112)."""
-    reversed = upright[_reversals(orientation)]
-    return reversed.swapaxes(0, 1) if orientation >= 5 else reversed
+    turned = upright[_reversals(orientation)]
+    return turned.swapaxes(0, 1) if orientation >= 5 else turned
 
 
 def as_shown(stored: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -1,0 +1,22 @@
+"""What a run writes: the header of its weights, and its log."""
+
+import shutil
+from pathlib import Path
+
+from tests.training.conftest import settings, tiny
+
+from jpegmend.models import files
+from jpegmend.training import curve, loop
+
+
+def test_the_weights_name_a_split_by_its_set(pictures, tmp_path, monkeypatch):
+    shutil.copytree(pictures, tmp_path / "waves" / "train")
+    monkeypatch.chdir(tmp_path / "waves" / "train")
+    loop.train(tiny(steps=1), settings(tmp_path / "run", Path()))
+    assert files.read_tensors(tmp_path / "run" / "average.safetensors")[1]["data"] == ["waves-train"]
+
+
+def test_a_log_whose_last_line_was_cut_off_is_read_up_to_it(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"minutes": 1, "loss": 0.5}\n\n{"minutes": 2, "lo')
+    assert curve.read_log(log) == [{"minutes": 1, "loss": 0.5}]
