@@ -1,7 +1,8 @@
 """scripts/qgcn-to-mend: what it makes restores gray pictures as the QGCN did, and other networks are refused."""
 
-import subprocess
+import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,25 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "qgcn-to-mend"
 FACTS = {"data": ["A"], "recipe": {}, "steps": 1, "seconds": 1, "earlier": {"steps": 7, "seconds": 8}}
 
 
-def convert(config: qgcn.Config, folder: Path) -> subprocess.CompletedProcess[str]:
+Script = Callable[[str, Path], tuple[int, str]]
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Script:
+    """Runs the script in this process, which has PyTorch loaded; returns the exit code and what it says of errors."""
+
+    def run(weights: str, out: Path) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), weights, str(out)])
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as end:
+            return int(end.code or 0), capsys.readouterr().err
+        return 0, capsys.readouterr().err
+
+    return run
+
+
+def save_qgcn(config: qgcn.Config, folder: Path) -> str:
     torch.manual_seed(1)
     network = qgcn.QGCN(config)
     with torch.no_grad():
@@ -24,18 +43,16 @@ def convert(config: qgcn.Config, folder: Path) -> subprocess.CompletedProcess[st
         if network.branch is not None:  # the same vector for every picture
             network.branch.fc2.weight.zero_()
     files.save_weights(folder / "qgcn.safetensors", "qgcn", config, network.state_dict(), FACTS)
-    command = [sys.executable, str(SCRIPT), str(folder / "qgcn.safetensors"), str(folder / "mend.safetensors")]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return str(folder / "qgcn.safetensors")
 
 
 @pytest.mark.parametrize("whole", [True, False])
 @torch.no_grad()
-def test_gray_is_restored_as_before(tmp_path: Path, whole: bool) -> None:
+def test_gray_is_restored_as_before(tmp_path: Path, script: Script, whole: bool) -> None:
     config = qgcn.Config(
         channels=1, blocks=4, width=8, global_widths=(4, 8), hidden=8, vector=4, fold=2, skip=True, whole=whole
     )
-    done = convert(config, tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert script(save_qgcn(config, tmp_path), tmp_path / "mend.safetensors")[0] == 0
     assert FACTS.items() <= files.read_tensors(tmp_path / "mend.safetensors")[1].items()
     old, new = (files.load_weights(tmp_path / f"{name}.safetensors")[0].eval() for name in ("qgcn", "mend"))
     luma, table = torch.rand(1, 1, 96, 112), torch.randint(1, 100, (1, 1, 8, 8)).float()
@@ -51,14 +68,14 @@ def test_gray_is_restored_as_before(tmp_path: Path, whole: bool) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"fold": 1}, {"skip": False}, {"tables": False}, {"channels": 3}])
-def test_a_qgcn_of_another_kind_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_a_qgcn_of_another_kind_is_refused(tmp_path: Path, script: Script, wrong: dict[str, Any]) -> None:
     kind = {"channels": 1, "fold": 2, "skip": True, "whole": False} | wrong
-    done = convert(qgcn.Config(blocks=4, width=8, **kind), tmp_path)
-    assert done.returncode == 2 and "no QGCN for single planes with fold=2, skip=True and tables=True" in done.stderr
+    weights = save_qgcn(qgcn.Config(blocks=4, width=8, **kind), tmp_path)
+    code, said = script(weights, tmp_path / "mend.safetensors")
+    assert code == 2 and "no QGCN for single planes with fold=2, skip=True and tables=True" in said
     assert not (tmp_path / "mend.safetensors").exists()
 
 
-def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), "qgcn-nothing", str(tmp_path / "mend.safetensors")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "qgcn-nothing" in done.stderr and "Traceback" not in done.stderr
+def test_an_unknown_name_is_refused(tmp_path: Path, script: Script) -> None:
+    code, said = script("qgcn-nothing", tmp_path / "mend.safetensors")
+    assert code == 2 and "qgcn-nothing" in said
