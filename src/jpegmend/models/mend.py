@@ -185,7 +185,7 @@ def halo(config: Config) -> int:
 
 SPEC = Spec(
     name="mend",
-    title="mend, the default network",
+    title="mend, our own: several scales, tables as input",
     paper="our own; tables as input from QGCN (TIP 2020), several scales from all five papers",
     config=Config,
     build=build,
