@@ -163,6 +163,16 @@ def test_standard_input_and_output() -> None:
     assert b"80x48" in done.stderr
 
 
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_json_of_a_failure_is_not_written_into_the_picture(
+    folder: Path, extra: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["gone.jpg", "-o", "-", "--json", *extra]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert json.loads(captured.err)["file"] == "gone.jpg"
+
+
 def test_compare(folder: Path) -> None:
     assert cli.run(["a.jpg", "--compare", "-q"]) == 0
     with Image.open("a.restored.compare.png") as image:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from jpegmend.batch.comparison import Gain, compared_with, in_decibels, quality_in_words
 from jpegmend.batch.find import STANDARD, describe
@@ -68,7 +68,7 @@ class Show:
             if self._json:
                 facts = {"file": str(item.picture.path), "output": str(item.target)}
                 facts["would"] = item.skip or ("fail" if item.problem else self._operation)
-                _write({**facts, "message": what} if item.problem else facts)
+                _write({**facts, "message": what} if item.problem else facts, item)
             else:
                 self._line(
                     f"{printable(item.picture.path)} -> {printable(item.target)}{f'  ({what})' if what else ''}", item
@@ -100,7 +100,7 @@ class Show:
 
     def _tell_skipped(self, item: Item) -> None:
         if self._json:
-            _write({"file": str(item.picture.path), "output": str(item.target), "outcome": "skipped"})
+            _write({"file": str(item.picture.path), "output": str(item.target), "outcome": "skipped"}, item)
         elif item.skip == "exists":
             asked = [f"not measured against {printable(self._reference)}"] if self._reference else []
             if self._compares and not os.path.lexists(compared_with(item.target)):
@@ -112,7 +112,7 @@ class Show:
         message = translate(str(outcome.message), *_paths(item))
         if self._json:
             facts = {"file": str(item.picture.path), "outcome": "failed", "error": outcome.error, "message": message}
-            _write(facts)
+            _write(facts, item)
         else:
             self._failures.append((item.picture.path, message))
 
@@ -124,18 +124,22 @@ class Show:
             if outcome.gain:
                 facts["reference"] = outcome.gain.as_dict()
             facts |= report_as_json(outcome.report, outcome.not_kept)
-            _write(facts, sys.stderr if item.target == STANDARD else sys.stdout)
+            _write(facts, item)
         else:
             self._line(_words(item, outcome, self._idle, enlarged=self._operation == "upscale"), item)
 
     def _line(self, text: str, item: Item | None) -> None:
         if self._quiet:
             return
-        # With the picture on standard output, words go to standard error.
-        stream = sys.stderr if item is not None and item.target == STANDARD else sys.stdout
+        stream = _stream(item)
         self.bar.clear()
         stream.write(text + "\n")
         stream.flush()
+
+
+def _stream(item: Item | None) -> TextIO:
+    """Standard output, or standard error where the picture goes to standard output."""
+    return sys.stderr if item is not None and item.target == STANDARD else sys.stdout
 
 
 def _paths(item: Item) -> tuple[Path, ...]:
@@ -181,8 +185,8 @@ def _gain(gain: Gain) -> str:
     return f"{in_decibels(gain.decoded)} decoded, {in_decibels(gain.restored)} restored{change}"
 
 
-def _write(facts: Mapping[str, Any], stream: Any = None) -> None:
-    stream = stream or sys.stdout
+def _write(facts: Mapping[str, Any], item: Item) -> None:
+    stream = _stream(item)
     stream.write(json.dumps(facts) + "\n")
     stream.flush()
 
