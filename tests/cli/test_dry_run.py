@@ -46,3 +46,10 @@ def test_dry_run_fails_where_the_run_would(
     assert f"({said})\n0 would be restored, 1 not" in capsys.readouterr().out
     assert cli.run(["a.jpg", *output, "--strength", "0"]) == 1
     assert cli.run(["a.jpg", "-o", "new/below/a.png", "--dry-run"]) == 0 and not Path("new").exists()
+
+
+def test_dry_run_fails_for_a_file_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["gone.jpg", "a.jpg", "--dry-run"]) == 1
+    said = capsys.readouterr().out
+    assert "gone.jpg -> gone.restored.png  (cannot be read: No such file or directory)" in said
+    assert "1 would be restored, 1 not" in said

@@ -184,11 +184,16 @@ def _is_result(entry: Entry, target: Path, *, there: bool) -> bool:
 
 
 def with_obstacles(items: Sequence[Item], *, compares: bool) -> list[Item]:
-    """The items of a run that writes nothing, with the problem of each whose result could not be written."""
+    """The items of a run that writes nothing, with the problem of each that is not there or could not be written."""
     return [replace(item, problem=_obstacle(item, compares)) if item.has_work else item for item in items]
 
 
 def _obstacle(item: Item, compares: bool) -> str:
+    try:
+        if item.picture.path != STANDARD:
+            os.stat(item.picture.path)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
     if item.target == STANDARD:
         return ""
     try:
