@@ -14,12 +14,12 @@ from pathlib import Path
 
 
 @functools.cache
-def docstrings() -> dict[str, str]:
-    """The docstring of each field of ``Options``, on one line.
+def docstrings(file: str = "options.py") -> dict[str, str]:
+    """The docstring of each field of the dataclasses in a file of ``restoration``, ``Options`` by default, on one line.
 
     Read from the source: importing it would load numpy, and ``--help`` would take half a second.
     """
-    source = Path(__file__).parent / "restoration" / "options.py"
+    source = Path(__file__).parent / "restoration" / file
     classes = (node for node in ast.parse(source.read_text("utf-8")).body if isinstance(node, ast.ClassDef))
     return {
         field.target.id: " ".join(text.value.value.split())

@@ -18,9 +18,11 @@ class Report:
     format: str
     """``jpeg``, ``png``, ..., ``pillow image``, ``array``."""
     width: int
+    """Columns of the result, after its orientation was applied."""
     height: int
-    """Size of the result in pixels, after its orientation was applied."""
+    """Rows of the result, after its orientation was applied."""
     megapixels: float
+    """Millions of pixels of the result."""
     colour: str
     """Colour space of the input: gray, ycbcr, rgb, cmyk or ycck."""
     coding: str | None
@@ -65,14 +67,17 @@ class Report:
     consistent: bool
     """Whether every coefficient was projected into the file's quantisation cell."""
     consistent_why: str
+    """Why it was or was not, in words."""
     contradicted: float | None
     """Share of the 8x8 blocks of luma (or the first component), as far as the network was run on them, in which its
     answer contradicted the file so much that the decoded block took its place, those replaced in part by that part;
     None without the projection."""
     tiles: int
+    """Number of tiles in which the picture was restored."""
     orientation: int
     """The EXIF orientation of the input; 1 is upright."""
     orientation_applied: bool
+    """Whether the pixels of the result are upright though the input's were not."""
     pages: int
     """Pictures in the file."""
     bits: int
@@ -80,7 +85,9 @@ class Report:
     bits_read: int
     """Bits a sample of the input, 8 or 16."""
     seconds: float
+    """Time of reading and restoring, without writing."""
     warnings: tuple[str, ...]
+    """What is unusual in the file, left out of the result, or was decided by an estimate: a sentence each."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values only, for JSON."""

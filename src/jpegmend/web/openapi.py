@@ -209,7 +209,7 @@ _JOB: Json = {
             "properties": {"done": {"type": "integer"}, "total": {"type": "integer"}},
             "description": "Tiles; with `pages=all` those of one page",
         },
-        "report": {"type": "object", "description": "As `jpegmend --json` gives it"},
+        "report": {"type": "object", "description": "The fields of `Restored.report`, as docs/api.md describes them"},
         "not_kept": {"type": "array", "items": {"type": "string"}, "description": "What the format does not hold"},
         "change": {
             "type": "object",
