@@ -239,3 +239,10 @@ def test_an_array_may_have_the_byte_order_of_a_file(kind, tmp_path):
 def test_nothing_is_no_picture():
     with pytest.raises(NotAnImage, match="^the file is empty; give a picture$"):
         open_source(b"")
+
+
+def test_a_file_that_is_open_as_text_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encode_picture(draw_picture(16, 16)))
+    with path.open(encoding="utf-8") as stream, pytest.raises(InputError, match="open as text.*binary mode, 'rb'"):
+        read_bytes(stream)

@@ -114,6 +114,8 @@ def read_bytes(source: Any, *, max_pixels: int = MAX_PIXELS) -> bytes:
             return _read_stream(source, source, max_pixels)
         with open(source, "rb") as stream:
             return _read_stream(stream, source, max_pixels)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source} is open as text; open the file in binary mode, 'rb'") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
