@@ -124,7 +124,8 @@ class Applications:
             extended = None  # the main packet names it by length and hash: it cannot be changed
         if said or more:
             lost = "; the rest of the XMP could not be kept" if more or xmp is None else ""
-            self.notes.append(f"what the XMP says of a gain map or an appended file is left out{lost}")
+            what = "a gain map or an appended file (a motion photo's film) is left out"
+            self.notes.append(f"{what}, and what the XMP says of it{lost}")
         return xmp, extended
 
     def _join_extended_xmp(self) -> bytes | None:
