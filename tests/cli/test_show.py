@@ -66,6 +66,17 @@ def test_the_summary(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("0 done, 2 skipped, 0 failed")
 
 
+def test_the_summary_of_a_stopped_run_says_how_many_are_left(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jpegmend.cli.show.Show._tell_done", stop)
+    assert cli.run([".", "-r", "-o", "out", "--strength", "0", "--jobs", "1"]) == 130
+    assert capsys.readouterr().out.startswith("1 done, 0 skipped, 0 failed, 1 left for the same command in ")
+
+
 def test_a_result_of_unknown_options_is_named_with_what_was_not_done(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

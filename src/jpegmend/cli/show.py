@@ -89,6 +89,8 @@ class Show:
         if self._json or self._quiet or not several:
             return
         counts = ", ".join(f"{self._counts[name]} {name}" for name in ("done", "skipped", "failed"))
+        if left := len(self._items) - self._counts.total():  # the run was stopped
+            counts += f", {left} left for the same command"
         parts = [f"{counts} in {_duration(time.monotonic() - self._started)}"]
         if self._written:
             parts.append(f"{size_in_words(self._read)} read, {size_in_words(self._written)} written")
