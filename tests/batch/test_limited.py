@@ -3,12 +3,14 @@
 import io
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests import tiny_networks
 
 from jpegmend.batch import work as working
 from jpegmend.batch.limited import limited, time_raises
@@ -48,6 +50,21 @@ def test_memory_of_everything_after_decoding(form: str, tmp_path: Path, monkeypa
     assert "64x48 pixels" in str(outcome.message) and "GB of memory" in str(outcome.message)
     assert work(greedy).error is None
     assert np.empty(3 << 30, np.uint8).size, "no limit is left"
+
+
+def test_an_enlargement_is_limited_by_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_networks.enlarger(tmp_path, 3)
+    greedy = replace(task(tmp_path, "JPEG"), operation="upscale", options={"model": tmp_path / "enlarger.json"})
+    asked = []
+
+    def note(pixels: int, **given: Any) -> tuple[float, float]:
+        asked.append(pixels)
+        return limits.restoration_limits(pixels, **given)
+
+    monkeypatch.setattr("jpegmend.batch.limited.restoration_limits", note)
+    monkeypatch.setattr(working, "save_result", lambda *given, **options: np.empty(6 << 30, np.uint8))
+    assert work(greedy).error == "OverBudget"
+    assert asked == [9 * 64 * 48]
 
 
 def test_the_limit_grows_with_the_picture_and_ends_at_half_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

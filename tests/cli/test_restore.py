@@ -130,6 +130,43 @@ def test_patterns(folder: Path) -> None:
     assert "sub/b.restored.png" in files(folder)
 
 
+@pytest.mark.parametrize(
+    ("size", "mode", "suffix", "message"),
+    [
+        ((16_400, 8), "RGB", ".webp", "16400x8 pixels; webp holds 16383 a side at most, png and tiff more"),
+        ((8, 65_510), "L", ".jpg", "8x65510 pixels; jpeg holds 65500 a side at most, png and tiff more"),
+        ((64, 48), "RGBA", ".jpg", "jpeg holds no transparency; use png, tiff or webp"),
+    ],
+)
+def test_a_picture_that_the_format_cannot_hold_is_refused_before_the_network_runs(
+    size: tuple[int, int],
+    mode: str,
+    suffix: str,
+    message: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(*given: object) -> None:
+        pytest.fail("the network ran")
+
+    Image.new(mode, size).save("a.png")
+    monkeypatch.setattr("jpegmend.restoration.pipeline.Restoration.run", run)
+    for more in ([], ["--compare"]):
+        assert cli.run(["a.png", "-o", f"out{suffix}", *more]) == 1
+        assert message in capsys.readouterr().err
+    assert not Path(f"out{suffix}").exists()
+
+
+def test_the_sides_are_those_of_the_turned_picture(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("L", (16_400, 8)).save("a.jpg", exif=exif)
+    for option, size in ([], "8x16400"), (["--keep-orientation"], "16400x8"):
+        assert cli.run(["a.jpg", "-o", "a.webp", *option]) == 1
+        assert f"{size} pixels; webp holds" in capsys.readouterr().err
+
+
 def test_a_failure_does_not_stop_the_rest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.jpg").write_bytes(b"\xff\xd8\xff\xdb nonsense")
     assert cli.run(["broken.jpg", "gone.jpg", "a.jpg"]) == 1

@@ -120,6 +120,15 @@ def test_options_of_the_form_of_results_are_those_of_restore(photo, model, tmp_p
         assert larger.quantization[0][0] > 20
 
 
+def test_a_result_that_the_format_cannot_hold_is_refused_before_the_network_runs(model, tmp_path, monkeypatch, capsys):
+    Image.new("L", (5500, 8)).save(tmp_path / "wide.jpg")
+    words = ["upscale", str(tmp_path / "wide.jpg"), "--model", model, "--format"]
+    assert cli.run([*words, "jpeg"]) == 0
+    monkeypatch.setattr("jpegmend.restoration.upscaling._Enlargement.run", lambda *given: pytest.fail("it ran"))
+    assert cli.run([*words, "webp"]) == 1
+    assert "16500x24 pixels; webp holds 16383 a side at most, png and tiff more" in capsys.readouterr().err
+
+
 def test_a_missing_part_is_told(model, tmp_path, capsys):
     picture = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
     Image.fromarray(picture).save(tmp_path / "cut.jpg", quality=50)

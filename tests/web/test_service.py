@@ -17,7 +17,7 @@ import httpx
 import pytest
 from PIL import Image
 from starlette.datastructures import QueryParams
-from tests.web.conftest import EXAMPLES, problem
+from tests.web.conftest import EXAMPLES, events, job, problem
 
 import jpegmend
 from jpegmend import errors
@@ -130,6 +130,16 @@ def test_a_form_is_refused_with_what_to_send(client: httpx.Client, small: bytes)
     answer = client.post("/v1/restore", files={"file": ("photo.jpg", small)})
     assert problem(answer) == (415, "not-an-image")
     assert "a form" in answer.json()["detail"] and "--data-binary @photo.jpg" in answer.json()["detail"]
+
+
+def test_a_picture_that_the_format_cannot_hold_is_refused_before_the_network_runs(client: httpx.Client) -> None:
+    buffer = io.BytesIO()
+    Image.new("L", (16_400, 8)).save(buffer, "JPEG")
+    answer = client.put("/v1/restore", params={"format": "webp"}, content=buffer.getvalue())
+    assert problem(answer) == (422, "output-error")
+    assert "16400x8 pixels; webp holds 16383 a side at most" in answer.json()["detail"]
+    failed = job(client, buffer.getvalue(), format="webp")
+    assert [kind for _, kind, _ in events(client, failed["id"])] == ["queued", "running", "failed"]
 
 
 def test_a_picture_with_too_many_pixels_is_refused(client: httpx.Client) -> None:

@@ -41,16 +41,16 @@ def limited() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    from jpegmend.restoration.opening import BEFORE_WORK  # here: the command starts without numpy
+    from jpegmend.restoration.opening import before_work  # here: the command starts without numpy
 
     sizes: list[str] = []
 
-    def before_work(opened: Opened, card: Card, network: Runtime | None, options: SharedOptions) -> None:
+    def limit(opened: Opened, card: Card, network: Runtime | None, options: SharedOptions) -> None:
         sizes[:] = [_set_limits(opened, card, network, options)]
 
-    before = BEFORE_WORK.set(before_work)
     try:
-        yield
+        with before_work(limit):
+            yield
     except (MemoryError, ModelError) as error:
         if isinstance(error.__cause__, OverBudget):  # of time, raised inside the network's run
             raise error.__cause__ from None
@@ -58,7 +58,6 @@ def limited() -> Iterator[None]:
             raise
         raise OverBudget(f"{sizes[0]}, which does not suffice ({str(error) or 'out of memory'})") from error
     finally:
-        BEFORE_WORK.reset(before)
         remove_limits()
 
 
@@ -86,7 +85,7 @@ def _set_limits(opened: Opened, card: Card, network: Runtime | None, options: Sh
         held = max(TILE_BYTES, card.bytes_per_pixel * side**2)
     passes = getattr(options, "thorough", 1)
     memory, seconds = restoration_limits(
-        opened.height * opened.width,
+        opened.height * opened.width * card.scale**2,  # of an enlargement, which takes the most, the result
         network_bytes=held,
         multiply_adds=0.0 if network is None else None if cost is None else cost * passes,
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jpegmend.batch.comparison import Gain, compared_with, labels, measure, read_reference
 from jpegmend.batch.find import STANDARD
+from jpegmend.batch.fitting import fitting
 from jpegmend.batch.inputs import read_input, sha256, state_of
 from jpegmend.batch.limited import limited
 from jpegmend.batch.settings import Output
@@ -73,7 +74,7 @@ def work(task: Task, progress: Progress | None = None) -> Outcome:
     started = time.perf_counter()
     state = state_of(task.source)
     try:
-        with limited():
+        with limited(), fitting(_format(task.target, task.output)):
             facts = _make(task, progress)
     except (JpegmendError, OSError, MemoryError) as error:
         if isinstance(error, BrokenPipeError) and task.target == STANDARD:
@@ -229,15 +230,23 @@ def _standard_output() -> Iterator[BinaryIO]:
 
 
 def _lost_depth(restored: Restored, path: Path | BinaryIO, output: Output) -> tuple[str, ...]:
-    from jpegmend.writing import find_format
-
     bits = restored.report.bits_read
     if bits == 8 or output.bits == 16:
         return ()
     if output.bits == 8:
         return (f"the {bits} bits a sample of the input; bits=16 keeps them in png and tiff",)
-    name = find_format(path if isinstance(path, Path) and path != STANDARD else None, output.format)
-    return () if WRITTEN[name].deep else (f"the {bits} bits a sample of the input; png and tiff hold them",)
+    return (
+        ()
+        if WRITTEN[_format(path, output)].deep
+        else (f"the {bits} bits a sample of the input; png and tiff hold them",)
+    )
+
+
+def _format(path: Path | BinaryIO, output: Output) -> str:
+    """The format of a result; raises ``OutputError`` where suffix and options name none, or two."""
+    from jpegmend.writing import find_format
+
+    return find_format(path if isinstance(path, Path) and path != STANDARD else None, output.format)
 
 
 def _compare(task: Task, decoded: Restored, restored: Restored, gain: Gain | None) -> Path:

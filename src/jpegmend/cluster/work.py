@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 
+from jpegmend.batch.fitting import fitting
 from jpegmend.batch.inputs import sha256
 from jpegmend.batch.limited import limited
 from jpegmend.batch.work import OtherPages, failure, save_result
@@ -131,7 +132,7 @@ class Session:
         try:
             if isinstance(data, JpegmendError):
                 raise data
-            with limited():
+            with limited(), fitting(output.format or "png"):
                 restored = restore(data, **self._options)
                 others = OtherPages(data, self._options, restored.report.pages if output.all_pages else 1)
                 with others.stored():

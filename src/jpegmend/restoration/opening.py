@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,8 +18,24 @@ from jpegmend.runtimes import Runtime, open_runtime
 from jpegmend.weights import Card
 
 BeforeWork = Callable[[Opened, Card, "Runtime | None", SharedOptions], None]
-BEFORE_WORK: ContextVar[BeforeWork | None] = ContextVar("BEFORE_WORK", default=None)
-"""Called with each picture of this context that is about to be restored; the runtime is None where no network runs."""
+"""Called with a picture that was opened, the card, the runtime (None where no network runs) and the options."""
+_BEFORE_WORK: ContextVar[tuple[BeforeWork, ...]] = ContextVar("_BEFORE_WORK", default=())
+
+
+@contextmanager
+def before_work(call: BeforeWork) -> Iterator[None]:
+    """In the block call a function with each picture that is about to be restored or enlarged; it may refuse it."""
+    before = _BEFORE_WORK.set((*_BEFORE_WORK.get(), call))
+    try:
+        yield
+    finally:
+        _BEFORE_WORK.reset(before)
+
+
+def announce(opened: Opened, card: Card, network: Runtime | None, options: SharedOptions) -> None:
+    """Call the functions of :func:`before_work`."""
+    for call in _BEFORE_WORK.get():
+        call(opened, card, network, options)
 
 
 def open_picture(source: Source, options: SharedOptions) -> Opened:

@@ -13,7 +13,7 @@ from jpegmend.errors import InvalidOption
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import metadata
 from jpegmend.restoration.merging import MergedAnswer
-from jpegmend.restoration.opening import BEFORE_WORK, applied_orientation, make_output, open_network, open_picture
+from jpegmend.restoration.opening import announce, applied_orientation, make_output, open_network, open_picture
 from jpegmend.restoration.options import Options, options_as_keywords
 from jpegmend.restoration.overview import Overviews
 from jpegmend.restoration.plan import Plan, make_plan
@@ -50,8 +50,7 @@ def restore(source: Source, options: Options) -> Restored:
     check_restores(card)
     network = open_network(card, options) if options.strength > 0 else None
     opened = open_picture(source, options)
-    if before_work := BEFORE_WORK.get():
-        before_work(opened, card, network, options)
+    announce(opened, card, network, options)
     if network is not None and options.thorough > 1:
         network = MeanOfFlips(network, options.thorough)
     plan = make_plan(opened, card, options)

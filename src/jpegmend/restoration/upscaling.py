@@ -16,7 +16,7 @@ from jpegmend import reading, weights
 from jpegmend.errors import InvalidOption, TooLarge
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import colour, metadata
-from jpegmend.restoration.opening import applied_orientation, make_output, open_network, open_picture
+from jpegmend.restoration.opening import announce, applied_orientation, make_output, open_network, open_picture
 from jpegmend.restoration.options import Check, SharedOptions, options_as_keywords
 from jpegmend.restoration.plan import Plan
 from jpegmend.restoration.plane_groups import Group, make_groups
@@ -80,6 +80,7 @@ def upscale(source: Source, options: UpscaleOptions) -> Restored:
             f"{opened.width}x{opened.height} enlarged by {card.scale} has more pixels than max_pixels allows, "
             f"{options.max_pixels}; raise it"
         )
+    announce(opened, card, network, options)
     plan, samples = _make_plan(opened), None
     if options.restore_first or (options.restore_first is None and card.name == MODEL):
         plan, samples = restore_first(opened, plan, options, always=bool(options.restore_first))

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.batch import messages
+from jpegmend.batch.fitting import fitting
 from jpegmend.batch.inputs import read_input
 from jpegmend.batch.limited import limited
 from jpegmend.batch.settings import Output
@@ -66,7 +67,7 @@ def result_name(output: Output) -> str:
 def restore_picture(order: Order) -> dict[str, Any]:
     """Restore the input and write the result; returns the report and what is known of the change."""
     _be_nice()
-    with _folder_of_job(order.folder), limited():
+    with _folder_of_job(order.folder), limited(), fitting(order.output.format or "png"):
         return _restore(order)
 
 

@@ -211,10 +211,21 @@ def _check_fit(name: str, pixels: NDArray[Any], bits: int) -> None:
     if bits == 16 and not kind.deep:
         raise OutputError(f"{name} holds 8 bits a sample; use png or tiff for 16")
     height, width = pixels.shape[:2]
+    check_picture(name, width=width, height=height, alpha=pixels[..., 3] if pixels.shape[2:] == (4,) else None)
+
+
+def check_picture(name: str, *, width: int, height: int, alpha: NDArray[Any] | None) -> None:
+    """Refuse a picture that a format cannot hold; raises ``OutputError``.
+
+    ``alpha`` is the channel [H, W] of a picture that has one, uint8, uint16, or float 0..1.
+    """
+    kind = WRITTEN[name]
     if max(height, width) > kind.largest:
         raise OutputError(f"{width}x{height} pixels; {name} holds {kind.largest} a side at most, png and tiff more")
-    if pixels.shape[2:] == (4,) and not kind.transparent and pixels[..., 3].min() < np.iinfo(pixels.dtype).max:
-        raise OutputError(f"{name} holds no transparency; use png, tiff or webp")
+    if alpha is not None and not kind.transparent:
+        opaque = 1.0 if alpha.dtype.kind == "f" else np.iinfo(alpha.dtype).max
+        if alpha.min() < opaque:
+            raise OutputError(f"{name} holds no transparency; use png, tiff or webp")
 
 
 def _profile_fits(profile: bytes, pixels: NDArray[Any]) -> bool:
