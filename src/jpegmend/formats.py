@@ -52,7 +52,8 @@ WRITTEN = {
     "tiff": OutputFormat(suffixes=(".tif", ".tiff"), largest=2**31 - 1, deep=True),
     "webp": OutputFormat(suffixes=(".webp",), largest=16383, lossy=True),
     "jpeg": OutputFormat(suffixes=(".jpg", ".jpeg"), largest=65500, transparent=False, lossy=True),
-    "avif": OutputFormat(suffixes=(".avif",), largest=65535, lossy=True),
+    # AVIF itself has room for 65,536 pixels, but libavif, by which most programs read it, takes no more than these.
+    "avif": OutputFormat(suffixes=(".avif",), largest=32768, lossy=True),
     "jxl": OutputFormat(suffixes=(".jxl",), largest=2**30 - 1, lossy=True, profiles=False, orientations=False),
 }
 """Formats that are written, by name."""

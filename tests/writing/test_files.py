@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 from tests.writing.test_png import read_chunks, unfilter
 
 from jpegmend.errors import InvalidOption, OutputError
+from jpegmend.formats import WRITTEN
 from jpegmend.jpeg import Metadata
 from jpegmend.writing import files
 
@@ -273,10 +274,17 @@ class TestRefusals:
         with pytest.raises(OutputError, match="transparency"):
             files.write(pixels, NOTHING, io.BytesIO(), format="jpeg")
 
-    @pytest.mark.parametrize(("width", "name"), [(16384, "webp"), (65501, "jpeg")])
+    @pytest.mark.parametrize(("width", "name"), [(16384, "webp"), (32769, "avif"), (65501, "jpeg")])
     def test_too_wide(self, width, name):
         with pytest.raises(OutputError, match=str(width)):
             files.write(np.zeros((1, width), np.uint8), NOTHING, io.BytesIO(), format=name)
+
+    @pytest.mark.parametrize("name", ["webp", "avif", "jpeg"])
+    def test_the_widest_can_be_read(self, name):
+        stream = io.BytesIO()
+        files.write(np.zeros((1, WRITTEN[name].largest), np.uint8), NOTHING, stream, format=name)
+        with Image.open(stream) as image:
+            image.load()
 
     @pytest.mark.parametrize("pixels", [np.zeros((4, 4)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)])
     def test_other_arrays(self, pixels):

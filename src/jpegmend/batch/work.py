@@ -235,11 +235,8 @@ def _lost_depth(restored: Restored, path: Path | BinaryIO, output: Output) -> tu
         return ()
     if output.bits == 8:
         return (f"the {bits} bits a sample of the input; bits=16 keeps them in png and tiff",)
-    return (
-        ()
-        if WRITTEN[_format(path, output)].deep
-        else (f"the {bits} bits a sample of the input; png and tiff hold them",)
-    )
+    deep = WRITTEN[_format(path, output)].deep
+    return () if deep else (f"the {bits} bits a sample of the input; png and tiff hold them",)
 
 
 def _format(path: Path | BinaryIO, output: Output) -> str:
