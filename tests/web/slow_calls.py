@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.batch import messages
+from jpegmend.decoding.worker import limit_processor_time
 
 
 def tell_for(seconds: float) -> str:
@@ -32,6 +33,18 @@ def die(marks: str, times: int) -> str:
         mark.write_text("x" * (seen + 1))
         os.kill(os.getpid(), signal.SIGKILL)
     return "alive"
+
+
+def crash() -> None:
+    """Be ended by a fault, as of a C library."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def compute() -> None:
+    """Use up all the processor time that is allowed."""
+    limit_processor_time(0)
+    while True:
+        pass
 
 
 def hold(count: int, seconds: float) -> int:

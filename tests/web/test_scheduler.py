@@ -40,11 +40,15 @@ def task(function: Callable[..., Any], *arguments: Any, **more: Any) -> Task:
     return Task(call=lambda threads: (function, *arguments), **more)
 
 
-async def code(task: Task) -> str:
-    """The code of the problem by which a call ends."""
+async def problem(task: Task) -> Problem:
+    """The problem by which a call ends."""
     with pytest.raises(Problem) as caught:
         await task.answer
-    return caught.value.code
+    return caught.value
+
+
+async def code(task: Task) -> str:
+    return (await problem(task)).code
 
 
 def test_cancelling_ends_a_call_at_its_next_news_and_spares_its_process(tmp_path: Path) -> None:
@@ -127,6 +131,33 @@ def test_a_killed_worker_costs_one_try(tmp_path: Path, times: int) -> None:
         else:
             assert await code(doomed) == "worker-died"
         assert scheduler.restarts == times
+        after = task(slow_calls.sleep, 0)
+        scheduler.submit(after)
+        assert await after.answer == "slept"
+
+    run(test, tmp_path)
+
+
+def test_a_crash_is_not_told_as_a_lack_of_memory(tmp_path: Path) -> None:
+    async def test(scheduler: Scheduler) -> None:
+        scheduler.submit(crashing := task(slow_calls.crash))
+        told = await problem(crashing)
+        assert told.code == "worker-died" and "SIGSEGV" in str(told.detail) and "memory" not in str(told.detail)
+        scheduler.submit(killed := task(slow_calls.die, str(tmp_path / "marks"), 2))
+        told = await problem(killed)
+        assert "most likely because memory ran out" in str(told.detail) and "--jobs" not in str(told.detail)
+
+    run(test, tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_picture_that_uses_up_its_processor_time_is_told_so_and_not_tried_again(tmp_path: Path) -> None:
+    async def test(scheduler: Scheduler) -> None:
+        scheduler.submit(endless := task(slow_calls.compute))
+        told = await problem(endless)
+        assert (told.code, told.status) == ("over-budget", 413)
+        assert "all the processor time" in str(told.detail)
+        assert scheduler.restarts == 0
         after = task(slow_calls.sleep, 0)
         scheduler.submit(after)
         assert await after.answer == "slept"

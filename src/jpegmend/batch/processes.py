@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 from jpegmend.batch import messages
 from jpegmend.batch.limited import TIME_IS_UP, TOO_SLOW
 from jpegmend.decoding.process import ONE_THREAD
-from jpegmend.errors import JpegmendError, NoRoom, OutputError, describe, says_no_room
+from jpegmend.errors import JpegmendError, NoRoom, OutputError, OverBudget, describe, says_no_room
 
 Given = TypeVar("Given")
 _AHEAD = 4
@@ -58,7 +58,8 @@ class Worker:
 
         Raises:
             Cancelled: the call was cancelled.
-            WorkerDied: the process ended; the next call starts another.
+            OverBudget: the system ended the process, as it had used up its processor time.
+            WorkerDied: it ended for another reason. The next call starts another process after both.
             Exception: what the function raised.
         """
         process = self._running()
@@ -69,7 +70,9 @@ class Worker:
                 on_message(message[1])
             done, value = message
         except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
-            raise WorkerDied(_why(process.wait())) from error
+            if (status := process.wait()) == TIME_IS_UP:
+                raise OverBudget(TOO_SLOW) from error
+            raise WorkerDied(_why(status)) from error
         if not done:
             raise value
         return value
@@ -237,8 +240,6 @@ def _result(future: Future[Any]) -> Any:
 
 
 def _why(status: int) -> str:
-    if status == TIME_IS_UP:
-        return f"{TOO_SLOW}: the worker process was ended"
     if status == -getattr(signal, "SIGKILL", 9):
         return "the worker process was killed by the system, most likely because memory ran out; give fewer --jobs"
     if status < 0:

@@ -17,7 +17,7 @@ from jpegmend.batch.processes import Pool, Worker, WorkerDied
 from jpegmend.batch.settings import Settings
 from jpegmend.batch.share import LARGE, Share
 from jpegmend.batch.work import Outcome, Progress, Task, failure, work
-from jpegmend.errors import JpegmendError
+from jpegmend.errors import JpegmendError, OverBudget
 
 
 class Job(NamedTuple):
@@ -90,7 +90,7 @@ def _elsewhere(todo: Sequence[Item], settings: Settings, share: Share, journals:
             if job.problem is not None:
                 raise job.problem
             outcome: Outcome = worker.call(work, _task(job, settings, share))
-        except WorkerDied as error:
+        except (WorkerDied, OverBudget) as error:  # it could not tidy up
             if worker.stopping:
                 raise
             remove_leftovers(job.item.target)

@@ -10,7 +10,7 @@ import time
 from jpegmend.batch.processes import Worker, WorkerDied, make_folder
 from jpegmend.cluster.tasks import Event, Failed, Finished, Joined, Lost, Refused, Report, Task
 from jpegmend.cluster.work import open_session
-from jpegmend.errors import StorageError
+from jpegmend.errors import OverBudget, StorageError
 
 Settings = tuple[str, str, int, int | None]
 """Arguments of ``work.Session``: destination, hash of the job, threads, bytes of memory."""
@@ -103,7 +103,7 @@ class LocalCrew:
         try:
             report: Report = self._workers[number].call(_do, self._settings, task)
             return Finished(number, report)
-        except WorkerDied as error:
+        except (WorkerDied, OverBudget) as error:
             return None if self._closing.is_set() else Lost(number, False, str(error))
         except StorageError as error:
             return Failed(number, str(error))

@@ -23,6 +23,7 @@ _BODY_CODES = (
     "slow-upload",
     "body-too-large",
     "too-large",
+    "over-budget",
     "not-an-image",
     "unsupported-jpeg",
     "damaged-jpeg",

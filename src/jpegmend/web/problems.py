@@ -124,7 +124,10 @@ _WORDS = (
     (re.compile(r"\b([a-z_]+)=(True|False)\b"), lambda found: f"{found[1]}={found[2].lower()}"),
     (re.compile(r"\bthe memory allowed is\b"), "the memory allowed by this service is"),
     (re.compile(r" \(give a longer timeout .*?\)"), ""),
-    (re.compile(r"; (?:raise max_(?:pixels|bytes)|give or allow|give another (?:name|path)|free some).*$"), ""),
+    (
+        re.compile(r"; (?:raise max_(?:pixels|bytes)|give or allow|give (?:another (?:name|path)|fewer)|free some).*$"),
+        "",
+    ),
 )
 
 

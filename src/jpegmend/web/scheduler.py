@@ -19,7 +19,7 @@ from jpegmend.batch.messages import Cancelled
 from jpegmend.batch.processes import Worker, WorkerDied, make_folder
 from jpegmend.batch.share import Share
 from jpegmend.errors import JpegmendError
-from jpegmend.web.problems import Problem, from_error, from_other_error, shutting_down
+from jpegmend.web.problems import Problem, from_error, from_other_error, in_words, shutting_down
 from jpegmend.web.settings import Settings
 
 log = logging.getLogger("jpegmend.web")
@@ -257,8 +257,7 @@ class Scheduler:
             task.tries += 1
             log.warning("a worker process ended during a job (try %d of %d): %s", task.tries, _TRIES, error)
             if task.tries >= _TRIES:
-                detail = "the process that restored the picture ended twice, most likely because memory ran out"
-                _fail(task, Problem("worker-died", detail))
+                _fail(task, Problem("worker-died", f"{in_words(str(error))}; so it did at a second try"))
 
     async def _watch(self, worker: Worker, task: Task) -> Problem:
         """End the worker's process when a limit is exceeded; the problem to tell."""
