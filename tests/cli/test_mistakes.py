@@ -14,6 +14,16 @@ from jpegmend import cli
 from .conftest import as_jpeg, picture
 
 
+def test_a_format_whose_encoder_is_not_installed_is_wrong_usage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("jpegmend.writing.lossy.importlib.util.find_spec", lambda name: None)
+    for words in (["a.jpg"], ["upscale", "a.jpg"], [".", "-r", "-o", "out"]):
+        assert cli.run([*words, "--format", "jxl"]) == 2
+        assert 'writing JPEG XL needs pillow-jxl-plugin: pip install "jpegmend[formats]"' in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

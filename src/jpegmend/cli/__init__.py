@@ -74,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
     from jpegmend.cli import streams
     from jpegmend.cli.options import translate
-    from jpegmend.errors import InvalidOption, JpegmendError, UnknownModel
+    from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, UnknownModel
 
     given = list(arguments)
     if not given or given[0] in _HELP or (given[0] == "help" and (len(given) == 1 or given[1] in _HELP)):
@@ -87,7 +87,7 @@ def run(arguments: Sequence[str]) -> int:
         return DONE
     try:
         return _call(given)
-    except (InvalidOption, UnknownModel) as error:
+    except (InvalidOption, MissingExtra, UnknownModel) as error:
         sys.stderr.write(f"jpegmend: {streams.printable(translate(str(error), *given))}\n")
         return WRONG_USAGE
     except JpegmendError as error:
@@ -147,5 +147,6 @@ def _overview() -> str:
 Verbs; each has its own --help:
 {lines}
 
-Exit codes: 0 all done; 1 files failed (they are listed, the rest are done); 2 wrong usage, nothing was done.
+Exit codes: 0 all done; 1 files failed (they are listed, the rest are done); 2 wrong usage, or a package that is
+needed is not installed: nothing was done.
 """
