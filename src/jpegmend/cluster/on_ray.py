@@ -174,6 +174,8 @@ class RayCrew:
         try:
             answer = self._ray.get(ref)
         except self._ray.exceptions.RayError as error:
+            if hello and self._cannot_begin(error):
+                return Refused(worker, _not_installed(error))
             # An actor that Ray is starting again refuses calls, so it is asked until it answers.
             self._later.append((self.now() + _ASK, worker))
             if not hello:
@@ -184,6 +186,14 @@ class RayCrew:
         if isinstance(answer, Report):
             return Finished(worker, answer)
         return Failed(worker, str(answer)) if isinstance(answer, StorageError) else Refused(worker, answer)
+
+    def _cannot_begin(self, error: Exception) -> bool:
+        """Whether an actor does not begin for a reason that stays: its host cannot import this module.
+
+        Neither the constructor of :class:`Actor` nor ``hello`` raises, and Ray does not start one again whose
+        constructor did: it would be asked for ever.
+        """
+        return getattr(error, "actor_init_failed", False) or isinstance(error, self._ray.exceptions.RayTaskError)
 
     def _lost(self) -> list[Event]:
         """The actors that are known by now to have ended, alone or with their machine.
@@ -212,6 +222,16 @@ class RayCrew:
             return Refused(worker, answer)
         self._later.append((self.now() + _PAUSE, worker))
         return None
+
+
+def _not_installed(error: Exception) -> JobError:
+    """The error of a host that cannot import this module; the last line of Ray's says why."""
+    lines = str(error).split("\n")
+    why = next((line.strip() for line in reversed(lines) if line.strip()), type(error).__name__)
+    return JobError(
+        f"a host of the Ray cluster cannot load jpegmend ({why}); install the same jpegmend on each, in the "
+        "environment of its `ray start`"
+    )
 
 
 def _connect(address: str) -> Any:
