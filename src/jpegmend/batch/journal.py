@@ -7,6 +7,7 @@ another type.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, get_type_hints
 
 from jpegmend.errors import OutputError
+from jpegmend.writing.locks import lock
 
 JOURNAL = "jpegmend-journal.jsonl"
 """File name of the journal in the output folder."""
@@ -133,24 +135,13 @@ def _open(file: Path) -> BinaryIO:
 
 
 def _lock(stream: BinaryIO, folder: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # no such locks on Windows
-        return
     ends = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError as error:
+    with contextlib.suppress(OSError):  # a file system without locks
+        while not lock(stream):
             if time.monotonic() > ends:
                 stream.close()
-                raise OutputError(
-                    f"another run writes into {folder}; wait for its end, or choose another -o"
-                ) from error
+                raise OutputError(f"another run writes into {folder}; wait for its end, or choose another -o")
             time.sleep(0.1)
-        except OSError:  # a file system without locks
-            return
 
 
 def read(file: Path) -> dict[str, Entry]:

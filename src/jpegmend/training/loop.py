@@ -9,6 +9,7 @@ from jpegmend.errors import JpegmendError
 from jpegmend.training.checkpoint import State
 from jpegmend.training.cpu import cpu_settings
 from jpegmend.training.distributed import ProcessGroup
+from jpegmend.training.folder import RunFolder, hold
 from jpegmend.training.meter import Meter
 from jpegmend.training.recipe import Recipe
 from jpegmend.training.reports import Reports
@@ -33,8 +34,10 @@ def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = No
 
     On a CPU it changes process settings until it ends: see :func:`jpegmend.training.cpu.cpu_settings`.
     """
-    on_cpu = settings.device.startswith("cpu")
-    with cpu_settings() if on_cpu else contextlib.nullcontext():
+    on_cpu, group = settings.device.startswith("cpu"), group or ProcessGroup()
+    holding = hold(settings.folder) if group.is_main else contextlib.nullcontext()
+    # Held before the checkpoint is read, which a run that is ending may still write.
+    with cpu_settings() if on_cpu else contextlib.nullcontext(), holding as folder:
         run = open_run(recipe, settings, group)
         reports = Reports(settings.folder, name=recipe.name, leads=run.group.is_main, bar=settings.bar)
         with stop_requests() as request, reports:
@@ -45,14 +48,14 @@ def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = No
                 reports.note(words)
             if run.left_out:
                 reports.note(f"pictures left out of the validation because they are too small: {run.left_out}")
-            _loop(run, reports, request, watch=_WATCH["cpu" if on_cpu else "cuda"])
+            _loop(run, reports, request, folder, watch=_WATCH["cpu" if on_cpu else "cuda"])
     return run.state
 
 
-def _loop(run: Run, reports: Reports, request: Request, watch: int) -> None:
+def _loop(run: Run, reports: Reports, request: Request, folder: RunFolder | None, watch: int) -> None:
     """Run the steps; check the loss every ``watch`` steps, and after the last one."""
     recipe, state = run.recipe, run.state
-    good, meter, stopped, saver = state.snapshot(), Meter(), False, Saver(run, reports)
+    good, meter, stopped, saver = state.snapshot(), Meter(), False, Saver(run, reports, folder)
     while (share := run.share()) < 1 and not stopped:
         meter.add(step(run), recipe, share, run.group)
         spent = meter.clock(state.seconds, request.resumed)

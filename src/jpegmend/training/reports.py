@@ -10,6 +10,8 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn
 
+from jpegmend.training.folder import LOG
+
 
 class Reports:
     """Writes ``log.jsonl`` and TensorBoard's files in the folder of the run; silent where ``leads`` is False."""
@@ -42,7 +44,7 @@ class Reports:
         """Add a line to the log; keys are step, minutes, loss, share, pixels_a_second and the validation's."""
         if not self.leads:
             return
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         found = {key: value for key, value in line.items() if key.startswith("psnr_")}
         self._scores = "".join(f", {value:.2f} dB at {key.removeprefix('psnr_')}" for key, value in found.items())

@@ -79,7 +79,7 @@ class Run:
 def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = None) -> Run:
     """Read the pictures, and build the networks fresh, from weights, or from a checkpoint.
 
-    Raises an error for whatever of it cannot be read, or does not fit the recipe, before there is a folder.
+    Raises an error for whatever of it cannot be read, or does not fit the recipe.
     """
     group, spec = group or ProcessGroup(), models.find(recipe.network)
     pictures = Pictures.load(
@@ -111,7 +111,6 @@ def open_run(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None =
     check_apart(pictures, validated, settings.validation)
     if recipe.validation.halved:
         validated = [*map(halved, validated)]
-    settings.folder.mkdir(parents=True, exist_ok=True)
     return Run(recipe, settings, group, pictures, state, spec, teacher, validated, left_out, unused)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from jpegmend.data.sets import set_name
 from jpegmend.models import files
 from jpegmend.training import validation
+from jpegmend.training.folder import RunFolder
 from jpegmend.training.recipe import Recipe
 from jpegmend.training.reports import Reports
 from jpegmend.training.run import Run
@@ -18,19 +19,24 @@ from jpegmend.training.run import Run
 class Saver:
     """Writes a run's files, and validates it within the recipe's share of time."""
 
-    def __init__(self, run: Run, reports: Reports) -> None:
-        self.run, self.reports = run, reports
+    def __init__(self, run: Run, reports: Reports, folder: RunFolder | None) -> None:
+        """``folder`` is that of the run; None in processes that write no files."""
+        self.run, self.reports, self.folder = run, reports, folder
         self.validated = self.took = 0.0
         """When the last validation ended, and how long it took, in seconds."""
         self.saved = run.state.step
         """Step of the last save, or of the beginning."""
 
     def save(self, facts: dict[str, Any], *, last: bool = False) -> None:
-        """Write the checkpoint and the averaged weights, validate, and add a line with ``facts`` to the log."""
+        """Write the checkpoint and the averaged weights, validate, and add a line with ``facts`` to the log.
+
+        Raises ``OutputError`` where the folder is no longer that of this run.
+        """
         run, state, folder = self.run, self.run.state, self.run.settings.folder
         self.saved = state.step
-        if not run.group.is_main:
+        if self.folder is None:
             return
+        self.folder.check()
         line: dict[str, Any] = {"step": state.step, "minutes": round(state.seconds / 60, 2), **facts}
         _save_weights(run, folder / "average.safetensors")
         _save_auxiliaries(run, folder)
@@ -48,6 +54,8 @@ class Saver:
         """Scores of the averaged weights, which are saved as ``best.safetensors`` if their mean gain is the highest."""
         began, run, state = time.monotonic(), self.run, self.run.state
         found = validate(run, run.settings.folder / "average.safetensors")
+        if self.folder is not None:
+            self.folder.check()  # that may have taken minutes
         measured_on = validation.checksum(run.validation, *_cases(run.recipe))
         if state.best_on not in ("", measured_on):
             # The run was resumed with another validation, whose scores cannot be compared.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from jpegmend.errors import InvalidOption
+from jpegmend.writing.locks import lock
 
 _MARK = ".jpegmend-serve"
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -111,15 +112,9 @@ def remove(folder: Path) -> None:
 def _lock(mark: Path) -> IO[bytes]:
     stream = mark.open("ab")
     try:
-        import fcntl
-    except ImportError:  # a system without locks of this kind
-        return stream
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stream.close()
-        raise FolderInUse(f"the folder {mark.parent} is in use by another service; give another folder") from None
-    except OSError:  # a file system without locks
+        if lock(stream):
+            return stream
+        raise FolderInUse(f"the folder {mark.parent} is in use by another service; give another folder")
+    except BaseException:  # also where the file system has no locks
         stream.close()
         raise
-    return stream
