@@ -67,6 +67,9 @@ class JpegmendError(Exception):
 class InputError(JpegmendError):
     """The input cannot be read as a picture."""
 
+    pages = 1
+    """Pictures in the file, where they were counted before the error."""
+
 
 class NotAnImage(InputError):
     """The bytes are in no known picture format."""

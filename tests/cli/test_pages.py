@@ -61,12 +61,71 @@ def test_pages_that_cannot_be(scan: Path, words: list[str], message: str, capsys
     assert message in capsys.readouterr().err
 
 
-def test_a_damaged_page_leaves_no_file(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def damage(scan: Path, *numbers: int) -> None:
+    """Break the JPEG data of some pages, counted from 1."""
     data = bytearray(scan.read_bytes())
     with tifffile.TiffFile(scan) as file:
-        for offset in file.pages[1].dataoffsets:
-            data[offset : offset + 2] = b"??"
+        for number in numbers:
+            for offset in file.pages[number - 1].dataoffsets:
+                data[offset : offset + 2] = b"??"
     scan.write_bytes(data)
-    assert cli.run(["scan.tif", "--pages", "all"]) == 1
-    assert "page 2: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("numbers", "widths"), [((2,), [80, 48]), ((1,), [64, 48]), ((1, 3), [64])])
+def test_a_page_that_cannot_be_read_costs_no_other(
+    scan: Path, numbers: tuple[int, ...], widths: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(scan, *numbers)
+    assert cli.run(["scan.tif", "--pages", "all", "--strength", "0"]) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith(f"jpegmend: scan.tif: {len(numbers)} of 3 pages ")
+    for number in numbers:
+        assert f"page {number}: the tiff decoder gave up" in told.err
+    assert "scan.tif -> scan.tif.restored.tif" in told.out
+    with tifffile.TiffFile("scan.tif.restored.tif") as file:
+        assert [page.shape[1] for page in file.pages] == widths
+
+
+def test_a_page_whose_directory_cannot_be_read_costs_no_other(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(scan.read_bytes())
+    with tifffile.TiffFile(scan) as file:
+        entry = file.pages[0].tags["Compression"].offset
+    data[entry + 8 : entry + 10] = b"\xff\xff"
+    scan.write_bytes(data)
+    assert cli.run(["scan.tif", "--pages", "all", "--strength", "0"]) == 1
+    assert "1 of 3 pages is left out of the result: page 1: " in capsys.readouterr().err
+    with tifffile.TiffFile("scan.tif.restored.tif") as file:
+        assert [page.shape[1] for page in file.pages] == [64, 48]
+
+
+def test_the_report_and_the_journal_of_a_file_without_some_of_its_pages(
+    scan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A later run tries again, and writes over the result, which is its own."""
+    damage(scan, 2)
+    words = ["scan.tif", "--pages", "all", "--strength", "0", "-o", "out", "--json"]
+    for _ in range(2):
+        assert cli.run(words) == 1
+        told = json.loads(capsys.readouterr().out)
+        assert (told["outcome"], told["error"], told["pages"]) == ("failed", "DamagedJpeg", 3)
+        assert told["output"] == "out/scan.tif.restored.tif" and told["message"].startswith("1 of 3 pages is left out")
+        assert all(note.startswith(("page 1: ", "page 3: ")) for note in told["warnings"])
+    with tifffile.TiffFile("out/scan.tif.restored.tif") as file:
+        assert len(file.pages) == 2
+
+
+def test_a_damaged_page_is_an_error_where_that_is_asked_for(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(scan, 2)
+    assert cli.run(["scan.tif", "--pages", "all", "--strict"]) == 1
+    assert "scan.tif: page 2: " in capsys.readouterr().err
     assert not Path("scan.tif.restored.tif").exists() and not list(Path().glob("*.part"))
+
+
+def test_a_file_of_which_no_page_can_be_read_has_no_result(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(scan, 1, 2, 3)
+    assert cli.run(["scan.tif", "--pages", "all"]) == 1
+    assert "none of its 3 pages can be read; page 1: the tiff decoder gave up" in capsys.readouterr().err
+    Path("a.jpg").write_bytes(b"\xff\xd8\xff\xdb nonsense")
+    assert cli.run(["a.jpg", "--pages", "all"]) == 1
+    assert "page" not in capsys.readouterr().err
+    assert not list(Path().glob("*.restored.*")) and not list(Path().glob("*.part"))

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tifffile
+from PIL import Image
 from pyarrow import parquet
 
 from jpegmend import cli
@@ -54,6 +56,23 @@ def test_result_rows(place: Path, cluster, in_this_process) -> None:
     assert status["errors"] == {"NotAnImage": 1}
     assert status["examples"]["NotAnImage"].startswith("a text.jpg: ")
     assert not list((place / "dst" / "jpegmend-job" / "pieces").rglob("*.parquet"))
+
+
+def test_a_file_whose_result_lacks_pages_failed_and_has_its_result(place: Path, cluster, in_this_process) -> None:
+    pages = [Image.effect_noise((16 * number, 16), 60).convert("RGB") for number in (1, 2, 3)]
+    pages[0].save(place / "src/scan.tif", save_all=True, append_images=pages[1:], compression="jpeg")
+    data = bytearray((place / "src/scan.tif").read_bytes())
+    with tifffile.TiffFile(place / "src/scan.tif") as file:
+        for offset in file.pages[1].dataoffsets:
+            data[offset : offset + 2] = b"??"
+    (place / "src/scan.tif").write_bytes(data)
+    cluster("plan", "src", "dst", "--shard", 100, *DECODE, "--pages", "all")
+    code, ran = cluster("run", "dst", "--jobs", 1)
+    assert (code, ran["done"], ran["failed"]) == (1, 11, 1)
+    (row,) = (row for row in parquet.read_table(place / "dst" / results_key(0)).to_pylist() if row["error"])
+    assert row["outcome"] == "failed" and row["message"].startswith("1 of 3 pages is left out of the result: page 2: ")
+    with tifffile.TiffFile(place / "dst" / row["output"]) as file:
+        assert [page.shape[1] for page in file.pages] == [16, 48]
 
 
 def test_names_that_no_result_can_have_cost_no_other_picture(place: Path, cluster, in_this_process) -> None:

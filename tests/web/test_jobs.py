@@ -188,6 +188,27 @@ def test_all_pages_of_a_file_become_one_tiff(client: httpx.Client) -> None:
         assert words in answer.json()["detail"]
 
 
+def test_a_page_that_cannot_be_read_is_told_and_costs_no_other(client: httpx.Client) -> None:
+    buffer = io.BytesIO()
+    pages = [Image.effect_noise((16 * number, 16), 60).convert("RGB") for number in (1, 2, 3)]
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:], compression="jpeg")
+    data = bytearray(buffer.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        for offset in file.pages[0].dataoffsets:
+            data[offset : offset + 2] = b"??"
+    asked = {"strength": "0", "pages": "all"}
+    done = job(client, bytes(data), compare="true", **asked)
+    (told,) = (note for note in done["report"]["warnings"] if "left out" in note)
+    assert told.startswith("1 of 3 pages is left out of the result: page 1: the tiff decoder gave up")
+    for form in ({}, {"srgb": "true"}):
+        answer = client.get(f"/v1/jobs/{done['id']}/result", params=form)
+        with tifffile.TiffFile(io.BytesIO(answer.content)) as file:
+            assert [page.shape[1] for page in file.pages] == [32, 48]
+    assert Image.open(io.BytesIO(client.get(f"/v1/jobs/{done['id']}/decoded").content)).width == 32
+    answer = client.put("/v1/restore", params={**asked, "strict": "true"}, content=bytes(data))
+    assert problem(answer) == (422, "damaged-jpeg")
+
+
 def test_an_archive_has_every_result_once_and_says_what_is_missing(client: httpx.Client, small: bytes) -> None:
     good = [job(client, small, name=name) for name in ("a/x.jpg", "b/x\n.jpg", "../../y.png")]
     bad = job(client, small[:100], name="broken.jpg")

@@ -155,6 +155,7 @@ def finish(item: Item, settings: Settings, outcome: Outcome) -> None:
     item.journal.add(
         replace(
             entry,
+            replaces=entry.replaces or outcome.written is not None,
             size=outcome.size,
             mtime_ns=outcome.mtime_ns,
             sha256=outcome.sha256,

@@ -17,6 +17,7 @@ from jpegmend.batch.find import STANDARD
 from jpegmend.batch.fitting import fitting
 from jpegmend.batch.inputs import read_input, sha256, state_of
 from jpegmend.batch.limited import limited
+from jpegmend.batch.pages import Pages
 from jpegmend.batch.settings import Output
 from jpegmend.errors import InvalidOption, JpegmendError, MissingExtra, ModelError, describe
 from jpegmend.formats import WRITTEN
@@ -47,7 +48,7 @@ class Outcome:
     """Outcome of one file."""
 
     error: str | None = None
-    """Name of the error's class; None if the result was written."""
+    """Name of the error's class; None if all was done. With a report the result was written, without some pages."""
     message: str | None = None
     fatal: bool = False
     """Whether every other file of the run would fail by the same error."""
@@ -114,24 +115,29 @@ def _make(task: Task, progress: Progress | None) -> dict[str, Any]:
     if output.compare:
         check_place(compared_with(task.target), overwrite=task.overwrite)
     data = read_input(task.source, task.max_bytes) if task.data is None else task.data
-    decoded = make(data, **{**task.options, "strength": 0.0}) if output.compare or output.reference else None
+    decoded = None
+    if output.compare or output.reference:
+        decoded = Pages(make, data, {**task.options, "strength": 0.0}, every=output.all_pages).first
     reference = None
     if decoded and output.reference:
         reference = read_reference(output.reference, decoded, task.max_bytes, task.options)
-    restored = make(data, **task.options, progress=progress)
-    others = OtherPages(data, task.options, restored.report.pages if output.all_pages else 1, task.operation)
+    pages = Pages(make, data, task.options, every=output.all_pages, progress=progress)
+    restored = pages.first
     gain = measure(output.reference, reference, decoded, restored) if decoded and reference else None
     # Before the result: by a result that exists the next run would take the picture for done, without its comparison.
     compared = _compare(task, decoded, restored, gain) if decoded and output.compare else None
     try:
-        with others.stored():
-            not_kept = save_result(restored, task.target, output, overwrite=task.overwrite, others=others)
+        with pages.stored():
+            not_kept = save_result(restored, task.target, output, overwrite=task.overwrite, others=pages)
     except BaseException:
         if compared and not task.overwrite:
             compared.unlink(missing_ok=True)  # else the next run would refuse to write over it
         raise
+    problem = pages.problem
     return {
-        "report": {**restored.report.as_dict(), "warnings": others.with_those_of_first(restored)},
+        "error": problem and type(problem).__name__,
+        "message": problem and str(problem),
+        "report": {**restored.report.as_dict(), "warnings": pages.warnings},
         "not_kept": not_kept,
         "compared": compared,
         "gain": gain,
@@ -139,41 +145,6 @@ def _make(task: Task, progress: Progress | None) -> dict[str, Any]:
         "sha256": sha256(data),
         "written": None if task.target == STANDARD else task.target.stat().st_size,
     }
-
-
-class OtherPages(Sequence["Restored"]):
-    """The pages after the first of a file with ``count`` pages; each is restored or enlarged when it is asked for."""
-
-    def __init__(self, data: bytes, options: Mapping[str, Any], count: int, operation: str = "restore") -> None:
-        self._data, self._options, self._count = data, options, count
-        self._make = _function(operation)
-        self.warnings: list[str] = []
-        """Warnings of the pages restored so far."""
-
-    def __len__(self) -> int:
-        return self._count - 1
-
-    def with_those_of_first(self, first: Restored) -> list[str]:
-        """Warnings of all pages, each with the number of its page; without numbers where there is one page."""
-        page = "page 1: " if len(self) else ""
-        return [*(f"{page}{warning}" for warning in first.report.warnings), *self.warnings]
-
-    def stored(self) -> contextlib.AbstractContextManager[None]:
-        """In this block the file is written for the decoder once, not for each page."""
-        from jpegmend import decoding
-
-        return decoding.stored(self._data) if len(self) else contextlib.nullcontext()
-
-    def __getitem__(self, number: Any) -> Any:
-        if number >= len(self):
-            raise IndexError(number)
-        page = number + 2
-        try:
-            restored = self._make(self._data, **{**self._options, "page": page})
-        except JpegmendError as error:
-            raise type(error)(f"page {page}: {error}") from error
-        self.warnings += [f"page {page}: {warning}" for warning in restored.report.warnings]
-        return restored
 
 
 def check_place(target: Path, *, overwrite: bool) -> None:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TextIO
 
 from jpegmend.batch.comparison import Gain, compared_with, in_decibels, quality_in_words
@@ -53,10 +54,11 @@ class Show:
             self._tell_failed(item, outcome)
         else:
             self._counts["done"] += 1
-            self._read += outcome.size or 0
-            self._written += outcome.written or 0
             self.bar.add(megapixels=float(outcome.report["megapixels"]))
             self._tell_done(item, outcome)
+        if outcome and outcome.report:
+            self._read += outcome.size or 0
+            self._written += outcome.written or 0
 
     def plan(self) -> None:
         """Print what would be done, and the paths of the results."""
@@ -112,15 +114,19 @@ class Show:
 
     def _tell_failed(self, item: Item, outcome: Outcome) -> None:
         message = translate(str(outcome.message), *_paths(item))
-        if self._json:
-            facts = {"file": str(item.picture.path), "outcome": "failed", "error": outcome.error, "message": message}
-            _write(facts, item)
-        else:
+        failed = {"outcome": "failed", "error": outcome.error, "message": message}
+        if outcome.report:  # written without some of its pages
+            self._tell_done(item, outcome, failed)
+        elif self._json:
+            _write({"file": str(item.picture.path), **failed}, item)
+        if not self._json:
             self._failures.append((item.picture.path, message))
 
-    def _tell_done(self, item: Item, outcome: Outcome) -> None:
+    def _tell_done(self, item: Item, outcome: Outcome, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Print the result of a picture; ``more`` are keys of its JSON."""
         if self._json:
             facts: dict[str, Any] = {"file": str(item.picture.path), "output": str(item.target), "outcome": "done"}
+            facts |= more
             if outcome.compared:
                 facts["compared"] = str(outcome.compared)
             if outcome.gain:

@@ -16,7 +16,8 @@ from dataclasses import asdict
 from jpegmend.batch.fitting import fitting
 from jpegmend.batch.inputs import sha256
 from jpegmend.batch.limited import limited
-from jpegmend.batch.work import OtherPages, failure, save_result
+from jpegmend.batch.pages import Pages
+from jpegmend.batch.work import failure, save_result
 from jpegmend.cluster import tables
 from jpegmend.cluster.job import Job, marker_key, open_job, piece_key, pieces_of, read_marker, results_key, shard_key
 from jpegmend.cluster.storage import Storage, Stored
@@ -125,7 +126,7 @@ class Session:
     def _restore_one(
         self, task: Task, place: int, row: Stored, data: bytes | JpegmendError
     ) -> tuple[Result, bytes | None]:
-        """The result of a picture, and its bytes unless it failed."""
+        """The result of a picture, and its bytes unless it failed as a whole."""
         started = time.perf_counter()
         buffer = io.BytesIO()
         output = self._job.settings.output
@@ -133,18 +134,18 @@ class Session:
             if isinstance(data, JpegmendError):
                 raise data
             with limited(), fitting(output.format or "png"):
-                restored = restore(data, **self._options)
-                others = OtherPages(data, self._options, restored.report.pages if output.all_pages else 1)
-                with others.stored():
-                    save_result(restored, buffer, output, overwrite=False, others=others)
+                pages = Pages(restore, data, self._options, every=output.all_pages)
+                with pages.stored():
+                    save_result(pages.first, buffer, output, overwrite=False, others=pages)
         except Exception as error:  # an unexpected error in one picture must not stop the others
             outcome = failure(error)
             if outcome.fatal:
                 raise
             failed = self._result(task, place, row, FAILED, error=outcome.error, message=outcome.message)
             return failed._replace(seconds=time.perf_counter() - started), None
-        picture = buffer.getvalue()
-        done = self._result(task, place, row, DONE)._replace(
+        picture, restored, problem = buffer.getvalue(), pages.first, pages.problem
+        error = {"error": type(problem).__name__, "message": str(problem)} if problem else {}
+        done = self._result(task, place, row, FAILED if problem else DONE, **error)._replace(
             sha256=sha256(data),
             output_sha256=sha256(picture),
             written=len(picture),

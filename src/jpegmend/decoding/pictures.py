@@ -69,24 +69,25 @@ def decode(
     # Opening a file in Pillow decodes nothing, but allocates the picture if it is a WebP.
     limit(**_webp_size(source) if format == "webp" else {"pixels": 0})
     with contextlib.ExitStack() as files:
-        image = files.enter_context(_open(format, source, page, left_open))
-        _refuse_raw(image)
         chain = tiff_pages.find_pages(source) if format == "tiff" else tiff_pages.Chain((), True)
-        pages = len(chain.offsets) or getattr(image, "n_frames", 1)
-        _check_page(page, pages)
+        files.push(_noting(len(chain.offsets) or 1))
         frames = page if format in _ANIMATED else 1  # those before it are decoded too; all have one size
+        if len(chain.offsets) > 1 and page > 1:
+            image, pages = _open_tiff(source, page, chain, files), len(chain.offsets)
+        else:
+            image = files.enter_context(_open(format, source, page, left_open))
+            _refuse_raw(image)
+            pages = len(chain.offsets) or getattr(image, "n_frames", 1)
+            files.push(_noting(pages))
+            _check_page(page, pages)
         if frames > 1:
             _limit_to_size(image, limit, frames)
-        if page > 1 and chain.offsets:
-            stream = files.enter_context(tiff_pages.open_page(source, chain.offsets[page - 1]))
-            image = files.enter_context(Image.open(stream, formats=[PILLOW_FORMATS[format]]))
-        elif page > 1:
+        if page > 1 and not chain.offsets:
             # The primary picture of a HEIC, at which it is opened, is page 1; those before it follow.
             image.seek(page - 2 if format == "heic" and page - 2 < image.tell() else page - 1)
         orientation = take_orientation(image)
         _limit_to_size(image, limit, frames)
-        levels = _decode_levels(image, source, out)
-        found = levels or _decode_samples(image, source, out)
+        found = (levels := _decode_levels(image, source, out)) or _decode_samples(image, source, out)
         facts, left_out = read_metadata(image, ink=levels is not None)
         facts["orientation"] = orientation or facts["orientation"]
         if page == 1 and not chain.whole:
@@ -98,6 +99,26 @@ def decode(
         "arrays": found["arrays"],
         "facts": {**facts, **found["facts"], "pages": pages, "warnings": [*found["warnings"], *left_out]},
     }
+
+
+def _noting(pages: int) -> Callable[..., None]:
+    """For ``ExitStack.push``: an exception gets the number of pages, so that others can be tried."""
+
+    def note(kind: Any, error: Any, trace: Any) -> None:
+        if error is not None and not hasattr(error, "pages"):
+            error.pages = pages
+
+    return note
+
+
+def _open_tiff(source: str, page: int, chain: tiff_pages.Chain, files: contextlib.ExitStack) -> Any:
+    """A page of a TIFF after the first, which may be damaged itself."""
+    _check_page(page, len(chain.offsets))
+    _refuse_high_byte_first(source)
+    with contextlib.suppress(OSError), Image.open(source, formats=["TIFF"]) as first:
+        _refuse_raw(first)
+    stream = files.enter_context(tiff_pages.open_page(source, chain.offsets[page - 1]))
+    return files.enter_context(Image.open(stream, formats=["TIFF"]))
 
 
 def _open(format: str, source: str, page: int, left_open: MutableMapping[str, Any]) -> Any:
@@ -122,10 +143,7 @@ def _open(format: str, source: str, page: int, left_open: MutableMapping[str, An
 
 def _refuse_unknown_layout(source: str) -> None:
     """Refuse a TIFF of a kind that Pillow does not know, which it calls damaged like one with a broken header."""
-    with open(source, "rb") as file:
-        start = file.read(4)
-    if start == b"MM\0+":
-        raise FormError("a BigTIFF with the high byte of its numbers first; save it with the low byte first")
+    _refuse_high_byte_first(source)
     try:
         TiffImagePlugin.TiffImageFile(source).close()
     except Exception as error:  # of a broken header: one of many
@@ -135,6 +153,13 @@ def _refuse_unknown_layout(source: str) -> None:
         code = getattr(error.__cause__, "args", (None,))[0]
         if isinstance(error.__cause__, KeyError) and isinstance(code, int) and not 254 <= code < 1 << 15:  # no tag's
             raise FormError(f"its compression, {code}, is not read; save it with LZW or Deflate, or without") from error
+
+
+def _refuse_high_byte_first(source: str) -> None:
+    """Refuse a BigTIFF of the byte order that Pillow does not read."""
+    with open(source, "rb") as file:
+        if file.read(4) == b"MM\0+":
+            raise FormError("a BigTIFF with the high byte of its numbers first; save it with the low byte first")
 
 
 def _refuse_raw(image: Any) -> None:

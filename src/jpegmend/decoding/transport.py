@@ -18,6 +18,7 @@ from jpegmend.decoding.pool import POOL
 from jpegmend.errors import (
     DamagedJpeg,
     DecoderStopped,
+    InputError,
     InvalidOption,
     JpegmendError,
     TooLarge,
@@ -145,15 +146,22 @@ def _scratch(size: int) -> str | None:
     return memory if shutil.disk_usage(memory).free > 2 * size else None
 
 
-def _raise_for(format: str, error: str, reason: str) -> None:
+def _raise_for(format: str, error: str, reason: str, pages: int = 1) -> None:
     if reason == "room":
         raise OSError(int(error), "")
+    problem = _problem(format, error, reason)
+    if isinstance(problem, InputError):
+        problem.pages = pages
+    raise problem
+
+
+def _problem(format: str, error: str, reason: str) -> JpegmendError:
     text = error.removeprefix("[JSTRUCT] ")
     if reason == "memory" and "allowed" not in text and "may use" not in text:
         text = f"decoding the {format} ran out of memory: {text}"
     if reason in _ERRORS:
-        raise _ERRORS[reason](text)
-    raise DamagedJpeg(f"the {format} decoder gave up: {text}")
+        return _ERRORS[reason](text)
+    return DamagedJpeg(f"the {format} decoder gave up: {text}")
 
 
 def _load(path: Path, described: list[tuple[str, list[int]]]) -> tuple[NDArray[Any], ...]:

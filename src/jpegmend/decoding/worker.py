@@ -8,9 +8,10 @@ Request: ``format`` ("jpeg" or a format of ``pictures.py``), ``source`` (path of
 decoded arrays to), ``page`` (from 1), ``limits`` (the fields of ``limits.Limits``) and ``folders`` (those of both
 files, which the worker removes where its parent was killed before it could).
 Answer: ``arrays`` (data type and shape of each array; ``target`` then holds them one after the other, in C order) and
-``facts`` (what else the decoder found), or ``error`` (a message) and ``reason`` ("pixels", "memory", "unsupported",
-"page", "damaged", or "room": the target could not grow, and ``error`` is the system's number of that). There is no
-answer where a limit of time ended the process. What the C libraries print goes to standard error.
+``facts`` (what else the decoder found), or ``error`` (a message), ``reason`` ("pixels", "memory", "unsupported",
+"page", "damaged", or "room": the target could not grow, and ``error`` is the system's number of that) and ``pages``
+(pictures in the file, as far as they were counted). There is no answer where a limit of time ended the process. What
+the C libraries print goes to standard error.
 """
 
 from __future__ import annotations
@@ -74,15 +75,16 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         with open(request["target"], "r+b") as out:
             return decode(request["format"], request["source"], out, limits, request["page"])
-    except MemoryError:
-        return {"error": "out of memory", "reason": "memory"}
+    except MemoryError as problem:
+        return {"error": "out of memory", "reason": "memory", "pages": getattr(problem, "pages", 1)}
     except Exception as problem:  # the libraries share no base class of their errors; each becomes an answer
         text = str(problem) or type(problem).__name__
         if type(problem).__name__ == "UnidentifiedImageError":  # Pillow's message has the path of a temporary file
             text = "its header cannot be read"
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return {"error": str(problem.errno), "reason": "room"}
-        return {"error": text, "reason": getattr(problem, "reason", None) or _reason(text.lower(), request["format"])}
+        reason = getattr(problem, "reason", None) or _reason(text.lower(), request["format"])
+        return {"error": text, "reason": reason, "pages": getattr(problem, "pages", 1)}
     finally:
         limits.stop_clock()
 

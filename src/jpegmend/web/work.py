@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,9 @@ from jpegmend.batch import messages
 from jpegmend.batch.fitting import fitting
 from jpegmend.batch.inputs import read_input
 from jpegmend.batch.limited import limited
+from jpegmend.batch.pages import Pages
 from jpegmend.batch.settings import Output
-from jpegmend.batch.work import OtherPages, save_result
+from jpegmend.batch.work import save_result
 from jpegmend.errors import JpegmendError
 from jpegmend.formats import WRITTEN
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 INPUT, DECODED, CHANGE = "input", "decoded.png", "change.png"
 """Names of files in the folder of a job."""
+_KEPT = "restored-{}.pickle"
+"""Name of the file of a restored page."""
 
 SHOWN_CHANGE = 32
 """Difference in levels of 8 bits, 0..255, from which the map of change has its last colour."""
@@ -76,17 +80,17 @@ def _restore(order: Order) -> dict[str, Any]:
 
     data = read_input(order.folder / INPUT, order.max_bytes)
     options = {**order.options, "progress": lambda done, total: messages.send((done, total))}
-    restored = restore(data, **options)
-    others = _OtherPages(order, data, options, restored.report.pages if order.output.all_pages else 1)
+    pages = Pages(_keeping(order, restore), data, options, every=order.output.all_pages)
+    restored = pages.first
     target = order.folder / result_name(order.output)
-    with others.stored():
-        not_kept = save_result(restored, target, order.output, overwrite=True, others=others)
-    report = {**restored.report.as_dict(), "warnings": others.with_those_of_first(restored)}
+    with pages.stored():
+        not_kept = save_result(restored, target, order.output, overwrite=True, others=pages)
+    warnings = [*pages.warnings, *([str(pages.problem)] if pages.problem else [])]
+    report = {**restored.report.as_dict(), "warnings": warnings}
     made: dict[str, Any] = {"report": report, "not_kept": list(not_kept)}
-    if order.keep:
-        _keep(restored, order.folder, 1)
     if order.compare:
-        decoded = restore(data, **{**order.options, "strength": 0.0, "consistent": None, "bits": 8})
+        plain = {**order.options, "strength": 0.0, "consistent": None, "bits": 8}
+        decoded = Pages(restore, data, plain, every=order.output.all_pages).first
         decoded.save(order.folder / DECODED, format="png", bits=8, overwrite=True)
         made["change"] = _write_change(decoded.to_array(8), restored.to_array(8), order.folder / CHANGE)
     return made
@@ -97,22 +101,21 @@ def write_again(folder: Path, output: Output) -> list[str]:
     _be_nice()
     with _folder_of_job(folder):
         first = _kept(folder, 1)
-        others = _KeptPages(folder, first.report.pages if output.all_pages else 1)
+        others = _KeptPages(folder, len(list(folder.glob(_KEPT.format("*")))) if output.all_pages else 1)
         return list(save_result(first, folder / result_name(output), output, overwrite=True, others=others))
 
 
-class _OtherPages(OtherPages):
-    """The pages after the first, which are restored, and kept in the job's folder, when they are asked for."""
+def _keeping(order: Order, make: Callable[..., Restored]) -> Callable[..., Restored]:
+    """A function that restores, and keeps each page in the job's folder where that is asked for."""
+    numbers = itertools.count(1)
 
-    def __init__(self, order: Order, data: bytes, options: Mapping[str, Any], count: int) -> None:
-        super().__init__(data, options, count)
-        self._order = order
-
-    def __getitem__(self, number: Any) -> Any:
-        restored = super().__getitem__(number)
-        if self._order.keep:
-            _keep(restored, self._order.folder, number + 2)
+    def make_and_keep(data: bytes, **options: Any) -> Restored:
+        restored = make(data, **options)
+        if order.keep:
+            _keep(restored, order.folder, next(numbers))
         return restored
+
+    return make_and_keep
 
 
 class _KeptPages(Sequence[Any]):
@@ -131,12 +134,12 @@ class _KeptPages(Sequence[Any]):
 
 
 def _keep(restored: Restored, folder: Path, page: int) -> None:
-    with (folder / f"restored-{page}.pickle").open("wb") as stream:
+    with (folder / _KEPT.format(page)).open("wb") as stream:
         pickle.dump(restored, stream, protocol=5)
 
 
 def _kept(folder: Path, page: int) -> Restored:
-    with (folder / f"restored-{page}.pickle").open("rb") as stream:
+    with (folder / _KEPT.format(page)).open("rb") as stream:
         restored: Restored = pickle.load(stream)  # written by _keep, in a folder of this user alone
     return restored
 
