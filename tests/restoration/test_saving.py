@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import tempfile
 from dataclasses import replace
 
@@ -157,6 +158,32 @@ def test_pages_have_depths_and_marks_of_their_own(restored):
                 marked = 700 in page.tags and b"DigitalSourceType" in bytes(page.tags[700].value)
                 assert marked == (picture is restored)
                 assert np.array_equal(page.asarray(), picture.to_array(picture.report.bits_read))
+
+
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:exif="http://ns.adobe.com/exif/1.0/" \
+tiff:ImageWidth="{0}" tiff:ImageLength="{1}" exif:PixelXDimension="{0}" exif:PixelYDimension="{1}" \
+tiff:Orientation="{2}" tiff:XResolution="{3}/1" tiff:YResolution="{4}/1"/></rdf:RDF></x:xmpmeta>"""
+
+
+def properties(xmp):
+    return dict(re.findall(r'\b((?:tiff|exif):\w+)="([^"]*)"', xmp))
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
+@pytest.mark.parametrize(("orientation", "kept"), [("apply", (32, 48, 1, 96, 72)), ("keep", (48, 32, 6, 72, 96))])
+def test_sizes_in_the_xmp_of_a_tiff_are_those_of_the_result(draw, identity, compression, orientation, kept):
+    """Those of the pixels as they are stored: exchanged where the orientation is applied."""
+    stream = io.BytesIO()
+    tags = {274: 6, 700: XMP.format(48, 32, 6, 72, 96).encode()}
+    Image.fromarray(draw(32, 48)).save(stream, "TIFF", compression=compression, tiffinfo=tags, dpi=(72, 96))
+    result = restore(stream.getvalue(), model=identity, strength=0, orientation=orientation)
+    assert (result.width, result.height, result.metadata.orientation) == kept[:3]
+    for format in ("png", "tiff", "jpeg", "webp", "avif"):
+        with Image.open(io.BytesIO(result.to_bytes(format))) as image:
+            found = image.info.get("xmp") or image.info["XML:com.adobe.xmp"]
+            text = found if isinstance(found, str) else found.decode()
+        assert properties(text) == properties(XMP.format(*kept)), format
 
 
 def test_says_what_it_is(restored):
