@@ -142,6 +142,49 @@ def test_notes_and_failures_are_in_the_words_of_the_page(open_page: Any) -> None
     page.locator("#state", has_text="a JPEG file has one picture; choose the first under Options").wait_for()
 
 
+def facts(page: Any, panel: str) -> dict[str, str]:
+    """The names and texts of a panel."""
+    names, texts = (page.locator(f"{panel} {tag}").all_inner_texts() for tag in ("dt", "dd"))
+    return dict(zip(names, texts, strict=True))
+
+
+def test_facts_of_file_and_restoration(open_page: Any) -> None:
+    """Of a colour JPEG with metadata, a gray one, and a TIFF of two pages with JPEG data."""
+    files = {name: io.BytesIO() for name in ("colour.jpg", "gray.jpg", "pages.tif")}
+    noise = Image.effect_noise((48, 32), 60)
+    exif = Image.Exif()
+    exif[0x010E] = "a note"
+    noise.convert("RGB").save(files["colour.jpg"], "JPEG", quality=20, exif=exif, comment=b"hello", dpi=(72, 72))
+    noise.save(files["gray.jpg"], "JPEG", quality=30)
+    pair = [noise.convert("RGB"), noise.resize((24, 16)).convert("RGB")]
+    pair[0].save(files["pages.tif"], "TIFF", save_all=True, append_images=pair[1:], compression="jpeg", quality=20)
+    page = open_page()
+    give(page, *((name, stream.getvalue()) for name, stream in files.items()))
+    page.get_by_text("3 of 3 done").wait_for()
+    page.locator(".item-open").nth(0).click()
+    page.locator("#facts", has_text="48 × 32").wait_for()
+    read, done = facts(page, "#facts"), facts(page, "#done")
+    assert (read["Format"], read["Colour"], read["By its tables"]) == ("baseline JPEG", "YCbCr, 4:2:0", "quality 20")
+    assert re.fullmatch(r"48 × 32, \d+ kB", read["Size"]) and {"EXIF", "Comment", "Density"} <= set(read)
+    assert not {"Pages", "Scans", "Compressed twice"} & set(read)
+    assert page.locator("#tables").inner_text().count("quality 20") == 2
+    assert [text in page.locator("#tables").inner_text() for text in ("luma", "Cb and Cr")] == [True, True]
+    assert done["Tables used"] == "those of the file" and done["Network"].startswith("mend-s, onnx")
+    assert re.fullmatch(r"[\d.]+ of 255", done["Mean change"]) and re.fullmatch(r"\d+ of 255", done["Largest change"])
+    assert re.fullmatch(r"[\d.]+ s, 1 tile", done["Time"])
+    assert not {"Passes", "Missing", "Estimate"} & set(done)
+    page.locator(".item-open").nth(1).click()
+    page.locator("#facts", has_text="gray").wait_for()
+    assert (
+        facts(page, "#facts")["Colour"] == "gray"
+        and "Table of gray: quality 30" in page.locator("#tables").inner_text()
+    )
+    page.locator(".item-open").nth(2).click()
+    page.locator("#facts", has_text="JPEG in TIFF").wait_for()
+    assert facts(page, "#facts")["Pages"] == "2"
+    page.locator("#warnings", has_text="Page 1 of 2 is restored; choose another, or all, under Options").wait_for()
+
+
 def test_phone_zoom_and_pan_in_step(open_page: Any, photo: bytes) -> None:
     page = open_page(390, 844, "dark")
     give(page, ("a-very-long-name-of-a-picture-from-a-telephone-20261127-232551.jpg", photo), kind="paste")
