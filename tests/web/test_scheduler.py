@@ -145,7 +145,7 @@ def test_a_crash_is_not_told_as_a_lack_of_memory(tmp_path: Path) -> None:
         assert told.code == "worker-died" and "SIGSEGV" in str(told.detail) and "memory" not in str(told.detail)
         scheduler.submit(killed := task(slow_calls.die, str(tmp_path / "marks"), 2))
         told = await problem(killed)
-        assert "most likely because memory ran out" in str(told.detail) and "--jobs" not in str(told.detail)
+        assert "most likely because memory ran out" in str(told.detail) and "jobs" not in str(told.detail)
 
     run(test, tmp_path)
 

@@ -241,7 +241,7 @@ def _result(future: Future[Any]) -> Any:
 
 def _why(status: int) -> str:
     if status == -getattr(signal, "SIGKILL", 9):
-        return "the worker process was killed by the system, most likely because memory ran out; give fewer --jobs"
+        return "the worker process was killed by the system, most likely because memory ran out; give a smaller jobs="
     if status < 0:
         return f"the worker process was ended by signal {-status} ({signal.Signals(-status).name})"
     return f"the worker process ended with exit status {status}"

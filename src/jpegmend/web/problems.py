@@ -125,7 +125,7 @@ _WORDS = (
     (re.compile(r"\bthe memory allowed is\b"), "the memory allowed by this service is"),
     (re.compile(r" \(give a longer timeout .*?\)"), ""),
     (
-        re.compile(r"; (?:raise max_(?:pixels|bytes)|give or allow|give (?:another (?:name|path)|fewer)|free some).*$"),
+        re.compile(r"; (?:raise max_(?:pixels|bytes)|give (?:or allow|another (?:name|path)|a smaller)|free some).*$"),
         "",
     ),
 )
