@@ -144,8 +144,8 @@ class Session:
             failed = self._result(task, place, row, FAILED, error=outcome.error, message=outcome.message)
             return failed._replace(seconds=time.perf_counter() - started), None
         picture, restored, problem = buffer.getvalue(), pages.first, pages.problem
-        error = {"error": type(problem).__name__, "message": str(problem)} if problem else {}
-        done = self._result(task, place, row, FAILED if problem else DONE, **error)._replace(
+        why = {"error": type(problem).__name__, "message": str(problem)} if problem else {}
+        done = self._result(task, place, row, FAILED if problem else DONE, **why)._replace(
             sha256=sha256(data),
             output_sha256=sha256(picture),
             written=len(picture),
