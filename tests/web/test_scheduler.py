@@ -20,12 +20,14 @@ import slow_calls
 SHARE = Share(jobs=1, threads=1, all_threads=1, memory=None, all_memory=None)
 
 
-def run(test: Callable[[Scheduler], Awaitable[None]], tmp_path: Path, **limits: Any) -> None:
-    """Run a test with a scheduler of one worker."""
+def run(
+    test: Callable[[Scheduler], Awaitable[None]], tmp_path: Path, prepare: Any = (slow_calls.nothing,), **limits: Any
+) -> None:
+    """Run a test with a scheduler of one worker, which begins with the call ``prepare``."""
 
     async def main() -> None:
         scheduler = Scheduler(Settings(folder=tmp_path, **limits), SHARE)
-        scheduler.start(lambda threads: (slow_calls.nothing,))
+        scheduler.start(lambda threads: prepare)
         while not scheduler.ready:
             await asyncio.sleep(0.02)
         try:
@@ -119,6 +121,13 @@ def test_limits_of_time_and_memory(tmp_path: Path, limits: Any, call: Any, expec
         assert scheduler.restarts == 0  # it was ended on purpose
 
     run(test, tmp_path, **limits)
+
+
+def test_a_worker_may_take_longer_to_start_than_a_job(tmp_path: Path) -> None:
+    async def test(scheduler: Scheduler) -> None:
+        assert scheduler.restarts == 0
+
+    run(test, tmp_path, prepare=(slow_calls.sleep, 1.0), seconds=0.2)
 
 
 @pytest.mark.parametrize("times", [1, 2])

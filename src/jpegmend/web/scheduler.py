@@ -47,6 +47,8 @@ class Task:
     """The worker that does it now."""
     cancelled: float | None = None
     """When it was cancelled."""
+    timed: bool = True
+    """Whether it may take no longer than a job; not where a worker starts, which says nothing of a picture."""
     tries: int = 0
     """Number of workers that ended unexpectedly during it."""
 
@@ -185,7 +187,7 @@ class Scheduler:
 
     async def _run(self, worker: Worker, prepare: Callable[[int], tuple[Any, ...]]) -> None:
         """Do one call after the other."""
-        first = Task(call=prepare)
+        first = Task(call=prepare, timed=False)
         await self._do(worker, first)
         if (error := first.answer.exception()) is not None:
             log.error("a worker cannot start: %s", error)
@@ -265,7 +267,7 @@ class Scheduler:
         while True:
             await asyncio.sleep(_LOOK)
             problem = None
-            if time.monotonic() - started > settings.seconds:
+            if task.timed and time.monotonic() - started > settings.seconds:
                 problem = Problem("time-limit", f"allowed are {settings.seconds:g} s; the job was ended")
             elif task.cancelled is not None and time.monotonic() - task.cancelled > _PATIENCE:
                 problem = Problem("cancelled")
