@@ -10,6 +10,7 @@ from jpegmend.blocks.colour import GRAY_CHROMA, NEUTRAL, cmyk_to_rgb, rgb_to_ycb
 from jpegmend.blocks.dct import dct, idct, join_blocks, split_blocks
 from jpegmend.blocks.earlier import Earlier, find_earlier
 from jpegmend.blocks.estimate import Compression, estimate
+from jpegmend.blocks.flat_areas import estimate_from_flat_areas, has_flat_areas
 from jpegmend.blocks.quantisation import coefficients, decode, dequantise, quantise
 from jpegmend.blocks.scaled_grid import find_scaled
 from jpegmend.blocks.scaling import Scaling
@@ -28,9 +29,11 @@ __all__ = [
     "dequantise",
     "down_box",
     "estimate",
+    "estimate_from_flat_areas",
     "fidelity",
     "find_earlier",
     "find_scaled",
+    "has_flat_areas",
     "idct",
     "quantise",
     "rgb_to_ycbcr",

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegmend.blocks import Earlier, find_earlier, find_scaled
+from jpegmend.blocks import (
+    Compression,
+    Earlier,
+    estimate_from_flat_areas,
+    find_earlier,
+    find_scaled,
+    has_flat_areas,
+    ycbcr_to_rgb,
+)
 from jpegmend.blocks.estimate import estimate
+from jpegmend.jpeg.tables import standard_luma
 from jpegmend.restoration.scene import PixelScene, Scene
 from jpegmend.restoration.tiles import Window
 from jpegmend.runtimes import Floats
@@ -52,10 +61,25 @@ def estimate_compression(scene: Scene) -> Guess | None:
     window = middle(plane.rows, plane.columns)
     if window.height < 24 or window.width < 24:
         return None
-    quality, offset, confidence, turned = estimate(np.clip(scene.read(0, window), 0, 1))
+    luma = np.clip(scene.read(0, window), 0, 1)
+    found = estimate(luma)
+    if found[2] < CONFIDENT and has_flat_areas(luma):
+        found = _estimate_from_flat_areas(scene, window, luma)
+    quality, offset, confidence, turned = found
     if quality is None or confidence < CONFIDENT:
         return None
     return Guess(int(quality), (int(offset[0]), int(offset[1])), float(confidence), turned)
+
+
+def _estimate_from_flat_areas(scene: Scene, window: Window, luma: Floats) -> Compression:
+    """The estimate for text and drawings, from the window of a scene whose luma is given."""
+    channels = luma[None]
+    if scene.colour == "ycbcr" and scene.sampling is not None:
+        channels = ycbcr_to_rgb(scene.read_together(window))
+    # The half of an 8-bit step, because of rounding in the conversion of colours.
+    above, below = (channels > 1 - 0.5 / 255).any(axis=0), (channels < 0.5 / 255).any(axis=0)
+    tables = np.stack([standard_luma(quality) for quality in range(1, 98)]).astype(np.float32)
+    return estimate_from_flat_areas(luma, above, below, tables)
 
 
 def find_earlier_compression(scene: Scene, quality: int | None) -> Earlier | None:

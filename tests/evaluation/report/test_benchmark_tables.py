@@ -50,6 +50,16 @@ def test_shares_of_found_earlier_compressions_stand_by_quality_and_grid():
     assert "24 files or more" in table and "99.7%" in table and "1 of 600 files" in table
 
 
+def test_shares_of_recognised_pictures_stand_by_kind_and_quality():
+    shares = {"text 10": [1.0, 24], "text 90": [0.5, 24], "coloured text 10": [0.25, 20], "coloured text 90": [0, 24]}
+    never = {"pictures": 700, "alarms": ["a.png"]}
+    table = benchmark_tables.READERS["recognition"](
+        {"recognition": shares, "uncompressed": never, "environment": ENVIRONMENT}
+    )
+    assert cells(table) == [["text", "100%", "50%"], ["coloured text", "25%", "0%"]]
+    assert "20 pictures or more" in table and "1 false alarms in 700 pictures" in table
+
+
 def test_networks_of_others_stand_by_their_file():
     lines = [
         {"what": "arcnn", "file": "ONNX", "random": False, "psnr": 28.7064, "psnr_projected": 28.7},

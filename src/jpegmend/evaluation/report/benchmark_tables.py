@@ -143,6 +143,19 @@ def earlier(found: Mapping[str, Any]) -> str:
     return f"{grid(header, rows, numbers=2)}\n\n{_foot(found, *remarks)}"
 
 
+def recognition(found: Mapping[str, Any]) -> str:
+    """The table of ``benchmarks/recognition.py``: share of the compressions that were found in pixels."""
+    cases = [key.rsplit(" ", 1) for key in found["recognition"]]
+    kinds, qualities = (list(dict.fromkeys(case[place] for case in cases)) for place in (0, 1))
+    rows = [[kind, *(f"{found['recognition'][f'{kind} {quality}'][0]:.0%}" for quality in qualities)] for kind in kinds]
+    never = found["uncompressed"]
+    remarks = (
+        f"share found of {min(number for _, number in found['recognition'].values())} pictures or more in each case",
+        f"{len(never['alarms'])} false alarms in {never['pictures']} pictures that were never compressed",
+    )
+    return f"{grid(['pictures', *qualities], rows, numbers=1)}\n\n{_foot(found, *remarks)}"
+
+
 def earlier_restored(found: Mapping[str, Any]) -> str:
     """The table of ``benchmarks/earlier.py restore``: means over the second qualities."""
     names = ("decoded", "without", "found", "told")
@@ -246,6 +259,7 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "window": window,
     "earlier": earlier,
     "earlier-restored": earlier_restored,
+    "recognition": recognition,
     "upscale": upscaled,
     "mirrors": mirrors,
     "task": task,
