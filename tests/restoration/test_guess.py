@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from jpegmend import inspect, restore
 from jpegmend.restoration import guess, overview
@@ -70,6 +70,34 @@ def test_png_of_a_jpeg(shift, picture, identity, encode):
     assert report.estimated_quality == 25
     assert report.grid == (-shift[0] % 8, -shift[1] % 8)
     assert report.strength == 1
+
+
+@pytest.fixture(scope="module")
+def page():
+    """[H, W, 3]: black letters on white."""
+    page = Image.new("RGB", (300, 200), "white")
+    for row in range(10):
+        line, font = f"Line {row}: the quick brown fox jumps {row * row}", ImageFont.load_default(11 + row % 4)
+        ImageDraw.Draw(page).text((5 + row, 3 + 19 * row), line, "black", font)
+    return np.asarray(page)
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (3, 6)])
+@pytest.mark.parametrize("gray", [False, True])
+def test_png_of_a_jpeg_of_text(gray, shift, page, identity, encode):
+    """The decoder clips the ringing around letters, so that coefficients are no multiples of the steps."""
+    pixels = np.asarray(Image.open(io.BytesIO(encode(page[..., 0] if gray else page, quality=30))))
+    data = encode(pixels[shift[0] :, shift[1] :], format="PNG")
+    report = restore(data, model=identity).report
+    assert (report.estimated_quality, report.grid) == (30, (-shift[0] % 8, -shift[1] % 8))
+    assert report.strength == 1
+    assert inspect(data).estimated_quality == 30
+
+
+def test_text_that_was_never_compressed_is_left_alone(page, make_card):
+    restored = restore(page, model=make_card("gain", 0.5))
+    assert np.array_equal(restored.to_array(8), page)
+    assert restored.report.estimated_quality is None
 
 
 @pytest.mark.parametrize("subsampling", [1, 2, None])

@@ -41,7 +41,7 @@ _HIGHEST, _FINER, _COMPARED = 92, 3, 12
 the number of these for the final estimate."""
 _HALF_CONFIDENT, _LEAST_SURPLUS = 0.12, 8.0
 """Surplus of reproduced blocks over the mean of finer tables at which the confidence is one half: as a share of the
-blocks used, and the least number. Of 600 pictures that were never compressed, one had a third of that, the others none."""
+blocks used, and the least number. Of 600 pictures never compressed one had a third of that, the others none."""
 _SURE = 0.5
 """Confidence from which a picture is not tried turned."""
 
