@@ -41,7 +41,7 @@ _HIGHEST, _FINER, _COMPARED = 92, 3, 12
 the number of these for the final estimate."""
 _HALF_CONFIDENT, _LEAST_SURPLUS = 0.12, 8.0
 """Surplus of reproduced blocks over the mean of finer tables at which the confidence is one half: as a share of the
-blocks used, and the least number. Of 600 pictures never compressed one had a third of that, the others none."""
+blocks used, and the least number. Of 700 pictures never compressed hardly any has a surplus."""
 _SURE = 0.5
 """Confidence from which a picture is not tried turned."""
 
@@ -149,17 +149,21 @@ class _Blocks(NamedTuple):
         return _Blocks(*(each[::step] for each in self))
 
     def count_reproduced(self, table: Floats) -> int:
-        """Number of blocks that a decoder makes, but for rounding, of some levels and this table [8, 8].
+        """Number of blocks, different in their levels, that a decoder makes by this table [8, 8], but for rounding.
 
         A clipped pixel was beyond its value. By turns the levels nearest to the block are taken, and the pixels that
         they decode to where these are beyond the clipped value.
         """
         seen, above, below = self
         limit = _ERROR**2 * (~(above | below)).sum(axis=(1, 2))
-        found = np.zeros(len(seen), np.bool_)
+        found: dict[int, int] = {}
         before = seen
         for _ in range(_ROUNDS):
-            decoded = idct(np.rint(dct(before) / table) * table)
+            levels = np.rint(dct(before) / table)
+            decoded = idct(levels * table)
             before = np.where(above, np.maximum(decoded, seen), np.where(below, np.minimum(decoded, seen), seen))
-            found |= np.square(before - decoded).sum(axis=(1, 2)) <= limit
-        return int(found.sum())
+            right = np.flatnonzero(np.square(before - decoded).sum(axis=(1, 2)) <= limit)
+            names = block_names(levels[right].astype(np.int16))
+            found.update(zip(right.tolist(), names.tolist(), strict=True))
+        # Blocks along one edge of a drawing are alike: any table that has levels for one of them has them for all.
+        return len(set(found.values()))
