@@ -146,7 +146,7 @@ class _Blocks(NamedTuple):
 
     def every(self, step: int) -> _Blocks:
         """Every n-th block."""
-        return _Blocks(*(each[::step] for each in self))
+        return _Blocks(self.pixels[::step], self.above[::step], self.below[::step])
 
     def count_reproduced(self, table: Floats) -> int:
         """Number of blocks, different in their levels, that a decoder makes by this table [8, 8], but for rounding.
