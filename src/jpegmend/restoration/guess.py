@@ -77,7 +77,7 @@ def _estimate_from_flat_areas(scene: Scene, window: Window, luma: Floats) -> Com
     if scene.colour == "ycbcr" and scene.sampling is not None:
         channels = ycbcr_to_rgb(scene.read_together(window))
     # The half of an 8-bit step, because of rounding in the conversion of colours.
-    above, below = (channels > 1 - 0.5 / 255).any(axis=0), (channels < 0.5 / 255).any(axis=0)
+    above, below = channels.max(axis=0) > 1 - 0.5 / 255, channels.min(axis=0) < 0.5 / 255
     tables = np.stack([standard_luma(quality) for quality in range(1, 98)]).astype(np.float32)
     return estimate_from_flat_areas(luma, above, below, tables)
 
