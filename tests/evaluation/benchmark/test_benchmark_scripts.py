@@ -44,7 +44,7 @@ def run_here(monkeypatch, capsys):
     return call
 
 
-LONG = ("cluster", "earlier", "gallery", "networks_of_others", "scores_of_others", "service")
+LONG = ("cluster", "earlier", "gallery", "networks_of_others", "recognition", "scores_of_others", "service")
 
 
 def test_every_benchmark_is_tried_here():
