@@ -79,6 +79,27 @@ def test_no_compression_is_seen_where_there_is_none() -> None:
         assert found.quality is None or found.confidence < 0.5
 
 
+GRADIENTS = {
+    "three slopes of luma, where channels are clipped": [(86, -1.42, -1.17), (8, -0.97, 1.4), (136, -1.21, -1.39)],
+    "on a shifted grid": [(77, -1.49, 1.45), (141, -0.01, -1.19), (18, -1.52, 1.81)],
+}
+"""Value at the corner, step to the right and step down, of red, green and blue."""
+
+
+def gradient(channels: list[tuple[float, float, float]]) -> Image.Image:
+    y, x = np.mgrid[:256, :256]
+    values = np.stack([corner + right * x + down * y for corner, right, down in channels], axis=-1)
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("channels", GRADIENTS.values(), ids=GRADIENTS)
+def test_a_drawn_gradient_is_not_taken_for_compressed_and_a_compressed_one_is(channels) -> None:
+    picture = gradient(channels)
+    assert estimate(luma(picture)).confidence < 0.5
+    found = estimate(luma(compressed(picture, 30)))
+    assert found.quality is not None and abs(found.quality - 30) <= 5 and found.confidence >= 0.5
+
+
 def test_one_edge_on_nothing_does_not_overflow() -> None:
     wave = np.cos((2 * np.arange(8) + 1) * np.pi / 16).astype(np.float32)
     picture = np.full((320, 320), 0.5, np.float32)

@@ -37,6 +37,9 @@ _LEAST_COUNT = 8
 """Number of coefficients above ``_CLEAR_SIZE`` that a frequency needs to be used."""
 _CLEAR_SIZE = 2.0
 """Least absolute value of a coefficient that counts, 0..255 scale."""
+_SQUARE, _LEAST_RANGE, _PLANE_ERROR = 16, 4.0, 0.4
+"""Side in pixels of the squares tried for a linear gradient, their least range, and the root mean square error of one,
+both 0..255 scale: rounding makes 0.2 to 0.3."""
 _HALF_CONFIDENT, _LEAST_GAIN = 0.33, 40.0
 """Log-likelihood gain over "no compression" at which the confidence is one half: in nats per block, and the least total
 in nats. Compressed pictures have 1 to 10 per block; wrong estimates have been seen at 0.3."""
@@ -87,7 +90,7 @@ def estimate(plane: Floats) -> Compression:
     """
     if plane.ndim != 2:
         raise InvalidOption(f"an array of shape {plane.shape}; give one plane [H, W]")
-    if min(plane.shape) < _SMALLEST:
+    if min(plane.shape) < _SMALLEST or _is_gradient(plane):
         return NOTHING
     gain, found = _estimate_upright(plane)
     if found.confidence >= _SURE:
@@ -96,6 +99,24 @@ def estimate(plane: Floats) -> Compression:
     if turned_gain <= _TURNED_GAIN * gain:
         return found
     return turned._replace(offset=turned.offset[::-1], turned=True)
+
+
+def _is_gradient(plane: Floats) -> bool:
+    """Whether most of the squares that are not flat are linear gradients, but for rounding.
+
+    They are drawn: photographs have noise, and compression leaves steps at the edges of blocks. All blocks of a
+    gradient have the same coefficients, or few different ones, which fit the steps of some table by chance.
+    """
+    rows, columns = (length // _SQUARE for length in plane.shape)
+    cut = plane[: rows * _SQUARE, : columns * _SQUARE].reshape(rows, _SQUARE, columns, _SQUARE).swapaxes(1, 2)
+    squares = cut.reshape(-1, _SQUARE, _SQUARE) * np.float32(255)
+    squares -= squares.mean(axis=(1, 2), keepdims=True)
+    place = np.arange(_SQUARE) - (_SQUARE - 1) / 2
+    place /= np.sqrt(np.square(place).sum() * _SQUARE)
+    explained = sum(np.square(squares.sum(axis=axis) @ place) for axis in (1, 2))
+    error = (np.square(squares).sum(axis=(1, 2)) - explained) / _SQUARE**2
+    uneven = np.ptp(squares, axis=(1, 2)) >= _LEAST_RANGE
+    return bool(uneven.any() and (error[uneven] <= _PLANE_ERROR**2).mean() >= 0.5)
 
 
 def _estimate_upright(plane: Floats) -> tuple[float, Compression]:
