@@ -19,7 +19,7 @@ torch.set_num_threads(1)
 layer = torch.nn.Conv2d(32, 32, 3, padding=1, bias=False)
 
 def step():
-    seen = code = torch.rand(2, 32, 64, 64)
+    seen = code = torch.rand(8, 32, 64, 64)
     for _ in range(10):
         code = torch.relu(seen + layer(code))
     code.square().mean().backward()
