@@ -23,7 +23,7 @@ from jpegmend.errors import InvalidOption
 
 Array = NDArray[np.float64]
 
-_SMALLEST = 24
+SMALLEST = 24
 """Smallest side in pixels of a picture for which there is an estimate."""
 _BLOCKS, _FEW_BLOCKS = 1500, 500
 """Number of blocks used for the final estimate, and for choosing the grid and a quality."""
@@ -82,15 +82,15 @@ def estimate(plane: Floats) -> Compression:
     """Quality and block grid of the strongest compression found in a luma plane ``[H, W]``, 0..1.
 
     The tables of libjpeg are not symmetric, so a picture that was turned by a quarter is recognised by its transpose.
-    Nothing is found in pictures under 24 pixels a side, in flat ones, and above quality 97 or so, where steps of 1 and
-    2 cannot be told from the rounding to 8 bits.
+    Nothing is found in pictures under 24 pixels a side, in flat ones, in linear gradients, and above quality 97 or so,
+    where steps of 1 and 2 cannot be told from the rounding to 8 bits.
 
     Raises:
         InvalidOption: not a plane.
     """
     if plane.ndim != 2:
         raise InvalidOption(f"an array of shape {plane.shape}; give one plane [H, W]")
-    if min(plane.shape) < _SMALLEST or _is_gradient(plane):
+    if min(plane.shape) < SMALLEST or _is_gradient(plane):
         return NOTHING
     gain, found = _estimate_upright(plane)
     if found.confidence >= _SURE:

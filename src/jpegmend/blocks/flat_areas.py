@@ -16,14 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.blocks.dct import Floats, dct, idct, split_blocks
-from jpegmend.blocks.estimate import NOTHING, Compression
+from jpegmend.blocks.estimate import NOTHING, SMALLEST, Compression
 from jpegmend.blocks.evidence import block_names
 from jpegmend.blocks.quantisation import PEAK, SHIFT
 
 Mask = NDArray[np.bool_]
 
-_SMALLEST = 24
-"""Smallest side in pixels of a picture for which there is an estimate."""
 _LEAST_EQUAL = 0.05
 """Least share of runs of eight equal pixels in rows, below which a picture has no flat areas."""
 _LEAST_FLAT, _STEP = 0.05, 1.2
@@ -71,7 +69,7 @@ def estimate_from_flat_areas(plane: Floats, above: Mask, below: Mask, tables: Fl
 
 def _estimate_upright(plane: Floats, above: Mask, below: Mask, tables: Floats) -> Compression:
     """The compression found in a plane that was not turned since."""
-    if min(plane.shape) < _SMALLEST:
+    if min(plane.shape) < SMALLEST:
         return NOTHING
     share, offset = _flattest_grid(plane)
     blocks = _Blocks.choose(plane, above, below, offset) if share >= _LEAST_FLAT else None

@@ -16,7 +16,7 @@ from jpegmend.blocks import (
     has_flat_areas,
     ycbcr_to_rgb,
 )
-from jpegmend.blocks.estimate import estimate
+from jpegmend.blocks.estimate import SMALLEST, estimate
 from jpegmend.jpeg.tables import standard_luma
 from jpegmend.restoration.scene import PixelScene, Scene
 from jpegmend.restoration.tiles import Window
@@ -59,7 +59,7 @@ def estimate_compression(scene: Scene) -> Guess | None:
         return None
     plane = scene.planes[0]
     window = middle(plane.rows, plane.columns)
-    if window.height < 24 or window.width < 24:
+    if min(window.height, window.width) < SMALLEST:
         return None
     luma = np.clip(scene.read(0, window), 0, 1)
     found = estimate(luma)
