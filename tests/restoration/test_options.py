@@ -27,8 +27,20 @@ def test_keywords_are_the_fields_of_options():
     """Signature, defaults and checks stand in one place."""
     parameters = list(inspect.signature(restore).parameters.values())[1:]
     assert {each.name: each.default for each in parameters} == {f.name: f.default for f in fields(jpegmend.Options)}
-    with pytest.raises(TypeError):
-        restore(b"", no_such_option=1)
+
+
+@pytest.mark.parametrize("function", [restore, jpegmend.upscale, jpegmend.restore_many])
+def test_an_unknown_option_is_told_in_the_words_of_the_function(function):
+    name = function.__name__
+    with pytest.raises(TypeError, match=rf"^{name}\(\) .* 'thread'; did you mean 'threads'\?$"):
+        function([b""], thread=1)
+    with pytest.raises(TypeError, match=rf"^{name}\(\) .* 'xyz'; there are model, bits, .*, progress"):
+        function([b""], xyz=1)
+
+
+def test_options_without_a_name_are_refused():
+    with pytest.raises(TypeError, match=r"^restore\(\) takes one source; give options by name"):
+        restore(b"", "out.png")
 
 
 def test_runtime_and_threads_arrive(data, identity, monkeypatch):

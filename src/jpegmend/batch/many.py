@@ -14,6 +14,7 @@ from jpegmend.batch.share import share_out
 from jpegmend.errors import InvalidOption, JpegmendError
 from jpegmend.reading import Source, for_another_process
 from jpegmend.restoration import Options, Restored, restore
+from jpegmend.restoration.options import check_names
 
 
 class Result(NamedTuple):
@@ -44,6 +45,7 @@ def restore_many(sources: Iterable[Source], *, jobs: int | None = None, **option
     """
     if isinstance(sources, (str, bytes, os.PathLike)):
         raise InvalidOption(f"sources is a single {type(sources).__name__}; give a list, or use restore")
+    check_names("restore_many", Options, options)
     checked = Options(**options)
     if checked.progress is not None:
         raise InvalidOption("progress: pictures are restored in other processes; leave it out, and count the results")

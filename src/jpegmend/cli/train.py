@@ -94,7 +94,7 @@ def run(given: Namespace) -> int:
         )
         state = loop.train(plan, settings, group)
     if group.is_main:
-        sys.stdout.write(f"{folder}: {state.step} steps, {state.seconds / 60:.1f} minutes\n")
+        sys.stdout.write(f"{folder}: {state.step} step{'s' * (state.step != 1)}, {state.seconds / 60:.1f} minutes\n")
     return 0
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -172,6 +173,19 @@ class Options(SharedOptions):
         )
 
 
+def check_names(function: str, make: Callable[..., object], given: Iterable[str]) -> None:
+    """Raise ``TypeError``, in the words of ``function``, for a name that is no option of the dataclass ``make``.
+
+    The dataclass itself would name its ``__init__``, which the caller of ``function`` does not know.
+    """
+    names = list(inspect.signature(make).parameters)
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}"
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
+
+
 def options_as_keywords(
     make: Callable[P, T],
 ) -> Callable[[Callable[[S, T], R]], Callable[Concatenate[S, P], R]]:
@@ -183,6 +197,9 @@ def options_as_keywords(
     def decorate(function: Callable[[S, T], R]) -> Callable[Concatenate[S, P], R]:
         @functools.wraps(function)
         def call(source: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            if args:
+                raise TypeError(f"{function.__name__}() takes one source; give options by name, such as quality=20")
+            check_names(function.__name__, make, kwargs)
             return function(source, make(*args, **kwargs))
 
         own = inspect.signature(function)
