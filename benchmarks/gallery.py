@@ -90,9 +90,9 @@ def page(drawings: list[Drawing], plot: Drawing) -> str:
     made = environment()
     lines = [
         "# Gallery",
-        f"Crops of {CROP} by {CROP} pixels at {100 * ZOOM} %, each through every released model. PSNR is over all",
-        "values of the whole picture; seconds are those of one restoration of it (photograph 192x192, scan 256x128",
-        "in gray, drawing 240x144). No network was trained on these pictures.",
+        "Three pictures restored by every released model: a photograph (192x192), a scan (256x128, gray) and a",
+        f"drawing (240x144). Shown are crops of {CROP} by {CROP} pixels at {100 * ZOOM} %. PSNR and seconds are those",
+        "of the whole picture. No network was trained on these pictures.",
         "",
         "Made by `python benchmarks/gallery.py --out docs`.",
         "",
@@ -102,8 +102,8 @@ def page(drawings: list[Drawing], plot: Drawing) -> str:
     lines += [f"## {plot.title}", "", f"![{plot.alt}](gallery/{plot.name}.svg)", "", plot.caption, ""]
     made_on = f"{made.get('machine')}, commit {made.get('commit')}"
     lines.append(
-        f"<sub>Seconds: one run on {made_on}; other programs may have run beside it. The photograph: Eileen Collins, "
-        "NASA, public domain; scan and drawing: `examples/make.py`, CC0.</sub>"
+        f"<sub>Seconds: one run on {made_on}; other programs may have run at the same time. Photograph: Eileen "
+        "Collins, NASA, public domain. Scan and drawing: `examples/make.py`, CC0.</sub>"
     )
     return "\n".join(lines) + "\n"
 

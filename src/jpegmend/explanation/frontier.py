@@ -107,10 +107,10 @@ def frontier(ours: Sequence[Dot], others: Sequence[Dot]) -> Drawing:
         name="frontier",
         title="Quality against cost",
         caption=f"PSNR on {DATA_SET} at quality {QUALITY} by the papers' gray protocol, projection off. Left: our "
-        "released networks that have a stored result, seconds of a picture in colour by `benchmarks/speed.py`. "
-        "Right: ours as measured and the papers' networks as printed, with the multiply-adds of the printed sizes "
-        "(counted from our code of each network, those of FBCNN and SwinIR from their descriptions). Further up and "
-        "to the left is better.",
+        "released networks that have a stored result, with the seconds for a picture in colour "
+        "(`benchmarks/speed.py`). Right: ours as measured, and the papers' networks as printed. Their multiply-adds "
+        "are those of the printed sizes, counted from our code of each network, for FBCNN and SwinIR from their "
+        "descriptions. Networks further up and to the left are better.",
         alt="Two scatter plots: PSNR against seconds a megapixel, and against multiply-adds a pixel.",
         draw=draw,
     )
