@@ -15,12 +15,12 @@ from jpegmend.models.contract import Spec
 from jpegmend.models.files import example
 
 _HEAD = """# What the networks cost
-Written by `python -m jpegmend.models.cost_table docs/models/costs.md`, for the defaults of each `Config`: the papers'
-values, of mend `mend-s`. Multiply-adds are those of convolutions and matrix products. Bytes are the peak memory of a
-float32 inference. For networks that run in windows (CQR, RNAN, Dual) both are counted in one window. The halo is by
-how much tiles overlap on each side; tiles are "exact" (the result is that of the whole picture), "global" (with a
-small copy of the whole picture beside each) or "window" (windows of a fixed size that see nothing else, blended where
-they overlap).
+Written by `python -m jpegmend.models.cost_table docs/models/costs.md` for the default `Config` of each network: the
+paper's values, or `mend-s` for mend. Multiply-adds are those of convolutions and matrix products. Bytes are the peak
+memory of float32 inference. For networks that run in windows (CQR, RNAN, Dual) both are counted in one window. The halo
+is the overlap of tiles on each side. Tiles are "exact" (the result equals that of the whole picture), "global" (each
+tile comes with a small copy of the whole picture) or "window" (windows of a fixed size that see nothing else and are
+blended where they overlap).
 
 | network | parameters | multiply-adds a pixel | bytes a pixel | halo, pixels | tiles |{name}
 | --- | ---: | ---: | ---: | ---: | --- |{line}
