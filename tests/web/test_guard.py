@@ -87,11 +87,19 @@ def test_a_service_in_a_network_takes_addresses_and_its_names() -> None:
     assert refused(scope(host="192.168.1.4:8017"), **network) == ""
     assert refused(scope(host="photos.example"), **network) == ""
     assert refused(scope(host="rebound.example"), **network) == "wrong-host"
+    # The address that is printed at its start has the name that it listens on.
+    assert refused(scope(host="photos.lan:8017"), host="Photos.lan") == ""
 
 
 @pytest.mark.parametrize(
     "settings",
-    [{"host": "0.0.0.0", "token": None}, {"token": "short"}, {"token": "spaces in this secret"}, {"port": 70000}],
+    [
+        {"host": "", "token": TOKEN},
+        {"host": "0.0.0.0", "token": None},
+        {"token": "short"},
+        {"token": "spaces in this secret"},
+        {"port": 70000},
+    ],
 )
 def test_settings_that_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(InvalidOption):

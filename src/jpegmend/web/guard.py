@@ -94,7 +94,7 @@ class Guard:
     def _knows(self, host: str) -> bool:
         """Whether the service may be addressed so: DNS rebinding needs a name, so addresses are safe."""
         name = host_name(host)
-        if name in self._settings.hosts or name == "localhost":
+        if name in (*self._settings.hosts, self._settings.host.lower(), "localhost"):
             return True
         if self._settings.loopback:
             return is_loopback(name)

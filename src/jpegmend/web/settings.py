@@ -54,6 +54,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         allowed = (
+            (self.host != "", "an empty address to listen on; a variable of the shell may be empty"),
             (0 <= self.port <= 65535, f"port {self.port}; it goes from 0 to 65535"),
             (
                 self.token is not None or self.loopback,
