@@ -211,3 +211,30 @@ def test_a_folder_that_a_plan_may_not_read_is_counted(folder: Path) -> None:
     assert say("cluster", "plan", ".", "out") == (0, "")
     Path("sub").chmod(0o755)
     assert json.loads(Path("out", JOB).read_text())["passed_over"] == {"unreadable folders": 1}
+
+
+def test_a_pattern_that_resembles_a_verb_is_no_verb(folder: Path) -> None:
+    (folder / "restored").mkdir()
+    shutil.copy("a.jpg", folder / "restored")
+    assert cli.run(["restored/*", "-o", "out/", "--strength", "0", "-q"]) == 0
+    assert Path("out/a.restored.png").exists()
+
+
+def test_a_package_that_cannot_be_loaded_is_named(folder: Path) -> None:
+    # As on Windows where a library that ONNX Runtime needs is missing.
+    package = folder / "packages" / "onnxruntime"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('DLL load failed')")
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    command = [sys.executable, "-m", "jpegmend", "a.jpg"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("jpegmend: a package that it needs cannot be loaded: DLL load failed; `jpegmend doc")
+
+
+def test_python_may_leave_the_docstrings_out(folder: Path) -> None:
+    environment = {**os.environ, "PYTHONOPTIMIZE": "2"}
+    command = [sys.executable, "-m", "jpegmend", "a.jpg", "--strength", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Path("a.restored.png").exists()

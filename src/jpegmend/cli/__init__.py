@@ -7,6 +7,7 @@ a framework.
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -93,6 +94,12 @@ def run(arguments: Sequence[str]) -> int:
     except JpegmendError as error:
         sys.stderr.write(f"jpegmend: {streams.printable(translate(str(error), *given))}\n")
         return SOME_FAILED
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "jpegmend":
+            raise
+        what = f"a package that it needs cannot be loaded: {error}; `jpegmend doctor` checks the installation"
+        sys.stderr.write(f"jpegmend: {streams.printable(what)}\n")
+        return WRONG_USAGE
     except KeyboardInterrupt:
         sys.stderr.write("jpegmend: interrupted; finished files are whole, no other was written\n")
         return INTERRUPTED
@@ -104,7 +111,9 @@ def _call(words: list[str]) -> int:
 
     verb, words = _find_verb(words)
     module = import_module(VERBS[verb][0])
-    parser = Parser(prog=f"jpegmend {verb}", description=module.run.__doc__.splitlines()[0])
+    # Without docstrings (PYTHONOPTIMIZE=2) by the line of the list of verbs.
+    description = (module.run.__doc__ or VERBS[verb][1]).splitlines()[0]
+    parser = Parser(prog=f"jpegmend {verb}", description=description)
     module.add(parser)
     try:
         given = parser.read(words)
@@ -130,7 +139,7 @@ def _find_verb(words: list[str]) -> tuple[str, list[str]]:
     if first in VERBS:
         return first, words[1:]
     near = suggest(first, [*VERBS, "help"])
-    if near and not Path(first).exists():
+    if near and not Path(first).exists() and not glob.has_magic(first):
         raise InvalidOption(f"no verb and no file {first!r}{near}")
     return "restore", words
 
