@@ -225,6 +225,19 @@ def test_a_marker_that_a_killed_worker_was_writing_is_no_marker(place: Path, clu
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of process groups")
+def test_files_that_the_system_adds_are_passed_over(place: Path, cluster, in_this_process) -> None:
+    cluster("plan", "src", "dst", "--shard", 4, *DECODE)
+    cluster("run", "dst", "--jobs", 1, "--shards", 0)
+    destination = Storage("dst")
+    Session(str(place / "dst"), open_job(destination).hash, 1, None).do(Task(1, 0, 2))
+    for name in ("done/.DS_Store", "done/notes.json", "pieces/.DS_Store", "pieces/0000001/._0000000-0000002.parquet"):
+        destination.write(f"jpegmend-job/{name}", b"of the system")
+    code, status = cluster("status", "dst")
+    assert (code, status["done"], status["shards_done"], status["shards_begun"]) == (0, 6, 1, 1)
+    code, ran = cluster("run", "dst", "--jobs", 1)
+    assert (code, ran["done"]) == (0, 5)
+
+
 def test_the_driver_is_killed_and_goes_on(place: Path, cluster, in_this_process) -> None:
     for seed in range(20, 80):
         (place / "src" / f"{seed}.jpg").write_bytes(jpeg(seed))

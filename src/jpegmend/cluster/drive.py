@@ -52,19 +52,21 @@ def read_markers(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Numbers of the shards that are done, with the counts of each; of those in ``wanted``, or of all.
 
-    Those that a killed worker has left under a temporary name are passed over.
+    Those that a killed worker has left under a temporary name, and files of other names, are passed over.
 
     Raises:
         JobError: a marker belongs to another job, or is damaged.
         StorageError: the storage does not answer, or refuses.
     """
     keys = [found.key for found in destination.list(MARKERS) if found.key.endswith(".json")]
+    numbered = {key: number for key in keys if (number := number_of(key)) is not None}
     if wanted is not None:
-        keys = [key for key in keys if number_of(key) in wanted]
+        numbered = {key: number for key, number in numbered.items() if number in wanted}
     with ThreadPoolExecutor(_READERS) as threads:
-        for key, counts in zip(keys, threads.map(lambda key: read_marker(destination, key, job), keys), strict=True):
+        read = threads.map(lambda key: read_marker(destination, key, job), numbered)
+        for number, counts in zip(numbered.values(), read, strict=True):
             if counts is not None:
-                yield number_of(key), counts
+                yield number, counts
 
 
 def begun_shards(destination: Storage, job: Job, todo: Collection[int]) -> dict[int, list[tuple[int, int]]]:
@@ -80,7 +82,7 @@ def files_of_begun(destination: Storage, wanted: Callable[[int], bool]) -> Mappi
     files: dict[int, list[str]] = {}
     for found in destination.list(PIECES):
         number = number_of(found.key)
-        if wanted(number):
+        if number is not None and wanted(number):
             files.setdefault(number, []).append(found.key)
     return files
 

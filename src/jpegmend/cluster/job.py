@@ -202,12 +202,11 @@ def marker_key(number: int) -> str:
     return f"{MARKERS}{number:07}.json"
 
 
-def number_of(key: str) -> int:
-    """Number of the shard of a key.
+def number_of(key: str) -> int | None:
+    """Number of the shard of a key; None of a file that is none of the job's, as systems put into folders.
 
-    >>> number_of(marker_key(12)), number_of(piece_key(12, 300, 400))
-    (12, 12)
+    >>> number_of(marker_key(12)), number_of(piece_key(12, 300, 400)), number_of(f"{PIECES}.DS_Store")
+    (12, 12, None)
     """
     found = re.search(r"/(\d+)[./]", key)
-    assert found, key
-    return int(found[1])
+    return int(found[1]) if found else None

@@ -219,7 +219,8 @@ def merge(parts: Iterable[list[Result]]) -> dict[int, Result]:
 def read_parts(destination: Storage, keys: Iterable[str]) -> dict[int, Result]:
     """Results by row in some files of parts, without those that another run has deleted since: it has closed the shard.
 
-    Files of other names are passed over: in a folder a killed worker may leave one under its temporary name.
+    Hidden files, and those of other names, are passed over: in a folder a killed worker may leave one under its
+    temporary name, and macOS its own (``._NAME``).
 
     Raises:
         JobError: a file is damaged.
@@ -227,7 +228,7 @@ def read_parts(destination: Storage, keys: Iterable[str]) -> dict[int, Result]:
     """
     parts = []
     for key in keys:
-        if not key.endswith(".parquet"):
+        if "/." in key or not key.endswith(".parquet"):
             continue
         with contextlib.suppress(InputError):
             parts.append(tables.read_results(destination.read(key)))
