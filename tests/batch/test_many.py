@@ -44,6 +44,20 @@ def test_sources_are_those_of_restore(scans: Path) -> None:
             assert restored.report.quality == expected.report.quality
 
 
+def test_options_may_be_members_of_enumerations_of_a_script(scans: Path) -> None:
+    script = (
+        "import enum, sys, jpegmend\n"
+        "Choice = enum.StrEnum('Choice', {'MODEL': 'mend-s', 'KEEP': 'keep'})\n"
+        "Bits = enum.IntEnum('Bits', {'DEEP': 16})\n"
+        "options = {'model': Choice.MODEL, 'orientation': Choice.KEEP, 'bits': Bits.DEEP}\n"
+        "found = jpegmend.restore_many(sys.argv[1:], jobs=1, **options)\n"
+        "print([result.restored.pixels.dtype.name for result in found])\n"
+    )
+    command = [sys.executable, "-c", script, str(scans / "a.jpg")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout, done.stderr) == ("['uint16']\n", "")
+
+
 class Broken:
     """A file whose errors are of no class of Python's own."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jpegmend.batch import messages
 from jpegmend.batch.processes import Pool, Worker, WorkerDied
 from jpegmend.errors import OutputError
 
@@ -115,6 +116,38 @@ def _list(folder: Path) -> list[str]:
 
 def test_what_is_printed_is_no_answer(pool: Pool) -> None:
     assert [answer for _, answer in pool.in_order([(os.write, 1, b"words\n")], never)] == [6]
+
+
+class _Unknown(str):
+    """A text whose class a worker process cannot import."""
+
+    def __reduce__(self) -> tuple:
+        return _Unknown, (), {}
+
+
+def test_a_call_that_cannot_be_unpickled_costs_only_itself(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Unknown, "__module__", "__main__")
+    monkeypatch.setattr("__main__._Unknown", _Unknown, raising=False)
+    items = [(abs, -1), (len, _Unknown("x")), (abs, -2), (len, lambda: 0), (abs, -3), (abs, -4)]
+    found = [answer for _, answer in pool.in_order(items, never)]
+    assert [found[number] for number in (0, 2, 4, 5)] == [1, 2, 3, 4]
+    assert "_Unknown" in str(found[1]) and "pickle" in str(found[3])
+
+
+def test_what_is_raised_between_messages_leaves_no_answer_for_the_next_call(tmp_path: Path) -> None:
+    def fail(value: object) -> None:
+        raise LookupError("in the parent")
+
+    worker = Worker(str(tmp_path))
+    with pytest.raises(LookupError, match="in the parent"):
+        worker.call(_send_and_answer, on_message=fail)
+    assert worker.call(abs, -5) == 5
+    worker.stop()
+
+
+def _send_and_answer() -> str:
+    messages.send("half done")
+    return "an answer"
 
 
 def test_no_folder_for_temporary_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

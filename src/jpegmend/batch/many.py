@@ -51,7 +51,8 @@ def restore_many(sources: Iterable[Source], *, jobs: int | None = None, **option
         raise InvalidOption("progress: pictures are restored in other processes; leave it out, and count the results")
     count = len(sources) if isinstance(sources, (list, tuple, set, dict)) else 1 << 30
     share = share_out(max(1, count), jobs=jobs, threads=checked.threads, memory=checked.memory_bytes)
-    given = {**options, "threads": share.threads, "memory": share.memory, "max_pixels": checked.max_pixels}
+    plain = {name: _as_plain(value) for name, value in options.items()}
+    given = {**plain, "threads": share.threads, "memory": share.memory, "max_pixels": checked.max_pixels}
     if weights.is_file_of_others(checked.model):
         given["model"] = weights.find(checked.model)  # measured once, not in every process
     return _results(sources, share.jobs, given)
@@ -76,6 +77,14 @@ def _results(sources: Iterable[Any], jobs: int, options: dict[str, Any]) -> Iter
                 raise answer
             else:
                 yield Result(source, answer, None)
+
+
+def _as_plain(value: Any) -> Any:
+    """A member of an enumeration as its text or number: the processes do not import the script that has its class."""
+    for kind in (str, float, int):
+        if isinstance(value, kind) and not isinstance(value, bool):
+            return kind.__str__(value) if kind is str else kind(value)
+    return value
 
 
 def _to_send(source: Any, max_pixels: int) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from jpegmend.errors import JpegmendError
 
 CANCEL = "cancel"
 """The message by which the parent cancels the last call that it sent."""
+_LENGTH = 8
+"""Bytes that state the length of a call."""
 
 
 class Cancelled(JpegmendError):
@@ -23,6 +25,22 @@ class _Connection:
 
 
 _connection = _Connection()
+
+
+def write(message: bytes, stream: IO[bytes]) -> None:
+    """Send a pickled call to a worker, after its length: one that cannot be unpickled leaves the next ones readable."""
+    stream.write(len(message).to_bytes(_LENGTH))
+    stream.write(message)
+    stream.flush()
+
+
+def read(stream: BinaryIO) -> bytes:
+    """The next pickled call; raises ``EOFError`` where the parent has ended."""
+    length = stream.read(_LENGTH)
+    message = stream.read(int.from_bytes(length))
+    if len(length) < _LENGTH or len(message) < int.from_bytes(length):
+        raise EOFError
+    return message
 
 
 def connect(answers: BinaryIO) -> None:

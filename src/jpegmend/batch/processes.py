@@ -62,10 +62,11 @@ class Worker:
             WorkerDied: it ended for another reason. The next call starts another process after both.
             Exception: what the function raised.
         """
+        sent = pickle.dumps((function, arguments), protocol=5)
         process = self._running()
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout is not None
         try:
-            self._send((function, arguments), process)
+            self._send(sent, process)
             while (message := pickle.load(process.stdout))[0] is None:
                 on_message(message[1])
             done, value = message
@@ -73,6 +74,9 @@ class Worker:
             if (status := process.wait()) == TIME_IS_UP:
                 raise OverBudget(TOO_SLOW) from error
             raise WorkerDied(_why(status)) from error
+        except BaseException:  # what the process still sends would be read as the answer to the next call
+            self.stop()
+            raise
         if not done:
             raise value
         return value
@@ -82,7 +86,7 @@ class Worker:
         process = self._process
         if process is not None:
             with contextlib.suppress(OSError, ValueError):  # it has ended
-                self._send(messages.CANCEL, process)
+                self._send(pickle.dumps(messages.CANCEL), process)
 
     def kill(self) -> None:
         """End the process at once, in the middle of a call too; the next call starts another."""
@@ -111,11 +115,10 @@ class Worker:
                 assert stream is not None
                 stream.close()
 
-    def _send(self, message: Any, process: subprocess.Popen[bytes]) -> None:
+    def _send(self, message: bytes, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
         with self._sending:
-            pickle.dump(message, process.stdin, protocol=5)
-            process.stdin.flush()
+            messages.write(message, process.stdin)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:

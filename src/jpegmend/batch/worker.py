@@ -73,14 +73,26 @@ def _receive(calls: BinaryIO, waiting: queue.SimpleQueue[Call | None]) -> None:
     """Read calls in a thread of its own, so that the end of the parent is noticed during a picture."""
     try:
         while True:
-            call = pickle.load(calls)
+            call = _unpickle(messages.read(calls))
             if messages.note_received(call):
                 waiting.put(call)
-    except (EOFError, OSError, pickle.UnpicklingError):
+    except (EOFError, OSError):
         waiting.put(None)
         os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(_GRACE)
     os._exit(1)
+
+
+def _unpickle(message: bytes) -> Any:
+    """A call; one that raises why where it cannot be unpickled, as with an object of a class of the caller's script."""
+    try:
+        return pickle.loads(message)
+    except Exception as error:
+        return _raise, (error,)
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
