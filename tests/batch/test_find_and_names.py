@@ -1,6 +1,6 @@
 """Search of input files, and names of results."""
 
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PureWindowsPath
 
 import pytest
 from PIL import Image
@@ -197,3 +197,11 @@ def test_a_model_in_a_name_keeps_its_dots() -> None:
 def test_templates_that_cannot_be(text: str) -> None:
     with pytest.raises(InvalidOption, match="--name"):
         Template(text)
+
+
+@pytest.mark.parametrize("text", ["\\{stem}.png", "D:{stem}.png", "..\\{stem}.png", "C:\\out\\{stem}{suffix}"])
+def test_a_template_stays_in_the_folder_on_windows_too(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jpegmend.batch.names.PurePath", PureWindowsPath)
+    with pytest.raises(InvalidOption, match="below the output folder"):
+        Template(text)
+    assert Template("{model}\\{stem}.png").format == "png"

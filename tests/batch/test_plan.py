@@ -154,16 +154,18 @@ def test_a_failure_over_a_result_of_the_journal_leaves_it_one(one: Path) -> None
     assert work_off() == {"a.jpg": "done"}
 
 
-def test_names_that_differ_in_case_are_one_where_the_system_takes_them_for_one(
-    scans: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "other"), [("a.jpg", "A.jpg"), ("\u00e9t\u00e9.jpg", "E\u0301te\u0301.jpg")])
+def test_names_that_differ_in_case_or_coding_are_one_where_the_system_takes_them_for_one(
+    scans: Path, monkeypatch: pytest.MonkeyPatch, name: str, other: str
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     (scans / "other").mkdir()
-    (scans / "other" / "A.jpg").write_bytes((scans / "a.jpg").read_bytes())
-    pictures = find_pictures(["scans/a.jpg", "scans/other/A.jpg"], recursive=False).pictures
+    for path in (scans / name, scans / "other" / other):
+        path.write_bytes((scans / "a.jpg").read_bytes())
+    pictures = find_pictures([f"scans/{name}", f"scans/other/{other}"], recursive=False).pictures
     first, last = plan(pictures, find_place(pictures, "out/", None), Template(None), SETTINGS, {})
     assert not first.problem
-    assert "scans/a.jpg" in last.problem
+    assert f"scans/{name}" in last.problem
 
 
 def test_a_result_that_was_changed_by_hand_is_left_alone(one: Path) -> None:

@@ -106,7 +106,8 @@ class Template:
             known = ", ".join(WRITTEN_SUFFIXES)
             raise InvalidOption(f"--name {self.text!r}: it must end in {{suffix}} or in one of {known}")
         place = PurePath(self.text)
-        if place.is_absolute() or ".." in place.parts or self.text.endswith("/"):
+        # On Windows a path with a drive or a root alone leaves the folder too.
+        if place.anchor or ".." in place.parts or self.text.endswith(("/", os.sep)):
             raise InvalidOption(f"--name {self.text!r}: give a name below the output folder; -o names the folder")
 
     @property

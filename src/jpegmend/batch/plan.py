@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -98,9 +99,10 @@ def _problem(
 
 
 def _key(written: Path) -> str:
-    """A result's path, alike for names that differ in case alone where file systems take them for one name."""
+    """A result's path, alike for names that file systems take for one: in another case, or with accents coded apart."""
     path = os.path.abspath(written)
-    return path.casefold() if sys.platform in ("darwin", "win32") else path
+    path = path.casefold() if sys.platform in ("darwin", "win32") else path
+    return unicodedata.normalize("NFC", path) if sys.platform == "darwin" else path
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
