@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ntpath
 import shutil
 import sys
 from pathlib import Path
@@ -217,6 +218,12 @@ def test_a_storage_is_a_folder(tmp_path: Path) -> None:
     assert storage.find("a/c.txt") is None
     storage.delete(["a/b c.txt", "a/c.txt"])
     assert list(storage.list()) == []
+
+
+def test_a_prefix_contains_what_is_below_it_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {name: Storage(f"s3://bucket/{name}") for name in ("scans", "scans/better", "scans-2")}
+    monkeypatch.setattr("jpegmend.cluster.storage.os.path.join", ntpath.join)
+    assert [name for name, place in places.items() if places["scans"].contains(place)] == ["scans", "scans/better"]
 
 
 def test_objects_that_do_not_exist_are_passed_over(tmp_path: Path) -> None:

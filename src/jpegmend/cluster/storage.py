@@ -224,8 +224,11 @@ class Storage:
     def contains(self, other: Storage) -> bool:
         """Whether ``other`` is this storage or lies below it, also by links to folders."""
         # Not only by their addresses: an input is never replaced, by whichever path its folder was given.
-        here, there = (each.address if each.folder is None else os.path.realpath(each.folder) for each in (self, other))
-        return os.path.join(there, "").startswith(os.path.join(here, ""))
+        here, there = (
+            f"{each.address}/" if each.folder is None else os.path.join(os.path.realpath(each.folder), "")
+            for each in (self, other)
+        )
+        return there.startswith(here)
 
 
 def _open(address: str, folder: Path | None) -> ObjectStore:
