@@ -1,6 +1,7 @@
 """Jobs: their events, their files in every form, and how long they are kept."""
 
 import io
+import os
 import sys
 import time
 import zipfile
@@ -229,3 +230,15 @@ def test_an_archive_has_every_result_once_and_says_what_is_missing(client: httpx
         days = {date(*entry.date_time[:3]) for entry in archive.infolist()}
         assert days <= {date.today(), date.today() - timedelta(1)}, "dates are those of the restoration"
         assert archive.read("not restored.txt").decode().startswith("broken.jpg: ")
+
+
+def test_an_archive_of_results_from_before_the_first_year_of_zip(
+    running: Any, client: httpx.Client, small: bytes
+) -> None:
+    """As on a machine without a battery for its clock."""
+    done = job(client, small, name="x.jpg")
+    (result,) = (running.folder / done["id"]).glob("result-*")
+    os.utime(result, (0, 0))
+    with zipfile.ZipFile(io.BytesIO(client.get("/v1/archive", params={"job": done["id"]}).content)) as archive:
+        assert archive.read("x.restored.png") == result.read_bytes()
+        assert archive.infolist()[0].date_time[:3] == (1980, 1, 1)

@@ -72,16 +72,21 @@ async def _stream(service: Service, jobs: list[Job], forms: list[Output]) -> Asy
                 if reduced and job.held == 1 and not job.writing.locked():
                     service.jobs.reduce(job)
         if failed:
-            made.writestr(FAILURES, "\n".join(failed) + "\n")
+            made.writestr(_entry(FAILURES, time.time()), "\n".join(failed) + "\n")
     yield sink.take()
 
 
 def _add(made: zipfile.ZipFile, path: Path, name: str, sink: _Sink) -> Iterator[bytes]:
-    entry = zipfile.ZipInfo(name, time.localtime(path.stat().st_mtime)[:6])  # by its name alone it is dated 1980
+    entry = _entry(name, path.stat().st_mtime)
     with path.open("rb") as source, made.open(entry, "w", force_zip64=True) as target:
         while piece := source.read(_PIECE):
             target.write(piece)
             yield sink.take()
+
+
+def _entry(name: str, seconds: float) -> zipfile.ZipInfo:
+    """A file of the archive with its time; 1980, the first year of ZIP, where the machine's clock was never set."""
+    return zipfile.ZipInfo(name, max(time.localtime(seconds)[:6], (1980, 1, 1, 0, 0, 0)))
 
 
 def unused(name: str, names: set[str]) -> str:
