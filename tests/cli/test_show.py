@@ -44,6 +44,18 @@ def test_progress_of_one_is_its_tiles(terminal: Terminal, monkeypatch: pytest.Mo
     assert "\\x1ba.jpg: 3 of 12 tiles" in terminal.getvalue()
 
 
+def test_progress_stays_on_one_line_of_the_terminal(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal)
+    path = Path("pictures of 2026", "a folder with a long name", "photograph.jpg")
+    for columns, whole in ((100, True), (60, False), (12, False)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        Bar(1, shown=True).tiles(path)(3, 12)
+        line = terminal.getvalue().split("\r")[-1].removesuffix("\x1b[K")
+        assert len(line) < columns
+        assert (str(path) in line) == whole
+        assert columns < 60 or "photograph.jpg: 3 of 12 tiles, 0:00 left" in line
+
+
 def test_nothing_is_drawn_unless_a_person_looks_on(capsys: pytest.CaptureFixture[str]) -> None:
     bar = Bar(4, shown=True)
     bar.add()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -40,7 +41,7 @@ class Bar:
 
         def advance(done: int, total: int) -> None:
             if total >= _LEAST_TILES:
-                self._draw(f"{printable(source)}: {done} of {total} tiles{self._left(done, total)}")
+                self._draw(f": {done} of {total} tiles{self._left(done, total)}", printable(source))
 
         return advance
 
@@ -65,9 +66,13 @@ class Bar:
         seconds = round((time.monotonic() - self._started) * (total - done) / done)
         return f", {seconds // 60}:{seconds % 60:02} left"
 
-    def _draw(self, text: str) -> None:
+    def _draw(self, text: str, path: str = "") -> None:
+        """Draw the line: the text, behind a path of which only the end is shown where the terminal is narrow."""
         now = time.monotonic()
         if self._shown and now - self._drawn >= _EVERY:
-            sys.stderr.write(f"\r{text[:110]}\x1b[K")
+            most = shutil.get_terminal_size().columns - 1  # a longer line would be wrapped, and not be replaced
+            room = max(most - len(text), 0)
+            path = path if len(path) <= room else f"...{path[len(path) - room + 3 :]}"
+            sys.stderr.write(f"\r{(path + text)[:most]}\x1b[K")
             sys.stderr.flush()
             self._visible, self._drawn = True, now
