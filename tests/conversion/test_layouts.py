@@ -156,6 +156,9 @@ def test_qcn_by_its_state_dict(tmp_path: Path, channels: int) -> None:
     tables = RANDOM.integers(1, 100, (channels, 8, 8)).astype(np.float32)
     expected = published_qcn(state, planes, tables[:maps])
     assert answer(found, planes, tables) == pytest.approx(expected, abs=1e-5)
+    for values in ((0.0, 1.0), (-1.0, 1.0)):  # that of QCN is known, so one that is stated would have no effect
+        with pytest.raises(InvalidOption, match="QCN takes -1 to 1"):
+            convert(tmp_path / "qcn.safetensors", "qcn", "authors", values=values)
 
 
 def published_qcn(state: dict[str, np.ndarray], planes: np.ndarray, tables: np.ndarray) -> np.ndarray:

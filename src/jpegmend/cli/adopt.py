@@ -40,7 +40,8 @@ def add(parser: Parser) -> None:
     parser.add_argument(
         "--range",
         choices=tuple(RANGES),
-        help="pixel values it takes: 0 to 1, 0 to 255, or signed, -1 to 1; without it found by trial, or 1 for --from",
+        help="pixel values it takes: 0 to 1, 0 to 255, or signed, -1 to 1; without it found by trial, "
+        "with --from 0 to 1; not for QCN, whose values are known",
     )
     parser.add_argument(
         "--multiple",
@@ -90,7 +91,7 @@ def _convert(given: Namespace) -> int:
         given.name,
         licence=given.licence,
         notes=given.notes,
-        values=RANGES[given.range or "1"],
+        values=RANGES.get(given.range),
         overwrite=given.overwrite,
         say=say_step,
     )

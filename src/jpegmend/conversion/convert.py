@@ -31,7 +31,7 @@ def convert(
     *,
     licence: str = "",
     notes: str = "",
-    values: tuple[float, float] = (0.0, 1.0),
+    values: tuple[float, float] | None = None,
     overwrite: bool = False,
     say: Callable[[str], None] = lambda step: None,
 ) -> Card:
@@ -40,8 +40,8 @@ def convert(
     Args:
         file: the authors' file; of a TensorFlow checkpoint the ``.index``.
         source: a key of :data:`SOURCES`.
-        name, licence, notes, overwrite, folder, say: as for ``jpegmend.adoption.adopt``.
-        values: those of black, 0, and white in the authors' program.
+        name, licence, notes, overwrite, say: as for ``jpegmend.adoption.adopt``.
+        values: those of black, 0, and white in the authors' program; None: 0 and 1, of QCN -1 and 1.
 
     Raises:
         MissingExtra: PyTorch, or scipy for MATLAB files, is not installed.
@@ -58,7 +58,7 @@ def convert(
     folder = user_folder()
     check_name(name, overwrite=overwrite)
     say("reading the authors' file")
-    layout = _in_range(_read_layout(file, source), *values)
+    layout = _in_range(_read_layout(file, source), values)
     for ours, theirs in layout.names.items():
         say(f"taking {ours} from {theirs}")
     spec = models.find(layout.network)
@@ -93,13 +93,14 @@ def _read_layout(file: Path, source: str) -> layouts.Layout:
         raise ModelRefused(f"{file.name} is not laid out as {source}: {error}") from error
 
 
-def _in_range(layout: layouts.Layout, black: float, white: float) -> layouts.Layout:
-    """The layout of the network for values of 0..1, given that for ``black`` to ``white``.
+def _in_range(layout: layouts.Layout, values: tuple[float, float] | None) -> layouts.Layout:
+    """The layout of the network for values of 0..1, given that for ``values`` of black and white.
 
     Convolutions and ReLU are homogeneous: with inputs and biases divided by 255 the outputs are too.
     """
-    if (black, white) == (0, 1):
+    if values is None:
         return layout
+    black, white = values
     if layout.network == "qgcn" or black:
         raise InvalidOption(
             f"a range of {black:g} to {white:g}; QCN takes -1 to 1, the others 0 to 1 or to 255: leave it out"
