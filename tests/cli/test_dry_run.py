@@ -53,3 +53,13 @@ def test_dry_run_fails_for_a_file_that_is_not_there(folder: Path, capsys: pytest
     said = capsys.readouterr().out
     assert "gone.jpg -> gone.restored.png  (cannot be read: No such file or directory)" in said
     assert "1 would be restored, 1 not" in said
+
+
+def test_too_little_memory_for_the_processes_is_told_before_anything_is_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [".", "-r", "-o", "out", "--jobs", "4", "--memory", "500M"]
+    for more in ([], ["--dry-run"]):
+        assert cli.run([*words, *more]) == 2
+        assert "--memory 500M is too little for --jobs 4" in capsys.readouterr().err
+        assert not Path("out").exists()

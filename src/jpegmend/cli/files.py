@@ -144,6 +144,7 @@ def run_files(given: Namespace, read_settings: Callable[[Namespace, str], Settin
     ``read_settings`` takes the parsed options and the format of the results; ``word`` stands in names of results.
     """
     from jpegmend.batch import find, names, plan
+    from jpegmend.batch.share import share_out
     from jpegmend.runtimes import check_provider
 
     template = names.Template(given.name, word)
@@ -155,6 +156,8 @@ def run_files(given: Namespace, read_settings: Callable[[Namespace, str], Settin
     settings = read_settings(given, place.format)
     if settings.options.get("strength") != 0:
         check_provider(settings.card, runtime=given.runtime, provider=given.provider)
+    # Here for what it refuses: before the journal is made, and in a dry run too.
+    share_out(1, jobs=given.jobs, threads=given.threads, memory=settings.options["memory"])
     with plan.open_journals(search.pictures, place, writing=not given.dry_run) as journals:
         items = plan.plan(search.pictures, place, template, settings, journals)
         if given.dry_run:
