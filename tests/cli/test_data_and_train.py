@@ -1,6 +1,9 @@
 """The verbs ``data`` and ``train``; what they call is tested in tests/data and tests/training."""
 
+import io
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +162,18 @@ def test_a_file_in_the_place_of_the_runs_folder_is_said(tmp_path, capsys):
     assert cli.run(["train", str(recipe), "--data", str(tmp_path), "--out", str(tmp_path / "taken")]) == 2
     assert "taken is a file; give a folder" in capsys.readouterr().err
     assert (tmp_path / "taken").read_bytes() == b"mine"
+
+
+def test_nothing_is_left_of_the_progress_of_a_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def prepare(known: object, root: Path, *, progress: Callable[[str, int, int], None]) -> Path:
+        progress("pictures.zip", 3_000_000, 12_000_000)
+        return root
+
+    monkeypatch.setattr("jpegmend.data.prepare.prepare", prepare)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert cli.run(["data", "prepare", "Classic5"]) == 0
+    assert terminal.getvalue().split("\r")[1:] == ["pictures.zip: 3 of 12 MB\x1b[K", "\x1b[K"]

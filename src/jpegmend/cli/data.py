@@ -56,7 +56,10 @@ def _get(names: list[str], *, download: bool) -> int:
     failed = 0
     for known in map(sets.find, names):
         if download:
-            folder = prepare.prepare(known, sets.root(), progress=_show)
+            try:
+                folder = prepare.prepare(known, sets.root(), progress=_show)
+            finally:
+                _draw("")  # else what is printed next would stand behind the progress
             sys.stdout.write(f"{known.name}: whole, in {folder}\n")
         else:
             wrong = prepare.wrong_counts(known, sets.root() / known.name)
@@ -66,9 +69,15 @@ def _get(names: list[str], *, download: bool) -> int:
 
 
 def _show(name: str, done: int, total: int | None) -> None:
+    of = f" of {total / 1e6:.0f}" if total else ""
+    _draw(f"{name}: {done / 1e6:.0f}{of} MB")
+
+
+def _draw(line: str) -> None:
+    """Replace the progress line on a terminal."""
     if sys.stderr.isatty():
-        of = f" of {total / 1e6:.0f}" if total else ""
-        sys.stderr.write(f"\r{name}: {done / 1e6:.0f}{of} MB ")
+        sys.stderr.write(f"\r{line}\x1b[K")
+        sys.stderr.flush()
 
 
 def _pack(names: list[str], output: Path | None) -> None:
