@@ -187,9 +187,9 @@ def _pictures(source: Storage, destination: Storage, passed: Counter[str]) -> It
     if source.folder is not None:
         yield from _of_folder(source, destination, passed)
         return
-    inside = destination.address.removeprefix(source.address).strip("/") + "/" if source.contains(destination) else ""
+    inside = destination.address.removeprefix(source.address).strip("/") if source.contains(destination) else ""
     for found in source.list():
-        if found.key.startswith(ROOM) or (inside != "/" and inside and found.key.startswith(inside)):
+        if found.key.startswith(ROOM) or (inside and found.key.startswith(f"{inside}/")):
             continue
         if reason := _reason_against(found):
             passed[reason] += 1
