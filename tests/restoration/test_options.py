@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import json
 from dataclasses import fields
 
 import numpy as np
@@ -220,6 +221,20 @@ def test_saved_stream_has_the_depth_asked_for(data, identity):
 def test_options_out_of_range(options, identity, draw):
     with pytest.raises(InvalidOption):
         restore(draw(8, 8), model=identity, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bits": np.int64(8), "threads": np.int64(1), "thorough": np.int64(2), "quality": np.uint8(30)},
+        {"max_pixels": np.int64(10**6), "page": np.int64(1), "timeout": np.float32(60), "memory": np.int64(10**9)},
+        {"strength": np.float32(0.5), "strict": np.False_, "earlier": np.False_, "consistent": np.True_},
+    ],
+    ids=lambda options: " ".join(options),
+)
+def test_numbers_of_numpy_are_taken(options, data, identity):
+    """The request to the decoding process is JSON, and so is the report of many callers."""
+    json.dumps(restore(data, model=identity, **options).report.as_dict())
 
 
 def test_unknown_models(draw):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption
@@ -43,15 +43,17 @@ def _is_switch(value: object) -> bool:
     return value in (True, False)
 
 
-_KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    **dict.fromkeys(("bits", "threads", "page", "quality", "thorough"), (_is_whole, "give a whole number")),
-    **dict.fromkeys(("max_pixels", "strength"), (_is_number, "give a number")),
-    "timeout": (lambda value: value is None or _is_number(value), "give a number"),
-    "memory": (lambda value: value is None or isinstance(value, str) or _is_number(value), "give a number"),
-    **dict.fromkeys(("strict", "earlier", "keep_planes"), (_is_switch, "allowed: True, False")),
-    "consistent": (lambda value: value is None or _is_switch(value), "allowed: True, False, None"),
+_KINDS: Mapping[str, tuple[Callable[[object], bool], str, Callable[[Any], object]]] = {
+    **dict.fromkeys(("bits", "threads", "page", "quality", "thorough"), (_is_whole, "give a whole number", int)),
+    "max_pixels": (_is_number, "give a number", int),
+    "memory": (lambda value: value is None or isinstance(value, str) or _is_number(value), "give a number", int),
+    "strength": (_is_number, "give a number", float),
+    "timeout": (lambda value: value is None or _is_number(value), "give a number", float),
+    **dict.fromkeys(("strict", "earlier", "keep_planes"), (_is_switch, "allowed: True, False", bool)),
+    "consistent": (lambda value: value is None or _is_switch(value), "allowed: True, False, None", bool),
 }
-"""For each option whether a value is of its kind, and what is wanted."""
+"""For each option whether a value is of its kind, what is wanted, and the type of Python that the value is kept in:
+numbers of NumPy are taken too, but cannot be written as JSON."""
 
 Check = tuple[bool, str]
 """Whether an option is in its range, and the error message if it is not."""
@@ -101,9 +103,13 @@ class SharedOptions:
         return parse_bytes(self.memory) if isinstance(self.memory, str) else self.memory
 
     def __post_init__(self) -> None:
-        for name, (fits, wanted) in _KINDS.items():
-            if hasattr(self, name) and not fits(value := getattr(self, name)):
+        for name, (fits, wanted, kind) in _KINDS.items():
+            if not hasattr(self, name):
+                continue
+            if not fits(value := getattr(self, name)):
                 raise InvalidOption(f"{name} {value!r}; {wanted}")
+            if value is not None and not isinstance(value, str):
+                object.__setattr__(self, name, kind(value))
         for holds, message in self._checks():
             if not holds:
                 raise InvalidOption(message)
