@@ -88,7 +88,7 @@ class TooLarge(InputError):
 
 
 class DecoderStopped(JpegmendError):
-    """The decoder was ended from outside, could not be started, or had no room for files; the input may be sound."""
+    """The decoder was ended from outside, could not be started or loaded, or lacked room; the input may be sound."""
 
 
 class OverBudget(JpegmendError):

@@ -1,6 +1,7 @@
 """Decoding workers: reuse, end, replacement, sharing, and their limits."""
 
 import errno
+import io
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jpegmend import decoding, errors, jpeg
 from jpegmend.decoding import limits, process, tiff_jpeg, transport
@@ -116,6 +118,20 @@ def test_a_decoder_that_may_not_be_started_is_told(stored, monkeypatch):
         with pytest.raises(errors.DecoderStopped, match="Too many open files; the file may be sound"):
             jpeg.read(stored["huffman"])
     assert jpeg.read(stored["huffman"]).lost == 0
+
+
+@pytest.mark.parametrize(("module", "name"), [("jpegio", "huffman"), ("PIL", "png")])
+def test_a_decoder_that_is_not_installed_right_is_no_damaged_file(module, name, stored, draw, tmp_path, monkeypatch):
+    """As where a system lacks a library, or numpy is not the one that it was built for."""
+    (tmp_path / f"{module}.py").write_text("raise ImportError('libjpeg.so.8: cannot open shared object file')")
+    png = io.BytesIO()
+    Image.fromarray(draw(8, 8)).save(png, "PNG")
+    decoding.close()
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        with pytest.raises(errors.DecoderStopped, match=r"cannot be loaded: libjpeg\.so.* the file may be sound"):
+            open_source({**stored, "png": png.getvalue()}[name])
+    decoding.close()
 
 
 def test_no_room_for_temporary_files_is_no_damaged_file():

@@ -38,6 +38,7 @@ _ERRORS: dict[str, type[JpegmendError]] = {
     "memory": TooLarge,
     "unsupported": UnsupportedJpeg,
     "page": InvalidOption,
+    "installation": DecoderStopped,
 }
 
 
@@ -84,7 +85,8 @@ def decode(
         UnsupportedJpeg: a picture of an unsupported kind.
         InvalidOption: it has no such page.
         DamagedJpeg: it cannot be decoded, the decoder died of it, or exceeded a time limit.
-        DecoderStopped: the decoder was ended from outside, cannot be started, or has no room for its temporary files.
+        DecoderStopped: the decoder was ended from outside, cannot be started or loaded, or has no room for its
+            temporary files.
     """
     full: OSError | None = None
     # Pictures may be larger than expected, or others fill the memory meanwhile: then the disk is tried.
@@ -159,6 +161,8 @@ def _problem(format: str, error: str, reason: str) -> JpegmendError:
     text = error.removeprefix("[JSTRUCT] ")
     if reason == "memory" and "allowed" not in text and "may use" not in text:
         text = f"decoding the {format} ran out of memory: {text}"
+    if reason == "installation":
+        text = f"the {format} decoder cannot be loaded: {text}; the file may be sound: install jpegmend again"
     if reason in _ERRORS:
         return _ERRORS[reason](text)
     return DamagedJpeg(f"the {format} decoder gave up: {text}")

@@ -9,13 +9,14 @@ decoded arrays to), ``page`` (from 1), ``limits`` (the fields of ``limits.Limits
 files, which the worker removes where its parent was killed before it could).
 Answer: ``arrays`` (data type and shape of each array; ``target`` then holds them one after the other, in C order) and
 ``facts`` (what else the decoder found), or ``error`` (a message), ``reason`` ("pixels", "memory", "unsupported",
-"page", "damaged", or "room": the target could not grow, and ``error`` is the system's number of that) and ``pages``
-(pictures in the file, as far as they were counted). There is no answer where a limit of time ended the process. What
-the C libraries print goes to standard error.
+"page", "damaged", "installation": a library cannot be imported, or "room": the target could not grow, and ``error`` is
+the system's number of that) and ``pages`` (pictures in the file, as far as they were counted). There is no answer where
+a limit of time ended the process. What the C libraries print goes to standard error.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import math
@@ -83,14 +84,16 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             text = "its header cannot be read"
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return {"error": str(problem.errno), "reason": "room"}
-        reason = getattr(problem, "reason", None) or _reason(text.lower(), request["format"])
+        reason = getattr(problem, "reason", None) or _reason(problem, text.lower(), request["format"])
         return {"error": text, "reason": reason, "pages": getattr(problem, "pages", 1)}
     finally:
         limits.stop_clock()
 
 
-def _reason(text: str, format: str) -> str:
-    """The ``reason`` of a library's error, from its message."""
+def _reason(problem: Exception, text: str, format: str) -> str:
+    """The ``reason`` of a library's error, from its kind and its message."""
+    if isinstance(problem, ImportError):
+        return "installation"
     if "memory" in text or "bad_alloc" in text:
         return "memory"
     # Pillow begins so for a sound file of a kind it does not read; libjpeg also for marker bytes of a damaged one.
@@ -100,7 +103,10 @@ def _reason(text: str, format: str) -> str:
 
 def _decode_jpeg(format: str, source: str, out: IO[bytes], limits: Limiter, page: int) -> dict[str, Any]:
     """Quantised DCT coefficients of every component: int16 ``[block rows, block columns, 8, 8]``."""
-    import jpegio
+    try:
+        import jpegio
+    except ValueError as error:  # it was built for another numpy
+        raise ImportError(str(error)) from error
 
     limits.apply(pixels=0)  # jpeg_limits already includes the size of the picture
     image = jpegio.read(source)
@@ -227,6 +233,7 @@ def _lower(kind: int, limit: int) -> None:
 
 
 if __name__ == "__main__":
-    import jpegio  # noqa: F401  at once, not at the first request: the parent may still be busy elsewhere
+    with contextlib.suppress(ImportError, ValueError):  # the request tells of it
+        import jpegio  # noqa: F401  at once, not at the first request: the parent may still be busy elsewhere
 
     main()
