@@ -198,6 +198,13 @@ def test_too_few_threads_allowed_are_told(networks, tmp_path, monkeypatch):
     assert not started[0].is_alive()
 
 
+def test_an_onnx_runtime_that_cannot_be_loaded_is_told(networks, tmp_path, monkeypatch):
+    """As on Windows without the libraries of its compiler: "DLL load failed while importing ..."."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModelError, match="ONNX Runtime cannot be loaded.*install jpegmend again"):
+        open_runtime(networks.identity(tmp_path))
+
+
 def test_threads_do_not_look_for_work_after_a_run(networks, tmp_path):
     """Where they do, two threads are slower than one on small pictures."""
     options = open_runtime(networks.identity(tmp_path), threads=2)._session.get_session_options()

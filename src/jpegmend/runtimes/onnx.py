@@ -134,10 +134,18 @@ def import_onnxruntime() -> Any:
 
     Sets ``ORT_DISABLE_TELEMETRY=1`` for this process: without it version 1.32 writes files into the temporary folder
     and the user's cache, and looks up the address of a collector.
+
+    Raises:
+        ModelError: it cannot be imported.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except ImportError as error:
+        windows = " (on Windows it needs Microsoft's Visual C++ Redistributable)" if os.name == "nt" else ""
+        raise ModelError(
+            f"ONNX Runtime cannot be loaded: {error}; install jpegmend again{windows}, or use runtime='torch'"
+        ) from error
     return onnxruntime
 
 
