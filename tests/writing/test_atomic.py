@@ -96,11 +96,30 @@ def test_a_file_that_appears_meanwhile_is_safe(linkless, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_file_systems_without_links(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "link", refuse_links)
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EINVAL])
+def test_file_systems_without_links(number, tmp_path, monkeypatch):
+    """FAT and exFAT: EPERM on Linux, EINVAL on Windows."""
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
     files.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
     assert size_of(tmp_path / "a.png") == (4, 4)
     assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
+
+
+def test_a_failure_without_links_leaves_no_empty_file(tmp_path, monkeypatch):
+    """As on Windows, where a scanner that has just opened the new file keeps it from being replaced."""
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "link", refuse_links)
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OutputError, match="Permission denied"):
+        files.write(some_pixels((4, 4)), NOTHING, tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

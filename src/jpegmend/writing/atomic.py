@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from jpegmend.errors import NoRoom, OutputError, describe, says_no_room
 
-_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EINVAL}
+"""Errors of linking on file systems without hard links; EINVAL is that of Windows for FAT and exFAT."""
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
@@ -147,7 +148,11 @@ def _take_name(part: Path, target: Path) -> None:
         target.open("xb").close()
     except FileExistsError:
         raise OutputError(f"{target} has appeared meanwhile and is left as it is; the result is not kept") from None
-    os.replace(part, target)
+    try:
+        os.replace(part, target)
+    except OSError:
+        target.unlink(missing_ok=True)  # else the next run would take the empty file for a result
+        raise
 
 
 def _longest_name(folder: Path) -> int:
