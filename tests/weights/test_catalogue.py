@@ -77,6 +77,7 @@ def test_what_is_missing_is_said(card):
 def test_one_card_that_cannot_be_read_hides_no_message(card, user_models):
     user_models.mkdir()
     (user_models / "broken.json").write_text("{}")
+    (user_models / "dangling.json").symlink_to("nowhere.json")
     with pytest.raises(WeightsMissing, match=r"networks with ranker\.onnx: cqr-c"):
         weights.path(card, "ranker.onnx")
 

@@ -52,7 +52,10 @@ class Catalogue(Mapping[str, Card]):
         return self._card(file)
 
     def _card(self, file: Path) -> Card:
-        changed = file.stat().st_mtime_ns
+        try:
+            changed = file.stat().st_mtime_ns
+        except OSError:
+            return read_card(file)  # tells why it cannot be read
         if self._read.get(file, (0,))[0] != changed:
             self._read[file] = changed, read_card(file)
         return self._read[file][1]
