@@ -14,12 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
+import jpegio
 import numpy as np
 import pytest
 from PIL import Image
 
 from jpegmend import decoding, errors, jpeg
 from jpegmend.decoding import limits, process, tiff_jpeg, transport
+from jpegmend.decoding import worker as worker_script
 from jpegmend.decoding.pool import POOL, Pool
 from jpegmend.reading import open_source
 
@@ -170,6 +172,20 @@ def test_levels_of_a_tiff_without_room_are_told_as_that(tmp_path, monkeypatch):
     assert errors.says_no_room(full.value)
 
 
+def test_the_library_gets_no_path_that_is_not_ascii_on_windows(stored, tmp_path, monkeypatch):
+    """It passes UTF-8 to ``fopen``, which takes it for the code page there; a temporary folder has the user's name."""
+    seen, before = [], os.getcwd()
+    read = jpegio.read
+    monkeypatch.setattr(jpegio, "read", lambda path: seen.append(path) or read(path))
+    monkeypatch.setattr(worker_script, "_WINDOWS", True)
+    path = tmp_path / "Jos\u00e9" / "source"
+    path.parent.mkdir()
+    path.write_bytes(stored["huffman"])
+    assert worker_script.read_jpeg(str(path)).coef_arrays[0].any()
+    assert seen[0].isascii()
+    assert os.getcwd() == before
+
+
 def test_no_temporary_path_is_quoted():
     with pytest.raises(errors.DamagedJpeg, match="png decoder gave up: its header cannot be read"):
         open_source(b"\x89PNG\r\n\x1a\n" + bytes(100))
@@ -261,6 +277,7 @@ def test_no_further_worker_is_started_while_all_are_at_work(monkeypatch):
 FORK = """
 import os, sys
 from jpegmend import jpeg
+from jpegmend.decoding import worker as worker_script
 from jpegmend.decoding.pool import POOL, Pool
 data = open(sys.argv[1], "rb").read()
 jpeg.read(data)

@@ -1,7 +1,7 @@
 """JPEG data inside a TIFF page (compression 7, TIFF Technical Note 2): its DCT levels and quantisation tables.
 
 Each strip or tile is a JPEG stream of its own, without the tables that the page holds once for all (tag JPEGTables).
-It runs in the worker process and imports nothing of this package.
+It runs in the worker process and imports no other part of this package than ``decoding``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+
+from jpegmend.decoding.worker import read_jpeg
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
@@ -119,8 +121,6 @@ class _Streams:
 
     def read(self, number: int) -> Any:
         """One part, decoded by the library; None if it is left out or cannot be decoded."""
-        import jpegio
-
         offset, size = self._layout.places[number]
         try:
             with open(self._source, "rb") as file:
@@ -133,8 +133,8 @@ class _Streams:
         tables = self._layout.tables.removesuffix(b"\xff\xd9")
         self._file.write_bytes((tables or b"\xff\xd8") + body[2:] + b"\xff\xd9")
         try:
-            return jpegio.read(str(self._file))
-        except MemoryError:
+            return read_jpeg(str(self._file))
+        except (ImportError, MemoryError):
             raise
         except Exception:  # the library's errors have no base class; other parts may be sound
             return None

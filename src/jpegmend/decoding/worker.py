@@ -30,6 +30,7 @@ from typing import IO, Any
 _BAND_BYTES = 1 << 20
 _IDLE_SECONDS = 60
 _ALARM = hasattr(signal, "setitimer")
+_WINDOWS = os.name == "nt"
 _LEFT_OPEN: dict[str, Any] = {}
 """The animation of the last request by its path, if that was for a later frame and there are more."""
 
@@ -103,14 +104,32 @@ def _reason(problem: Exception, text: str, format: str) -> str:
 
 def _decode_jpeg(format: str, source: str, out: IO[bytes], limits: Limiter, page: int) -> dict[str, Any]:
     """Quantised DCT coefficients of every component: int16 ``[block rows, block columns, 8, 8]``."""
+    load_jpegio()  # before the memory is limited
+    limits.apply(pixels=0)  # jpeg_limits already includes the size of the picture
+    image = read_jpeg(source)
+    return {"arrays": [["int16", _write_blocks(array, out)] for array in image.coef_arrays], "facts": {}}
+
+
+def load_jpegio() -> Any:
+    """The library that reads DCT coefficients; raises ``ImportError`` where it cannot be loaded."""
     try:
         import jpegio
     except ValueError as error:  # it was built for another numpy
         raise ImportError(str(error)) from error
+    return jpegio
 
-    limits.apply(pixels=0)  # jpeg_limits already includes the size of the picture
-    image = jpegio.read(source)
-    return {"arrays": [["int16", _write_blocks(array, out)] for array in image.coef_arrays], "facts": {}}
+
+def read_jpeg(path: str) -> Any:
+    """A JPEG file as the library decodes it; raises its errors, which have no base class.
+
+    The library hands the path to C in UTF-8, which Windows takes for text of the system's code page: in the temporary
+    folder of a user whose name is not ASCII no file would be found. Names inside that folder are ASCII.
+    """
+    jpegio = load_jpegio()
+    if not _WINDOWS:
+        return jpegio.read(path)
+    with contextlib.chdir(os.path.dirname(path)):
+        return jpegio.read(os.path.basename(path))
 
 
 def _decode_picture(format: str, source: str, out: IO[bytes], limits: Limiter, page: int) -> dict[str, Any]:
@@ -233,7 +252,6 @@ def _lower(kind: int, limit: int) -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(ImportError, ValueError):  # the request tells of it
-        import jpegio  # noqa: F401  at once, not at the first request: the parent may still be busy elsewhere
-
+    with contextlib.suppress(ImportError):  # the request tells of it
+        load_jpegio()  # at once, not at the first request: the parent may still be busy elsewhere
     main()
