@@ -12,6 +12,7 @@ from PIL import Image
 from jpegmend import restore
 from jpegmend.blocks import Earlier
 from jpegmend.errors import InvalidOption, ModelError, TooLarge, WeightsDamaged
+from jpegmend.reading import sources
 from jpegmend.restoration import guess, tile_sizes, upscale, upscaling
 
 
@@ -105,6 +106,11 @@ def test_low_quality_is_restored_first(quality, asked, restored, default, draw, 
     assert np.array_equal(larger.to_array(16), repeated(restore(data, strength=strength).to_array(16)))
     assert is_restored(larger) == restored
     assert larger.report.quality == quality and larger.report.model == "enlarger"
+
+
+def test_a_picture_beyond_the_usual_limit_is_restored_first_too(default, draw, encode, monkeypatch):
+    monkeypatch.setitem(sources.open_source.__kwdefaults__, "max_pixels", 100)
+    assert is_restored(upscale(encode(draw(33, 50), quality=20), model=default, max_pixels=10**6))
 
 
 def test_networks_for_which_it_was_not_measured_restore_first_only_when_asked(repeating, draw, encode):

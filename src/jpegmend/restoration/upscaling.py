@@ -126,7 +126,9 @@ class _Enlargement:
     @cached_property
     def scene(self) -> Scene:
         """The picture that is enlarged."""
-        return make_scene(self.opened if self.samples is None else reading.open_source(self.samples))
+        if self.samples is None:
+            return make_scene(self.opened)
+        return make_scene(reading.open_source(self.samples, max_pixels=self.options.max_pixels))
 
     def run(self, started: float) -> Restored:
         groups = make_groups(self.scene, self.card.planes, self.card.multiple)
