@@ -1,5 +1,6 @@
 """Targets of the writers that do not take everything: full disks, streams without a buffer, files without a name."""
 
+import gzip
 import io
 import os
 import subprocess
@@ -38,6 +39,39 @@ def test_a_tiff_is_written_to_a_file_without_a_name(tmp_path):
     with os.fdopen(os.open(tmp_path / "a.tiff", os.O_CREAT | os.O_RDWR), "wb") as stream:
         files.write(PIXELS[..., 0], Metadata(), stream, format="tiff")
     assert tifffile.imread(tmp_path / "a.tiff").shape == (40, 40)
+
+
+class OnlyWritten:
+    """A stream that has no other method."""
+
+    def __init__(self, path) -> None:
+        self._file = path.open("wb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+
+    def write(self, data) -> None:
+        self._file.write(data)
+
+
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        (OnlyWritten, open),
+        (lambda path: path.open("ab"), open),
+        (lambda path: gzip.GzipFile(path, "wb"), gzip.GzipFile),
+    ],
+    ids=["only written", "appended", "gzip"],
+)
+def test_a_tiff_is_written_to_streams_that_cannot_move_back(write, read, tmp_path):
+    path = tmp_path / "a"
+    with write(path) as stream:
+        files.write(PIXELS, Metadata(), stream, format="tiff")
+    with read(path, "rb") as stream:
+        assert np.array_equal(tifffile.imread(io.BytesIO(stream.read())), PIXELS)
 
 
 class TakesParts(io.RawIOBase):

@@ -42,18 +42,29 @@ def write(stream: BinaryIO, pages: Iterator[Page], count: int) -> tuple[str, ...
     """Write ``count`` pages one after the other, as they are; returns descriptions of the metadata left out."""
     import tifffile
 
-    # tifffile moves back in its file to fill in offsets, which a pipe cannot, and takes the file's name for a path.
-    seekable = stream.seekable() and isinstance(getattr(stream, "name", ""), str)
-    file = stream if seekable else io.BytesIO()
+    direct = _takes_tifffile(stream)
+    file = stream if direct else io.BytesIO()
     left_out: list[str] = []
     first = next(pages)
     size = first.pixels.nbytes * (1 if count == 1 else _LATER * count)
     with tifffile.TiffWriter(file, bigtiff=size > _CLASSIC_BYTES) as writer:
         for page in itertools.chain([first], pages):
             left_out += _write_page(writer, page)
-    if isinstance(file, io.BytesIO) and not seekable:
+    if isinstance(file, io.BytesIO) and not direct:
         stream.write(file.getbuffer())
     return tuple(dict.fromkeys(left_out))
+
+
+def _takes_tifffile(stream: BinaryIO) -> bool:
+    """Whether tifffile can write to a stream itself: it moves back in it to fill in offsets.
+
+    A pipe cannot, nor can a compressed file, though that says it can; a file opened for appending writes at its end
+    all the same. tifffile takes the name of a stream for a path, which that of an opened file descriptor is not.
+    """
+    file = getattr(stream, "file", stream)  # a temporary file of Python has the file inside
+    if not isinstance(file, (io.BytesIO, io.BufferedWriter, io.BufferedRandom)) or not file.seekable():
+        return False
+    return isinstance(getattr(stream, "name", ""), str) and "a" not in str(getattr(stream, "mode", ""))
 
 
 def _write_page(writer: Any, page: Page) -> tuple[str, ...]:
