@@ -1,3 +1,3 @@
-"""Fixtures of the JPEG room's tests, for the tests of the workers that decode them."""
+"""Fixtures of the tests of ``jpegmend.jpeg``, for the tests of the workers that decode them."""
 
 from tests.jpeg.conftest import draw, encode, kinds, stored  # noqa: F401

@@ -326,7 +326,7 @@ def test_no_temporary_file_is_left(stored, tmp_path, monkeypatch):
 
 
 def test_only_what_is_needed_is_imported():
-    """The worker and the room itself stay free of heavy packages."""
+    """The worker and ``jpegmend.jpeg`` itself stay free of heavy packages."""
     code = (
         "import sys, jpegmend.jpeg; "
         "print([m for m in ('PIL', 'torch', 'onnxruntime', 'jpegio', 'scipy') if m in sys.modules])"

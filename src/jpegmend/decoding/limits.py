@@ -75,7 +75,7 @@ def jpeg_limits(
     seconds = _SECONDS + coefficients / 1e6 * (0.05 + 0.005 * min(scans, 30)) + _SECONDS_PER_MEBI * size / MEBI
     return Limits(
         pixels=max_pixels,
-        plausible=max_pixels,  # the JPEG room has a closer limit
+        plausible=max_pixels,  # jpeg/coefficients.py has a closer limit
         memory=_BYTES_PER_LEVEL * coefficients + 4 * size + _SLACK,
         machine=machine_limit(),
         seconds=timeout or seconds,

@@ -73,11 +73,11 @@ def stored(data: bytes) -> Iterator[None]:
 
 
 def decode(
-    format: str, pieces: Sequence[bytes | memoryview], limits: Limits, *, room: int = 0, page: int = 1
+    format: str, pieces: Sequence[bytes | memoryview], limits: Limits, *, result_bytes: int = 0, page: int = 1
 ) -> Decoded:
     """Decode one file in a worker process, within limits.
 
-    ``pieces`` are its bytes; ``room`` is the expected size of the result in bytes, for the choice of the folder;
+    ``pieces`` are its bytes; ``result_bytes`` is the expected size of the result, for the choice of the folder;
     ``page`` selects a picture, from 1, of a file with several.
 
     Raises:
@@ -90,7 +90,7 @@ def decode(
     """
     full: OSError | None = None
     # Pictures may be larger than expected, or others fill the memory meanwhile: then the disk is tried.
-    for scratch in dict.fromkeys((_scratch(sum(map(len, pieces)) + room), None)):
+    for scratch in dict.fromkeys((_scratch(sum(map(len, pieces)) + result_bytes), None)):
         try:
             return _decode_in(scratch, format, pieces, limits, page)
         except OSError as error:

@@ -47,7 +47,8 @@ def read(data: bytes, *, max_pixels: int = MAX_PIXELS, timeout: float | None = N
         max_pixels=max_pixels,
         timeout=timeout,
     )
-    decoded = decoding.decode("jpeg", pieces, limits, room=coefficients * _LEVEL_BYTES * rows // header.height)
+    result_bytes = coefficients * _LEVEL_BYTES * rows // header.height
+    decoded = decoding.decode("jpeg", pieces, limits, result_bytes=result_bytes)
     arrays = _extend(decoded, header, rows)
     said = tuple(line.strip() for line in decoded.log.splitlines() if line.strip())
     if strict and said:
