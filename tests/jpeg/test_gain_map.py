@@ -1,4 +1,4 @@
-"""Other pictures, gain maps and films of a file: left out, and no longer promised by the XMP."""
+"""Other pictures, gain maps and films of a file: left out, and no longer stated by the XMP."""
 
 import io
 import xml.etree.ElementTree as ET
@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from jpegmend import jpeg
-from jpegmend.jpeg.gain_map import remove_promises
+from jpegmend.jpeg.gain_map import remove_statements
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"
@@ -24,7 +24,7 @@ def as_jpeg(**options) -> bytes:
     return stream.getvalue()
 
 
-def test_a_gain_map_is_no_longer_promised():
+def test_a_gain_map_is_no_longer_stated():
     header = jpeg.read_header(as_jpeg(xmp=XMP))
     kept = header.metadata.xmp
     assert b"hdrgm" not in kept and b"ontainer" not in kept and b"Item" not in kept
@@ -37,14 +37,14 @@ def test_a_gain_map_is_no_longer_promised():
 
 def test_xmp_that_cannot_be_cut_cleanly_is_dropped():
     broken = XMP.replace(b"</Container:Directory>", b"")
-    assert remove_promises(broken) == (None, True)
-    assert remove_promises(XMP.ljust(70_000)) == (None, True)
+    assert remove_statements(broken) == (None, True)
+    assert remove_statements(XMP.ljust(70_000)) == (None, True)
     assert "could not be kept" in jpeg.read_header(as_jpeg(xmp=broken)).notes[0]
 
 
 def test_plain_xmp_stays_byte_for_byte():
     plain = XMP.replace(b"hdr-gain-map", b"x").replace(b"google", b"example")
-    assert remove_promises(plain) == (plain, False)
+    assert remove_statements(plain) == (plain, False)
     header = jpeg.read_header(as_jpeg(xmp=plain))
     assert header.metadata.xmp == plain and header.notes == ()
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from jpegmend.jpeg import segments as seg
-from jpegmend.jpeg.gain_map import remove_promises
+from jpegmend.jpeg.gain_map import remove_statements
 from jpegmend.jpeg.metadata import Density, Metadata, read_orientation
 
 _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
@@ -118,8 +118,8 @@ class Applications:
     def _join_xmp(self) -> tuple[bytes | None, bytes | None]:
         """XMP and its extension without statements about what is not carried on."""
         extended = self._join_extended_xmp()
-        xmp, said = remove_promises(self._xmp) if self._xmp else (None, False)
-        extended, more = remove_promises(extended) if extended else (None, False)
+        xmp, said = remove_statements(self._xmp) if self._xmp else (None, False)
+        extended, more = remove_statements(extended) if extended else (None, False)
         if more:
             extended = None  # the main packet names it by length and hash: it cannot be changed
         if said or more:

@@ -18,12 +18,12 @@ _LARGEST = 65_535
 """Bytes of an XMP packet that is searched: a JPEG segment holds no more, and a search may take its square."""
 
 
-def remove_promises(xmp: bytes) -> tuple[bytes | None, bool]:
+def remove_statements(xmp: bytes) -> tuple[bytes | None, bool]:
     """XMP without its statements about gain maps and appended files, and whether there were any.
 
     None instead of the XMP where they cannot be taken out cleanly.
 
-    >>> remove_promises(b'<a xmlns:h="http://ns.adobe.com/hdr-gain-map/1.0/" h:Version="1.0" b="1"/>')
+    >>> remove_statements(b'<a xmlns:h="http://ns.adobe.com/hdr-gain-map/1.0/" h:Version="1.0" b="1"/>')
     (b'<a b="1"/>', True)
     """
     if not any(name in xmp for name in _NAMESPACES):

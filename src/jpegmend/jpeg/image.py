@@ -78,8 +78,8 @@ class Header:
     colour: Colour
     """Colour space, determined as libjpeg does: JFIF, then the Adobe transform, then the component ids."""
     adobe_inverted: bool
-    """Whether it is CMYK or YCCK, whose values are inverted, 255 is no ink: Adobe's programs write them so, and
-    browsers and Pillow take files without Adobe's marker, which lost it to some tool, alike."""
+    """Whether it is CMYK or YCCK. Their values are taken as inverted (255 is no ink), as Adobe's programs write them,
+    also without Adobe's marker, which some tools drop: browsers and Pillow do so too."""
     metadata: Metadata
     scan_list: tuple[Scan, ...]
     sampling: str
