@@ -151,7 +151,7 @@ def _from_bytes(data: bytes, max_pixels: int, timeout: float | None, strict: boo
 
 
 def _from_array(values: NDArray[Any], max_pixels: int) -> Opened:
-    values = np.asarray(values, values.dtype.newbyteorder("="))  # of a file that is mapped it may be another
+    values = np.asarray(values, values.dtype.newbyteorder("="))  # a mapped file may have the other byte order
     _check_array(values)
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
         raise InvalidOption(f"floats from {values.min():g} to {values.max():g}; they must go from 0 to 1")

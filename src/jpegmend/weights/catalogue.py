@@ -155,7 +155,7 @@ def _find_file(file: Path) -> Card:
         raise UnknownModel(f"no file {file}; give the path of a network, or a name: {', '.join(MODELS)}")
     if (card := _card_beside(file)) or (card := adopted(file)):
         return card
-    # The one place of this room that uses a later one: measuring a network means to run it.
+    # The one import of a later subpackage here: a network is measured by running it.
     from jpegmend.adoption import measured_card
 
     return measured_card(file)

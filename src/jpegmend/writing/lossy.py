@@ -122,9 +122,10 @@ def _blocks(profile: bytes | None, metadata: Metadata) -> dict[str, bytes]:
 
 
 def write_jxl(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, quality: int) -> tuple[str, ...]:
-    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` in sRGB as JPEG XL, lossless at quality 100; returns as above.
+    """Write ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` in sRGB as JPEG XL, lossless at quality 100.
 
-    The plugin writes neither a colour profile nor an orientation other than upright: such pixels are turned.
+    Returns what is left out. The plugin writes neither a colour profile nor an orientation other than upright: such
+    pixels are turned.
     """
     import pillow_jxl
 
