@@ -74,6 +74,12 @@ def test_what_is_missing_is_said(card):
         weights.path(replace(card, released=False), "onnx")
 
 
+@pytest.mark.parametrize("name", ["no-such-file.onnx", "x" * 5000 + ".onnx", "a\0.safetensors"])
+def test_files_that_cannot_be_are_unknown_models(name):
+    with pytest.raises(UnknownModel, match="no file"):
+        weights.find(name)
+
+
 def test_one_card_that_cannot_be_read_hides_no_message(card, user_models):
     user_models.mkdir()
     (user_models / "broken.json").write_text("{}")

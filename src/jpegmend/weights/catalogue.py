@@ -151,7 +151,7 @@ def _hint(name: str) -> str:
 def _find_file(file: Path) -> Card:
     """The card for a file of weights."""
     refuse_pickles(file)
-    if not file.is_file():
+    if not os.path.isfile(file):  # Path.is_file raises OSError for a name that is too long
         raise UnknownModel(f"no file {file}; give the path of a network, or a name: {', '.join(MODELS)}")
     if (card := _card_beside(file)) or (card := adopted(file)):
         return card
