@@ -126,6 +126,13 @@ def test_pixels_are_enlarged_by_whole_numbers():
     assert len(places) == 1
 
 
+@pytest.mark.parametrize("shape", [(16, 5000), (5000, 16), (20000, 1000, 3)])
+def test_long_narrow_pictures_have_figures_of_a_usual_size(shape):
+    figure = mosaic([Panel(np.ones(shape, np.float32), "title")] * 3, 3)
+    assert max(figure.get_size_inches() * figure.dpi) <= 1700
+    assert all(min(axis.get_images()[0].get_array().shape[:2]) for axis in figure.axes)
+
+
 def test_zero_is_the_middle_of_a_signed_scale():
     scale = signed(np.array([-1.0, 3.0]), "words")
     assert scale.low == -scale.high

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WIDTH = 960
 """Pixels of a figure across, at 100 %."""
+_HIGHEST = 1600
+"""Pixels of a panel down, at 100 %: a figure of a long, narrow picture would fill the memory otherwise."""
 _MARGIN, _GAP = 12, 16
 _LETTER, _LINE = 6.6, 15
 """Pixels of a letter across and of a line of text down, generous."""
@@ -74,7 +76,7 @@ def robust_limit(values: NDArray[Any]) -> float:
 def mosaic(panels: Sequence[Panel], columns: int, *, zoom: int | None = None) -> Figure:
     """A figure of panels in rows, each pixel an exact square: enlarged by a whole number, or reduced by one.
 
-    ``zoom`` sets the enlargement; by default the panels fill the width.
+    ``zoom`` sets the enlargement; by default the panels fill the width, but are no higher than 1600 pixels.
     """
     from matplotlib.figure import Figure
 
@@ -108,12 +110,13 @@ def _row_height(panels: Sequence[Panel], parts: Sequence[NDArray[Any]], titles: 
 def _fit(pixels: NDArray[Any], room: int, zoom: int | None) -> tuple[NDArray[Any], float]:
     """Pixels of the figure for those of a picture, and how many of them are one pixel's side."""
     height, width = pixels.shape[:2]
-    factor = max(1, room // width) if zoom is None else zoom
-    if width * factor <= room or zoom is not None:
+    factor = min(room // width, _HIGHEST // height) if zoom is None else zoom
+    if factor:
         return pixels.repeat(factor, axis=0).repeat(factor, axis=1), float(factor)
-    less = -(-width // room)
-    rows, columns = height // less * less, width // less * less
-    cells = pixels[:rows, :columns].reshape(rows // less, less, columns // less, less, *pixels.shape[2:])
+    less = max(-(-width // room), -(-height // _HIGHEST))
+    down, across = min(less, height), min(less, width)
+    rows, columns = height // down, width // across
+    cells = pixels[: rows * down, : columns * across].reshape(rows, down, columns, across, *pixels.shape[2:])
     return cells.mean((1, 3)), 1 / less
 
 
