@@ -7,6 +7,7 @@ from tests.training.conftest import settings, tiny
 
 from jpegmend.models import files
 from jpegmend.training import curve, loop
+from jpegmend.training.reports import Reports
 
 
 def test_the_weights_name_a_split_by_its_set(pictures, tmp_path, monkeypatch):
@@ -20,3 +21,11 @@ def test_a_log_whose_last_line_was_cut_off_is_read_up_to_it(tmp_path):
     log = tmp_path / "log.jsonl"
     log.write_text('{"minutes": 1, "loss": 0.5}\n\n{"minutes": 2, "lo')
     assert curve.read_log(log) == [{"minutes": 1, "loss": 0.5}]
+
+
+def test_brackets_in_names_are_shown_as_they_are(tmp_path, capsys):
+    with Reports(tmp_path, name="run [bold] [/x]", bar=True) as reports:
+        reports.note("photos [old] [/x]: too small")
+        reports.progress(0.5, 0.1, 1e6, 60)
+    shown = capsys.readouterr().out
+    assert "photos [old] [/x]: too small" in shown and "run [bold] [/x]" in shown

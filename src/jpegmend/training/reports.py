@@ -18,8 +18,10 @@ class Reports:
 
     def __init__(self, folder: Path, *, name: str, leads: bool = True, bar: bool = False) -> None:
         self.folder, self.leads = folder, leads
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>5.1f} %"))
-        self._bar = Progress(*columns, TextColumn("{task.fields[facts]}"), disable=not (bar and leads))
+        # Without markup: Rich would take a bracket in the name of a run or of a folder for a style.
+        named, facts = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[facts]"))
+        percent = TextColumn("{task.percentage:>5.1f} %")
+        self._bar = Progress(named, BarColumn(), percent, facts, disable=not (bar and leads))
         self._task = self._bar.add_task(name, total=1.0, facts="")
         self._scores = ""
         self._board = _tensorboard(folder) if leads else None
@@ -56,7 +58,7 @@ class Reports:
     def note(self, text: str) -> None:
         """Print a line above the progress bar."""
         if self.leads:
-            self._bar.console.print(text, highlight=False)
+            self._bar.console.print(text, highlight=False, markup=False)
 
 
 def _tensorboard(folder: Path) -> Any:
