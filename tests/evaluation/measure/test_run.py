@@ -1,18 +1,20 @@
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from jpegmend import metrics
-from jpegmend.errors import InvalidOption, MissingData, NotComparable, UnknownModel
+from jpegmend.errors import InvalidOption, MissingData, NotComparable, OutputError, UnknownModel
 from jpegmend.evaluation.measure import environment, results, run
 from jpegmend.evaluation.measure.degrade_and_score import degrade, open_original
 from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import Result, read_rows
 from jpegmend.evaluation.measure.run import evaluate
 from jpegmend.evaluation.measure.sources import pictures
+from jpegmend.evaluation.report.evaluation_report import write_report
 from jpegmend.writing.atomic import open_target
 
 TEN = [(10,)]
@@ -127,7 +129,24 @@ def test_two_processes_find_what_one_finds(picture_set, tmp_path):
     assert again.environment["workers"] == 2
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes only there")
+def test_pictures_whose_names_are_no_text_are_measured_and_reported(picture_set, tmp_path):
+    try:
+        os.rename(os.fsencode(picture_set / "0.png"), os.fsencode(picture_set) + b"/caf\xe9.png")
+    except OSError:
+        pytest.skip("this file system takes text alone")
+    made = evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path / "out", qualities=TEN)
+    assert {row.image for row in read_rows(tmp_path / "out" / "images.csv")} == {"caf\ufffd.png", "1.png"}
+    assert made.means[0].pictures == 2
+    write_report(made, ["jpeg"], [picture_set], tmp_path / "out")
+
+
 def test_wrong_wishes_are_named(picture_set, tmp_path):
+    for models, data in (([], [picture_set]), (["jpeg"], [])):
+        with pytest.raises(InvalidOption, match="at least one of each"):
+            evaluate(models, data, find("papers-gray"), tmp_path)
+    with pytest.raises(OutputError, match=r"the folder .*out cannot be made"):
+        evaluate(["jpeg"], [picture_set], find("papers-gray"), picture_set / "0.png" / "out")
     with pytest.raises(InvalidOption, match="workers"):
         evaluate(["jpeg"], [picture_set], find("papers-gray"), tmp_path, workers=0)
     with pytest.raises(UnknownModel, match="no-such"):

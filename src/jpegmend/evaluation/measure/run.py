@@ -22,7 +22,7 @@ from jpegmend.evaluation.measure.methods_under_test import Method, methods
 from jpegmend.evaluation.measure.protocols import Case, Protocol
 from jpegmend.evaluation.measure.results import Group, Result, Row, RowKey, means, read_rows, write_rows
 from jpegmend.evaluation.measure.sources import PairedSet, Source, sources
-from jpegmend.writing.atomic import write_bytes
+from jpegmend.writing.atomic import make_folder, write_bytes
 
 Progress = Callable[[int, int], None]
 """Called with the number of jobs done and the number of all jobs."""
@@ -121,10 +121,13 @@ def evaluate(
     Raises:
         MissingData: a folder holds no pictures, or a pair is not complete.
         NotComparable: ``out`` holds results of another protocol.
-        InvalidOption: fewer than one worker, a file in the place of ``out``, other files of the names of results in it,
-            two sets or two networks of one name, or a protocol that does not fit the data.
+        InvalidOption: no model, no set, fewer than one worker, a file in the place of ``out``, other files of the names
+            of results in it, two sets or two networks of one name, or a protocol that does not fit the data.
+        OutputError: ``out`` cannot be made or written to.
         ModelError: a model is unknown, or has no weights.
     """
+    if not (models and data):
+        raise InvalidOption(f"{len(models)} models and {len(data)} sets; give at least one of each")
     if workers < 1:
         raise InvalidOption(f"{workers} workers; at least 1")
     if out.is_file():
@@ -138,7 +141,7 @@ def evaluate(
     checksums = {files: _checksum(files) for files in {source.files for source in found}}
     measured_by = code()
     jobs = [Job(source, measured, threads, workers, checksums[source.files], measured_by) for source in found]
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     _check_folder(out, protocol)
     write_bytes(out / PROTOCOL, f"{json.dumps(protocol.to_json(), indent=1)}\n".encode())
     rows = _rows(jobs, out / ROWS, workers, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,10 +94,15 @@ def sources(data: Sequence[Path | PairedSet], protocol: Protocol) -> list[Source
 def _originals(folder: Path, name: str, protocol: Protocol) -> list[Source]:
     files = {path: path.name if folder.is_file() else path.relative_to(folder).as_posix() for path in pictures(folder)}
     return [
-        Source(data_set=name, image=image, path=path, protocol=protocol, case=case)
+        Source(data_set=name, image=_as_text(image), path=path, protocol=protocol, case=case)
         for case in protocol.qualities
         for path, image in files.items()
     ]
+
+
+def _as_text(name: str) -> str:
+    """A file's name for results, which are UTF-8: bytes of it that are none are replaced."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _pairs(each: PairedSet, name: str, protocol: Protocol) -> list[Source]:
@@ -112,7 +118,7 @@ def _pairs(each: PairedSet, name: str, protocol: Protocol) -> list[Source]:
             )
         matched = [(originals[stem], compressed[stem]) for stem in originals]
     return [
-        Source(data_set=name, image=file.name, path=original, protocol=protocol, case=(), compressed=file)
+        Source(data_set=name, image=_as_text(file.name), path=original, protocol=protocol, case=(), compressed=file)
         for original, file in matched
     ]
 
@@ -157,5 +163,5 @@ def set_name(data: Path | PairedSet) -> str:
     """
     if isinstance(data, PairedSet):
         originals, compressed = data.originals.resolve(), data.compressed.resolve()
-        return (compressed.parent if originals.parent == compressed.parent else compressed).name
-    return sets.set_name(data)
+        return _as_text((compressed.parent if originals.parent == compressed.parent else compressed).name)
+    return _as_text(sets.set_name(data))
