@@ -50,6 +50,14 @@ def test_pictures_of_16_bits_and_those_that_cannot_be_read(tmp_path):
             read(tmp_path / "text.png")
 
 
+def test_samples_that_are_no_levels_are_refused(tmp_path):
+    Image.fromarray(np.full((8, 8), 0.5, np.float32)).save(tmp_path / "float.tif")
+    Image.fromarray(np.full((8, 8), 200, np.uint8)).save(tmp_path / "signed.tif", tiffinfo={339: 2})
+    for name, kind in (("float", "samples of mode 'F'"), ("signed", "signed 8-bit samples")):
+        with pytest.raises(InputError, match=rf"{name}\.tif cannot be read: {kind}"):
+            load_rgb(tmp_path / f"{name}.tif")
+
+
 def test_a_picture_in_memory_may_be_changed_and_the_packed_file_stays(folder):
     pack_all(folder)
     next(pack.read(folder / "all.npy"))[:] = 0

@@ -24,9 +24,11 @@ def open_clear(path: Path) -> Image.Image:
     with _named(path), Image.open(path) as image:
         read_turned(image)
         image.load()
-        if not image.mode.startswith("I"):
+        # It refuses what Pillow would take for other values, such as floats of 0..1 for black.
+        samples = to_samples(image)
+        if samples.dtype == "uint8":
             return image
-        narrow = Image.fromarray(to_bits(np.concatenate(list(to_samples(image).bands)), 8))
+        narrow = Image.fromarray(to_bits(np.concatenate(list(samples.bands)), 8))
         narrow.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
         return narrow
 
