@@ -122,6 +122,7 @@ def test_colour_truth_is_not_rounded(photos):
     [
         {"qualities": [(0, 10, 1.0)]},
         {"qualities": [(20, 10, 1.0)]},
+        {"double_qualities": (90, 10)},
         {"sampling": {"411": 1.0}},
         {"sampling": {"gray": 0.0}},
         {"double": 1.5},
@@ -132,5 +133,5 @@ def test_colour_truth_is_not_rounded(photos):
     ],
 )
 def test_nonsense_is_refused(wrong):
-    with pytest.raises(InvalidRecipe):
+    with pytest.raises(InvalidRecipe, match=next(iter(wrong))):
         Degradation(**wrong)

@@ -86,9 +86,12 @@ class Degradation:
             raise InvalidRecipe(f"custom {self.custom} but no tables; give pairs of 64 steps")
 
     def _check_qualities(self) -> None:
-        for low, high, share in (*self.qualities, (*self.double_qualities, 1.0)):
+        for low, high, share in self.qualities:
             if not 1 <= low <= high <= 100 or share < 0:
                 raise InvalidRecipe(f"qualities {low} to {high}, share {share}: 1 <= low <= high <= 100, share >= 0")
+        low, high = self.double_qualities
+        if not 1 <= low <= high <= 100:
+            raise InvalidRecipe(f"double_qualities {low} to {high}: 1 <= low <= high <= 100")
         if not any(share for _, _, share in self.qualities):
             raise InvalidRecipe(f"qualities {self.qualities}: one share must be above 0")
 
