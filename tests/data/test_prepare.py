@@ -13,7 +13,7 @@ from PIL import Image
 
 from jpegmend.data import prepare
 from jpegmend.data.sets import SETS, Archive, PictureSet, find, locate
-from jpegmend.errors import MissingData
+from jpegmend.errors import MissingData, OutputError
 
 CONTENT = {f"top/images/train/{n}.png": bytes([n]) * (3000 + n) for n in range(3)}
 CONTENT |= {
@@ -240,6 +240,13 @@ def test_a_set_is_looked_for_where_the_message_says(tmp_path, monkeypatch):
         locate("LIVE1")
     with pytest.raises(MissingData, match="no folder /nosuch"):
         locate("/nosuch")
+
+
+@pytest.mark.parametrize("name", ["Kodak", "Patterns"])
+def test_a_root_that_is_a_file_is_an_error_of_the_family(name, tmp_path):
+    (tmp_path / "root").touch()
+    with pytest.raises(OutputError, match="cannot be made: Not a directory"):
+        prepare.prepare(SETS[name], tmp_path / "root")
 
 
 def test_every_known_set_has_terms_and_a_page():

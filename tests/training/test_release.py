@@ -14,7 +14,7 @@ import torch
 
 from jpegmend import cli, models, weights
 from jpegmend.cli.release import read_caution
-from jpegmend.errors import InvalidOption, InvalidRecipe, NotExportable, WeightsDamaged, WeightsMissing
+from jpegmend.errors import InvalidOption, InvalidRecipe, NotExportable, OutputError, WeightsDamaged, WeightsMissing
 from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import METRICS, Mean, Result
 from jpegmend.models import files
@@ -227,6 +227,8 @@ def test_a_run_is_released_from_its_own_folder(run, tmp_path, without_export, mo
 def test_a_file_is_no_folder_for_a_release(run, capsys):
     assert cli.run(["release", str(run), "--name", "x", "--out", str(run / "log.jsonl")]) == 2
     assert "is a file; give a folder" in capsys.readouterr().err
+    with pytest.raises(OutputError, match="cannot be made: Not a directory"):
+        release.release(run, "x", folder=run / "log.jsonl" / "cards")
 
 
 def test_no_run_is_said(tmp_path):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from jpegmend.writing.atomic import write_bytes
+from jpegmend.writing.atomic import make_folder, write_bytes
 
 SIDE = 256
 """Rows and columns of a picture."""
@@ -37,9 +37,9 @@ def write(folder: Path, count: int) -> None:
     """Write the pictures 0 to ``count - 1`` into a folder as ``000.png``, ``001.png``, ...; those there are replaced.
 
     Raises:
-        OutputError: the folder cannot be written to.
+        OutputError: the folder cannot be made or written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for number in range(count):
         stream = io.BytesIO()
         draw(number).save(stream, "PNG")

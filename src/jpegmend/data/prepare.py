@@ -20,7 +20,7 @@ from jpegmend.data import patterns
 from jpegmend.data.sets import Archive, PictureSet, how_to_get, picture_files
 from jpegmend.errors import MissingData
 from jpegmend.formats import SUFFIXES
-from jpegmend.writing.atomic import write_bytes
+from jpegmend.writing.atomic import make_folder, write_bytes
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, the bytes received, and its size, or None if that is unknown."""
@@ -46,7 +46,7 @@ def prepare(known: PictureSet, root: Path, *, progress: Progress = _silent) -> P
     """Download and unpack, or draw, what is missing of a set, count its pictures, and return its folder.
 
     Raises :class:`~jpegmend.errors.MissingData` where no source answers, a checksum or a count is wrong, or the set
-    is one that has to be asked for.
+    is one that has to be asked for, and :class:`~jpegmend.errors.OutputError` where ``root`` cannot be written to.
     """
     folder = root / known.name
     if not wrong_counts(known, folder):
@@ -70,7 +70,7 @@ def download(archive: Archive, file: Path, *, progress: Progress = _silent) -> N
 
     If no checksum is known, that of the file is stored in ``FILE.sha256`` beside it and checked from then on.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     noted = _noted(file)
     expected = archive.sha256 or (noted.read_text().strip() if noted.exists() else None)
     if file.exists() and expected and _sha256(file) == expected:

@@ -26,7 +26,7 @@ from jpegmend.weights import Card, read_card
 from jpegmend.weights.card import make_card, write_card
 from jpegmend.weights.catalogue import CARDS as CARDS
 from jpegmend.weights.catalogue import check_name, file_entry
-from jpegmend.writing.atomic import write_bytes
+from jpegmend.writing.atomic import make_folder, write_bytes
 
 ONNX_TOLERANCE = 1e-3
 """Largest difference between ONNX Runtime and PyTorch on white noise in 0..1 of a size not exported at, as a share of
@@ -72,7 +72,8 @@ def release(
     :class:`~jpegmend.errors.InvalidRecipe` for changes of another type than the hyper-parameter's,
     :class:`~jpegmend.errors.InvalidOption` for other changes, for scores of other weights, for a name that is no file
     name, or one that other files or the card of another network have there,
-    :class:`~jpegmend.errors.WeightsDamaged` for facts that no card may have, and
+    :class:`~jpegmend.errors.WeightsDamaged` for facts that no card may have,
+    :class:`~jpegmend.errors.OutputError` where ``folder`` cannot be made, and
     :class:`~jpegmend.errors.NotExportable` where the ONNX file differs from PyTorch or a trace is unknown.
     """
     check_name(name)
@@ -91,7 +92,7 @@ def release(
     if folder.resolve() == CARDS.resolve():
         record["recipe"] = f"recipes/{header.get('recipe', {}).get('name', name)}.toml"
     make_card(record, path)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     say("measuring the receptive field")
     record["halo"] = measured_halo(network, spec, config)
     say("writing the weights, and as ONNX, and comparing both")
