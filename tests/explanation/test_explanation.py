@@ -112,6 +112,12 @@ def test_a_picture_that_is_too_small_is_refused(size):
         jpegmend.explain(as_jpeg(clear_picture().crop((0, 0, *size))))
 
 
+@pytest.mark.parametrize("side", [0, -5, 15])
+def test_a_region_that_is_too_small_is_refused(photo, side):
+    with pytest.raises(InvalidOption, match=f"side={side}; .* 16 pixels or more"):
+        jpegmend.explain(photo, side=side)
+
+
 def test_a_picture_without_traces_of_compression_is_refused(tmp_path):
     clear_picture().save(tmp_path / "clear.png")
     with pytest.raises(InvalidOption, match="nothing to explain"):

@@ -114,8 +114,8 @@ def explain(
     Raises:
         MissingExtra: matplotlib is not installed.
         InputError, ModelError: see :func:`jpegmend.restore`.
-        InvalidOption: nothing was restored, a side is below 16 pixels, the reference has another size, or an argument
-            is out of range.
+        InvalidOption: nothing was restored, the picture or ``side`` has fewer than 16 pixels, the reference has another
+            size, or an argument is out of range.
     """
     themes.check_matplotlib()
     options = Options(

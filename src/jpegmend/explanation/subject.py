@@ -61,7 +61,7 @@ class Subject:
     reference: NDArray[np.uint8] | None = None
     """The clear original, [H, W] or [H, W, 3]."""
     side: int = REGION
-    """Side in pixels of the square region."""
+    """Side in pixels of the square region, at least 16."""
 
     @property
     def colour(self) -> str:
@@ -160,9 +160,11 @@ def prepare(
 
     Raises:
         InputError: the source or the reference cannot be read.
-        InvalidOption: there is nothing to restore, it is too small, or the reference has another size.
+        InvalidOption: there is nothing to restore, it is too small, ``side`` is, or the reference has another size.
         ModelError: see :func:`jpegmend.restore`.
     """
+    if side < _SMALLEST:
+        raise InvalidOption(f"side={side}; figures of blocks need {_SMALLEST} pixels or more")
     given: Any = source.read() if hasattr(source, "read") else source
     card = weights.find(options.model)
     options = replace(options, model=card, orientation="keep", keep_planes=True, strength=1.0)
