@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import subprocess
 
 import numpy as np
 import pytest
@@ -228,3 +229,23 @@ def test_rows_of_a_changed_picture_and_of_other_code_are_not_reused(picture_set,
         known["diff"] = change
         evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
         assert measured[3:] == ["0.png", "1.png"] * times
+
+
+def test_changes_that_are_no_text_have_a_checksum_too(tmp_path, monkeypatch):
+    """Sources may hold any bytes, and Git prints what was changed as it is."""
+    (tmp_path / "src").mkdir()
+    file = tmp_path / "src" / "notes.txt"
+
+    def git(*words):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=tmp_path, check=True)
+
+    git("init", "-q")
+    file.write_bytes(b"before\n")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    monkeypatch.setattr(environment, "_repository", lambda: tmp_path)
+    found = []
+    for content in (b"caf\xe9\n", b"caf\xe8\n"):
+        file.write_bytes(content)
+        found.append(environment.code())
+    assert len(set(found)) == 2 and all("-dirty " in code for code in found)

@@ -45,7 +45,7 @@ def code() -> str:
     """Version, commit, and a checksum of what was changed in the sources since: equal for equal code."""
     root = _repository()
     changes = _git(root, "diff", "HEAD", "--", "src") if root else ""
-    checksum = hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else ""
+    checksum = hashlib.sha256(changes.encode(errors="surrogateescape")).hexdigest()[:12] if changes else ""
     return " ".join(filter(None, (jpegmend.__version__, commit(), checksum)))
 
 
@@ -77,7 +77,8 @@ def _version(name: str) -> str | None:
 
 def _git(root: Path, *words: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip()
+    # A file that was changed may be in any encoding, and the system's need not be UTF-8.
+    return done.stdout.decode("utf-8", "surrogateescape").strip()
