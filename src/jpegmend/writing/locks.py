@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import IO, Any
 
 
-def lock(stream: IO[Any]) -> bool:
-    """Lock an open file until it is closed, here and in the processes that inherit it; False if another has locked it.
+def lock(stream: IO[Any] | int) -> bool:
+    """Lock an open file, or the file or folder of a descriptor; False if another has locked it.
 
-    On Windows nothing is locked. Raises ``OSError`` where the file system has no locks.
+    The lock lasts until it is closed, here and in the processes that inherit it. On Windows nothing is locked.
+    Raises ``OSError`` where the file system has no locks.
     """
     try:
         import fcntl

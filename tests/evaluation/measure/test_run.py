@@ -130,6 +130,24 @@ def test_two_processes_find_what_one_finds(picture_set, tmp_path):
     assert again.environment["workers"] == 2
 
 
+@pytest.mark.skipif(os.name != "posix", reason="nothing is locked elsewhere")
+def test_two_evaluations_do_not_write_into_one_folder(picture_set, tmp_path, monkeypatch):
+    """The one that ended last replaced the rows of the other."""
+    protocol, measure, refused = find("papers-gray"), run.measure, []
+
+    def beside(job):
+        with pytest.raises(InvalidOption, match="another evaluation writes into"):
+            evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=[(20,)])
+        refused.append(job)
+        return measure(job)
+
+    monkeypatch.setattr(run, "measure", beside)
+    evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=TEN)
+    monkeypatch.undo()
+    evaluate(["jpeg"], [picture_set], protocol, tmp_path / "out", qualities=[(20,)])
+    assert len(refused) == 2 and {row.quality for row in read_rows(tmp_path / "out" / "images.csv")} == {"10", "20"}
+
+
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes only there")
 def test_pictures_whose_names_are_no_text_are_measured_and_reported(picture_set, tmp_path):
     try:

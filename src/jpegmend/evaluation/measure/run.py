@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,6 +25,7 @@ from jpegmend.evaluation.measure.protocols import Case, Protocol
 from jpegmend.evaluation.measure.results import Group, Result, Row, RowKey, means, read_rows, write_rows
 from jpegmend.evaluation.measure.sources import PairedSet, Source, sources
 from jpegmend.writing.atomic import make_folder, write_bytes
+from jpegmend.writing.locks import lock
 
 Progress = Callable[[int, int], None]
 """Called with the number of jobs done and the number of all jobs."""
@@ -122,7 +125,8 @@ def evaluate(
         MissingData: a folder holds no pictures, or a pair is not complete.
         NotComparable: ``out`` holds results of another protocol.
         InvalidOption: no model, no set, fewer than one worker, a file in the place of ``out``, other files of the names
-            of results in it, two sets or two networks of one name, or a protocol that does not fit the data.
+            of results in it, another evaluation that writes into it, two sets or two networks of one name, or a
+            protocol that does not fit the data.
         OutputError: ``out`` cannot be made or written to.
         ModelError: a model is unknown, or has no weights.
     """
@@ -141,19 +145,40 @@ def evaluate(
     checksums = {files: _checksum(files) for files in {source.files for source in found}}
     measured_by = code()
     jobs = [Job(source, measured, threads, workers, checksums[source.files], measured_by) for source in found]
-    make_folder(out)
-    _check_folder(out, protocol)
-    write_bytes(out / PROTOCOL, f"{json.dumps(protocol.to_json(), indent=1)}\n".encode())
-    rows = _rows(jobs, out / ROWS, workers, progress)
-    result = Result(
-        protocol=protocol,
-        # Also seconds that an earlier command measured in more processes are no benchmark.
-        environment=made_with | {"workers": max(row.workers for row in rows)},
-        models={method.card.name: _facts(method) for method in measured},
-        means=tuple(means(rows)),
-    )
-    result.save(out / RESULT)
+    with _held(out):
+        _check_folder(out, protocol)
+        write_bytes(out / PROTOCOL, f"{json.dumps(protocol.to_json(), indent=1)}\n".encode())
+        rows = _rows(jobs, out / ROWS, workers, progress)
+        result = Result(
+            protocol=protocol,
+            # Also seconds that an earlier command measured in more processes are no benchmark.
+            environment=made_with | {"workers": max(row.workers for row in rows)},
+            models={method.card.name: _facts(method) for method in measured},
+            means=tuple(means(rows)),
+        )
+        result.save(out / RESULT)
     return result
+
+
+@contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """Make the folder and lock it for the block: each run writes all rows anew, without those that others added."""
+    make_folder(out)
+    try:
+        folder = os.open(out, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        yield
+        return
+    try:
+        try:
+            free = lock(folder)
+        except OSError:  # a file system without locks
+            free = True
+        if not free:
+            raise InvalidOption(f"another evaluation writes into {out}; wait for its end, or choose another --out")
+        yield
+    finally:
+        os.close(folder)
 
 
 def _checksum(files: Sequence[Path]) -> str:
