@@ -240,6 +240,10 @@ def test_a_set_is_looked_for_where_the_message_says(tmp_path, monkeypatch):
         locate("LIVE1")
     with pytest.raises(MissingData, match="no folder /nosuch"):
         locate("/nosuch")
+    monkeypatch.setenv("JPEGMEND_DATA", "")
+    assert locate("LIVE1") == locate(Path("measure//live1")) == Path("datasets/measure/live1")
+    with pytest.raises(MissingData, match="an empty name"):
+        locate("")
 
 
 @pytest.mark.parametrize("name", ["Kodak", "Patterns"])

@@ -174,7 +174,7 @@ SETS: Mapping[str, PictureSet] = {
 
 def root() -> Path:
     """The folder of all data sets, with a folder for each set, and packed files."""
-    return Path(os.environ.get(VARIABLE, "datasets"))
+    return Path(os.environ.get(VARIABLE) or "datasets")
 
 
 def find(name: str) -> PictureSet:
@@ -192,17 +192,19 @@ def locate(name: str | Path, *, packed: bool = True) -> Path:
     ``BSDS500``. With ``packed`` a packed file (``BSDS500.npy``, ``BSDS500-train.npy``) is taken rather than the
     folder. Raises :class:`~jpegmend.errors.MissingData`, saying where it looked and how to get the set.
     """
+    if not str(name):  # Path takes an unset variable of a shell for the current folder
+        raise MissingData("an empty name; give the name of a set, or the path of a folder ('.' for this one)")
     if Path(name).exists():
         return Path(name)
     if Path(name).is_absolute() or str(name).startswith("."):
         raise MissingData(f"no folder {name}; give a folder or file that exists, or the name of a set")
-    wanted = str(name).strip("/").replace("/", "-").lower()
+    wanted = "-".join(Path(name).parts).lower()
     packs = sorted(root().glob("*.npy")) if packed else []
     for place in packs + _folders():
         if wanted in _names(place):
             return place
     known = [each for each in SETS.values() if wanted.startswith(each.name.lower())]
-    where = f"{VARIABLE} names it" if VARIABLE in os.environ else f"{VARIABLE} is not set"
+    where = f"{VARIABLE} names it" if os.environ.get(VARIABLE) else f"{VARIABLE} is not set"
     advice = how_to_get(known[0]) if known else f"known sets are {', '.join(SETS)}; or give the path of a folder"
     raise MissingData(f"no path {name} and no set of that name in {root().resolve()} ({where}); {advice}")
 
