@@ -50,6 +50,13 @@ def test_pictures_of_16_bits_and_those_that_cannot_be_read(tmp_path):
             read(tmp_path / "text.png")
 
 
+def test_a_folder_with_the_suffix_of_a_picture_is_none(folder):
+    inside = folder / "roll.jpg"
+    inside.mkdir()
+    (folder / "0.png").rename(inside / "0.png")
+    assert inside not in find_pictures([folder]) and inside / "0.png" in find_pictures([folder])
+
+
 def test_samples_that_are_no_levels_are_refused(tmp_path):
     Image.fromarray(np.full((8, 8), 0.5, np.float32)).save(tmp_path / "float.tif")
     Image.fromarray(np.full((8, 8), 200, np.uint8)).save(tmp_path / "signed.tif", tiffinfo={339: 2})

@@ -231,7 +231,9 @@ def picture_files(folder: Path, pattern: str = "*") -> list[Path]:
     return sorted(
         path
         for path in found
-        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not path.is_dir()
     )
 
 
