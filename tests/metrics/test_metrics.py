@@ -131,6 +131,7 @@ def test_blocks_off_the_grid_are_not_counted():
 def test_equal_pictures():
     picture = np.random.default_rng(0).integers(0, 256, (24, 24))
     assert metrics.psnr(picture, picture, peak=255) == math.inf
+    assert metrics.psnr(picture, np.full(picture.shape, np.inf), peak=255) == -math.inf
     assert metrics.ssim(picture, picture, peak=255) == pytest.approx(1, abs=1e-12)
     flat = np.full((24, 24), 7)
     assert metrics.psnr_b(flat, flat, peak=255) == math.inf

@@ -26,7 +26,9 @@ def pair(a: NDArray[Any], b: NDArray[Any], peak: float) -> tuple[Doubles, Double
 
 
 def decibels(mean_square: float, peak: float) -> float:
-    """10 log10(peak^2 / mean square), ``inf`` where the mean square is 0."""
+    """10 log10(peak^2 / mean square): ``inf`` where the mean square is 0, ``-inf`` where it is infinite."""
+    if math.isinf(mean_square):
+        return -math.inf
     return math.inf if mean_square == 0 else 10 * math.log10(peak * peak / mean_square)
 
 
