@@ -85,6 +85,20 @@ def test_pairs_and_protocols_that_compress_do_not_mix(shared, picture_set):
         sources([picture_set], find("pairs"))
 
 
+def test_a_picture_that_is_too_small_for_the_protocol_is_named(tmp_path):
+    Image.new("L", (3, 40)).save(tmp_path / "thin.png")
+    (first, *_) = sources([tmp_path], find("double-jpeg"))
+    with pytest.raises(InvalidOption, match=r"thin\.png: a picture of 3x40 pixels is too small for a shift of 4 rows"):
+        first.trial()
+
+
+def test_a_picture_that_is_too_long_for_a_jpeg_is_named(tmp_path):
+    Image.new("L", (65501, 8)).save(tmp_path / "long.png")
+    (first, *_) = sources([tmp_path], find("papers-gray"))
+    with pytest.raises(InvalidOption, match=r"long\.png: a picture of 65501x8 pixels; a JPEG has at most 65500 a side"):
+        first.trial()
+
+
 def test_a_set_of_splits_is_all_of_them_together(tmp_path, photo):
     for number, split in enumerate(("train", "val")):
         (tmp_path / "bsds500" / split).mkdir(parents=True)

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from jpegmend.errors import InvalidOption
-from jpegmend.evaluation.measure.degrade_and_score import Picture, encode
+from jpegmend.evaluation.measure.degrade_and_score import LONGEST, Picture, encode
 
 TILE = 512
 """Side in pixels of the square that is repeated."""
-_LONGEST = 65500
-"""Side in pixels of the largest JPEG that libjpeg writes."""
 
 
 def photo(width: int, height: int) -> Picture:
@@ -46,9 +44,9 @@ def parse_size(text: str) -> tuple[int, int]:
     ((512, 512), (4000, 3000))
     """
     parts = text.lower().split("x")
-    if not all(part.isdecimal() and 0 < int(part) <= _LONGEST for part in parts) or len(parts) > 2:
+    if not all(part.isdecimal() and 0 < int(part) <= LONGEST for part in parts) or len(parts) > 2:
         raise InvalidOption(
-            f"size {text!r}; give a side, 512, or width and height, 4000x3000, of at most {_LONGEST} pixels each"
+            f"size {text!r}; give a side, 512, or width and height, 4000x3000, of at most {LONGEST} pixels each"
         )
     return int(parts[0]), int(parts[-1])
 

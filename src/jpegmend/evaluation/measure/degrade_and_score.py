@@ -25,6 +25,8 @@ from jpegmend.metrics.peak import decibels
 Picture = NDArray[np.uint8]
 
 BLOCK = 8
+LONGEST = 65500
+"""Side in pixels of the largest JPEG that libjpeg writes."""
 SSIM: Mapping[str, Mapping[str, Any]] = {
     "matlab": {},
     "uniform-8": {"window": "uniform", "size": 8},
@@ -108,7 +110,7 @@ def degrade(original: Picture, protocol: Protocol, case: Case) -> Trial:
     """Compress a picture once at each quality of ``case``; between two compressions the block grid is shifted.
 
     Raises:
-        InvalidOption: the picture is too small for the shift.
+        InvalidOption: the picture is too small for the shift, or too large for a JPEG.
     """
     truth, seen = original, original
     data = b""
@@ -117,7 +119,11 @@ def degrade(original: Picture, protocol: Protocol, case: Case) -> Trial:
             down, right = protocol.shift
             truth, seen = truth[down:, right:], seen[down:, right:]
             if min(seen.shape[:2]) < 1:
-                raise InvalidOption(f"a picture of {original.shape[:2]} is too small for a shift of {protocol.shift}")
+                height, width = original.shape[:2]
+                raise InvalidOption(
+                    f"a picture of {width}x{height} pixels is too small for a shift of {down} rows and {right} columns "
+                    "between its compressions; take it away"
+                )
         data = encode(seen, quality, protocol.sampling)
         seen = decode(data)
     # The JPEG holds the compared channel itself, which is one gray plane or RGB.
@@ -125,9 +131,16 @@ def degrade(original: Picture, protocol: Protocol, case: Case) -> Trial:
 
 
 def encode(picture: Picture, quality: int, sampling: str) -> bytes:
-    """A JPEG with libjpeg's standard tables; ``sampling`` is ignored for gray pictures."""
+    """A JPEG with libjpeg's standard tables; ``sampling`` is ignored for gray pictures.
+
+    Raises:
+        InvalidOption: a side is longer than libjpeg writes.
+    """
     from PIL import Image
 
+    height, width = picture.shape[:2]
+    if max(height, width) > LONGEST:
+        raise InvalidOption(f"a picture of {width}x{height} pixels; a JPEG has at most {LONGEST} a side: cut it")
     stream = io.BytesIO()
     options: dict[str, Any] = {} if picture.ndim == 2 else {"subsampling": PILLOW_SUBSAMPLING[sampling]}
     Image.fromarray(np.ascontiguousarray(picture)).save(stream, "JPEG", quality=quality, **options)

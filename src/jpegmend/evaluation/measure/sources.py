@@ -53,10 +53,13 @@ class Source:
         """Read the original and the compressed file, or compress.
 
         Raises:
-            InvalidOption: the two files of a pair differ in size.
+            InvalidOption: the two files of a pair differ in size, or the original is too small or too large.
         """
         if self.compressed is None:
-            return degrade(open_original(self.path, self.protocol), self.protocol, self.case)
+            try:
+                return degrade(open_original(self.path, self.protocol), self.protocol, self.case)
+            except InvalidOption as error:
+                raise InvalidOption(f"{self.path}: {error}") from error
         original, decoded = open_picture(self.path), open_picture(self.compressed)
         if original.shape[:2] != decoded.shape[:2]:
             sizes = ["x".join(map(str, picture.shape[1::-1])) for picture in (original, decoded)]
