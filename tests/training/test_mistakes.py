@@ -62,6 +62,10 @@ def test_a_checkpoint_that_was_cut_short_is_damaged_not_of_another_recipe(run, t
         cut.write_bytes(whole[: int(share * len(whole))])
         with pytest.raises(WeightsDamaged, match="no checkpoint, or damaged"):
             start(tiny(), checkpoint=cut)
+    for other in ([1, 2], torch.zeros(3)):
+        torch.save(other, cut)
+        with pytest.raises(WeightsDamaged, match="no checkpoint, or damaged"):
+            start(tiny(), checkpoint=cut)
 
 
 def test_weights_of_another_shape_are_told_in_a_line(run, pictures):

@@ -166,9 +166,9 @@ class State:
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except (UnpicklingError, OSError, RuntimeError, ValueError, EOFError) as error:
-            raise WeightsDamaged(
-                f"{path} is no checkpoint, or damaged; begin another run with another --out"
-            ) from error
+            raise WeightsDamaged(f"{path} {_NO_CHECKPOINT}") from error
+        if not isinstance(content, dict):
+            raise WeightsDamaged(f"{path} {_NO_CHECKPOINT}")
         try:
             self.load_content(content)
         except KeyError as error:
@@ -182,6 +182,7 @@ def _kinds(optimiser: dict[str, Any]) -> list[bool | None]:
     return [group.get("use_muon") for group in optimiser["param_groups"]]
 
 
+_NO_CHECKPOINT = "is no checkpoint, or damaged; begin another run with another --out"
 _INSTEAD = "resume it with its own, and --set as at its beginning, or begin another run with another --out"
 
 
