@@ -190,6 +190,11 @@ def test_a_recipe_that_is_not_there_says_where_they_are(tmp_path):
         read_recipe(tmp_path / "above.toml")
 
 
+def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "marked.toml").write_bytes(b"\xef\xbb\xbf" + (RECIPES / "arcnn.toml").read_bytes())
+    assert read_recipe(tmp_path / "marked.toml") == read_recipe(RECIPES / "arcnn.toml")
+
+
 def test_what_is_no_toml_is_called_so(pictures):
     with pytest.raises(InvalidRecipe, match=r"0\.png: .*; a recipe is a TOML file"):
         read_recipe(pictures / "0.png")

@@ -23,7 +23,7 @@ def load(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The content of a file, merged over that of the recipe it extends."""
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8-sig"))  # editors of Windows begin a text with a mark
     except FileNotFoundError as error:
         there = "recipes lie in the folder recipes of jpegmend's repository, not in the installed package"
         raise InvalidRecipe(f"{path}: no such file; {there}") from error
