@@ -118,6 +118,9 @@ def test_files_without_a_network_are_refused(tmp_path: Path) -> None:
     (tmp_path / "fails.py").write_text("import math\nimport no_such_module\n")
     with pytest.raises(UnknownModel, match=r"fails\.py, line 2: ModuleNotFoundError: .*no_such_module.*; give a file"):
         models.add(tmp_path / "fails.py")
+    (tmp_path / "ends.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(UnknownModel, match=r"ends\.py, line 1: SystemExit: 3; give a file"):
+        models.add(tmp_path / "ends.py")
     (tmp_path / "wrong.py").write_text("\ndef f(:\n")
     with pytest.raises(UnknownModel, match=r"wrong\.py, line 2: SyntaxError: invalid syntax; give a file"):
         models.add(tmp_path / "wrong.py")

@@ -54,7 +54,7 @@ def add(file: Path) -> Spec:
     sys.modules[found.name] = module
     try:
         found.loader.exec_module(module)
-    except Exception as error:  # whatever a user's program raises
+    except (Exception, SystemExit) as error:  # whatever a user's program raises
         what = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
         raise UnknownModel(f"{file}{_line(error, module.__file__)}: {what}; give a file that Python can run") from error
     spec = getattr(module, "SPEC", None)
@@ -64,7 +64,7 @@ def add(file: Path) -> Spec:
     return spec
 
 
-def _line(error: Exception, file: str | None) -> str:
+def _line(error: BaseException, file: str | None) -> str:
     """The line of ``file`` in which it failed, in words; empty where it is not known."""
     frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     line = error.lineno if isinstance(error, SyntaxError) else frames[-1] if frames else None
