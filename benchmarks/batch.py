@@ -22,6 +22,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from jpegmend.evaluation.benchmark.footprint import descendants
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -37,19 +39,10 @@ def make_files(folder: Path, count: int, side: int) -> None:
         crop.save(folder / f"{number:05}.jpg", quality=rng.choice((10, 20, 40, 60, 90)))
 
 
-def children(pid: int) -> list[int]:
-    """A process and all below it."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += children(int(child))
-    return found
-
-
 def memory(pid: int) -> int:
     """Bytes of a process and all below it; shared pages are divided among those who share them."""
     total = 0
-    for each in children(pid):
+    for each in descendants(pid):
         try:
             lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
         except OSError:
@@ -68,10 +61,7 @@ def run(source: Path, output: Path, more: list[str]) -> dict[str, float]:
 
     def watch() -> None:
         while not over.wait(0.25):
-            try:
-                seen.append(memory(process.pid))
-            except OSError:
-                return
+            seen.append(memory(process.pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

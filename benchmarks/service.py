@@ -27,7 +27,8 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
-from batch import EXAMPLES, children, memory
+from batch import EXAMPLES, memory
+from jpegmend.evaluation.benchmark.footprint import descendants
 from jpegmend.web.work import _NICE
 
 TOKEN = "a-token-for-the-benchmark"
@@ -117,7 +118,7 @@ async def load(
 def processor(pid: int) -> float:
     """Processor seconds of a process and all below it so far."""
     ticks = 0
-    for each in children(pid):
+    for each in descendants(pid):
         # The name of the program, in parentheses, may hold spaces.
         fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         ticks += sum(map(int, fields[11:15]))

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -88,6 +89,33 @@ def test_sizes():
     for wrong in ("", "0", "axb", "1x2x3", "-5", "70000x16", "²"):
         with pytest.raises(InvalidOption, match="size"):
             synthetic.parse_size(wrong)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells")
+def test_a_thread_that_has_ended_hides_no_process(monkeypatch):
+    """Its entry in /proc goes away between the listing and the reading."""
+    read, started, over = Path.read_text, threading.Event(), threading.Event()
+
+    def start():
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+            children.append(child.pid)
+            started.set()
+            over.wait()
+            child.communicate(b"\n")
+
+    def without_the_main_thread(path, *words):
+        if path == Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):  # listed first
+            raise FileNotFoundError(path)
+        return read(path, *words)
+
+    children, thread = [], threading.Thread(target=start)
+    thread.start()
+    started.wait()
+    monkeypatch.setattr(Path, "read_text", without_the_main_thread)
+    found = footprint.descendants(os.getpid())
+    over.set()
+    thread.join()
+    assert children[0] in found
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells")

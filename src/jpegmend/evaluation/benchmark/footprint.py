@@ -52,7 +52,7 @@ class Tree(threading.Thread):
     def run(self) -> None:
         """Sample until stopped, and keep the largest sum."""
         while not self._over.wait(_SAMPLE_SECONDS):
-            own, *others = _descendants(os.getpid())
+            own, *others = descendants(os.getpid())
             self.peak = max(self.peak, _resident(own) + sum(_resident(other, "Private_") for other in others))
 
     def stop(self) -> int:
@@ -62,13 +62,14 @@ class Tree(threading.Thread):
         return self.peak
 
 
-def _descendants(process: int) -> list[int]:
-    """The process and all below it."""
+def descendants(process: int) -> list[int]:
+    """The process and all below it; itself alone where the system does not report them."""
     found = [process]
     for known in found:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a process that has ended since
             for task in Path(f"/proc/{known}/task").iterdir():
-                found += map(int, (task / "children").read_text("ascii").split())
+                with contextlib.suppress(OSError):  # a thread that has
+                    found += map(int, (task / "children").read_text("ascii").split())
     return found
 
 
