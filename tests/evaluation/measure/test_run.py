@@ -1,14 +1,17 @@
 import csv
 import json
 import os
+import signal
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from jpegmend import metrics
-from jpegmend.errors import InvalidOption, MissingData, NotComparable, OutputError, UnknownModel
+from jpegmend.errors import InvalidOption, JpegmendError, MissingData, NotComparable, OutputError, UnknownModel
+from jpegmend.evaluation.benchmark.footprint import descendants
 from jpegmend.evaluation.measure import environment, results, run
 from jpegmend.evaluation.measure.degrade_and_score import degrade, open_original
 from jpegmend.evaluation.measure.protocols import find
@@ -158,6 +161,19 @@ def test_pictures_whose_names_are_no_text_are_measured_and_reported(picture_set,
     assert {row.image for row in read_rows(tmp_path / "out" / "images.csv")} == {"caf\ufffd.png", "1.png"}
     assert made.means[0].pictures == 2
     write_report(made, ["jpeg"], [picture_set], tmp_path / "out")
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="it looks for the processes in /proc")
+def test_a_process_that_is_killed_ends_the_evaluation_with_words(picture_set, tmp_path):
+    def kill(done, total):
+        for process in descendants(os.getpid())[1:]:
+            if b"spawn_main" in Path(f"/proc/{process}/cmdline").read_bytes():
+                os.kill(process, signal.SIGKILL)
+
+    qualities = [(quality,) for quality in range(10, 30)]
+    with pytest.raises(JpegmendError, match="one of 2 processes was ended .*; what was measured is kept: run it"):
+        evaluate(["jpeg"], [picture_set], find("rgb-420"), tmp_path, qualities=qualities, workers=2, progress=kill)
+    assert read_rows(tmp_path / "images.csv")
 
 
 def test_wrong_wishes_are_named(picture_set, tmp_path):

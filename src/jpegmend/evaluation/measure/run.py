@@ -11,13 +11,14 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from jpegmend.errors import InvalidOption, NotComparable
+from jpegmend.errors import InvalidOption, JpegmendError, NotComparable
 from jpegmend.evaluation.measure.degrade_and_score import baseline, score
 from jpegmend.evaluation.measure.environment import code, environment
 from jpegmend.evaluation.measure.methods_under_test import Method, methods
@@ -129,6 +130,7 @@ def evaluate(
             protocol that does not fit the data.
         OutputError: ``out`` cannot be made or written to.
         ModelError: a model is unknown, or has no weights.
+        JpegmendError: one of several processes was ended from outside.
     """
     if not (models and data):
         raise InvalidOption(f"{len(models)} models and {len(data)} sets; give at least one of each")
@@ -246,6 +248,11 @@ def _run(jobs: list[Job], workers: int) -> Iterator[list[Row]]:
         try:
             for done in as_completed(waiting):
                 yield done.result()
+        except BrokenProcessPool as error:
+            raise JpegmendError(
+                f"one of {workers} processes was ended from outside, perhaps for memory; what was measured is kept: "
+                "run it again, with fewer workers"
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
