@@ -1,8 +1,10 @@
 """What a run writes: the header of its weights, and its log."""
 
 import shutil
+import sys
 from pathlib import Path
 
+import pytest
 from tests.training.conftest import settings, tiny
 
 from jpegmend.models import files
@@ -21,6 +23,16 @@ def test_a_log_whose_last_line_was_cut_off_is_read_up_to_it(tmp_path):
     log = tmp_path / "log.jsonl"
     log.write_text('{"minutes": 1, "loss": 0.5}\n\n{"minutes": 2, "lo')
     assert curve.read_log(log) == [{"minutes": 1, "loss": 0.5}]
+
+
+def test_a_tensorboard_that_does_not_load_is_left_out(tmp_path, monkeypatch):
+    """Old ones end in an AttributeError with NumPy 2, or in a TypeError of protobuf."""
+    (tmp_path / "tensorboard.py").write_text("import numpy\nnumpy.bool8\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "tensorboard" or "utils.tensorboard" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.warns(UserWarning, match=r"TensorBoard cannot be loaded \(.*bool8.*\); the run goes on without"):
+        Reports(tmp_path, name="run")
 
 
 def test_brackets_in_names_are_shown_as_they_are(tmp_path, capsys):

@@ -68,4 +68,7 @@ def _tensorboard(folder: Path) -> Any:
             from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
+    except Exception as error:  # a release of TensorBoard that does not fit NumPy or protobuf fails in other ways
+        warnings.warn(f"TensorBoard cannot be loaded ({error}); the run goes on without its files", stacklevel=3)
+        return None
     return SummaryWriter(str(folder))
