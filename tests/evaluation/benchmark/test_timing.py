@@ -91,6 +91,17 @@ def test_sizes():
             synthetic.parse_size(wrong)
 
 
+def test_a_system_that_does_not_tell_memory_has_none(monkeypatch):
+    """Windows has neither /proc nor the module resource; tables leave a peak of 0 out."""
+
+    def missing(path, *words):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", missing)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert footprint.peak_bytes() == 0
+
+
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells")
 def test_a_thread_that_has_ended_hides_no_process(monkeypatch):
     """Its entry in /proc goes away between the listing and the reading."""

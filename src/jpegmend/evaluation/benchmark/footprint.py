@@ -24,7 +24,7 @@ _SAMPLE_SECONDS = 0.1
 
 
 def peak_bytes() -> int:
-    """Largest resident size of this process so far, in bytes.
+    """Largest resident size of this process so far, in bytes; 0 on Windows, which does not tell it here.
 
     Linux keeps it for each program that is executed; ``getrusage`` would begin with the parent's size.
     """
@@ -32,8 +32,10 @@ def peak_bytes() -> int:
         lines = Path("/proc/self/status").read_text("ascii").splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
     except (OSError, StopIteration):
-        import resource
-
+        try:
+            import resource
+        except ImportError:
+            return 0
         largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return largest if sys.platform == "darwin" else 1024 * largest
 
