@@ -18,12 +18,13 @@ from jpegmend.evaluation.report.report_crops import Crop, strips
 def write_report(result: Result, models: Sequence[str], data: Sequence[Path | PairedSet], out: Path) -> list[Path]:
     """Write the reports of a finished evaluation beside its ``images.csv``; returns the paths of the two files.
 
+    The pictures that gained least and most are restored once more, for their crops.
+
     Args:
         result: what ``evaluate`` returned.
         models: the names or paths of cards it was called with.
         data: the sets it was called with.
         out: the folder with its ``images.csv``.
-        pictures: whether to restore the pictures that gained least and most once more, for their crops.
 
     Without matplotlib there are no plots, and the report says so.
     """
