@@ -221,8 +221,8 @@ def test_a_pattern_that_resembles_a_verb_is_no_verb(folder: Path) -> None:
 
 
 def test_a_package_that_cannot_be_loaded_is_named(folder: Path) -> None:
-    # As on Windows where a library that ONNX Runtime needs is missing.
-    package = folder / "packages" / "onnxruntime"
+    # As on Windows where a library that a package needs is missing. Of ONNX Runtime tests/runtimes tells.
+    package = folder / "packages" / "numpy"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise ImportError('DLL load failed')")
     environment = {**os.environ, "PYTHONPATH": str(package.parent)}
