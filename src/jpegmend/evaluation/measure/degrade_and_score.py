@@ -20,12 +20,13 @@ from jpegmend.blocks import studio_y
 from jpegmend.errors import InvalidOption
 from jpegmend.evaluation.measure.protocol_values import Channel
 from jpegmend.evaluation.measure.protocols import Case, Protocol
+from jpegmend.formats import WRITTEN
 from jpegmend.metrics.peak import decibels
 
 Picture = NDArray[np.uint8]
 
 BLOCK = 8
-LONGEST = 65500
+LONGEST = WRITTEN["jpeg"].largest
 """Side in pixels of the largest JPEG that libjpeg writes."""
 SSIM: Mapping[str, Mapping[str, Any]] = {
     "matlab": {},
