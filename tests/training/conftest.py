@@ -1,5 +1,8 @@
 """Fixtures: a small picture, and a network that trains in milliseconds."""
 
+import runpy
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +54,22 @@ def tiny(**changes) -> Recipe:
 def settings(folder: Path, pictures: Path, **more) -> RunSettings:
     """Settings of a run on one folder of pictures."""
     return RunSettings(folder=folder, data=[pictures], **more)
+
+
+@pytest.fixture
+def run_script(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Runs a program of ``scripts`` in this process, which has PyTorch loaded.
+
+    Called with its name and arguments; returns the exit code and what it says of errors.
+    """
+
+    def run(name: str, *arguments: str) -> tuple[int, str]:
+        path = Path(__file__).parents[2] / "scripts" / name
+        monkeypatch.setattr(sys, "argv", [str(path), *arguments])
+        try:
+            runpy.run_path(str(path), run_name="__main__")
+        except SystemExit as end:
+            return int(end.code or 0), capsys.readouterr().err
+        return 0, capsys.readouterr().err
+
+    return run

@@ -1,7 +1,5 @@
 """scripts/mix-weights: the sum of weights by their shares, and what is refused."""
 
-import runpy
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,28 +9,16 @@ from safetensors.torch import load_file
 
 from jpegmend.models import files, mend, qgcn
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "mix-weights"
 FACTS = {"data": ["A"], "recipe": {"name": "first"}, "steps": 1, "seconds": 1}
 
 Script = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def script(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., tuple[int, str]]:
-    """Runs the script in this process, which has PyTorch loaded; returns the exit code and what it says of errors."""
+def script(run_script: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
+    """The script with ``out.safetensors`` in the current folder, a temporary one, as its first argument."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), "out.safetensors", *arguments])
-        try:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
-        except SystemExit as end:
-            return int(end.code or 0), capsys.readouterr().err
-        return 0, capsys.readouterr().err
-
-    return run
+    return lambda *arguments: run_script("mix-weights", "out.safetensors", *arguments)
 
 
 def save_mend(path: Path, seed: int, *, width: int = 8) -> dict[str, torch.Tensor]:

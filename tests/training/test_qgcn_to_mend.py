@@ -1,7 +1,5 @@
 """scripts/qgcn-to-mend: what it makes restores gray pictures as the QGCN did, and other networks are refused."""
 
-import runpy
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ import torch
 from jpegmend.models import files, qgcn
 from jpegmend.models.contract import Observation
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "qgcn-to-mend"
 FACTS = {"data": ["A"], "recipe": {}, "steps": 1, "seconds": 1, "earlier": {"steps": 7, "seconds": 8}}
 
 
@@ -20,18 +17,8 @@ Script = Callable[[str, Path], tuple[int, str]]
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Script:
-    """Runs the script in this process, which has PyTorch loaded; returns the exit code and what it says of errors."""
-
-    def run(weights: str, out: Path) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), weights, str(out)])
-        try:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
-        except SystemExit as end:
-            return int(end.code or 0), capsys.readouterr().err
-        return 0, capsys.readouterr().err
-
-    return run
+def script(run_script: Callable[..., tuple[int, str]]) -> Script:
+    return lambda weights, out: run_script("qgcn-to-mend", weights, str(out))
 
 
 def save_qgcn(config: qgcn.Config, folder: Path) -> str:
