@@ -65,8 +65,8 @@ def _small_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiling, "HALOS", (8, 16))
     monkeypatch.setattr(tiling, "GRIDS", (1,))
     # Threads of tiny networks wait for each other longer than they compute.
-    for module in (adopt_module, spandrel_network):
-        monkeypatch.setattr(module, "available_threads", lambda: 1)
+    monkeypatch.setattr(adopt_module, "available_threads", lambda: 1)
+    monkeypatch.setattr(spandrel_network, "thread_count", lambda asked: 1)
 
 
 def written(network: Any, folder: Path, name: str) -> Path:

@@ -149,6 +149,8 @@ def test_shares() -> None:
     assert share.memory is not None and 2 * share.memory < 2_000_000_000 and share.memory > 800_000_000
     assert share_out(100, jobs=None, threads=64, memory=1_000_000_000).jobs == 2
     assert share_out(1, jobs=None, threads=2, memory=77).memory == 77
+    with pytest.raises(jpegmend.InvalidOption, match="100000 threads"):
+        share_out(100, jobs=None, threads=100000, memory=None)
 
 
 def test_large_pictures_are_known_by_their_headers(tmp_path: Path) -> None:

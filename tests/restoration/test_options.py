@@ -208,6 +208,7 @@ def test_saved_stream_has_the_depth_asked_for(data, identity):
         {"quality": 0},
         {"runtime": "fast"},
         {"threads": 0},
+        {"threads": 1025},
         {"memory": 0},
         {"max_pixels": 0},
         {"timeout": 0},

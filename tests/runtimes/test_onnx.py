@@ -173,8 +173,9 @@ def test_options(networks, tmp_path):
     card = networks.identity(tmp_path)
     with pytest.raises(InvalidOption, match="auto"):
         open_runtime(card, runtime="tpu")
-    with pytest.raises(InvalidOption, match="threads"):
-        open_runtime(card, threads=0)
+    for threads in (0, 1025):
+        with pytest.raises(InvalidOption, match="threads; give 1 to 1024, or None for all"):
+            open_runtime(card, threads=threads)
     with pytest.raises(WeightsMissing):
         open_runtime(replace(card, released=False))
     with pytest.raises(WeightsMissing, match="runtime='torch'"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jpegmend.decoding.memory import available_memory
 from jpegmend.errors import InvalidOption
-from jpegmend.runtimes.processor import available_threads
+from jpegmend.runtimes.processor import thread_count
 
 LARGE = 12_000_000
 """Number of pixels from which a picture is restored alone, with all threads."""
@@ -43,11 +43,12 @@ def share_out(pictures: int, *, jobs: int | None, threads: int | None, memory: i
     ``threads`` and ``memory`` are for all processes together.
 
     Raises:
-        InvalidOption: less than one process, or ``jobs`` processes that ``memory`` is too little for.
+        InvalidOption: less than one process, a number of threads that is not allowed, or ``jobs`` processes that
+            ``memory`` is too little for.
     """
     if jobs is not None and jobs < 1:
         raise InvalidOption(f"jobs {jobs}; at least 1, or None for one for each CPU")
-    cpus = threads or available_threads()
+    cpus = thread_count(threads)
     if jobs is not None and memory is not None and jobs > 1 and (memory - _PARENT) // jobs < _LEAST:
         least = (jobs * _LEAST + _PARENT) / 1e6
         raise InvalidOption(f"memory={memory / 1e6:.0f}M is too little for jobs={jobs}, which need {least:.0f}M")

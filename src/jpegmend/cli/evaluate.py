@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jpegmend.cli.options import THREADS
 from jpegmend.cli.parser import SEVERAL, Parser, refuse_file, whole
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def add(parser: Parser) -> None:
         help="measure a use of restored pictures instead, such as face detection; 'list' names them",
     )
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (1)")
-    group.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of each restoration")
+    group.add_argument("--threads", **THREADS, help="CPU threads of each restoration")
     group = parser.add_argument_group("what is shown and kept")
     group.add_argument("--out", type=Path, metavar="FOLDER", help=f"folder for the results ({RESULTS})")
     group.add_argument("--table", metavar="NAME", help="a paper's table, such as dcsc:1; 'list' names them")

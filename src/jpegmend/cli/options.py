@@ -35,6 +35,7 @@ OPTIONS = {
 RUNTIMES = ("auto", "onnx", "torch")
 PROVIDERS = ("auto", "cpu", "cuda", "directml", "coreml", "openvino", "mps")
 MAX_PIXELS = 500_000_000
+MOST_THREADS = 1024
 """Those of ``runtimes`` and ``decoding``, stated again because importing them would load numpy for ``--help``."""
 
 BITS: dict[str, Any] = {
@@ -43,6 +44,9 @@ BITS: dict[str, Any] = {
     "help": "bits a sample of a png or tiff; 16 keeps the precision of the network; without it those of the input",
 }
 """For ``add_argument``: an option of several verbs."""
+
+THREADS: dict[str, Any] = {"type": whole(1, MOST_THREADS), "metavar": "N"}
+"""Likewise; the help of each verb is its own."""
 
 _GIVEN = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|[\w.]*)")
 _WORDS = (

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jpegmend.cli.parser import SEVERAL, Parser, real, refuse_file, whole
+from jpegmend.cli.options import THREADS
+from jpegmend.cli.parser import SEVERAL, Parser, real, refuse_file
 from jpegmend.errors import InvalidOption, extra_needed
 
 
@@ -41,7 +42,7 @@ def add(parser: Parser) -> None:
         "--partly", action="store_true", help="of --warm-start take the tensors that fit; the others begin fresh"
     )
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda; cuda where there is one")
-    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads")
+    parser.add_argument("--threads", **THREADS, help="CPU threads")
     parser.add_argument(
         "--set",
         **SEVERAL,

@@ -16,6 +16,7 @@ from jpegmend.decoding import MAX_PIXELS
 from jpegmend.errors import InvalidOption
 from jpegmend.restoration.byte_sizes import parse_bytes
 from jpegmend.runtimes import FLIPS, NAMES, RUNTIMES
+from jpegmend.runtimes.processor import thread_count
 from jpegmend.weights import DEFAULT, Card
 
 Progress = Callable[[int, int], None]
@@ -110,6 +111,7 @@ class SharedOptions:
                 raise InvalidOption(f"{name} {value!r}; {wanted}")
             if value is not None and not isinstance(value, str):
                 object.__setattr__(self, name, kind(value))
+        thread_count(self.threads)
         for holds, message in self._checks():
             if not holds:
                 raise InvalidOption(message)
@@ -123,7 +125,6 @@ class SharedOptions:
                 f"provider {self.provider!r}; allowed: auto, {', '.join(NAMES)}",
             ),
             (self.runtime in RUNTIMES, f"runtime {self.runtime!r}; allowed: {', '.join(RUNTIMES)}"),
-            (self.threads is None or self.threads >= 1, f"{self.threads} threads; at least 1, or None for all"),
             (self.memory_bytes is None or self.memory_bytes > 0, f"memory {self.memory}; give bytes above 0"),
             (self.page is None or self.page >= 1, f"page {self.page}; pages count from 1"),
             (self.max_pixels >= 1, f"max_pixels {self.max_pixels}; it must be at least 1"),

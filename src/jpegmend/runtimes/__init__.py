@@ -40,7 +40,7 @@ def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = Non
     ``threads`` None means every CPU this process may use.
 
     Raises:
-        InvalidOption: an unknown runtime or provider, one that is not installed, or fewer than one thread.
+        InvalidOption: an unknown runtime or provider, one that is not installed, or too few or many threads.
         WeightsMissing, WeightsDamaged: see ``jpegmend.weights.path``.
         MissingExtra: ``torch`` is asked for and not installed.
     """
@@ -48,8 +48,6 @@ def open_runtime(card: Card, *, runtime: str = "auto", threads: int | None = Non
         raise InvalidOption(f"runtime {runtime!r}; allowed: {', '.join(RUNTIMES)}")
     if provider not in ("auto", *NAMES):
         raise InvalidOption(f"provider {provider!r}; allowed: auto, {', '.join(NAMES)}")
-    if threads is not None and threads < 1:
-        raise InvalidOption(f"{threads} threads; at least 1, or None for all")
     runtime = _library(card, runtime)
     key = card.name, str(card.files), runtime, threads
     if runtime == "onnx":

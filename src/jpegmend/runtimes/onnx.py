@@ -24,7 +24,7 @@ from jpegmend.runtimes.contract import (
     failure,
 )
 from jpegmend.runtimes.foreign import ForeignRuntime, graph_call
-from jpegmend.runtimes.processor import available_threads
+from jpegmend.runtimes.processor import thread_count
 from jpegmend.runtimes.providers import PROVIDERS
 from jpegmend.weights import Card, onnx_guard
 from jpegmend.weights.foreign import check_size
@@ -112,7 +112,7 @@ def open_onnx(card: Card, threads: int | None, provider: str = "cpu") -> Runtime
     """
     if card.files and "onnx" not in card.files:
         raise WeightsMissing(f"{card.name!r} cannot be run by ONNX Runtime; use runtime='torch'")
-    session = cached_session(weights.path(card, "onnx"), threads or available_threads(), provider)
+    session = cached_session(weights.path(card, "onnx"), thread_count(threads), provider)
     if card.foreign is not None:
         return ForeignRuntime(card, f"onnx {provider}", graph_call(session, card.foreign))
     return OnnxRuntime(card, session, provider)

@@ -10,7 +10,7 @@ from jpegmend import weights
 from jpegmend.errors import InvalidOption
 from jpegmend.runtimes.contract import Floats
 from jpegmend.runtimes.onnx import cached_session
-from jpegmend.runtimes.processor import available_threads
+from jpegmend.runtimes.processor import thread_count
 from jpegmend.weights import Card
 
 SCORE = "score"
@@ -26,7 +26,7 @@ class QualityRanker:
     """
 
     def __init__(self, file: Path, threads: int | None = None) -> None:
-        self._session = cached_session(file, threads or available_threads())
+        self._session = cached_session(file, thread_count(threads))
         self.channels = int(self._session.get_inputs()[0].shape[1])
         """Planes of a picture: 1, luma."""
 

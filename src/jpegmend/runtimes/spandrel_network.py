@@ -16,7 +16,7 @@ from jpegmend.errors import MissingExtra, ModelRefused, WeightsDamaged
 from jpegmend.runtimes.cache import LastUsed
 from jpegmend.runtimes.contract import PictureFacts
 from jpegmend.runtimes.foreign import Call, ForeignRuntime
-from jpegmend.runtimes.processor import available_threads
+from jpegmend.runtimes.processor import thread_count
 from jpegmend.runtimes.torch import limit_threads, move
 from jpegmend.weights import Card
 from jpegmend.weights import path as weights_path
@@ -126,7 +126,7 @@ def open_spandrel(card: Card, threads: int | None, device: str) -> ForeignRuntim
     file = weights_path(card, "safetensors")
     import_spandrel()
     network = _LOADED.get((file, file.stat().st_mtime_ns, device), lambda: move(load_network(file), device))
-    return ForeignRuntime(card, f"torch {device}", network_call(network, device, threads or available_threads()))
+    return ForeignRuntime(card, f"torch {device}", network_call(network, device, thread_count(threads)))
 
 
 def close_networks() -> None:

@@ -16,7 +16,7 @@ from jpegmend import weights
 from jpegmend.errors import InvalidOption, ModelError, WeightsDamaged, extra_needed
 from jpegmend.runtimes.cache import LastUsed
 from jpegmend.runtimes.contract import Answer, Floats, PictureFacts, batch_inputs, check_answer, check_shapes, failure
-from jpegmend.runtimes.processor import available_threads
+from jpegmend.runtimes.processor import thread_count
 from jpegmend.weights import Card
 
 _NETWORKS: LastUsed[Any] = LastUsed(4)
@@ -93,7 +93,7 @@ def open_torch(card: Card, threads: int | None, device: str) -> TorchRuntime:
     file = weights.path(card, "safetensors")
     key = (file, file.stat().st_mtime_ns, card.network, device)
     network = _NETWORKS.get(key, lambda: _load(file, card.network, device))
-    return TorchRuntime(card, network, device, threads or available_threads())
+    return TorchRuntime(card, network, device, thread_count(threads))
 
 
 def close_networks() -> None:
