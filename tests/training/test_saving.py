@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.training.conftest import settings, tiny
 
+from jpegmend.errors import OutputError
 from jpegmend.models import files
 from jpegmend.training import curve, loop
 from jpegmend.training.reports import Reports
@@ -23,6 +24,20 @@ def test_a_log_whose_last_line_was_cut_off_is_read_up_to_it(tmp_path):
     log = tmp_path / "log.jsonl"
     log.write_text('{"minutes": 1, "loss": 0.5}\n\n{"minutes": 2, "lo')
     assert curve.read_log(log) == [{"minutes": 1, "loss": 0.5}]
+
+
+def test_a_curve_that_cannot_be_written_leaves_the_earlier_one(tmp_path):
+    resource = pytest.importorskip("resource")
+    target, before = tmp_path / "curve.png", resource.getrlimit(resource.RLIMIT_FSIZE)
+    curve.draw([{"minutes": 1, "loss": 0.5}], target, title="run")
+    drawn = target.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OutputError):
+            curve.draw([{"minutes": 1, "loss": 0.5}, {"minutes": 2, "loss": 0.4}], target, title="run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [drawn]
 
 
 def test_a_tensorboard_that_does_not_load_is_left_out(tmp_path, monkeypatch):

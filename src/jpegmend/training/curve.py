@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jpegmend.errors import extra_needed
+from jpegmend.writing.atomic import open_target
 
 _JUMP = 4.0
 """Factor between the losses of two saves from which they are taken as different loss functions."""
@@ -27,7 +28,8 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
     """Write the curve of a run's log as PNG; without validation it shows only the loss.
 
-    Raises :class:`~jpegmend.errors.MissingExtra` without matplotlib.
+    Raises :class:`~jpegmend.errors.MissingExtra` without matplotlib and :class:`~jpegmend.errors.OutputError` where
+    ``path`` cannot be written.
     """
     with extra_needed("the training curve", "training"):
         from matplotlib.figure import Figure
@@ -46,7 +48,8 @@ def draw(log: list[dict[str, Any]], path: Path, *, title: str) -> None:
     right.axhline(0, color="gray", linewidth=0.8)
     if right.get_legend_handles_labels()[0]:
         right.legend()
-    figure.savefig(path)
+    with open_target(path, overwrite=True) as stream:
+        figure.savefig(stream, format="png")
 
 
 def stretches(log: list[dict[str, Any]]) -> list[list[tuple[float, float]]]:
