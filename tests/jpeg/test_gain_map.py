@@ -35,6 +35,14 @@ def test_a_gain_map_is_no_longer_stated():
     assert jpeg.read(as_jpeg(xmp=XMP), strict=True).warnings == header.notes  # no damage
 
 
+def test_a_film_that_no_xmp_states_is_told():
+    film = b"MotionPhoto_Data\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(100)  # as Samsung's phones write it
+    (note,) = jpeg.read(as_jpeg() + film).warnings
+    assert note == "a gain map or an appended file (a motion photo's film) is left out"
+    assert len(jpeg.read(as_jpeg(xmp=XMP) + film).warnings) == 1
+    assert jpeg.read(as_jpeg() + b"other data").warnings == ()
+
+
 def test_xmp_that_cannot_be_cut_cleanly_is_dropped():
     broken = XMP.replace(b"</Container:Directory>", b"")
     assert remove_statements(broken) == (None, True)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from jpegmend.jpeg import segments as seg
-from jpegmend.jpeg.gain_map import remove_statements
+from jpegmend.jpeg.gain_map import LEFT_OUT, note_removed, remove_statements
 from jpegmend.jpeg.metadata import Density, Metadata, read_orientation
 
 _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
@@ -32,6 +32,8 @@ class Applications:
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What the file holds beside this picture, in words; no damage."""
+    film: bool = False
+    """Whether a film is appended to the file."""
     _density: Density | None = None
     _exif: bytes | None = None
     _xmp: bytes | None = None
@@ -123,9 +125,9 @@ class Applications:
         if more:
             extended = None  # the main packet names it by length and hash: it cannot be changed
         if said or more:
-            lost = "; the rest of the XMP could not be kept" if more or xmp is None else ""
-            what = "a gain map or an appended file (a motion photo's film) is left out"
-            self.notes.append(f"{what}, and what the XMP says of it{lost}")
+            self.notes.append(note_removed(kept=not more and xmp is not None))
+        elif self.film:
+            self.notes.append(LEFT_OUT)
         return xmp, extended
 
     def _join_extended_xmp(self) -> bytes | None:
