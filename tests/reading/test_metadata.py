@@ -174,6 +174,19 @@ def test_colours_of_an_avif_or_heic_that_no_profile_carries_on_are_told(format, 
     assert any("other than sRGB" in warning for warning in open_source(data).warnings) == said
 
 
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "AVIF", "TIFF", "opened by Pillow"])
+def test_xmp_of_any_format_no_longer_states_a_film_that_the_result_lacks(form):
+    lead, tail = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" ', b'x:xmptk="a"/>'
+    stated = lead + b'xmlns:C="http://ns.google.com/photos/1.0/camera/" C:MotionPhoto="1" ' + tail
+    broken = stated.replace(b"/>", b"><C:Directory></x:xmpmeta>")
+    cases = ((stated, lead + tail, "says of it"), (broken, None, "could not be kept"), (lead + tail, lead + tail, ""))
+    for xmp, kept, end in cases:
+        data = save(draw_picture(16, 16), form.lower() if form.isupper() else "png", xmp=xmp)
+        opened = open_source(data if form.isupper() else Image.open(io.BytesIO(data)))
+        assert opened.metadata.xmp == kept
+        assert [note[-len(end) :] for note in opened.warnings] == ([end] if xmp != kept else [])
+
+
 def test_texts_of_a_png_that_are_not_carried_on_are_told():
     texts = PngImagePlugin.PngInfo()
     for keyword in ("Title", "Comment", "Software", "date:create"):

@@ -13,6 +13,7 @@ from jpegmend import decoding, jpeg
 from jpegmend.errors import DamagedJpeg
 from jpegmend.jpeg import Component, Metadata, set_orientation
 from jpegmend.jpeg.colour import name_sampling
+from jpegmend.jpeg.gain_map import note_removed, remove_statements
 from jpegmend.jpeg.tables import nearest_quality, replace_zeros
 from jpegmend.reading.opened import Opened, from_jpeg, from_samples
 
@@ -29,14 +30,15 @@ def open_plain(data: bytes, kind: str, limits: decoding.Limits, page: int, *, st
         image = jpeg.read(decoded.arrays[0].tobytes(), max_pixels=limits.pixels, timeout=limits.timeout, strict=strict)
         opened = from_jpeg(image)
         return replace(opened, warnings=(note, *opened.warnings))
-    warnings = tuple(facts["warnings"])
+    metadata, notes = read_metadata(facts)
+    warnings = (*facts["warnings"], *notes)
     if "levels" in facts:
         said = tuple(dict.fromkeys(line.strip() for line in decoded.log.splitlines() if line.strip()))
         if strict:
             _refuse_damaged(facts["levels"], said)
-        opened = _from_levels(decoded.arrays, facts["levels"], read_metadata(facts), (*warnings, *said))
+        opened = _from_levels(decoded.arrays, facts["levels"], metadata, (*warnings, *said))
     else:
-        opened = from_samples(decoded.arrays[0], read_metadata(facts), kind, warnings)
+        opened = from_samples(decoded.arrays[0], metadata, kind, warnings)
         if tables := facts["tables"]:
             note = (
                 "the JPEG data of this TIFF is decoded to pixels: its strips or tiles do not fit together on one block "
@@ -98,17 +100,22 @@ def _table(steps: list[int]) -> NDArray[np.uint16]:
     return np.array(steps, np.uint16).reshape(8, 8)
 
 
-def read_metadata(facts: dict[str, Any]) -> Metadata:
-    """The metadata that ``decoding.picture_metadata`` found."""
+def read_metadata(facts: dict[str, Any]) -> tuple[Metadata, tuple[str, ...]]:
+    """The metadata that ``decoding.picture_metadata`` found, and notes on what is left out of it.
+
+    As of a JPEG file, the XMP is kept without statements about what the result does not have.
+    """
     icc, exif, xmp, comment = (
         base64.b64decode(facts[key]) if facts[key] else None for key in ("icc", "exif", "xmp", "comment")
     )
     orientation = facts["orientation"] if facts["orientation"] in range(1, 9) else 1
-    return Metadata(
+    kept, removed = remove_statements(xmp) if xmp else (None, False)
+    metadata = Metadata(
         icc=icc,
         exif=set_orientation(exif, orientation) if exif else None,  # that of a JPEG XL's EXIF is void
-        xmp=xmp,
+        xmp=kept,
         comments=(comment,) if comment else (),
         density=(*facts["density"], "dpi") if facts["density"] else None,
         orientation=orientation,
     )
+    return metadata, (note_removed(kept is not None),) if removed else ()

@@ -215,4 +215,5 @@ def _from_image(image: Any, max_pixels: int) -> Opened:
     except (OSError, ValueError, SyntaxError) as error:
         raise NotAnImage(f"Pillow cannot decode this image: {error}") from error
     facts, left_out = picture_metadata.read_metadata(image)
-    return from_samples(values, read_metadata(facts), "pillow image", (*found.warnings, *left_out))
+    metadata, notes = read_metadata(facts)
+    return from_samples(values, metadata, "pillow image", (*found.warnings, *left_out, *notes))
