@@ -89,6 +89,18 @@ def test_extended_xmp_is_joined(plain):
     broken = jpeg.read_header(insert(plain, main, pieces[0]))
     assert broken.metadata.extended_xmp is None
     assert "XMP" in broken.warnings[0]
+    assert jpeg.read_header(insert(plain, foreign)).notes == ("the extended XMP is left out: the XMP does not name it",)
+
+
+@pytest.mark.parametrize(
+    "lead, name", [(b"Exif\0\0", "EXIF"), (b"http://ns.adobe.com/xap/1.0/\0", "XMP")], ids=["exif", "xmp"]
+)
+def test_of_several_exif_or_xmp_segments_the_first_is_kept_and_told(plain, lead, name):
+    first, second = segment(0xE1, lead + b"first"), segment(0xE1, lead + b"second")
+    header = jpeg.read_header(insert(plain, first, second, second))
+    assert getattr(header.metadata, name.lower()) == b"first"
+    assert header.notes == (f"the file has several {name} segments; the first is kept",)
+    assert jpeg.read_header(insert(plain, first, first)).notes == ()
 
 
 @pytest.mark.parametrize("unit", [(0, "aspect"), (1, "dpi"), (2, "dpcm")])

@@ -187,6 +187,14 @@ def test_xmp_of_any_format_no_longer_states_a_film_that_the_result_lacks(form):
         assert [note[-len(end) :] for note in opened.warnings] == ([end] if xmp != kept else [])
 
 
+def test_of_several_comments_of_a_png_one_is_kept_and_told():
+    """As this package writes those of a JPEG."""
+    comments = (b"one", b"two", b"\xe6\xb8\xaf")
+    opened = open_source(save(draw_picture(16, 16), "png", comments=comments))
+    assert opened.metadata.comments == comments[-1:]
+    assert opened.warnings == ("of the 3 comments of the PNG one is kept",)
+
+
 def test_texts_of_a_png_that_are_not_carried_on_are_told():
     texts = PngImagePlugin.PngInfo()
     for keyword in ("Title", "Comment", "Software", "date:create"):

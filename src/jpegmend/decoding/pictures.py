@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import struct
 import warnings
 from collections.abc import Callable, MutableMapping
@@ -17,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from jpegmend.decoding import plugins, tiff_jpeg, tiff_pages
+from jpegmend.decoding import plugins, png_chunks, tiff_jpeg, tiff_pages
 from jpegmend.decoding.picture_metadata import read_metadata
 from jpegmend.decoding.samples import FormError, read_deep, take_orientation, to_samples
 
@@ -90,6 +89,8 @@ def decode(
         found = (levels := _decode_levels(image, source, out)) or _decode_samples(image, source, out)
         facts, left_out = read_metadata(image, ink=levels is not None)
         facts["orientation"] = orientation or facts["orientation"]
+        if format == "png" and (comments := png_chunks.count_comments(source)) > 1:
+            left_out.append(f"of the {comments} comments of the PNG one is kept")
         if page == 1 and not chain.whole:
             left_out.append(f"the list of pages breaks off after page {pages}; the file may be cut short")
         if 1 < frames < pages:
@@ -136,7 +137,7 @@ def _open(format: str, source: str, page: int, left_open: MutableMapping[str, An
         raise
     if format == "avif":
         image.info.update(_avif_facts(source))
-    if format == "png" and (colours := _png_colours(source)):
+    if format == "png" and (colours := png_chunks.read_colours(source)):
         image.info["nclx_profile"] = colours
     return image
 
@@ -268,17 +269,6 @@ def _avif_facts(source: str) -> dict[str, Any]:
         primaries, transfer = struct.unpack(">HH", colours)
         found["nclx_profile"] = {"color_primaries": primaries, "transfer_characteristics": transfer}
     return found
-
-
-def _png_colours(source: str) -> dict[str, int]:
-    """The numbers of a PNG's colours, of its chunk cICP (PNG, third edition, 11.3.2.6), named as by the HEIC plugin."""
-    with open(source, "rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
-            if head[4:] == b"cICP" and len(numbers := file.read(2)) == 2:
-                return {"color_primaries": numbers[0], "transfer_characteristics": numbers[1]}
-            file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
-    return {}
 
 
 def _webp_size(source: str) -> dict[str, int]:

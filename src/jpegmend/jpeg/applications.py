@@ -86,12 +86,17 @@ class Applications:
         self._note("comments beyond 1 MB in all are left out")
 
     def _take_app1(self, body: bytes) -> None:
-        if body.startswith(_EXIF) and self._exif is None:
-            self._exif = body[6:]
-        elif body.startswith(_XMP) and self._xmp is None:
-            self._xmp = body[len(_XMP) :]
+        if body.startswith(_EXIF):
+            self._exif = self._first(self._exif, body[6:], "EXIF")
+        elif body.startswith(_XMP):
+            self._xmp = self._first(self._xmp, body[len(_XMP) :], "XMP")
         elif body.startswith(_XMP_MORE) and len(body) >= _XMP_MORE_HEAD:
             self._xmp_chunks.setdefault(body[len(_XMP_MORE) : len(_XMP_MORE) + 32], []).append(body)
+
+    def _first(self, before: bytes | None, body: bytes, name: str) -> bytes:
+        if before is not None and body != before:
+            self._note(f"the file has several {name} segments; the first is kept")
+        return body if before is None else before
 
     def metadata(self) -> Metadata:
         """The joined metadata; parts that do not fit together are left out, with a message in ``warnings``."""
@@ -134,6 +139,8 @@ class Applications:
         """The extended XMP from its parts, selected by the MD5 in the main packet (XMP part 3, 1.1.3.1)."""
         wanted = [key for key in self._xmp_chunks if self._xmp and key in self._xmp]
         if not wanted:
+            if self._xmp_chunks:
+                self._note("the extended XMP is left out: the XMP does not name it")
             return None
         chunks = sorted(self._xmp_chunks[wanted[0]], key=_xmp_offset)
         joined = bytearray()
