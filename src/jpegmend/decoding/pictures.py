@@ -89,8 +89,6 @@ def decode(
         found = (levels := _decode_levels(image, source, out)) or _decode_samples(image, source, out)
         facts, left_out = read_metadata(image, ink=levels is not None)
         facts["orientation"] = orientation or facts["orientation"]
-        if format == "png" and (comments := png_chunks.count_comments(source)) > 1:
-            left_out.append(f"of the {comments} comments of the PNG one is kept")
         if page == 1 and not chain.whole:
             left_out.append(f"the list of pages breaks off after page {pages}; the file may be cut short")
         if 1 < frames < pages:
@@ -223,12 +221,14 @@ def _decode_samples(image: Any, source: str, out: IO[bytes]) -> dict[str, Any]:
         out.write(np.ascontiguousarray(band).data)
     lost = extra - (samples.shape[2:] == (4,))
     beyond = (f"channels of the TIFF beyond colour and transparency are left out: {lost}",) if lost > 0 else ()
+    comments = png_chunks.count_comments(source) if image.format == "PNG" else 0
+    several = (f"of the {comments} comments of the PNG one is kept",) if comments > 1 else ()
     if by_libtiff and image.getbbox(alpha_only=False) is None:
         _refuse_unread(image, source)
     return {
         "arrays": [[samples.dtype, samples.shape]],
         "facts": {"tables": tables},
-        "warnings": [*samples.warnings, *beyond],
+        "warnings": [*samples.warnings, *beyond, *several],
     }
 
 
