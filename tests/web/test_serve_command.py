@@ -29,7 +29,7 @@ import slow_calls
 
 def only_started(settings: Settings, started: Callable[[int], None]) -> SimpleNamespace:
     """In place of the server: it listens and ends."""
-    return SimpleNamespace(started=True, run=lambda sockets: started(8017))
+    return SimpleNamespace(started=True, failed=False, run=lambda sockets: started(8017))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,19 @@ def test_a_stopped_service_finishes_what_runs(tmp_path: Path, photo: bytes) -> N
         assert process.wait(60) == 0
         assert process.stderr is not None and process.stderr.read() == ""
     assert [entry.name for entry in (tmp_path / "jobs").iterdir()] == [".jpegmend-serve"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
+def test_a_service_whose_workers_cannot_load_the_network_ends_by_an_error(tmp_path: Path) -> None:
+    """Else it would not be ready for ever, and alive to those who could start it again."""
+    command = [sys.executable, "-m", "jpegmend", "serve", "--no-open", "--port", "0", "--token", "none", "--jobs", "2"]
+    ended = subprocess.run(
+        [*command, "--memory", "10M", "--folder", str(tmp_path / "jobs")], capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 1
+    *why, last = ended.stderr.splitlines()
+    assert why == ["jpegmend: a worker cannot load the network: allowed are 10 MB; the job was ended"] * 2
+    assert last == "jpegmend: the service ends: no worker could load mend-s; the lines above say why"
 
 
 @pytest.mark.parametrize("path", ["/v1/restore", "/v1/inspect"])

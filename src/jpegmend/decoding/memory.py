@@ -1,4 +1,4 @@
-"""Memory of this machine and of the container (control group) that this process runs in, in bytes."""
+"""Memory of this machine, of the container (control group) that this process runs in, and of processes, in bytes."""
 
 from __future__ import annotations
 
@@ -38,6 +38,14 @@ def available_memory() -> int:
     """Memory that is free without swapping, by the system and the container; a large number if unknown."""
     found = [_meminfo(), *map(_left, _GROUPS)]
     return min((size for size in found if size is not None), default=1 << 62)
+
+
+def resident_bytes(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 if unknown."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _machine() -> int | None:

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jpegmend.web.scheduler import Scheduler, resident_bytes
+from jpegmend.decoding.memory import resident_bytes
+from jpegmend.web.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from jpegmend.web.jobs import Jobs

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from jpegmend.batch.messages import Cancelled
 from jpegmend.batch.processes import Worker, WorkerDied, make_folder
 from jpegmend.batch.share import Share
+from jpegmend.decoding.memory import resident_bytes
 from jpegmend.errors import JpegmendError
 from jpegmend.web.problems import Problem, from_error, from_other_error, in_words, shutting_down
 from jpegmend.web.settings import Settings
@@ -83,6 +82,9 @@ class Scheduler:
         """Number of worker processes that ended unexpectedly."""
         self.ready = False
         """Whether the default network is loaded in a worker."""
+        self._unprepared = 0
+        self.failed = False
+        """Whether no worker could load it."""
         self.stopping = False
         """Whether new calls are refused."""
 
@@ -189,10 +191,12 @@ class Scheduler:
         """Do one call after the other."""
         first = Task(call=prepare, timed=False)
         await self._do(worker, first)
-        if (error := first.answer.exception()) is not None:
-            log.error("a worker cannot start: %s", error)
-        else:
+        if not isinstance(problem := first.answer.exception(), Problem):
             self.ready = True
+        elif not self.stopping:
+            log.error("a worker cannot load the network: %s", problem.detail or problem.code)
+            self._unprepared += 1
+            self.failed = self._unprepared == len(self._workers)
         while True:
             while not self._waiting:
                 self._something.clear()
@@ -289,11 +293,3 @@ def _fail(task: Task, problem: Problem) -> None:
     if not task.ended:
         task.answer.set_exception(problem)
         task.answer.exception()  # marked as seen: not every answer is waited for
-
-
-def resident_bytes(pid: int) -> int:
-    """Bytes of memory that a process holds; 0 if unknown."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0

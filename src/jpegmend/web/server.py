@@ -16,10 +16,11 @@ from urllib.parse import quote
 
 import uvicorn
 
-from jpegmend.errors import InvalidOption
+from jpegmend.errors import InvalidOption, ModelError
 from jpegmend.web.app import make_app
 from jpegmend.web.connections import Connection
 from jpegmend.web.settings import Settings
+from jpegmend.weights import DEFAULT
 
 _GRACE = 30
 """Seconds for which running requests are finished when the service is stopped."""
@@ -61,6 +62,20 @@ class Server(uvicorn.Server):
         if self.started and self.servers:
             self._started(self.servers[0].sockets[0].getsockname()[1])
 
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end now: also where no worker could load the network.
+
+        A service that never becomes ready gets no requests, and while it answers ``/healthz`` nobody starts it again;
+        systemd, Docker and Kubernetes do so, after longer and longer pauses, with one that has ended by an error.
+        """
+        return await super().on_tick(counter) or self.failed
+
+    @property
+    def failed(self) -> bool:
+        """Whether no worker could load the default network."""
+        failed: bool = self._app.state.service.scheduler.failed
+        return failed
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Refuse new work, finish what runs."""
         self._app.state.service.refuse()
@@ -77,6 +92,7 @@ def serve(settings: Settings, *, open_page: bool = True, print_token: bool = Tru
 
     Raises:
         InvalidOption: the address cannot be used, settings contradict each other, or no temporary folder is writable.
+        ModelError: no worker could load the default network.
     """
     try:
         gettempdir()
@@ -90,6 +106,8 @@ def serve(settings: Settings, *, open_page: bool = True, print_token: bool = Tru
         server.run(sockets=[listening])
         if not server.started:
             raise InvalidOption("the service could not start; the lines above say why")
+        if server.failed:
+            raise ModelError(f"the service ends: no worker could load {DEFAULT}; the lines above say why")
 
 
 def _bind(settings: Settings) -> socket.socket:
