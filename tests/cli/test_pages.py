@@ -121,6 +121,20 @@ def test_a_damaged_page_is_an_error_where_that_is_asked_for(scan: Path, capsys: 
     assert not Path("scan.tif.restored.tif").exists() and not list(Path().glob("*.part"))
 
 
+@pytest.mark.parametrize("large", [1, 2])
+def test_a_page_too_large_for_the_memory_is_named(folder: Path, large: int, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [picture(seed).resize((6000, 5000) if seed == large else (80, 48)) for seed in (1, 2)]
+    pages[0].save("scan.tif", save_all=True, append_images=pages[1:], compression="jpeg", quality=20)
+    words = ["scan.tif", "--memory", "350M", "--no-earlier", "--pages"]
+    assert cli.run([*words, "all"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"jpegmend: scan.tif: page {large}: --memory is ") and told.endswith(
+        " MB too little for the smallest tile; raise it; --pages N restores one page alone\n"
+    )
+    assert [path.name for path in folder.iterdir() if "scan" in path.name] == ["scan.tif"]
+    assert cli.run([*words, str(3 - large)]) == 0
+
+
 def test_a_file_of_which_no_page_can_be_read_has_no_result(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     damage(scan, 1, 2, 3)
     assert cli.run(["scan.tif", "--pages", "all"]) == 1

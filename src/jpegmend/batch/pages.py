@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jpegmend.errors import InputError, JpegmendError
 
 if TYPE_CHECKING:
+    from jpegmend.reading import Opened
     from jpegmend.restoration import Restored
 
 _NAMED = 5
@@ -88,24 +89,30 @@ class Pages(Sequence["Restored"]):
 
     def _next(self, **more: Any) -> Restored | None:
         """The next page that can be read; None after the last one."""
+        from jpegmend.restoration.opening import before_work
+
         while self._page < self._count:
             self._page += 1
             try:
-                restored = self._make(self._data, **{**self._options, "page": self._page}, **more)
+                with before_work(self._count_pages):
+                    restored = self._make(self._data, **{**self._options, "page": self._page}, **more)
             except InputError as error:
                 self._count = max(self._count, error.pages)
                 if self._options.get("strict"):
                     raise self._naming(error) from error.__cause__
                 self._failures.append((self._page, error))
             except JpegmendError as error:
-                raise self._naming(error) from error.__cause__
+                raise self._naming(error, "; page=N restores one page alone") from error.__cause__
             else:
-                self._count = max(self._count, restored.report.pages)
                 page = f"page {self._page}: " if self._count > 1 else ""
                 self._warnings += [f"{page}{warning}" for warning in restored.report.warnings]
                 return restored
         return None
 
-    def _naming(self, error: JpegmendError) -> JpegmendError:
-        """The error with the number of its page, where there are several."""
-        return type(error)(f"page {self._page}: {error}") if self._count > 1 else error
+    def _count_pages(self, opened: Opened, *_: object) -> None:
+        """Before the work on a page, which may fail."""
+        self._count = max(self._count, opened.pages)
+
+    def _naming(self, error: JpegmendError, advice: str = "") -> JpegmendError:
+        """The error with the number of its page and advice, where there are several."""
+        return type(error)(f"page {self._page}: {error}{advice}") if self._count > 1 else error

@@ -57,7 +57,7 @@ _WORDS = (
     (re.compile(r"give another path$"), "give another -o"),
     (re.compile(r"give it as the reference"), "give it by --reference"),
     (re.compile(r"give a token of at least"), "give --token or $JPEGMEND_TOKEN a secret of at least"),
-    (re.compile(r"^the memory allowed is"), "--memory is"),
+    (re.compile(r"^(page \d+: )?the memory allowed is"), r"\1--memory is"),
     (re.compile(r"^(timeout|memory|provider) (?=[\d'])"), r"--\1 "),
     (
         re.compile(r"is (restored|enlarged); --pages selects another"),
