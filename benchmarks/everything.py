@@ -22,11 +22,11 @@ from pathlib import Path
 
 from jpegmend.data.sets import VARIABLE, locate
 from jpegmend.evaluation.measure.environment import commit, reproducible
+from jpegmend.evaluation.measure.methods_under_test import find as find_method
 from jpegmend.evaluation.measure.protocols import find, parse_case
 from jpegmend.evaluation.measure.run import evaluate
 from jpegmend.evaluation.measure.sources import pictures
 from jpegmend.evaluation.report import documents, plots
-from jpegmend.weights import MODELS
 
 STORED = Path("docs/results")
 ALL = ("Classic5", "LIVE1", "bsds500-val", "bsds500-test")
@@ -106,7 +106,7 @@ def run_script(name: str, stem: str, models: list[str]) -> None:
     script = Path(__file__).with_name(f"{name.removesuffix('-shift')}.py")
     words = ["--out", str(STORED / f"{stem}.json")]
     if name == "window":
-        models = [model for model in models if MODELS[model].tiling == "window"]
+        models = [model for model in models if find_method(model).tiling == "window"]
         if not models:
             return
     words += ["--model", *(models[:1] if name == "contrast" else models)]

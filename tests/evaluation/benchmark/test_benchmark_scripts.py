@@ -97,7 +97,7 @@ def test_a_benchmark_writes_what_it_measured_and_where(name, tmp_path, picture_s
     assert found[name] and {"commit", "machine", "libraries"} <= set(found["environment"])
 
 
-def test_windows_are_compared_with_the_whole(tmp_path, picture_set, blur_card, run_here):
+def test_windows_are_compared_with_the_whole(tmp_path, picture_set, blur_card, run_here, monkeypatch):
     out = tmp_path / "window.json"
     card = json.loads(blur_card.read_text()) | {"tiling": "window", "window": 32, "halo": 0}
     blur_card.write_text(json.dumps(card))
@@ -105,6 +105,12 @@ def test_windows_are_compared_with_the_whole(tmp_path, picture_set, blur_card, r
     run_here("window", *words)
     found = json.loads(out.read_text())
     assert [line["what"] for line in found["window"]] == ["blur"] and found["pictures"] == 2
+    picture_set.rename(tmp_path / "LIVE1")
+    monkeypatch.chdir(tmp_path)
+    words = ["--data", str(tmp_path), "--model", "jpeg", str(blur_card), "--only", "window", "--allow-dirty"]
+    run_here("everything", *words)
+    found = json.loads(Path("docs/results/window.json").read_text())
+    assert [line["what"] for line in found["window"]] == ["blur"] and found["side"] == 192
 
 
 def test_contradictions_are_kept_back_from_patterns(tmp_path, picture_set, blur_card, run_here):
