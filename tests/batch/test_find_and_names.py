@@ -122,6 +122,7 @@ FILE, OTHER, FOUND = (
         ([FILE], "better/", "better", None),
         ([FILE], "a.tif", None, "a.tif"),
         ([FILE], "-", None, "-"),
+        ([FILE], "/dev/stdout", None, "-"),
         ([FILE, OTHER], "better", "better", None),
         ([FOUND], "better", "better", None),
         ([FOUND], "v1.2", "v1.2", None),

@@ -79,6 +79,17 @@ def test_a_link_is_replaced_and_never_followed(target, tmp_path):
     assert sorted(tmp_path.iterdir()) == [link, photo]
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed in /proc")
+def test_a_link_of_the_system_to_an_open_file_is_never_replaced(tmp_path):
+    """As /dev/stdout is, which root could replace."""
+    link = tmp_path / "stdout.png"
+    with open(tmp_path / "sent.png", "wb") as sent:
+        link.symlink_to(f"/proc/self/fd/{sent.fileno()}")
+        with pytest.raises(OutputError, match="leads to a file that is open already"):
+            files.write(some_pixels((4, 4)), NOTHING, link, overwrite=True)
+    assert link.is_symlink()
+
+
 @pytest.mark.parametrize("linkless", [False, True])
 def test_a_file_that_appears_meanwhile_is_safe(linkless, tmp_path, monkeypatch):
     path, write = tmp_path / "a.png", png.write

@@ -47,9 +47,9 @@ def find_place(pictures: Sequence[Found], output: str | None, format: str | None
     if output is None:
         standard = pictures[0].path == STANDARD and len(pictures) == 1
         return Place(None, STANDARD if standard else None, format or default)
-    if output == "-":
+    if output in ("-", "/dev/stdout"):
         if several:
-            raise InvalidOption("-o -: standard output takes the result of a single file; give a folder")
+            raise InvalidOption(f"-o {output}: standard output takes the result of a single file; give a folder")
         return Place(None, STANDARD, format or default)
     suffix = PurePath(output).suffix.lower()
     if is_folder(output) or (suffix not in WRITTEN_SUFFIXES and not all(picture.named for picture in pictures)):

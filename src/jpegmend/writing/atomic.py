@@ -26,6 +26,9 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     check_name(target)
     if _is_device(target):
         return
+    if os.path.islink(target) and os.readlink(target).startswith("/proc/"):
+        # As /dev/stdout does where the shell sends it to a file; the system's link would be replaced.
+        raise OutputError(f"{target} leads to a file that is open already; give the path of that file")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{target} cannot be written: {os.strerror(errno.EACCES)}; give another path")
     if not overwrite and os.path.lexists(target):
