@@ -198,6 +198,13 @@ def test_a_density_that_jpeg_has_no_room_for_is_left_out(density, kept):
     assert kept == (said == ()) and (kept or "density (70000 x 70000 dpi" in said[0])
 
 
+@pytest.mark.parametrize("name", ["jpeg", "webp", "avif"])
+def test_pixels_that_are_no_squares_are_told_where_the_format_cannot_say_so(name):
+    for density, said in (((2, 1, "aspect"), ("the pixel aspect ratio",)), ((1, 1, "aspect"), ())):
+        pixels, metadata = some_pixels((16, 24, 3)), Metadata(density=density)
+        assert files.write(pixels, metadata, io.BytesIO(), format=name) == said
+
+
 @pytest.mark.parametrize("name", ["webp", "avif"])
 def test_a_gray_profile_is_left_out_where_gray_becomes_rgb(name):
     gray = bytearray(128)

@@ -170,4 +170,6 @@ def _left_out(metadata: Metadata) -> tuple[str, ...]:
         left_out.append("the comments")
     if metadata.density and metadata.density[2] != "aspect":
         left_out.append("the density")
+    elif metadata.density and metadata.density[0] != metadata.density[1]:
+        left_out.append("the pixel aspect ratio")
     return tuple(left_out)
