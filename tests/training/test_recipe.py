@@ -75,6 +75,13 @@ def test_the_recipes_of_the_papers_note_what_the_papers_do_not_have(name):
         assert (word in recipe.note) == used(recipe), word
 
 
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("ablations/mdu-c/loss-*.toml")), ids=lambda path: path.stem)
+def test_compact_rows_of_the_losses_have_those_of_the_paper(path):
+    """MDU table X: every row but its loss of the last picture, which is ``log_mse`` in place of ``mae``."""
+    compact, paper = (read_recipe(RECIPES / f"ablations/{size}/{path.name}").phases[0] for size in ("mdu-c", "mdu"))
+    assert compact.losses.keys() - {"log_mse"} == paper.losses.keys() - {"mae"}
+
+
 def test_every_network_has_a_recipe():
     assert {read_recipe(path).network for path in RECIPES.glob("*.toml")} == set(models.NETWORKS)
 
