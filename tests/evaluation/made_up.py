@@ -6,14 +6,14 @@ from jpegmend.evaluation.measure.protocols import find
 from jpegmend.evaluation.measure.results import METRICS, Mean, Result
 
 
-def mean(model="jpeg", data_set="Classic5", quality="10", psnr=27.5, consistent=False):
+def mean(model="jpeg", data_set="Classic5", quality="10", psnr=27.5, consistent=False, pictures=5):
     scores = dict.fromkeys(METRICS, 0.75) | {"psnr": psnr, "psnr_b:true": 25.0, "psnr_b:fbcnn": 25.0}
     return Mean(
         model=model,
         consistent=consistent,
         data_set=data_set,
         quality=quality,
-        pictures=5,
+        pictures=pictures,
         scores=scores,
         gain=psnr - 27.5,
         worse=0.0,

@@ -32,6 +32,20 @@ def test_a_difference_stands_only_where_the_metric_is_the_same():
     assert line_of(lines, "DnCNN").cell("psnr") == ("29.40", "", "")
 
 
+def test_a_part_of_a_set_has_no_difference():
+    """A folder LIVE1 with a few of its 29 pictures, for a quick look: their mean is another."""
+    table = tables.TABLES["mdu:I"]
+    part, whole = (
+        comparison.lines(table, [result(mean("mdu", "LIVE1", psnr=29.0, pictures=n), mean("mend-s", "LIVE1"))])
+        for n in (3, 29)
+    )
+    assert line_of(part, "MDU", "LIVE1").cell("psnr") == ("29.61", "29.00", "not comparable")
+    assert line_of(part, "MDU", "LIVE1").remark.startswith("the set has 29 pictures, ours 3")
+    assert line_of(whole, "MDU", "LIVE1").cell("psnr")[2] == "-0.61"
+    assert "pictures" not in line_of(whole, "MDU", "LIVE1").remark
+    assert line_of(whole, "mend-s", "LIVE1").remark == "not in the paper; the set has 29 pictures, ours 5"
+
+
 def test_rows_say_why_there_is_none_of_ours():
     lines = comparison.lines(tables.TABLES["dual:1"], [])
     assert line_of(lines, "DnCNN", "Twitter", "").remark.startswith("needs the pairs of Twitter")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from jpegmend.data.sets import SETS
 from jpegmend.evaluation.measure.protocols import GIVEN
 from jpegmend.evaluation.measure.protocols import find as find_protocol
 from jpegmend.evaluation.measure.results import Mean, Result, merge
@@ -15,6 +16,13 @@ from jpegmend.evaluation.papers.tables import Table, measured_sets, printed, rel
 
 Measured = Mapping[tuple[str, str, str], Mean]
 """Results by model, set in lower case, and quality."""
+
+_PICTURES: Mapping[str, int] = {
+    f"{known.name}-{part}".removesuffix("-").lower(): count
+    for known in SETS.values()
+    for part, count in known.counts.items()
+}
+"""Number of pictures of each known set, by the name of its folder in results, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,8 @@ class Line:
         )
         if printed is None or math.isnan(mine):
             return _number(printed, digits), _number(mine, digits), ""
-        difference = f"{round(mine - printed, digits) + 0:+.{digits}f}" if key else "not comparable"
+        alike = key and self.ours.pictures == _whole(self.ours)
+        difference = f"{round(mine - printed, digits) + 0:+.{digits}f}" if alike else "not comparable"
         return _number(printed, digits), _number(mine, digits), difference
 
 
@@ -62,7 +71,7 @@ def lines(table: Table, results: Sequence[Result]) -> list[Line]:
         for model in dict.fromkeys(model for model, _, _ in ours):
             for key in _keys(row, model):
                 if key in ours and key not in known:
-                    remark = "; ".join(["not in the paper", *_stand_in(row, ours[key])])
+                    remark = "; ".join(["not in the paper", *_pictures(row, ours[key])])
                     found.append(Line(_unprinted(row, model), model, ours[key], remark))
     sets, qualities = (list(dict.fromkeys(getattr(row, name) for row in rows)) for name in ("data_set", "quality"))
     return sorted(found, key=lambda line: (sets.index(line.row.data_set), qualities.index(line.row.quality)))
@@ -91,11 +100,20 @@ def _lines(row: Published, ours: Measured) -> list[Line]:
     means = [ours[key] for key in _keys(row, model or "") if key in ours]
     if not means:
         return [Line(row, model, None, "; ".join(filter(None, (_absent(row, model), *row.doubts))))]
-    return [Line(row, model, mean, "; ".join([*_stand_in(row, mean), *row.doubts])) for mean in means]
+    return [Line(row, model, mean, "; ".join([*_pictures(row, mean), *row.doubts])) for mean in means]
 
 
-def _stand_in(row: Published, mean: Mean) -> list[str]:
-    return [f"ours on {mean.data_set}, {mean.pictures} pictures"] if row.data_set in STAND_INS else []
+def _pictures(row: Published, mean: Mean) -> list[str]:
+    """A remark on our pictures, where they are not those of the printed set or may not be."""
+    if row.data_set in STAND_INS:
+        return [f"ours on {mean.data_set}, {mean.pictures} pictures"]
+    whole = _whole(mean)
+    return [] if mean.pictures == whole else [f"the set has {whole} pictures, ours {mean.pictures}"]
+
+
+def _whole(mean: Mean) -> int:
+    """Number of pictures of the known set by whose name ours is called; that of ours where none has that name."""
+    return _PICTURES.get(mean.data_set.lower(), mean.pictures)
 
 
 def _unprinted(beside: Published, model: str) -> Published:

@@ -14,8 +14,8 @@ from jpegmend.evaluation.report.markdown import gains_table, grid, number, prove
 
 NOTE = (
     "Ours is measured with the projection off, as the papers do. A difference stands only where our metric is known "
-    "to be the printed one: the JPEG row of that table, or a re-run of the authors' weights, gives the printed figure. "
-    "Everything else is not comparable."
+    "to be the printed one: the JPEG row of that table, or a re-run of the authors' weights, gives the printed figure; "
+    "and where our set has as many pictures as the printed one. Everything else is not comparable."
 )
 
 
