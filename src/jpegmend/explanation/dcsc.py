@@ -119,6 +119,8 @@ def iterations(traced: TracedRun) -> Drawing:
     ranked = sorted(strongest, key=lambda number: -grid_ratio(last[number], period))
     chosen = [int(ranked[0]), int(ranked[-1])]
     shown = chosen_iterations(len(by_iteration) - 1)
+    changes = [100 * _change(*(U[0, number] for U in traced.traces["U"][-2:])) for number in chosen if shown[1:]]
+    found = " Here the last iteration changes them by {:.0f} % and {:.0f} %.".format(*changes) if changes else ""
 
     def draw() -> Figure:
         panels = []
@@ -130,8 +132,8 @@ def iterations(traced: TracedRun) -> Drawing:
     return Drawing(
         name="dcsc-iterations",
         title="Two codes during the iterations (fig. 4)",
-        caption="Each row is one code, on one scale from the first iteration to the last. The pattern becomes "
-        "stable as the iterations proceed, as in classical sparse coding.",
+        caption="Each row is one code, on one scale from the first iteration to the last. In the paper the codes "
+        f"become stable.{found}",
         alt="Two rows of maps, one code a row, from the first iteration to the last.",
         draw=draw,
         photographic=True,
@@ -154,7 +156,7 @@ def convergence(traced: TracedRun) -> Drawing:
     """Convergence of the codes: share of zeros, change by step, and PSNR where there is a reference."""
     U = traced.traces["U"]
     zeros = [100 * float((code == 0).float().mean()) for code in U]
-    changes = [math.nan, *(float((b - a).norm() / b.norm().clamp(min=1e-12)) for a, b in zip(U, U[1:], strict=False))]
+    changes = [math.nan, *(_change(a, b) for a, b in zip(U, U[1:], strict=False))]
     scores = _scores(traced)
 
     def draw() -> Figure:
@@ -179,6 +181,11 @@ def convergence(traced: TracedRun) -> Drawing:
         alt="Line charts over the iterations: zeros, change by step, and PSNR.",
         draw=draw,
     )
+
+
+def _change(before: Tensor, after: Tensor) -> float:
+    """Norm of the change of a code in an iteration over the norm of the code after it."""
+    return float((after - before).norm() / after.norm().clamp(min=1e-12))
 
 
 def _scores(traced: TracedRun) -> list[float]:
