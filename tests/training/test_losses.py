@@ -8,12 +8,14 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import nn
 
+from jpegmend import models
 from jpegmend.errors import InvalidRecipe
 from jpegmend.jpeg.tables import standard_luma
 from jpegmend.models.contract import Estimate, Observation
 from jpegmend.models.cqr import Ranking
 from jpegmend.training import losses
 from jpegmend.training.losses import Answer
+from jpegmend.training.recipe_checks import check_recipe
 
 
 def plane(*values: float) -> torch.Tensor:
@@ -119,6 +121,20 @@ def test_a_loss_needs_exactly_the_auxiliary_networks_that_are_stated():
         if needed:
             with pytest.raises(KeyError):
                 losses.total({name: 1.0}, given._replace(auxiliary={}))
+
+
+def test_the_file_of_a_network_may_add_a_loss(tmp_path, monkeypatch):
+    monkeypatch.setitem(losses.LOSSES, "slopes", losses.log_mse)  # so that it is taken away again
+    monkeypatch.setattr(models, "NETWORKS", dict(models.NETWORKS))
+    (tmp_path / "mine.py").write_text(
+        "from jpegmend.models.dncnn import SPEC\nfrom jpegmend.training import losses\n"
+        "losses.LOSSES['slopes'] = lambda answer: (answer.estimate.planes - answer.truth).diff().abs().mean()\n"
+    )
+    models.add(tmp_path / "mine.py")
+    phase = {"share": 1.0, "crop": 16, "batch": 1, "losses": {"slopes": 2.0}}
+    recipe = check_recipe({"name": "mine", "network": "dncnn", "steps": 1, "phases": [phase]})
+    found = losses.total(recipe.phases[0].losses, answer(plane(0.0, 0.5), plane(0.0, 0.25)))
+    assert float(found) == pytest.approx(0.5)
 
 
 def test_a_teacher_whose_answer_is_worse_than_the_jpeg_is_not_followed():

@@ -167,7 +167,7 @@ def _judge(answer: Answer) -> Tensor:
     return binary_cross_entropy(answer.auxiliary["judge"](answer.estimate.planes).score, 0.0)
 
 
-LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
+LOSSES: dict[str, Callable[[Answer], Tensor]] = {
     "mae": _weighted(mae),
     "mse": _weighted(mse),
     "log_mse": log_mse,
@@ -183,7 +183,8 @@ LOSSES: Mapping[str, Callable[[Answer], Tensor]] = {
     "artifacts": lambda answer: over_stages(_trace(answer, "H")[:-1], true_artifacts(answer)),
 }
 """Losses by name. MDU's eq. 24 is ``mae`` and ``last_artifacts`` (alpha and beta at T), ``pictures`` and ``artifacts``
-(before T), each with its weight; ``judge`` is the cross entropy of table XII."""
+(before T), each with its weight; ``judge`` is the cross entropy of table XII. The file of a network outside the
+package may add losses."""
 
 NEEDS_AUXILIARY: Mapping[str, str] = {"quality_score": "ranker", "feature_matching": "ranker", "judge": "judge"}
 """Auxiliary network that a loss calls, by the name of the loss."""
