@@ -17,7 +17,7 @@ import torch
 from tests.explanation.conftest import as_jpeg, clear_picture
 
 from jpegmend.explanation import cqr, dcsc, dual, mdu, qgcn
-from jpegmend.explanation.subject import prepare
+from jpegmend.explanation.subject import prepare, psnr
 from jpegmend.explanation.traced_run import TracedRun, plane, trace_network
 from jpegmend.models import NETWORKS, files
 from jpegmend.models.card_fields import card_fields
@@ -110,6 +110,16 @@ def test_the_network_gives_what_restore_gives(name, traced_run_of):
     restored = traced.subject.luma(traced.subject.free)
     height, width = restored.shape
     assert np.abs(plane(traced.estimate.planes)[:height, :width] - restored).max() < 1e-4
+
+
+def test_of_a_network_for_rgb_luma_is_shown_and_scored(tmp_path, monkeypatch):
+    monkeypatch.setitem(CONFIGS, "qgcn", NETWORKS["qgcn"].small[0])
+    colour = clear_picture(96, 112)
+    colour.save(tmp_path / "clear.png")
+    traced = trace_network(prepare(as_jpeg(colour), Options(model=make_card(tmp_path, "qgcn")), tmp_path / "clear.png"))
+    for shown, whole in ((traced.seen, traced.subject.decoded), (traced.estimate, traced.subject.free)):
+        assert np.abs(plane(shown.planes) - traced.subject.luma(whole)).max() < 1e-4
+    assert traced.psnr(traced.decoded) == pytest.approx(psnr(traced.decoded, traced.subject.clear), abs=0.01)
 
 
 def test_the_last_code_decodes_to_the_output(traced_run_of):

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from jpegmend import models, weights
+from jpegmend.blocks import rgb_to_ycbcr
 from jpegmend.explanation.subject import Subject, psnr
 from jpegmend.models import files
 from jpegmend.models.contract import Estimate, Observation
@@ -55,7 +56,7 @@ class TracedRun:
 
     @property
     def decoded(self) -> Floats:
-        """The input [H, W] of the first plane."""
+        """The input [H, W]: its one plane, or luma."""
         return plane(self.seen.planes)
 
     @torch.no_grad()
@@ -80,8 +81,9 @@ class TracedRun:
 
 
 def plane(tensor: Tensor) -> Floats:
-    """The first plane [H, W] of a tensor [1, C, H, W]."""
-    return np.asarray(tensor[0, 0].detach().float().numpy())
+    """The one plane [H, W] of a tensor [1, 1, H, W], or luma of one [1, 3, H, W] of a network for RGB."""
+    planes = tensor[0].detach().float().numpy()
+    return np.asarray(rgb_to_ycbcr(planes)[0] if len(planes) == 3 else planes[0])
 
 
 def trace_network(subject: Subject) -> TracedRun:
