@@ -110,6 +110,21 @@ def test_density_units(unit, plain):
     assert jpeg.read_header(data).metadata.density == (28, 29, unit[1])
 
 
+@pytest.mark.parametrize("marker", [None, (0, 1, 1), (1, 72, 72)])
+@pytest.mark.parametrize(("unit", "stated"), [(2, "dpi"), (3, "dpcm"), (None, "dpi"), (1, None)])
+def test_a_density_that_only_the_exif_states_is_read(marker, unit, stated, encode, draw):
+    """As phones and cameras write it: without a JFIF marker, or with one that states the ratio 1 to 1 alone."""
+    exif = Image.Exif()
+    exif[282], exif[283] = 300.0, 150.5
+    if unit:
+        exif[296] = unit
+    data = encode(draw(8, 8), exif=exif)
+    jfif = segment(0xE0, b"JFIF\0\1\2" + struct.pack(">BHH", *marker) + b"\0\0") if marker else b""
+    expected = (300, 150, stated) if stated else (1, 1, "aspect") if marker else None
+    found = jpeg.read_header(data[:2] + jfif + data[20:]).metadata.density
+    assert found == (expected if marker is None or marker[0] == 0 else (72, 72, "dpi"))
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_read_and_set(orientation, order):
@@ -194,6 +209,8 @@ def test_xmp_of_turned_and_enlarged_pixels(applied, body):
 def test_any_exif_has_an_orientation(tail, lead):
     assert 1 <= jpeg.read_orientation(lead + tail) <= 8
     assert len(jpeg.set_orientation(lead + tail, 5)) == len(lead + tail)
+    density = jpeg.read_density(lead + tail)
+    assert density is None or min(density[:2]) > 0
     metadata = jpeg.Metadata(exif=lead + tail)
     if metadata.exif:
         assert len(jpeg.turn(metadata, 6).exif) == len(jpeg.enlarge(metadata, 3).exif) == len(metadata.exif)

@@ -190,6 +190,17 @@ def test_says_what_it_is(restored):
     assert repr(restored) == "<Restored 40x30, ycbcr, 16 bits, by identity>"
 
 
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_a_density_that_only_the_exif_states_reaches_formats_with_a_place_for_it(format, identity, draw, encode):
+    exif = Image.Exif()
+    exif[282], exif[283], exif[296], exif[0x0112] = 300.0, 150.0, 2, 6
+    picture = restore(encode(draw(24, 40), format=format, exif=exif.tobytes()), model=identity)
+    for name in ("tiff", "png"):
+        with Image.open(io.BytesIO(picture.to_bytes(name))) as image:
+            assert image.info["dpi"] == pytest.approx((150, 300), abs=0.1)
+    assert picture.save(io.BytesIO(), format="webp") == ()  # it is in the EXIF
+
+
 def test_a_density_a_centimetre_becomes_one_an_inch(restored):
     metadata = replace(restored.metadata, density=(100.0, 50.0, "dpcm"))
     image = Restored(restored.pixels, metadata, restored.report).to_image()

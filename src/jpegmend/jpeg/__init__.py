@@ -10,6 +10,7 @@ from jpegmend.jpeg.markers import read_header as read_header
 from jpegmend.jpeg.metadata import Metadata as Metadata
 from jpegmend.jpeg.metadata import enlarge as enlarge
 from jpegmend.jpeg.metadata import make_exif as make_exif
+from jpegmend.jpeg.metadata import read_density as read_density
 from jpegmend.jpeg.metadata import read_orientation as read_orientation
 from jpegmend.jpeg.metadata import set_orientation as set_orientation
 from jpegmend.jpeg.metadata import turn as turn

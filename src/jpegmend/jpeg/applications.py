@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from jpegmend.jpeg import segments as seg
 from jpegmend.jpeg.gain_map import LEFT_OUT, note_removed, remove_statements
-from jpegmend.jpeg.metadata import Density, Metadata, read_orientation
+from jpegmend.jpeg.metadata import Density, Metadata, read_density, read_orientation
 
 _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
 _ICC, _EXIF, _MPF = b"ICC_PROFILE\0", b"Exif\0", b"MPF\0"
@@ -107,7 +107,8 @@ class Applications:
             xmp=xmp,
             extended_xmp=extended,
             comments=tuple(self._comments),
-            density=self._density,
+            # Files with EXIF often state the ratio 1 to 1 in a JFIF marker, where there is one.
+            density=(read_density(self._exif) if self._density in (None, (1, 1, "aspect")) else None) or self._density,
             orientation=read_orientation(self._exif),
         )
 

@@ -15,7 +15,10 @@ Density = tuple[int, int, Literal["dpi", "dpcm", "aspect"]]
 _ORIENTATION_TAG, _EXIF_POINTER = 0x0112, 0x8769
 _SIZE, _EXIF_SIZE = (256, 257), (0xA002, 0xA003)
 """Tags of width and height."""
-_SHORT, _LONG = 3, 4
+_DENSITY, _DENSITY_UNIT = (282, 283), 296
+_LARGEST_DENSITY = 1 << 24
+"""As that of ``decoding.picture_metadata``."""
+_SHORT, _LONG, _RATIONAL = 3, 4, 5
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
 _XMP_SIZE = re.compile(rb"((?:tiff:Image(?:Width|Length)|exif:Pixel[XY]Dimension)\s*(?:=\s*[\"']|>)\s*)(\d{1,9})\b")
 _XMP_AXES = re.compile(rb"\b(?:tiff:Image(?:Width|Length)|exif:Pixel[XY]Dimension|tiff:[XY]Resolution)\b")
@@ -53,6 +56,28 @@ def read_orientation(exif: bytes | None) -> int:
     offset, order = entry
     value = int(struct.unpack_from(order + "H", exif, offset)[0])
     return value if 1 <= value <= 8 else 1
+
+
+def read_density(exif: bytes | None) -> Density | None:
+    """Density in an EXIF block (TIFF structure), in whole numbers; None if it states none, or no length as its unit."""
+    if not exif or (order := _byte_order(exif)) is None:
+        return None
+    _, entries, _ = _directories(exif, order)
+    unit = struct.unpack_from(order + "H", exif, entries[_DENSITY_UNIT] + 8)[0] if _DENSITY_UNIT in entries else 2
+    found = [_read_rational(exif, entries[tag], order) if tag in entries else 0 for tag in _DENSITY]
+    # 1 x 1 is what programs write that know none.
+    if unit not in (2, 3) or min(found) < 1 or max(found) > _LARGEST_DENSITY or found == [1, 1]:
+        return None
+    return found[0], found[1], "dpi" if unit == 2 else "dpcm"
+
+
+def _read_rational(exif: bytes, entry: int, order: str) -> int:
+    """The value of an entry as a whole number; 0 if it is no rational number that lies in the block."""
+    kind, count, place = struct.unpack_from(order + "HII", exif, entry + 2)
+    if kind != _RATIONAL or count != 1 or place + 8 > len(exif):
+        return 0
+    upper, lower = struct.unpack_from(order + "II", exif, place)
+    return round(upper / lower) if lower else 0
 
 
 def make_exif(orientation: int) -> bytes:
@@ -121,7 +146,7 @@ def turn_exif(exif: bytes, applied: int) -> bytes:
         return bytes(block)
     first, entries, inner = _directories(exif, order)
     if applied >= 5:
-        for tags, (across, down) in ((entries, _SIZE), (entries, (282, 283)), (inner, _EXIF_SIZE)):
+        for tags, (across, down) in ((entries, _SIZE), (entries, _DENSITY), (inner, _EXIF_SIZE)):
             if across in tags and down in tags:
                 one, other = (slice(tags[tag] + 2, tags[tag] + 12) for tag in (across, down))
                 block[one], block[other] = block[other], block[one]

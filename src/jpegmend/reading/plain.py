@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jpegmend import decoding, jpeg
 from jpegmend.errors import DamagedJpeg
-from jpegmend.jpeg import Component, Metadata, set_orientation
+from jpegmend.jpeg import Component, Metadata, read_density, set_orientation
 from jpegmend.jpeg.colour import name_sampling
 from jpegmend.jpeg.gain_map import note_removed, remove_statements
 from jpegmend.jpeg.tables import nearest_quality, replace_zeros
@@ -115,7 +115,7 @@ def read_metadata(facts: dict[str, Any]) -> tuple[Metadata, tuple[str, ...]]:
         exif=set_orientation(exif, orientation) if exif else None,  # that of a JPEG XL's EXIF is void
         xmp=kept,
         comments=(comment,) if comment else (),
-        density=(*facts["density"], "dpi") if facts["density"] else None,
+        density=(*facts["density"], "dpi") if facts["density"] else read_density(exif),
         orientation=orientation,
     )
     return metadata, (note_removed(kept is not None),) if removed else ()

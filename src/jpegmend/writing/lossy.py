@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, features
 
 from jpegmend.decoding.picture_metadata import ORIENTATION, encode_texts
 from jpegmend.errors import MissingExtra
-from jpegmend.jpeg import Metadata, set_orientation, turn
+from jpegmend.jpeg import Metadata, read_density, set_orientation, turn
 
 DEFAULT_QUALITY = 95
 """Quality of lossy output, 1..100; high, because a second compression should not undo the restoration."""
@@ -168,7 +168,7 @@ def _left_out(metadata: Metadata) -> tuple[str, ...]:
         left_out.append("the extended part of its XMP")
     if metadata.comments:
         left_out.append("the comments")
-    if metadata.density and metadata.density[2] != "aspect":
+    if metadata.density and metadata.density[2] != "aspect" and metadata.density != read_density(metadata.exif):
         left_out.append("the density")
     elif metadata.density and metadata.density[0] != metadata.density[1]:
         left_out.append("the pixel aspect ratio")
