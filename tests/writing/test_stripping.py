@@ -6,12 +6,14 @@ import struct
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from jpegmend.errors import InvalidOption
 from jpegmend.jpeg import Metadata, set_orientation
+from jpegmend.reading import open_source
 from jpegmend.writing import files
 from jpegmend.writing.srgb import to_srgb
 from jpegmend.writing.stripping import remove_position, strip
@@ -96,6 +98,21 @@ def test_the_position_in_xmp_inside_exif_is_removed():
         assert (700 in read(bare), packet in bare) == (kept, kept)
         assert ("the XMP in its EXIF, which holds a position" in left_out) == (not kept)
         assert read(bare)[0x010F] == "A maker"
+
+
+def test_the_position_of_a_geotiff_is_removed():
+    """The tags of a TIFF become the EXIF of a result in another format."""
+    place, words = (0.0, 0.0, 0.0, 13.404954, 52.520008, 0.0), "<Item name='north'>52.520008</Item>"
+    tags = [(33550, "d", 3, (1e-4, 1e-4, 0.0), True), (33922, "d", 6, place, True), (42112, "s", 0, words, True)]
+    tiff = io.BytesIO()
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    tifffile.imwrite(tiff, pixels, photometric="rgb", extratags=tags)
+    block = open_source(tiff.getvalue()).metadata.exif
+    bare, left_out = remove_position(block)
+    before, after = dict(read(block)), dict(read(bare))
+    assert set(before) - set(after) == {33550, 33922, 42112} and after.items() <= before.items()
+    assert struct.pack("<d", 52.520008) not in bare and b"52.52" not in bare
+    assert left_out == ("the metadata of GDAL in its EXIF, which may hold a position",)
 
 
 def test_the_position_in_xmp_is_removed():

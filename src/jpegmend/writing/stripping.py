@@ -16,7 +16,11 @@ STRIPS = ("notes", "gps", "all")
 
 LARGEST_XMP = 65_535
 """Bytes of an XMP packet that is searched: the search may take their square."""
-_GPS_POINTER, _EXIF_POINTER, _MAKER_NOTE, _XMP = 0x8825, 0x8769, 0x927C, 700
+_GPS_POINTER, _EXIF_POINTER, _XMP = 0x8825, 0x8769, 700
+_GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737, 50844)
+"""Tags of a TIFF that place its pixels on the earth (GeoTIFF 1.1, annex D), and GDAL's for rational polynomials."""
+_UNSURE = {0x927C: "the maker note of its EXIF", 42112: "the metadata of GDAL in its EXIF"}
+"""Tags whose content may be a position, or have another form than is published."""
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _PLACE = rb"[\w.-]+:(?:GPS\w*|\w*latitude\w*|\w*longt?itude\w*|lat|long)"
 """Names of XMP properties of a position with any prefix: exif:GPSLatitude, drone-dji:GpsLongtitude, geo:lat."""
@@ -75,8 +79,8 @@ def _has_position(xmp: bytes) -> bool:
 
 def remove_position(exif: bytes) -> tuple[bytes, tuple[str, ...]]:
     """An EXIF block (TIFF structure) of the same length without its GPS directory (EXIF 2.3, 4.6.3, tag 0x8825), and
-    what else was left out, in words: a maker note (0x927C), whose form is not published, and XMP with a position (700,
-    of a block that was made of the tags of a TIFF).
+    what else was left out, in words: a maker note (0x927C), whose form is not published, and, of a block that was made
+    of the tags of a TIFF, GDAL's metadata and XMP with a position (700). Tags of GeoTIFF leave it too.
 
     They become zeros, their entries leave their directories, and nothing else moves.
 
@@ -93,16 +97,17 @@ def remove_position(exif: bytes) -> tuple[bytes, tuple[str, ...]]:
         for at in _find(block, place, _GPS_POINTER, order):
             _blank(block, _offset(block, at + 8, order), order)
         _remove(block, place, _GPS_POINTER, order)
-        for at in _find(block, place, _MAKER_NOTE, order):
-            left_out.append("the maker note of its EXIF, which may hold a position")
-            _blank_value(block, at, order)
-        _remove(block, place, _MAKER_NOTE, order)
+        for tag in _GEOGRAPHIC:
+            _take_out(block, place, tag, order)
+        left_out += [
+            f"{words}, which may hold a position"
+            for tag, words in _UNSURE.items()
+            if _take_out(block, place, tag, order)
+        ]
         packets = _find(block, place, _XMP, order)
         if any(_has_position(bytes(block[_value(block, at, order)])) for at in packets):
             left_out.append("the XMP in its EXIF, which holds a position")
-            for at in packets:
-                _blank_value(block, at, order)
-            _remove(block, place, _XMP, order)
+            _take_out(block, place, _XMP, order)
     return bytes(block), tuple(dict.fromkeys(left_out))
 
 
@@ -124,6 +129,15 @@ def _offset(block: bytearray, at: int, order: str) -> int:
 def _find(block: bytearray, start: int, tag: int, order: str) -> list[int]:
     """Offsets of the entries of a directory that have this tag."""
     return [at for at, found in _entries(block, start, order) if found == tag]
+
+
+def _take_out(block: bytearray, start: int, tag: int, order: str) -> bool:
+    """Take the entries with this tag out of a directory, and fill their values with zeros; whether there were any."""
+    found = _find(block, start, tag, order)
+    for at in found:
+        _blank_value(block, at, order)
+    _remove(block, start, tag, order)
+    return bool(found)
 
 
 def _remove(block: bytearray, start: int, tag: int, order: str) -> None:
