@@ -165,6 +165,25 @@ def test_colours_are_converted_to_srgb(dtype):
     assert (shown[..., 3] == 77).all()
 
 
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_colours_that_were_converted_are_called_srgb(endian):
+    """By EXIF and XMP, as a camera and Photoshop write them for Adobe RGB; viewers go by them without a profile."""
+    exif = Image.Exif()
+    exif.endian = endian
+    exif.get_ifd(0x8769).update({0xA001: 65535, 0xA002: 640, 0xA005: {1: "R03", 2: b"0100"}})
+    xmp = b"<x exif:ColorSpace='65535' photoshop:ICCProfile='Adobe RGB (1998)' exif:Flash='1'/>"
+    pixels, block = np.zeros((8, 16, 3), np.uint8), exif.tobytes().removeprefix(b"Exif\0\0")
+    for icc, expected in ((swapped_profile(), (1, "R98")), (None, (65535, "R03"))):
+        stream = io.BytesIO()
+        files.write(pixels, Metadata(icc=icc, exif=block, xmp=xmp), stream, format="jpeg", srgb=True)
+        with Image.open(stream) as image:
+            found = image.getexif()
+            colours = found.get_ifd(0x8769)
+            assert (colours[0xA001], found.get_ifd(0xA005)[1]) == expected and colours[0xA002] == 640
+            changed = b"<x exif:ColorSpace='1' photoshop:ICCProfile='sRGB IEC61966-2.1' exif:Flash='1'/>"
+            assert image.info["xmp"] == (changed if icc else xmp)
+
+
 def test_srgb_itself_changes_no_pixel():
     pixels = np.random.default_rng(0).integers(0, 65536, (9, 9, 3), np.uint16)
     shown, kept, lost = to_srgb(pixels, Metadata(icc=srgb_profile()))

@@ -13,5 +13,6 @@ from jpegmend.jpeg.metadata import make_exif as make_exif
 from jpegmend.jpeg.metadata import read_density as read_density
 from jpegmend.jpeg.metadata import read_orientation as read_orientation
 from jpegmend.jpeg.metadata import set_orientation as set_orientation
+from jpegmend.jpeg.metadata import state_srgb as state_srgb
 from jpegmend.jpeg.metadata import turn as turn
 from jpegmend.jpeg.sniff import sniff as sniff

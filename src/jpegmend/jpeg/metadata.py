@@ -16,12 +16,15 @@ _ORIENTATION_TAG, _EXIF_POINTER = 0x0112, 0x8769
 _SIZE, _EXIF_SIZE = (256, 257), (0xA002, 0xA003)
 """Tags of width and height."""
 _DENSITY, _DENSITY_UNIT = (282, 283), 296
+_COLOURS, _INTEROPERABILITY = 0xA001, 0xA005
 _LARGEST_DENSITY = 1 << 24
 """As that of ``decoding.picture_metadata``."""
 _SHORT, _LONG, _RATIONAL = 3, 4, 5
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[1-8]")
 _XMP_SIZE = re.compile(rb"((?:tiff:Image(?:Width|Length)|exif:Pixel[XY]Dimension)\s*(?:=\s*[\"']|>)\s*)(\d{1,9})\b")
 _XMP_AXES = re.compile(rb"\b(?:tiff:Image(?:Width|Length)|exif:Pixel[XY]Dimension|tiff:[XY]Resolution)\b")
+_XMP_COLOURS = re.compile(rb"(exif:ColorSpace\s*(?:=\s*[\"']|>)\s*)\d{1,5}\b")
+_XMP_PROFILE = re.compile(rb"(photoshop:ICCProfile\s*(?:=\s*[\"']|>))[^\"'<]*")
 _OTHER_AXIS = {b"Width": b"Length", b"Length": b"Width", b"X": b"Y", b"Y": b"X"}
 
 
@@ -133,6 +136,29 @@ def enlarge(metadata: Metadata, factor: int) -> Metadata:
         exif=scale_exif(exif, factor) if exif else exif,
         xmp=_XMP_SIZE.sub(lambda found: b"%b%d" % (found[1], int(found[2]) * factor), xmp) if xmp else xmp,
     )
+
+
+def state_srgb(metadata: Metadata) -> Metadata:
+    """The metadata of pixels that were converted to sRGB: without a profile, and EXIF and XMP name no other colours."""
+    exif, xmp = metadata.exif, metadata.xmp
+    if xmp:
+        xmp = _XMP_PROFILE.sub(rb"\g<1>sRGB IEC61966-2.1", _XMP_COLOURS.sub(rb"\g<1>1", xmp))
+    return replace(metadata, icc=None, exif=_state_srgb(exif) if exif else exif, xmp=xmp)
+
+
+def _state_srgb(exif: bytes) -> bytes:
+    block = bytearray(exif)
+    if (order := _byte_order(exif)) is None:
+        return exif
+    inner = _directories(exif, order)[2]
+    if (place := inner.get(_COLOURS)) and struct.unpack_from(order + "HI", exif, place + 2) == (_SHORT, 1):
+        struct.pack_into(order + "H", block, place + 8, 1)
+    if pointer := inner.get(_INTEROPERABILITY):
+        start = int(struct.unpack_from(order + "I", exif, pointer + 8)[0])
+        place = dict(_entries(exif, start, order)).get(1)
+        if place and exif[place + 8 : place + 11] == b"R03":  # Adobe RGB, by DCF 2.0
+            block[place + 8 : place + 11] = b"R98"
+    return bytes(block)
 
 
 def turn_exif(exif: bytes, applied: int) -> bytes:

@@ -122,8 +122,8 @@ def _prepare(
     kept, left_out = stripping.strip(metadata, strip)
     if srgb or strip == "all" or not profiles:
         before = pixels if profiles else to_bits(pixels, 8)
-        pixels, _, lost = to_srgb(before, metadata)
-        kept, left_out = replace(kept, icc=None), left_out + lost
+        pixels, kept, lost = to_srgb(before, replace(kept, icc=metadata.icc))
+        left_out += lost
         if not (srgb or strip == "all" or pixels is before):
             left_out += ("the ICC profile: colours are converted to sRGB, which this encoder assumes",)
     if kept.icc and not _profile_fits(kept.icc, pixels):

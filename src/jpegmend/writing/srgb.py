@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegmend.decoding.profiles import make_transform
-from jpegmend.jpeg import Metadata
+from jpegmend.jpeg import Metadata, state_srgb
 from jpegmend.writing.depth import to_bits
 
 
 def to_srgb(pixels: NDArray[Any], metadata: Metadata) -> tuple[NDArray[Any], Metadata, tuple[str, ...]]:
-    """Pixels in sRGB, the metadata without the profile, and what was lost, in words. Alpha stays as it is.
+    """Pixels in sRGB, metadata that names no other colours, and what was lost, in words. Alpha stays as it is.
 
     The rendering intent is the perceptual one. Pixels of a profile that is sRGB itself, or of none, stay as they are. A
     profile that cannot be used is dropped and named as lost.
@@ -27,7 +27,7 @@ def to_srgb(pixels: NDArray[Any], metadata: Metadata) -> tuple[NDArray[Any], Met
     if transform is None:
         return pixels, bare, ("the ICC profile, which could not be used: colours are taken as sRGB",)
     if _changes_nothing(transform, mode):
-        return pixels, bare, ()
+        return pixels, state_srgb(metadata), ()
     colours = to_bits(pixels if pixels.ndim == 2 else pixels[..., :3], 8)
     shown = to_bits(_convert(colours, transform), pixels.itemsize * 8)
     if pixels.ndim == 2:
@@ -35,7 +35,7 @@ def to_srgb(pixels: NDArray[Any], metadata: Metadata) -> tuple[NDArray[Any], Met
     elif pixels.shape[2] == 4:
         shown = np.concatenate([shown, pixels[..., 3:]], 2)
     lost = ("16 bits a sample: the conversion to sRGB has 8",) if pixels.itemsize == 2 else ()
-    return np.ascontiguousarray(shown), bare, lost
+    return np.ascontiguousarray(shown), state_srgb(metadata), lost
 
 
 def _convert(colours: NDArray[Any], transform: Any) -> NDArray[Any]:
