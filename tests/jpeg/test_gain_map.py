@@ -35,14 +35,6 @@ def test_a_gain_map_is_no_longer_stated():
     assert jpeg.read(as_jpeg(xmp=XMP), strict=True).warnings == header.notes  # no damage
 
 
-def test_a_film_that_no_xmp_states_is_told():
-    film = b"MotionPhoto_Data\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(100)  # as Samsung's phones write it
-    (note,) = jpeg.read(as_jpeg() + film).warnings
-    assert note == "a gain map or an appended file (a motion photo's film) is left out"
-    assert len(jpeg.read(as_jpeg(xmp=XMP) + film).warnings) == 1
-    assert jpeg.read(as_jpeg() + b"other data").warnings == ()
-
-
 def test_xmp_that_cannot_be_cut_cleanly_is_dropped():
     broken = XMP.replace(b"</Container:Directory>", b"")
     assert remove_statements(broken) == (None, True)
@@ -76,3 +68,16 @@ def test_missing_scans_of_a_progressive_file_are_told():
     last = whole.rindex(b"\xff\xda")
     (note,) = jpeg.read(whole[:last] + b"\xff\xd9").warnings
     assert "scans are missing" in note
+
+
+def test_data_after_the_picture_is_told_once():
+    """A film that no XMP names, as of older Samsung phones, or a second picture; padding is none."""
+    plain, film = as_jpeg(), b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 20
+    for rest, said in ((film, "5,132 bytes after the picture"), (b"\0" * 5000, ""), (b"\r\n", "")):
+        found = jpeg.read(plain + rest, strict=True)  # no damage
+        assert [note.startswith(said) for note in found.warnings] == [True] * bool(said)
+    assert len(jpeg.read_header(as_jpeg(xmp=XMP) + film).notes) == 1
+    stream = io.BytesIO()
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    picture.save(stream, "MPO", save_all=True, append_images=[picture])
+    assert len(jpeg.read_header(stream.getvalue()).notes) == 1

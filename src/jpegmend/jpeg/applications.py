@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from jpegmend.jpeg import segments as seg
-from jpegmend.jpeg.gain_map import LEFT_OUT, note_removed, remove_statements
+from jpegmend.jpeg.gain_map import note_removed, remove_statements
 from jpegmend.jpeg.metadata import Density, Metadata, read_density, read_orientation
 
 _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
@@ -18,6 +18,8 @@ _IPTC = re.compile(rb"8BIM\x04\x04\0\0(.{4})", re.DOTALL)
 """The resource of Photoshop with IPTC data (id 0x0404, without a name), and its size."""
 _IPTC_TEXT = re.compile(rb"\x1c\x02[^\0]")
 """A data set of IPTC's record 2 other than its version (IIM 4.2, chapter 6)."""
+_TOLD_REST = 1_000
+"""Bytes after the picture from which they are told: a film or a picture, no padding."""
 _MOST_COMMENTS = 1_000_000
 """Bytes of all comments together; without a limit a file of comments takes a multiple of its size in memory."""
 
@@ -32,8 +34,10 @@ class Applications:
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What the file holds beside this picture, in words; no damage."""
-    film: bool = False
-    """Whether a film is appended to the file."""
+    rest: int = 0
+    """Bytes after the picture."""
+    _names_rest: bool = False
+    """Whether a note says already what they are."""
     _density: Density | None = None
     _exif: bytes | None = None
     _xmp: bytes | None = None
@@ -55,6 +59,7 @@ class Applications:
             self._icc_chunks.append(body)
         elif code == seg.APP2 and body.startswith(_MPF):
             self._note("other pictures in the file (MPF: a gain map, a preview, a second view) are left out")
+            self._names_rest = True
         elif code == seg.APP13 and body.startswith(_PHOTOSHOP):
             self._take_photoshop(body)
         elif code == seg.COM:
@@ -101,6 +106,8 @@ class Applications:
     def metadata(self) -> Metadata:
         """The joined metadata; parts that do not fit together are left out, with a message in ``warnings``."""
         xmp, extended = self._join_xmp()
+        if self.rest >= _TOLD_REST and not self._names_rest:
+            self._note(f"{self.rest:,} bytes after the picture (a film, another picture) are left out")
         return Metadata(
             icc=self._join_icc(),
             exif=self._exif,
@@ -132,8 +139,7 @@ class Applications:
             extended = None  # the main packet names it by length and hash: it cannot be changed
         if said or more:
             self.notes.append(note_removed(kept=not more and xmp is not None))
-        elif self.film:
-            self.notes.append(LEFT_OUT)
+            self._names_rest = True
         return xmp, extended
 
     def _join_extended_xmp(self) -> bytes | None:

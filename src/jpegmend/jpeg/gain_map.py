@@ -18,21 +18,10 @@ _LARGEST = 65_535
 """Bytes of an XMP packet that is searched: a JPEG segment holds no more, and a search may take its square."""
 
 
-_FILM = re.compile(rb"ftyp(?:mp4|iso|qt  |M4V |avc1|3g)")
-"""Name and brand of the box that a film begins with (ISO/IEC 14496-12, 4.3)."""
-
-LEFT_OUT = "a gain map or an appended file (a motion photo's film) is left out"
-"""Note for the report."""
-
-
-def is_film(data: bytes, end: int) -> bool:
-    """Whether a film is appended to a JPEG file that ends at offset ``end``; phones put data of their own before it."""
-    return _FILM.search(data, end) is not None
-
-
 def note_removed(kept: bool) -> str:
     """Note that statements were removed; ``kept`` says whether the rest of the XMP was kept."""
-    return f"{LEFT_OUT}, and what the XMP says of it{'' if kept else '; the rest of the XMP could not be kept'}"
+    lost = "" if kept else "; the rest of the XMP could not be kept"
+    return f"a gain map or an appended file (a motion photo's film) is left out, and what the XMP says of it{lost}"
 
 
 def remove_statements(xmp: bytes) -> tuple[bytes | None, bool]:

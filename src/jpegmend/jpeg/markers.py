@@ -16,7 +16,6 @@ from jpegmend.errors import DamagedJpeg, InputError, TooLarge, UnsupportedJpeg
 from jpegmend.jpeg import segments as seg
 from jpegmend.jpeg.applications import Applications
 from jpegmend.jpeg.colour import decide_colour, name_sampling
-from jpegmend.jpeg.gain_map import is_film
 from jpegmend.jpeg.image import Coding, FrameComponent, Header, Scan
 from jpegmend.jpeg.missing import note_missing, unknown_bits
 from jpegmend.jpeg.segments import Segment
@@ -74,7 +73,7 @@ def survey(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, int]:
         reading.note_skipped(segment)
         if segment.code == seg.EOI:
             reading.complete, end = True, segment.at
-            reading.applications.film = is_film(data, end)
+            reading.applications.rest = len(data[end + 2 :].rstrip(b"\0"))
             break
         try:
             reading.take(segment)
