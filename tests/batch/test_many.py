@@ -151,6 +151,8 @@ def test_shares() -> None:
     assert share_out(1, jobs=None, threads=2, memory=77).memory == 77
     with pytest.raises(jpegmend.InvalidOption, match="100000 threads"):
         share_out(100, jobs=None, threads=100000, memory=None)
+    with pytest.raises(jpegmend.InvalidOption, match="jobs 100000; give 1 to 1024"):
+        share_out(1 << 30, jobs=100000, threads=None, memory=None)
 
 
 def test_large_pictures_are_known_by_their_headers(tmp_path: Path) -> None:

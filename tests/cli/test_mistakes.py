@@ -52,6 +52,7 @@ def test_a_format_whose_encoder_is_not_installed_is_wrong_usage(
         (["a.jpg", "-o", "x.jxl", "--keep-orientation"], 2, "--keep-orientation: this encoder of jxl states no"),
         (["a.jpg", "-o", "x.png", "--format", "jpeg"], 2, "-o x.png names a png file, --format jpeg"),
         (["a.jpg", "--pages", "0"], 2, "at least 1, or all"),
+        (["a.jpg", "--jobs", "100000"], 2, "--jobs: '100000'; give a whole number from 1 to 1024"),
         (["a.jpg", "--threads", "100000"], 2, "--threads: '100000'; give a whole number from 1 to 1024"),
         (["a.jpg", "--pages", "2", "-q"], 1, "--pages 2: a JPEG file has one picture; leave --pages out"),
         ([".", "-r", "-o", "out", "--provider", "mps"], 2, "--provider 'mps' is PyTorch's, as --runtime torch has it"),

@@ -7,7 +7,7 @@ import sys
 from argparse import BooleanOptionalAction, Namespace
 from pathlib import Path
 
-from jpegmend.cli.options import THREADS
+from jpegmend.cli.options import PARALLEL
 from jpegmend.cli.parser import SEVERAL, Parser, whole
 
 
@@ -17,7 +17,7 @@ def add(parser: Parser) -> None:
     parser.add_argument(
         "--size", **SEVERAL, metavar="SIZE", help="of the pictures: a side such as 512, or 4000x3000 (512 1024)"
     )
-    parser.add_argument("--threads", **THREADS, help="CPU threads")
+    parser.add_argument("--threads", **PARALLEL, help="CPU threads")
     parser.add_argument(
         "--repeats", type=whole(1), default=3, metavar="N", help="runs of each, in turn; the median counts (3)"
     )

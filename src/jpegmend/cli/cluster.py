@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
 from jpegmend.cli.files import add_forms, check_form, default_format
-from jpegmend.cli.options import THREADS, add_limits, parse_size, translate
+from jpegmend.cli.options import PARALLEL, add_limits, parse_size, translate
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.cli.restore import add_restoration, read_settings
 from jpegmend.errors import InvalidOption
@@ -52,8 +52,8 @@ def add(parser: Parser) -> None:
         help="local: processes of this machine; auto, or HOST:PORT: the Ray cluster there (local)",
     )
     group.add_argument("--shards", metavar="FIRST-LAST", help="only these shards, such as 0-99; without it all")
-    group.add_argument("--jobs", type=whole(1), metavar="N", help="workers; without it one for each CPU or GPU")
-    group.add_argument("--threads", **THREADS, default=1, help="CPU threads of each worker (1)")
+    group.add_argument("--jobs", **PARALLEL, help="workers; without it one for each CPU or GPU")
+    group.add_argument("--threads", **PARALLEL, default=1, help="CPU threads of each worker (1)")
     group.add_argument("--memory", metavar="SIZE", help="memory of each worker, such as 2G; without it no limit")
     parser.set_defaults(only={"plan": _defaults(planning), "run": _defaults(group)})
 

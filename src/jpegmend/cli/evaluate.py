@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jpegmend.cli.options import THREADS
-from jpegmend.cli.parser import SEVERAL, Parser, refuse_file, whole
+from jpegmend.cli.options import PARALLEL
+from jpegmend.cli.parser import SEVERAL, Parser, refuse_file
 
 if TYPE_CHECKING:
     from jpegmend.evaluation import Protocol, Result
@@ -58,8 +58,8 @@ def add(parser: Parser) -> None:
         metavar="NAME",
         help="measure a use of restored pictures instead, such as face detection; 'list' names them",
     )
-    group.add_argument("--workers", type=whole(1), metavar="N", help="processes (1)")
-    group.add_argument("--threads", **THREADS, help="CPU threads of each restoration")
+    group.add_argument("--workers", **PARALLEL, help="processes (1)")
+    group.add_argument("--threads", **PARALLEL, help="CPU threads of each restoration")
     group = parser.add_argument_group("what is shown and kept")
     group.add_argument("--out", type=Path, metavar="FOLDER", help=f"folder for the results ({RESULTS})")
     group.add_argument("--table", metavar="NAME", help="a paper's table, such as dcsc:1; 'list' names them")

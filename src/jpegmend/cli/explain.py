@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jpegmend.cli import DONE
-from jpegmend.cli.options import THREADS, add_limits, documented, parse_size, translate
+from jpegmend.cli.options import PARALLEL, add_limits, documented, parse_size, translate
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.cli.streams import naming, printable
 from jpegmend.errors import InvalidOption, OutputError
@@ -46,7 +46,7 @@ def add(parser: Parser) -> None:
     )
     parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the PNG files (light)")
     parser.add_argument("--assume-quality", type=whole(1, 100), metavar="Q", help=documented()["quality"])
-    parser.add_argument("--threads", **THREADS, help=documented()["threads"])
+    parser.add_argument("--threads", **PARALLEL, help=documented()["threads"])
     add_limits(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegmend.cli import DONE, SOME_FAILED
-from jpegmend.cli.options import BITS, PROVIDERS, RUNTIMES, THREADS, add_limits, documented, parse_size
+from jpegmend.cli.options import BITS, PARALLEL, PROVIDERS, RUNTIMES, add_limits, documented, parse_size
 from jpegmend.cli.parser import Parser, whole
 from jpegmend.errors import InvalidOption
 from jpegmend.formats import WRITTEN
@@ -105,11 +105,10 @@ def add_resources(group: Any, *, pixels: str = "") -> None:
     """The options of processes, threads, memory and limits; ``pixels`` adds to the help of ``--max-pixels``."""
     group.add_argument(
         "--jobs",
-        type=whole(1),
-        metavar="N",
+        **PARALLEL,
         help="number of processes for several files; without it by CPUs and memory",
     )
-    group.add_argument("--threads", **THREADS, help="CPU threads of all processes together; without it all CPUs")
+    group.add_argument("--threads", **PARALLEL, help="CPU threads of all processes together; without it all CPUs")
     group.add_argument(
         "--memory",
         metavar="SIZE",

@@ -45,8 +45,8 @@ BITS: dict[str, Any] = {
 }
 """For ``add_argument``: an option of several verbs."""
 
-THREADS: dict[str, Any] = {"type": whole(1, MOST_THREADS), "metavar": "N"}
-"""Likewise; the help of each verb is its own."""
+PARALLEL: dict[str, Any] = {"type": whole(1, MOST_THREADS), "metavar": "N"}
+"""Likewise, of numbers of threads and processes; the help of each verb is its own."""
 
 _GIVEN = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|[\w.]*)")
 _WORDS = (

@@ -9,7 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from jpegmend.cli import DONE
-from jpegmend.cli.options import THREADS, parse_size
+from jpegmend.cli.options import PARALLEL, parse_size
 from jpegmend.cli.parser import Parser, real, whole
 from jpegmend.cli.streams import Terminated
 from jpegmend.errors import extra_needed
@@ -35,8 +35,8 @@ def add(parser: Parser) -> None:
 
 def _add_limits(group: object) -> None:
     add = group.add_argument  # type: ignore[attr-defined]
-    add("--jobs", type=whole(1), metavar="N", help="worker processes; without it by CPUs and memory")
-    add("--threads", **THREADS, help="CPU threads of all workers together; without it all CPUs")
+    add("--jobs", **PARALLEL, help="worker processes; without it by CPUs and memory")
+    add("--threads", **PARALLEL, help="CPU threads of all workers together; without it all CPUs")
     add("--memory", metavar="SIZE", help="of one job; tiles are chosen by it, and above it a job is ended (4G)")
     add("--max-pixels", type=whole(1), default=100_000_000, metavar="N", help="of a picture (100 million)")
     add("--max-bytes", default="200M", metavar="SIZE", help="of a request's body (200M)")

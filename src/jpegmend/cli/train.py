@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jpegmend.cli.options import THREADS
+from jpegmend.cli.options import PARALLEL
 from jpegmend.cli.parser import SEVERAL, Parser, real, refuse_file
 from jpegmend.errors import InvalidOption, extra_needed
 
@@ -42,7 +42,7 @@ def add(parser: Parser) -> None:
         "--partly", action="store_true", help="of --warm-start take the tensors that fit; the others begin fresh"
     )
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda; cuda where there is one")
-    parser.add_argument("--threads", **THREADS, help="CPU threads")
+    parser.add_argument("--threads", **PARALLEL, help="CPU threads")
     parser.add_argument(
         "--set",
         **SEVERAL,
