@@ -33,6 +33,13 @@ def test_a_checkpoint_that_names_no_groups_of_parameters_is_resumed(pictures, tm
     assert loop.train(tiny(steps=4), settings(tmp_path, pictures, resume=True)).step == 4
 
 
+def test_a_run_that_has_spent_its_budget_says_so(pictures, tmp_path, capsys):
+    loop.train(tiny(steps=2), settings(tmp_path, pictures))
+    assert "spent" not in "".join(capsys.readouterr())
+    assert loop.train(tiny(steps=2), settings(tmp_path, pictures, resume=True)).step == 2
+    assert "the budget of this run is spent" in " ".join("".join(capsys.readouterr()).split())
+
+
 @pytest.mark.parametrize("changed", [{}, {"qualities": [50]}, {"pictures": 1}], ids=["same", "qualities", "pictures"])
 def test_the_best_weights_are_those_of_the_validation_at_hand(pictures, others, tmp_path, monkeypatch, changed):
     """A score on other pictures, or at other qualities, is no reason to keep earlier weights."""

@@ -48,6 +48,8 @@ def train(recipe: Recipe, settings: RunSettings, group: ProcessGroup | None = No
                 reports.note(words)
             if run.left_out:
                 reports.note(f"pictures left out of the validation because they are too small: {run.left_out}")
+            if run.share() >= 1:
+                reports.note("the budget of this run is spent: give more --minutes, or --set steps, to go on with it")
             _loop(run, reports, request, folder, watch=_WATCH["cpu" if on_cpu else "cuda"])
     return run.state
 
