@@ -17,6 +17,7 @@ import torch
 from tests.explanation.conftest import as_jpeg, clear_picture
 
 from jpegmend.explanation import cqr, dcsc, dual, mdu, qgcn
+from jpegmend.explanation.explanation import facts
 from jpegmend.explanation.subject import prepare, psnr
 from jpegmend.explanation.traced_run import TracedRun, plane, trace_network
 from jpegmend.models import NETWORKS, files
@@ -122,6 +123,13 @@ def test_of_a_network_for_rgb_luma_is_shown_and_scored(tmp_path, monkeypatch):
     assert traced.psnr(traced.decoded) == pytest.approx(psnr(traced.decoded, traced.subject.clear), abs=0.01)
 
 
+def test_a_strength_below_1_is_a_fact_of_the_report(tmp_path):
+    card = dataclasses.replace(make_card(tmp_path, "dcsc"), caution=((45.0, 1.0), (60.0, 0.6)))
+    gray = clear_picture(96, 112).convert("L")
+    low, high = (facts(prepare(as_jpeg(gray, quality=quality), Options(model=card))) for quality in (40, 60))
+    assert "strength" not in low and high["strength"].startswith("0.60, the card's caution")
+
+
 def test_the_last_code_decodes_to_the_output(traced_run_of):
     traced = traced_run_of("dcsc")
     assert dcsc._scores(traced)[-1] == pytest.approx(traced.psnr(plane(traced.estimate.planes)), abs=1e-6)
@@ -208,7 +216,7 @@ def test_without_a_classifier_dual_has_no_figures_of_it(traced_run_of):
 
 def test_weights_that_are_older_than_a_hyper_parameter_have_its_default(traced_run_of, monkeypatch):
     subject = traced_run_of("dcsc").subject
-    network, facts = files.load_weights(subject.card.folder / "dcsc.safetensors")
-    older = {key: value for key, value in facts["config"].items() if key != "last"}
-    monkeypatch.setattr(files, "load_weights", lambda path: (network, {**facts, "config": older}))
+    network, header = files.load_weights(subject.card.folder / "dcsc.safetensors")
+    older = {key: value for key, value in header["config"].items() if key != "last"}
+    monkeypatch.setattr(files, "load_weights", lambda path: (network, {**header, "config": older}))
     assert trace_network(subject).config["last"] == 1.0

@@ -166,6 +166,9 @@ def facts(subject: Subject) -> dict[str, str]:
         "model": f"{card.name}: {card.title}",
         "paper": card.paper,
         "size of the model": f"{card.parameters:,} parameters, {card.multiply_adds / 1e3:,.0f} k multiply-adds a pixel",
+        "strength": None
+        if report.strength == 1
+        else f"{report.strength:.2f}, the card's caution at this quality; the inside of the network is shown at 1",
         "projection": report.consistent_why,
     }
     if report.estimated_quality is not None:
