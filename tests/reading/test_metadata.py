@@ -132,6 +132,13 @@ def test_a_tiff_without_a_resolution_gets_none(options, density):
     assert open_source(stream.getvalue()).metadata.density == density
 
 
+@pytest.mark.parametrize("form", ["png", "tiff"])
+def test_pixels_that_are_no_squares_stay_so(form):
+    picture = draw_picture(16, 16)
+    for density, kept in (((2, 1, "aspect"), (2, 1, "aspect")), ((72, 72, "aspect"), None)):
+        assert open_source(save(picture, form, density=density)).metadata.density == kept
+
+
 def png_with(**chunks: bytes) -> bytes:
     texts = PngImagePlugin.PngInfo()
     for name, body in chunks.items():

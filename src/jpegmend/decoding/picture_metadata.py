@@ -39,7 +39,7 @@ def read_metadata(image: Any, ink: bool = False) -> tuple[dict[str, Any], list[s
         "exif": lambda: _text(_exif(image)),
         "xmp": lambda: _text(_xmp(image.info)),
         "comment": lambda: _text(_bytes(image.info.get("comment") or image.info.get("Comment"))),  # of GIF, of PNG
-        "density": lambda: _density(image.info.get("dpi")),
+        "density": lambda: _density(image.info) or _aspect(image.info),
         "orientation": lambda: int(image.getexif().get(ORIENTATION, 1)),
         "colours": lambda: not image.info.get("icc_profile") and _states_other_colours(image.info),
     }
@@ -100,12 +100,19 @@ def _bytes(comment: Any) -> bytes | None:
     return comment.encode() if isinstance(comment, str) else comment
 
 
-def _density(dpi: Any) -> list[int] | None:
-    found = [round(float(value)) for value in dpi] if dpi else []
+def _density(info: dict[str, Any]) -> tuple[int, int, str] | None:
+    found = [round(float(value)) for value in info.get("dpi") or ()]
     if max(found, default=0) > _LARGEST_DENSITY:
         raise ValueError(f"{found} pixels an inch")
     # Pillow says 1 x 1 of a TIFF that states no resolution.
-    return found if len(found) == 2 and min(found) > 0 and found != [1, 1] else None
+    return (found[0], found[1], "dpi") if len(found) == 2 and min(found) > 0 and found != [1, 1] else None
+
+
+def _aspect(info: dict[str, Any]) -> tuple[int, int, str] | None:
+    """Of a PNG or a TIFF whose density has no unit: only whether its pixels are squares."""
+    found = [round(float(value)) for value in info.get("aspect") or info.get("resolution") or ()]
+    stretched = len(found) == 2 and found[0] != found[1] and min(found) > 0 and max(found) <= _LARGEST_DENSITY
+    return (found[0], found[1], "aspect") if stretched else None
 
 
 def _text(value: bytes | None) -> str | None:

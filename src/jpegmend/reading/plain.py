@@ -115,7 +115,7 @@ def read_metadata(facts: dict[str, Any]) -> tuple[Metadata, tuple[str, ...]]:
         exif=set_orientation(exif, orientation) if exif else None,  # that of a JPEG XL's EXIF is void
         xmp=kept,
         comments=(comment,) if comment else (),
-        density=(*facts["density"], "dpi") if facts["density"] else read_density(exif),
+        density=tuple(facts["density"]) if facts["density"] else read_density(exif),
         orientation=orientation,
     )
     return metadata, (note_removed(kept is not None),) if removed else ()
