@@ -40,6 +40,29 @@ def test_folders_pass_over_what_is_no_picture_and_count_it(scans: Path) -> None:
     assert found.passed_over == {"hidden": 2, ".jp2": 1, ".txt": 1, "results": 3, "without suffix": 1}
 
 
+RESULTS = ("a.restored.png", "b.x3.jpg", "c.jpeg.restored.tif", "d.png.restored.png", "a.restored.compare.png")
+
+
+def test_patterns_match_results_only_by_their_names(scans: Path) -> None:
+    for name in (*RESULTS, "of another.restored.png"):
+        (scans / name).write_bytes((scans / "a.jpg").read_bytes())
+    found = find_pictures([str(scans / "*.*")], recursive=False)
+    assert [each.path.name for each in found.pictures] == ["a.jpg", "b.JPG", "c.jpeg", "d.png"]
+    assert found.passed_over == {"results": 6}
+    found = find_pictures([str(scans / "*.restored.t*"), str(scans / "*x3*")], recursive=False)
+    assert [each.path.name for each in found.pictures] == ["c.jpeg.restored.tif", "b.x3.jpg"]
+
+
+def test_results_that_are_given_with_their_originals_are_marked(scans: Path) -> None:
+    """As by a shell that expands a pattern for the second time; alone they are restored like any file."""
+    originals = [str(scans / name) for name in ("a.jpg", "b.JPG", "c.jpeg", "d.png")]
+    more = ["d.png.restored.png.restored.png", "e.restored.png", "e.restored.png.x3.png", "below/a.restored.png"]
+    found = find_pictures([*originals, *(str(scans / name) for name in (*RESULTS, *more))], recursive=False)
+    kept = [str(each.path.relative_to(scans)) for each in found.pictures if not each.result]
+    assert kept == ["a.jpg", "b.JPG", "c.jpeg", "d.png", "e.restored.png", "below/a.restored.png"]
+    assert found.passed_over == {"results": 7}
+
+
 def test_links_to_folders_are_counted(scans: Path) -> None:
     """They may form a circle, so they are not followed; one that is given itself is searched."""
     (scans / "link").symlink_to(".")

@@ -130,6 +130,19 @@ def test_patterns(folder: Path) -> None:
     assert "sub/b.restored.png" in files(folder)
 
 
+@pytest.mark.parametrize("given", [["*.jpg"], ["a.jpg", "a.restored.jpg"]], ids=["pattern", "expanded by a shell"])
+def test_a_pattern_that_matches_the_results_can_be_repeated(
+    given: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["a.jpg", "-q", "--format", "jpeg"]) == 0
+    before = files(folder)
+    assert cli.run([*given, "--format", "jpeg"]) == 0
+    assert "1 skipped, 0 failed" in (said := capsys.readouterr().out) and "passed over: 1 results" in said
+    # A file that was named is an input, which is never overwritten.
+    assert cli.run([*given, "-q", "--format", "jpeg", "--overwrite"]) == len(given) - 1
+    assert files(folder) == before
+
+
 @pytest.mark.parametrize(
     ("size", "mode", "suffix", "message"),
     [

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jpegmend.batch.journal import JOURNAL
@@ -34,6 +35,8 @@ class Found:
     """The folder that was searched; None for a file that was given itself, or matched a pattern."""
     named: bool = True
     """Whether the file itself was given, not a folder or a pattern."""
+    result: bool = False
+    """Whether it has the name of a result of another file that was given."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None 
 
     Folders are searched for pictures, with ``recursive`` also their subfolders; hidden files, results of earlier runs,
     files of other kinds, links to folders and the folder ``output`` are skipped. Patterns are for shells that do not
-    expand them.
+    expand them; they match results of earlier runs only if they name them (``*.restored.png``). Files that have the
+    names of results of others that are given are marked, and counted as skipped.
 
     Raises:
         InvalidOption: a folder or a pattern without any picture.
@@ -71,7 +75,18 @@ def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None 
         for picture in here:
             standard = picture.path == STANDARD
             found.setdefault(("" if standard else resolve(picture.path.parent), picture.path.name), picture)
-    return Search(tuple(found.values()), dict(passed))
+    # A shell gives results too when a pattern is used for the second time.
+    given = {(folder, name.lower()) for folder, name in found}
+    pictures = tuple(replace(picture, result=_is_result_of(given, *place)) for place, picture in found.items())
+    passed.update(["results"] * sum(picture.result for picture in pictures))
+    return Search(pictures, dict(passed))
+
+
+def _is_result_of(given: Collection[tuple[str, str]], folder: str, name: str) -> bool:
+    """Whether a file has the name of a result of one of the ``given`` files (folder, name in small letters)."""
+    parts = re.split(r"(\.restored|\.x3)(?=\.)", name.lower())
+    befores = ("".join(parts[:end]) for end in range(1, len(parts), 2))
+    return any((folder, before + suffix) in given for before in befores for suffix in ("", ".jpg"))
 
 
 def describe(passed_over: Mapping[str, int]) -> str:
@@ -92,9 +107,12 @@ def _expand(name: str, recursive: bool, output: Path | None, passed: Counter[str
     elif os.path.isdir(path):
         yield from _walk(path, recursive, output, passed)
     elif not os.path.lexists(path) and glob.has_magic(name):
-        for match in sorted(glob.glob(name, recursive=True)):
-            if os.path.isfile(match):
-                yield Found(_file(Path(match)), Path(Path(match).name), named=False)
+        asks_for_results = any(mark.strip(".") in path.name for mark in (MARK, _UPSCALED))
+        for match in map(Path, sorted(glob.glob(name, recursive=True))):
+            if is_result(match.name) and not asks_for_results:
+                passed["results"] += 1
+            elif os.path.isfile(match):
+                yield Found(_file(match), Path(match.name), named=False)
     else:
         # A file that does not exist is kept and fails later, so that the others are still restored.
         yield Found(_file(path), Path(path.name))

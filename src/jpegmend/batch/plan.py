@@ -61,14 +61,20 @@ def open_journals(pictures: Sequence[Found], place: Place, *, writing: bool) -> 
 def plan(
     pictures: Sequence[Found], place: Place, template: Template, settings: Settings, journals: Journals
 ) -> list[Item]:
-    """The items of a run, in the order of the pictures, without results of earlier runs."""
+    """The items of a run, in the order of the pictures, without results of earlier runs.
+
+    Results that were given by their names are inputs where they would be overwritten.
+    """
     known = set().union(*(journal.results() for journal in journals.values())) if journals else set()
     pictures = without(pictures, known | {compared_with(path) for path in known})
-    read = [picture.path for picture in pictures] + ([settings.output.reference] if settings.output.reference else [])
+    read = [picture.path for picture in pictures if settings.overwrite or not picture.result]
+    read += [settings.output.reference] if settings.output.reference else []
     inputs = {identity for path in read if (identity := _identity(path))}
     taken: dict[str, Path] = {}
     items = []
     for picture in pictures:
+        if picture.result:
+            continue
         quality = quality_of(picture.path, settings.max_bytes) if template.needs_quality else ""
         target = target_of(picture, place, template, settings.card.name, quality)
         journal = journals.get(place.folder or picture.folder or Path())

@@ -84,7 +84,7 @@ class Show:
     def finish(self, passed_over: Mapping[str, int], journals: list[Path]) -> None:
         """Print the summary of the run and each failure once."""
         self.bar.close()
-        several = len(self._items) > 1 or bool(journals)
+        several = len(self._items) > 1 or bool(journals) or bool(passed_over)
         if not self._json:
             for source, reason in self._failures:
                 sys.stderr.write(f"jpegmend: {printable(source)}: {printable(reason)}\n")
