@@ -147,6 +147,18 @@ def _with_exif(exif: bytes) -> bytes:
     return stream.getvalue()
 
 
+def test_an_exif_that_is_no_tiff_structure_is_left_out(plain):
+    """Pillow passes over one in a JPEG, and fails on a PNG or WebP with it."""
+    whole = Image.Exif()
+    whole[271] = "Maker"
+    junk, second = segment(0xE1, b"Exif\0\0no structure"), segment(0xE1, whole.tobytes())
+    header = jpeg.read_header(insert(plain, junk))
+    assert header.metadata.exif is None and header.warnings == ("the EXIF is no TIFF structure; it is left out",)
+    assert jpeg.read_header(insert(plain, junk, second)).metadata.exif == whole.tobytes()[6:]
+    for empty in (b"Exif\0", b"Exif\0\0"):
+        assert jpeg.read_header(insert(plain, segment(0xE1, empty))).warnings == ()
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("applied", [3, 6])
 def test_exif_of_turned_pixels(order, applied):

@@ -59,6 +59,10 @@ def test_metadata_that_makes_no_sense_costs_no_picture():
     exif = b"MM\0*\0\0\0\x08\xff\xff nothing of the kind"
     for source in (chunks_of(picture.astype(np.uint16), 2, (b"eXIf", exif)), save(picture, "webp", exif=exif)):
         assert open_source(source).height == 20
+    exif = b"no structure"
+    for source in (chunks_of(picture.astype(np.uint16), 2, (b"eXIf", exif)), save(picture, "webp", exif=exif)):
+        opened = open_source(source)
+        assert opened.metadata.exif is None and "the exif in the file is invalid and is left out" in opened.warnings
     image = Image.fromarray(picture)
     image.info["dpi"] = (float("nan"), 0)
     image.info["exif"] = exif

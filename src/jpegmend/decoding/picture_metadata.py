@@ -79,7 +79,10 @@ def _exif(image: Any) -> bytes | None:
         encode_texts(found)
         found.bigtiff = False  # an EXIF block has 32-bit offsets, whatever the file has
         block = found.tobytes() if len(found) else None
-    return block.removeprefix(b"Exif\0\0") if block else None
+    block = block.removeprefix(b"Exif\0\0") if block else None
+    if block and block[:4] not in (b"II*\0", b"MM\0*"):
+        raise ValueError("no TIFF structure")
+    return block
 
 
 def encode_texts(exif: Any) -> None:

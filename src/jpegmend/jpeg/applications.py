@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from jpegmend.jpeg import segments as seg
 from jpegmend.jpeg.gain_map import note_removed, remove_statements
-from jpegmend.jpeg.metadata import Density, Metadata, read_density, read_orientation
+from jpegmend.jpeg.metadata import Density, Metadata, byte_order, read_density, read_orientation
 
 _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
 _ICC, _EXIF, _MPF = b"ICC_PROFILE\0", b"Exif\0", b"MPF\0"
@@ -92,11 +92,17 @@ class Applications:
 
     def _take_app1(self, body: bytes) -> None:
         if body.startswith(_EXIF):
-            self._exif = self._first(self._exif, body[6:], "EXIF")
+            self._take_exif(body[6:])
         elif body.startswith(_XMP):
             self._xmp = self._first(self._xmp, body[len(_XMP) :], "XMP")
         elif body.startswith(_XMP_MORE) and len(body) >= _XMP_MORE_HEAD:
             self._xmp_chunks.setdefault(body[len(_XMP_MORE) : len(_XMP_MORE) + 32], []).append(body)
+
+    def _take_exif(self, block: bytes) -> None:
+        if byte_order(block):
+            self._exif = self._first(self._exif, block, "EXIF")
+        elif block:  # readers that take it in a JPEG refuse a PNG with it
+            self.warnings.append("the EXIF is no TIFF structure; it is left out")
 
     def _first(self, before: bytes | None, body: bytes, name: str) -> bytes:
         if before is not None and body != before:

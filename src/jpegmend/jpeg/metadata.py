@@ -63,7 +63,7 @@ def read_orientation(exif: bytes | None) -> int:
 
 def read_density(exif: bytes | None) -> Density | None:
     """Density in an EXIF block (TIFF structure), in whole numbers; None if it states none, or no length as its unit."""
-    if not exif or (order := _byte_order(exif)) is None:
+    if not exif or (order := byte_order(exif)) is None:
         return None
     _, entries, _ = _directories(exif, order)
     unit = struct.unpack_from(order + "H", exif, entries[_DENSITY_UNIT] + 8)[0] if _DENSITY_UNIT in entries else 2
@@ -148,7 +148,7 @@ def state_srgb(metadata: Metadata) -> Metadata:
 
 def _state_srgb(exif: bytes) -> bytes:
     block = bytearray(exif)
-    if (order := _byte_order(exif)) is None:
+    if (order := byte_order(exif)) is None:
         return exif
     inner = _directories(exif, order)[2]
     if (place := inner.get(_COLOURS)) and struct.unpack_from(order + "HI", exif, place + 2) == (_SHORT, 1):
@@ -168,7 +168,7 @@ def turn_exif(exif: bytes, applied: int) -> bytes:
     which lies as the pixels did.
     """
     block = bytearray(set_orientation(exif, 1))
-    if (order := _byte_order(exif)) is None:
+    if (order := byte_order(exif)) is None:
         return bytes(block)
     first, entries, inner = _directories(exif, order)
     if applied >= 5:
@@ -185,7 +185,7 @@ def turn_exif(exif: bytes, applied: int) -> bytes:
 def scale_exif(exif: bytes, factor: int) -> bytes:
     """The EXIF block of pixels that were enlarged by a factor, in as many bytes: its sizes are those of the result."""
     block = bytearray(exif)
-    if (order := _byte_order(exif)) is None:
+    if (order := byte_order(exif)) is None:
         return exif
     _, entries, inner = _directories(exif, order)
     for place in [tags[tag] for tags, names in ((entries, _SIZE), (inner, _EXIF_SIZE)) for tag in names if tag in tags]:
@@ -205,7 +205,7 @@ def _directories(exif: bytes, order: str) -> tuple[int, dict[int, int], dict[int
     return first, entries, inner
 
 
-def _byte_order(exif: bytes) -> str | None:
+def byte_order(exif: bytes) -> str | None:
     """In the notation of ``struct``; None if it is no TIFF structure."""
     return {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4]) if len(exif) >= 8 else None
 
@@ -221,7 +221,7 @@ def _entries(exif: bytes, start: int, order: str) -> Iterator[tuple[int, int]]:
 
 def _find_orientation(exif: bytes) -> tuple[int, str] | None:
     """Offset of the orientation's value in the first directory, and the byte order in the notation of ``struct``."""
-    if (order := _byte_order(exif)) is None:
+    if (order := byte_order(exif)) is None:
         return None
     for tag, entry in _entries(exif, int(struct.unpack_from(order + "I", exif, 4)[0]), order):
         if tag == _ORIENTATION_TAG:
