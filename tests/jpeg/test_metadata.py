@@ -147,6 +147,16 @@ def _with_exif(exif: bytes) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.parametrize(("index", "icc", "told"), [("R03", None, 1), ("R03", b"profile", 0), ("R98", None, 0)])
+def test_adobe_rgb_that_only_the_exif_states_is_told(index, icc, told, encode, draw):
+    """Some cameras write no profile; without one neither browsers nor ``--srgb`` convert the colours."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0xA001: 65535, 0xA005: {1: index, 2: b"0100"}})
+    header = jpeg.read_header(encode(draw(8, 8), exif=exif, icc_profile=icc))
+    assert ["states Adobe RGB, without an ICC profile" in note for note in header.notes] == [True] * told
+    assert not header.warnings
+
+
 def test_an_exif_that_is_no_tiff_structure_is_left_out(plain):
     """Pillow passes over one in a JPEG, and fails on a PNG or WebP with it."""
     whole = Image.Exif()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from jpegmend.jpeg import segments as seg
 from jpegmend.jpeg.gain_map import note_removed, remove_statements
-from jpegmend.jpeg.metadata import Density, Metadata, byte_order, read_density, read_orientation
+from jpegmend.jpeg.metadata import Density, Metadata, byte_order, read_density, read_orientation, states_adobe_rgb
 
 _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
 _ICC, _EXIF, _MPF = b"ICC_PROFILE\0", b"Exif\0", b"MPF\0"
@@ -114,8 +114,11 @@ class Applications:
         xmp, extended = self._join_xmp()
         if self.rest >= _TOLD_REST and not self._names_rest:
             self._note(f"{self.rest:,} bytes after the picture (a film, another picture) are left out")
+        icc = self._join_icc()
+        if icc is None and states_adobe_rgb(self._exif):
+            self._note("the EXIF states Adobe RGB, without an ICC profile; colours are taken as sRGB")
         return Metadata(
-            icc=self._join_icc(),
+            icc=icc,
             exif=self._exif,
             xmp=xmp,
             extended_xmp=extended,

@@ -153,12 +153,23 @@ def _state_srgb(exif: bytes) -> bytes:
     inner = _directories(exif, order)[2]
     if (place := inner.get(_COLOURS)) and struct.unpack_from(order + "HI", exif, place + 2) == (_SHORT, 1):
         struct.pack_into(order + "H", block, place + 8, 1)
-    if pointer := inner.get(_INTEROPERABILITY):
-        start = int(struct.unpack_from(order + "I", exif, pointer + 8)[0])
-        place = dict(_entries(exif, start, order)).get(1)
-        if place and exif[place + 8 : place + 11] == b"R03":  # Adobe RGB, by DCF 2.0
-            block[place + 8 : place + 11] = b"R98"
+    if place := _find_adobe_rgb(exif, order):
+        block[place : place + 3] = b"R98"
     return bytes(block)
+
+
+def states_adobe_rgb(exif: bytes | None) -> bool:
+    """Whether an EXIF block states Adobe RGB, as a camera does that is set to it, by DCF 2.0."""
+    order = byte_order(exif) if exif else None
+    return bool(exif and order and _find_adobe_rgb(exif, order))
+
+
+def _find_adobe_rgb(exif: bytes, order: str) -> int | None:
+    """Offset of the text that states it, in the directory of interoperability."""
+    pointer = _directories(exif, order)[2].get(_INTEROPERABILITY)
+    start = int(struct.unpack_from(order + "I", exif, pointer + 8)[0]) if pointer else len(exif)
+    place = dict(_entries(exif, start, order)).get(1)
+    return place + 8 if place and exif[place + 8 : place + 11] == b"R03" else None
 
 
 def turn_exif(exif: bytes, applied: int) -> bytes:
