@@ -40,6 +40,11 @@ def test_sampling_and_quality(subsampling: int, name: str) -> None:
     assert found.lost == 0 and found.conflict is None
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_comment_is_read_as_it_is_written_into_results(encoding: str) -> None:
+    assert inspect(jpeg(comment="K\u00fcste".encode(encoding))).metadata["comment"] == "K\u00fcste"
+
+
 def test_the_ranker_sees_the_luma_of_ink_and_of_rgb(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
     ranker = SimpleNamespace(score=lambda luma: float(len(seen.append(luma) or seen)))

@@ -209,6 +209,8 @@ def _component(opened: Opened, index: int) -> ComponentFacts:
 
 def _words(carried: Any) -> dict[str, str]:
     """A short description of each kind of metadata that is present."""
+    from jpegmend.writing.tiff import decode_text
+
     density = carried.density
     found = {
         "icc profile": f"{len(carried.icc)} bytes" if carried.icc else "",
@@ -216,6 +218,6 @@ def _words(carried: Any) -> dict[str, str]:
         "orientation": str(carried.orientation) if carried.orientation != 1 else "",
         "xmp": f"{len(carried.xmp)} bytes" if carried.xmp else "",
         "density": f"{density[0]} x {density[1]} {density[2]}" if density else "",
-        "comment": "; ".join(comment.decode("utf-8", "replace") for comment in carried.comments),
+        "comment": "; ".join(map(decode_text, carried.comments)),
     }
     return {name: words for name, words in found.items() if words}
