@@ -96,9 +96,10 @@ def test_extended_xmp_is_joined(plain):
     "lead, name", [(b"Exif\0\0", "EXIF"), (b"http://ns.adobe.com/xap/1.0/\0", "XMP")], ids=["exif", "xmp"]
 )
 def test_of_several_exif_or_xmp_segments_the_first_is_kept_and_told(plain, lead, name):
-    first, second = segment(0xE1, lead + b"first"), segment(0xE1, lead + b"second")
+    blocks = [b"II*\0\x08\0\0\0" + text for text in (b"first", b"second")]
+    first, second = (segment(0xE1, lead + block) for block in blocks)
     header = jpeg.read_header(insert(plain, first, second, second))
-    assert getattr(header.metadata, name.lower()) == b"first"
+    assert getattr(header.metadata, name.lower()) == blocks[0]
     assert header.notes == (f"the file has several {name} segments; the first is kept",)
     assert jpeg.read_header(insert(plain, first, first)).notes == ()
 

@@ -41,7 +41,7 @@ for step in range(done + 1, steps + 1):
         file.write(json.dumps({"step": step, "minutes": 0, **({"stopped": True} if stops else {})}) + chr(10))
     if stops:
         sys.exit()
-    time.sleep(0.01)
+    time.sleep(0.03)
 (folder / "average.safetensors").touch()
 """
 
@@ -160,12 +160,12 @@ def test_sigterm_ends_the_training_and_the_queue_and_is_no_failure(tmp_path, sta
 
 def test_an_entry_whose_budget_was_cut_below_what_it_had_is_done(tmp_path, stand_in):
     """It was stopped before; resumed, it ends at once and adds nothing to the log."""
-    write_list(tmp_path, tmp_path, LIST.split("[[entry]]\nname")[0])
+    entry = LIST.split("[[entry]]\nname")[0]
+    write_list(tmp_path, tmp_path, entry + 'set = ["steps=6000"]\n')  # enough for a busy machine to stop it in time
     with start_and_wait(tmp_path, 2) as queue:
         queue.send_signal(signal.SIGTERM)
         assert queue.wait(60) == 0
-    with (tmp_path / "list.toml").open("a") as text:
-        text.write('set = ["steps=1"]\n')
+    write_list(tmp_path, tmp_path, entry + 'set = ["steps=1"]\n')
     assert run(tmp_path).count("--resume") == 1
     assert "done" in run(tmp_path, "status")
 

@@ -168,8 +168,10 @@ def _left_out(metadata: Metadata) -> tuple[str, ...]:
         left_out.append("the extended part of its XMP")
     if metadata.comments:
         left_out.append("the comments")
-    if metadata.density and metadata.density[2] != "aspect" and metadata.density != read_density(metadata.exif):
-        left_out.append("the density")
-    elif metadata.density and metadata.density[0] != metadata.density[1]:
-        left_out.append("the pixel aspect ratio")
+    if metadata.density and metadata.density != read_density(metadata.exif):
+        across, down, unit = metadata.density
+        if unit != "aspect":
+            left_out.append("the density")
+        elif across != down:
+            left_out.append("the pixel aspect ratio")
     return tuple(left_out)
