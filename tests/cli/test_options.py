@@ -23,7 +23,7 @@ from jpegmend.reading import open_source
 from jpegmend.restoration import Options
 from jpegmend.restoration.upscaling import UpscaleOptions
 from jpegmend.runtimes import RUNTIMES
-from jpegmend.runtimes.processor import MOST_THREADS
+from jpegmend.runtimes.processor import MOST_PARALLEL
 
 from .conftest import as_jpeg, picture
 
@@ -269,7 +269,7 @@ def test_every_argument_has_an_option_of_the_command() -> None:
     only_in_python = {"keep_planes", "traces", "progress"}
     assert {field.name for field in fields(Options)} - set(OPTIONS) == only_in_python
     assert command.RUNTIMES == RUNTIMES and command.MAX_PIXELS == MAX_PIXELS
-    assert command.MOST_THREADS == MOST_THREADS
+    assert command.MOST_PARALLEL == MOST_PARALLEL
 
 
 @pytest.mark.parametrize(

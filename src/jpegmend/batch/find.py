@@ -22,6 +22,7 @@ MARK = ".restored."
 """Part of the names of results of ``restore``."""
 _UPSCALED = ".x3."
 """Part of the names of results of ``upscale``."""
+_MARKS = re.compile("|".join(re.escape(mark[:-1]) + r"(?=\.)" for mark in (MARK, _UPSCALED)))
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,17 @@ def find_pictures(names: Sequence[str], *, recursive: bool, output: Path | None 
             found.setdefault(("" if standard else resolve(picture.path.parent), picture.path.name), picture)
     # A shell gives results too when a pattern is used for the second time.
     given = {(folder, name.lower()) for folder, name in found}
-    pictures = tuple(replace(picture, result=_is_result_of(given, *place)) for place, picture in found.items())
-    passed.update(["results"] * sum(picture.result for picture in pictures))
-    return Search(pictures, dict(passed))
+    for place, picture in found.items():
+        if is_result(place[1]) and _is_result_of(given, *place):
+            found[place] = replace(picture, result=True)
+            passed["results"] += 1
+    return Search(tuple(found.values()), dict(passed))
 
 
 def _is_result_of(given: Collection[tuple[str, str]], folder: str, name: str) -> bool:
     """Whether a file has the name of a result of one of the ``given`` files (folder, name in small letters)."""
-    parts = re.split(r"(\.restored|\.x3)(?=\.)", name.lower())
-    befores = ("".join(parts[:end]) for end in range(1, len(parts), 2))
+    name = name.lower()
+    befores = [name[: mark.start()] for mark in _MARKS.finditer(name)]
     return any((folder, before + suffix) in given for before in befores for suffix in ("", ".jpg"))
 
 

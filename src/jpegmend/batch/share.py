@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jpegmend.decoding.memory import available_memory
 from jpegmend.errors import InvalidOption
-from jpegmend.runtimes.processor import MOST_THREADS, thread_count
+from jpegmend.runtimes.processor import MOST_PARALLEL, thread_count
 
 LARGE = 12_000_000
 """Number of pixels from which a picture is restored alone, with all threads."""
@@ -46,8 +46,8 @@ def share_out(pictures: int, *, jobs: int | None, threads: int | None, memory: i
         InvalidOption: a number of processes or threads that is not allowed, or ``jobs`` processes that
             ``memory`` is too little for.
     """
-    if jobs is not None and not 1 <= jobs <= MOST_THREADS:
-        raise InvalidOption(f"jobs {jobs}; give 1 to {MOST_THREADS}, or None for one for each CPU")
+    if jobs is not None and not 1 <= jobs <= MOST_PARALLEL:
+        raise InvalidOption(f"jobs {jobs}; give 1 to {MOST_PARALLEL}, or None for one for each CPU")
     cpus = thread_count(threads)
     if jobs is not None and memory is not None and jobs > 1 and (memory - _PARENT) // jobs < _LEAST:
         least = (jobs * _LEAST + _PARENT) / 1e6

@@ -35,7 +35,7 @@ OPTIONS = {
 RUNTIMES = ("auto", "onnx", "torch")
 PROVIDERS = ("auto", "cpu", "cuda", "directml", "coreml", "openvino", "mps")
 MAX_PIXELS = 500_000_000
-MOST_THREADS = 1024
+MOST_PARALLEL = 1024
 """Those of ``runtimes`` and ``decoding``, stated again because importing them would load numpy for ``--help``."""
 
 BITS: dict[str, Any] = {
@@ -45,7 +45,7 @@ BITS: dict[str, Any] = {
 }
 """For ``add_argument``: an option of several verbs."""
 
-PARALLEL: dict[str, Any] = {"type": whole(1, MOST_THREADS), "metavar": "N"}
+PARALLEL: dict[str, Any] = {"type": whole(1, MOST_PARALLEL), "metavar": "N"}
 """Likewise, of numbers of threads and processes; the help of each verb is its own."""
 
 _GIVEN = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|[\w.]*)")

@@ -8,6 +8,7 @@ from jpegmend.jpeg.image import JpegImage as JpegImage
 from jpegmend.jpeg.image import Scan as Scan
 from jpegmend.jpeg.markers import read_header as read_header
 from jpegmend.jpeg.metadata import Metadata as Metadata
+from jpegmend.jpeg.metadata import decode_text as decode_text
 from jpegmend.jpeg.metadata import enlarge as enlarge
 from jpegmend.jpeg.metadata import make_exif as make_exif
 from jpegmend.jpeg.metadata import read_density as read_density

@@ -117,14 +117,16 @@ class Applications:
         icc = self._join_icc()
         if icc is None and states_adobe_rgb(self._exif):
             self._note("the EXIF states Adobe RGB, without an ICC profile; colours are taken as sRGB")
+        density = self._density
+        if density in (None, (1, 1, "aspect")):  # as often stated in files with EXIF, where there is a JFIF marker
+            density = read_density(self._exif) or density
         return Metadata(
             icc=icc,
             exif=self._exif,
             xmp=xmp,
             extended_xmp=extended,
             comments=tuple(self._comments),
-            # Files with EXIF often state the ratio 1 to 1 in a JFIF marker, where there is one.
-            density=(read_density(self._exif) if self._density in (None, (1, 1, "aspect")) else None) or self._density,
+            density=density,
             orientation=read_orientation(self._exif),
         )
 

@@ -47,6 +47,18 @@ class Metadata:
     """EXIF orientation 1..8; 1 is upright."""
 
 
+def decode_text(text: bytes) -> str:
+    """A text of a file: UTF-8 if it is valid, else Latin-1, in which every byte is valid.
+
+    >>> decode_text(b"caf\\xe9") == decode_text(b"caf\\xc3\\xa9")
+    True
+    """
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
 def read_orientation(exif: bytes | None) -> int:
     """Orientation 1..8 in an EXIF block (TIFF structure); 1 if there is none or it is invalid.
 

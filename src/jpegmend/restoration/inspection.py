@@ -8,6 +8,7 @@ from typing import Any
 
 from jpegmend.blocks import Earlier
 from jpegmend.decoding import MAX_PIXELS
+from jpegmend.jpeg import decode_text
 from jpegmend.jpeg.tables import nearest_quality
 from jpegmend.reading import Opened, Source
 from jpegmend.restoration import guess
@@ -209,8 +210,6 @@ def _component(opened: Opened, index: int) -> ComponentFacts:
 
 def _words(carried: Any) -> dict[str, str]:
     """A short description of each kind of metadata that is present."""
-    from jpegmend.writing.tiff import decode_text
-
     density = carried.density
     found = {
         "icc profile": f"{len(carried.icc)} bytes" if carried.icc else "",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from jpegmend.errors import InvalidOption
 
-MOST_THREADS = 1024
-"""Greatest number of threads that may be asked for, above the CPUs of today's machines. ONNX Runtime starts as many as
-it is told: 4000 threads on two CPUs took more than five minutes for a picture of 0.3 megapixels."""
+MOST_PARALLEL = 1024
+"""Greatest number of threads, and of processes, that may be asked for, above the CPUs of today's machines. ONNX Runtime
+starts as many threads as it is told: 4000 on two CPUs took more than five minutes for a picture of 0.3 megapixels."""
 
 
 def available_threads() -> int:
@@ -24,12 +24,12 @@ def thread_count(asked: int | None) -> int:
     """The number of threads that is asked for; for None every CPU this process may use.
 
     Raises:
-        InvalidOption: less than one or more than :data:`MOST_THREADS`.
+        InvalidOption: less than one or more than :data:`MOST_PARALLEL`.
     """
     if asked is None:
         return available_threads()
-    if not 1 <= asked <= MOST_THREADS:
-        raise InvalidOption(f"{asked} threads; give 1 to {MOST_THREADS}, or None for all")
+    if not 1 <= asked <= MOST_PARALLEL:
+        raise InvalidOption(f"{asked} threads; give 1 to {MOST_PARALLEL}, or None for all")
     return asked
 
 

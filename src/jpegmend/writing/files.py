@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from jpegmend.errors import InvalidOption, OutputError
 from jpegmend.formats import WRITTEN, WRITTEN_SUFFIXES
-from jpegmend.jpeg import Metadata
+from jpegmend.jpeg import Metadata, decode_text
 from jpegmend.writing import lossy, marking, png, stripping, tiff
 from jpegmend.writing.atomic import open_target
 from jpegmend.writing.depth import to_bits
@@ -243,14 +243,14 @@ def _write_png(stream: BinaryIO, pixels: NDArray[Any], metadata: Metadata, choic
         chunks.append((b"eXIf", metadata.exif))
     if metadata.xmp:
         chunks.append(png.international_chunk("XML:com.adobe.xmp", metadata.xmp))
-    chunks += [png.text_chunk("Comment", tiff.decode_text(comment)) for comment in metadata.comments]
+    chunks += [png.text_chunk("Comment", decode_text(comment)) for comment in metadata.comments]
     png.write(stream, pixels, choice.bits or pixels.itemsize * 8, chunks, choice.compression)
     return ("the extended part of its XMP",) if metadata.extended_xmp else ()
 
 
 def _tiff_page(pixels: NDArray[Any], metadata: Metadata, choice: _Choice) -> tiff.Page:
     shown = to_bits(pixels, choice.bits or pixels.itemsize * 8)
-    return tiff.Page(shown, metadata, "\n".join(map(tiff.decode_text, metadata.comments)))
+    return tiff.Page(shown, metadata, "\n".join(map(decode_text, metadata.comments)))
 
 
 def _in_8_bits(encode: Callable[[BinaryIO, NDArray[Any], Metadata, int], tuple[str, ...]]) -> _Encoder:

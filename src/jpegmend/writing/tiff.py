@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jpegmend.errors import OutputError
-from jpegmend.jpeg import Metadata
+from jpegmend.jpeg import Metadata, decode_text
 
 _ICC, _XMP, _DESCRIPTION, _ORIENTATION = 34675, 700, 270, 274
 _UNDEFINED, _BYTE, _ASCII, _SHORT = 7, 1, 2, 3
@@ -133,15 +133,3 @@ def _read_texts(block: bytes | None) -> tuple[dict[int, str], bool]:
     }
     known = {*_TEXTS, _ORIENTATION, 282, 283, 296, 305}  # density and program are written as tags of their own
     return texts, set(entries) <= known
-
-
-def decode_text(text: bytes) -> str:
-    """A text of a file: UTF-8 if it is valid, else Latin-1, in which every byte is valid.
-
-    >>> decode_text(b"caf\\xe9") == decode_text(b"caf\\xc3\\xa9")
-    True
-    """
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        return text.decode("latin-1")
