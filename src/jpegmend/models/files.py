@@ -195,10 +195,11 @@ def export_onnx(
 
     Raises :class:`~jpegmend.errors.NotExportable` where a trace is not one of the network's.
     """
-    from jpegmend.models import onnx_file
+    from jpegmend.models import integers, onnx_file
 
     seen = example(spec, config, 96, 128)
     # The names do not depend on the size; attention costs the square of it.
     outputs = _output_names(network.eval(), example(spec, config, 32, 32), tuple(traces))
     tensors = tuple(getattr(seen, name) for name in spec.inputs)
-    onnx_file.write(path, _ForExport(network, spec.inputs, tuple(traces)), tensors, spec.inputs, outputs, half=half)
+    exported = _ForExport(integers.frozen(network), spec.inputs, tuple(traces))
+    onnx_file.write(path, exported, tensors, spec.inputs, outputs, half=half)

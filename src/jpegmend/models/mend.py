@@ -201,5 +201,6 @@ SPEC = Spec(
         Config(widths=(8, 8, 8), blocks=(1, 1, 1), convolution="separable", tables="maps"),
         Config(widths=(8, 8, 8), blocks=(1, 1, 1), embedding=8, coefficients=True, chroma_widths=(4, 4, 4)),
         Config(shape="groups", widths=(8, 8), blocks=(2, 1), embedding=8),
+        Config(shape="groups", widths=(8, 8), blocks=(2, 1), tables="maps", integers=True),
     ),
 )

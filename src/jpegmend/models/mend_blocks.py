@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from jpegmend.errors import InvalidOption
 from jpegmend.models.contract import Observation
+from jpegmend.models.integers import IntegerConvolution
 from jpegmend.models.layers import check_counts
 
 PLANES = 3
@@ -49,9 +50,12 @@ class Config:
     """``separable``: each 3x3 convolution of a block is a depthwise and a 1x1 convolution."""
     tables: Literal["scale", "maps"] = "scale"
     """``scale``: tables scale and shift features; ``maps``: tables are tiled as input channels instead, as in QGCN.
-    ``groups`` has both."""
+    ``groups`` has both, or the maps alone."""
     coefficients: bool = False
     """Whether the DCT coefficients of the decoded planes are an input too, at 1/8 of the resolution."""
+    integers: bool = False
+    """Whether the 3x3 convolutions between head and tail multiply integers (:mod:`jpegmend.models.integers`); only of
+    ``groups`` with ``tables = "maps"``."""
     chroma_widths: tuple[int, ...] = ()
     """Channels of a separate U-Net that restores chroma from all planes (luma is then restored from luma alone); empty:
     one U-Net for all planes."""
@@ -71,6 +75,8 @@ class Config:
                 raise InvalidOption(f"{name}={given}; give {len(self.widths)} numbers, one for each of the widths")
         if self.shape == "groups":
             self._check_groups()
+        if self.integers and (self.shape, self.tables, self.convolution) != ("groups", "maps", "plain"):
+            raise InvalidOption('integers need shape="groups", tables="maps" and convolution="plain"')
         if self.coefficients and len(self.widths) < LEVEL_OF_BLOCKS + 1:
             raise InvalidOption(f"coefficients need {LEVEL_OF_BLOCKS + 1} levels; widths has {len(self.widths)}")
 
@@ -81,8 +87,8 @@ class Config:
                 f'widths={self.widths} and blocks={self.blocks}; shape "groups" takes two numbers for each, one at 1/2 '
                 "and one at 1/8 of the resolution, and an even number of blocks, 2 or more, at 1/2"
             )
-        if self.tables != "scale" or self.coefficients or self.chroma_widths:
-            raise InvalidOption('shape "groups" has no tables="maps", coefficients or chroma_widths; leave them out')
+        if self.coefficients or self.chroma_widths:
+            raise InvalidOption('shape "groups" has no coefficients or chroma_widths; leave them out')
 
 
 _CHOICES = {"shape": ("u-net", "groups"), "convolution": ("plain", "separable"), "tables": ("scale", "maps")}
@@ -116,13 +122,18 @@ class Block(nn.Module):
 
     def __init__(self, width: int, config: Config) -> None:
         super().__init__()
-        self.first = block_convolution(width, config.convolution)
-        self.second = block_convolution(width, config.convolution)
+        self.scale = config.scale
+        if config.integers:
+            self.first: nn.Module = IntegerConvolution(width, width, to_sum=False)
+            self.second: nn.Module = IntegerConvolution(width, width, scale=config.scale, from_sum=False)
+            self.scale = 1
+        else:
+            self.first = block_convolution(width, config.convolution)
+            self.second = block_convolution(width, config.convolution)
         self.modulation = nn.Linear(config.embedding, 2 * width) if config.tables == "scale" else None
         if self.modulation is not None:
             nn.init.zeros_(self.modulation.weight)
             nn.init.zeros_(self.modulation.bias)
-        self.scale = config.scale
         if config.scale == 1:
             last = self.second[-1] if isinstance(self.second, nn.Sequential) else self.second
             with torch.no_grad():

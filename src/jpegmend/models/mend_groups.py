@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jpegmend.models.contract import Estimate, Observation
+from jpegmend.models.integers import CHANNELS_FIRST, CHANNELS_LAST, IntegerConvolution
 from jpegmend.models.layers import BLOCK, LARGEST_STEP, convolution
 from jpegmend.models.mend_blocks import PLANES, Config, Level, describe_file, embedding
 
@@ -30,13 +31,14 @@ class Groups(nn.Module):
         super().__init__()
         (fine, coarse), (blocks, coarse_blocks) = config.widths, config.blocks
         self.slope = config.slope
-        self.embed = embedding(config)
+        self._last = False
+        self.embed = embedding(config) if config.tables == "scale" else None
         self.head = convolution(_CELL * (PLANES + 2), fine)
         self.first = Level(fine, blocks // 2, config)
         self.down = nn.Conv2d(fine, coarse, _COARSE, stride=_COARSE)
         self.coarse = Level(coarse, coarse_blocks, config)
         self.up = nn.Conv2d(coarse, _COARSE**2 * fine, 1)
-        self.merge = convolution(fine, fine)
+        self.merge = IntegerConvolution(fine, fine) if config.integers else convolution(fine, fine)
         self.second = Level(fine, blocks // 2, config)
         self.tail = convolution(fine, _CELL * PLANES)
         # Starts as the identity: the initial output is the decoded JPEG.
@@ -45,21 +47,33 @@ class Groups(nn.Module):
 
     def forward(self, seen: Observation, collect: bool = False) -> Estimate:
         """Restore ``seen.planes [B, 3, H, W]``; H and W multiples of 8."""
-        tables, file = describe_file(seen)
-        code = self.embed(torch.cat([tables.flatten(1), file], 1))
+        code = None
+        if self.embed is not None:
+            tables, file = describe_file(seen)
+            code = self.embed(torch.cat([tables.flatten(1), file], 1))
         # The head in float32: bfloat16 pixels would already be wrong by a quarter of a gray level.
         with torch.autocast(seen.planes.device.type, enabled=False):
             pixels = torch.cat([seen.planes - 0.5, table_maps(seen).to(seen.planes.dtype)], 1)
             x = self.head(functional.pixel_unshuffle(pixels, 2))
-        x = functional.leaky_relu(x, self.slope)
+        x = self._as_sums(functional.leaky_relu(x, self.slope))
         x = x + self.first(x, code)
-        wide = self.coarse(self.down(x), code)
-        x = self.merge(x) + functional.pixel_shuffle(self.up(wide), _COARSE)
-        x = functional.leaky_relu(x, self.slope)
+        wide = self._as_planes(self.coarse(self._as_sums(self.down(self._as_planes(x))), code))
+        back = functional.pixel_shuffle(self.up(wide), _COARSE)
+        x = functional.leaky_relu(self.merge(x) + self._as_sums(back), self.slope)
         x = x + self.second(x, code)
-        change = functional.pixel_shuffle(self.tail(x).to(seen.planes.dtype), 2)
-        traces = {"description": (code,), "features": (wide,)} if collect else {}
+        change = functional.pixel_shuffle(self.tail(self._as_planes(x)).to(seen.planes.dtype), 2)
+        traces = {"description": (wide if code is None else code,), "features": (wide,)} if collect else {}
         return Estimate(seen.planes + change, traces=traces)
+
+    def freeze(self) -> None:
+        """From now on keep the channels of sums last, as frozen convolutions in integers do."""
+        self._last = isinstance(self.merge, IntegerConvolution)
+
+    def _as_sums(self, x: Tensor) -> Tensor:
+        return x.permute(CHANNELS_LAST) if self._last else x
+
+    def _as_planes(self, x: Tensor) -> Tensor:
+        return x.permute(CHANNELS_FIRST) if self._last else x
 
 
 def table_maps(seen: Observation) -> Tensor:

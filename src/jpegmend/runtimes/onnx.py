@@ -33,6 +33,10 @@ PLANES, QUALITY, TRACE = "restored", "estimated_quality", "trace_"
 """Names of a graph's outputs: planes, quality, and ``trace_NAME_0``, ``trace_NAME_1``, ... for a trace. They differ
 from the names of inputs (``planes``, ``quality``) because ONNX does not allow one name for both."""
 
+_MOVES_AXES = ["TransposeOptimizer", "TransposeOptimizer_CPUExecutionProvider"]
+"""Optimisers that are not used for convolutions in integers (:mod:`jpegmend.models.integers`): they move the channels
+of sums back to the front, and the transpositions round each block then take a fifth of the time of ``mend-m``."""
+
 _SESSIONS: LastUsed[Any] = LastUsed(4)
 
 
@@ -193,10 +197,11 @@ def open_session(file: Path, threads: int, provider: str = "cpu") -> Any:
     options.enable_mem_pattern = False
     cpu = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
     providers: list[Any] = [cpu] if provider == "cpu" else [PROVIDERS[provider], cpu]
+    disabled = _MOVES_AXES if b"DequantizeLinear" in data else []
     options.log_severity_level = 4  # errors come as exceptions; printed too they would drown the message
     try:
         # The bytes that were checked, not the file, which could have changed since.
-        session = onnxruntime.InferenceSession(data, options, providers=providers)
+        session = onnxruntime.InferenceSession(data, options, providers=providers, disabled_optimizers=disabled)
     except Exception as error:
         raise WeightsDamaged(f"{file.name} is no network that ONNX Runtime can open: {error}") from error
     # ONNX Runtime goes on with the CPU, without an error, where a provider cannot be started.
