@@ -35,7 +35,7 @@ from the names of inputs (``planes``, ``quality``) because ONNX does not allow o
 
 _MOVES_AXES = ["TransposeOptimizer", "TransposeOptimizer_CPUExecutionProvider"]
 """Optimisers that are not used for convolutions in integers (:mod:`jpegmend.models.integers`): they move the channels
-of sums back to the front, and the transpositions round each block then take a fifth of the time of ``mend-m``."""
+of sums back to the front, and the transpositions round each block then take a fifth of the time of ``mend-q``."""
 
 _SESSIONS: LastUsed[Any] = LastUsed(4)
 
