@@ -31,7 +31,7 @@ PREFERRED: Mapping[tuple[str, str], str] = {
 }
 """Tables of gray scores with their names in text; the first that prints a method is its reference."""
 
-AIMS: Mapping[str, str] = {"mend-m": "FBCNN", "mend-l": "SwinIR"}
+AIMS: Mapping[str, str] = {"mend-m": "FBCNN", "mend-q": "FBCNN", "mend-l": "SwinIR"}
 """Printed methods with which networks without a paper are compared; ``DnCNN`` for all others."""
 
 
