@@ -119,7 +119,7 @@ def test_a_provider_that_falls_back_is_an_error(networks, tmp_path, monkeypatch:
     """ONNX Runtime itself warns, and goes on with the CPU."""
 
     class Session:
-        def __init__(self, *given, providers) -> None:
+        def __init__(self, *given, providers, **options) -> None:
             assert providers[0] == "CUDAExecutionProvider"
 
         def get_providers(self) -> list[str]:
