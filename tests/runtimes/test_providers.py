@@ -24,6 +24,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(providers, "perf_counter", lambda: Clock.now)
+    monkeypatch.setattr(providers, "_CHOSEN", {})  # what is chosen here is not there for other tests
 
 
 class Made:
