@@ -34,9 +34,8 @@ def trained_a_little(config: mend.Config = GROUPS) -> nn.Module:
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     for name, module in network.named_modules():
-        if isinstance(
-            module, Range
-        ):  # behind a ReLU, in front of the second convolution of a block, nothing is below 0
+        if isinstance(module, Range):
+            # Behind the ReLU of a block nothing is below 0.
             set_range(module, 0.0 if name.endswith("second.seen") else -2.0, 3.0)
     return network
 

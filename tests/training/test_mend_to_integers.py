@@ -26,13 +26,13 @@ def script(run_script: Callable[..., tuple[int, str]], tmp_path: Path) -> Callab
     )
 
 
-def save_mend(config: mend.Config, folder: Path, *, constant: bool = True) -> str:
+def save_mend(config: mend.Config, folder: Path) -> str:
     torch.manual_seed(1)
     network = mend.build(config)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-            if constant and name == "embed.2.weight":  # the same vector for every file
+            if name == "embed.2.weight":  # the same vector for every file
                 parameter.zero_()
     files.save_weights(folder / "old.safetensors", "mend", config, network.state_dict(), FACTS)
     return str(folder / "old.safetensors")

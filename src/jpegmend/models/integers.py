@@ -173,4 +173,6 @@ def _dequantised(whole: Tensor, steps: Tensor) -> Tensor:
 
 def _rounded(x: Tensor) -> Tensor:
     """``x`` rounded to whole numbers; its gradient is that of ``x``."""
+    if not torch.is_grad_enabled():
+        return torch.round(x)
     return x + (torch.round(x) - x).detach()

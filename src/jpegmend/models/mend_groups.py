@@ -58,8 +58,8 @@ class Groups(nn.Module):
         x = self._as_sums(functional.leaky_relu(x, self.slope))
         x = x + self.first(x, code)
         wide = self._as_planes(self.coarse(self._as_sums(self.down(self._as_planes(x))), code))
-        back = functional.pixel_shuffle(self.up(wide), _COARSE)
-        x = functional.leaky_relu(self.merge(x) + self._as_sums(back), self.slope)
+        x = self.merge(x) + self._as_sums(functional.pixel_shuffle(self.up(wide), _COARSE))
+        x = functional.leaky_relu(x, self.slope)
         x = x + self.second(x, code)
         change = functional.pixel_shuffle(self.tail(self._as_planes(x)).to(seen.planes.dtype), 2)
         traces = {"description": (wide if code is None else code,), "features": (wide,)} if collect else {}
