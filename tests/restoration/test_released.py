@@ -9,6 +9,8 @@ from PIL import Image
 
 from jpegmend import restore, weights
 from jpegmend.restoration.tile_sizes import TILE_BYTES
+from jpegmend.runtimes import PictureFacts, open_runtime
+from jpegmend.runtimes.memory import grown_bytes
 
 LARGEST = 1e5
 """Multiply-adds a pixel of the networks tried here; the others are for benchmarks."""
@@ -19,6 +21,16 @@ def is_quick_and_exact(card):
 
 
 EXACT = [name for name, card in weights.PACKAGED.items() if is_quick_and_exact(card)]
+
+
+@pytest.mark.parametrize("name", ["mend-s", "mend-q"])
+def test_a_run_takes_no_more_memory_than_the_card_says(name):
+    card = weights.MODELS[name]
+    run, planes = open_runtime(card, threads=1), np.full((3, 704, 704), 0.5, np.float32)
+    grown = grown_bytes(lambda: run(planes, np.full((3, 8, 8), 30, np.float32), PictureFacts(sampling=(2, 2))))
+    if grown is None:
+        pytest.skip("the system does not tell the memory of a process")
+    assert grown / 704**2 < 1.15 * card.bytes_per_pixel
 
 
 def chessboard():

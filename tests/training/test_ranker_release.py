@@ -57,6 +57,7 @@ def card(run, tmp_path_factory, monkeypatch_module):
     # The network's own graph is not read here, and takes seconds.
     monkeypatch_module.setattr(files, "export_onnx", lambda path, *_: path.write_bytes(b""))
     monkeypatch_module.setattr(release, "check_onnx", lambda *_: 0.0)
+    monkeypatch_module.setattr(release, "measured_bytes", lambda *_: 100)
     assert cli.run(["release", str(run), "--name", "mine", "--out", str(made)]) == 0
     return made / "mine.json"
 

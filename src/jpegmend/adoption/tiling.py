@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import lcm
-from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from jpegmend.adoption.receptive_field import Run, as_planes, change, compress, 
 from jpegmend.errors import ModelError
 from jpegmend.restoration.tiles import round_up
 from jpegmend.runtimes import Floats
+from jpegmend.runtimes.memory import grown_bytes
 from jpegmend.weights.card import Tiling
 
 TOLERANCE = 2e-6
@@ -101,20 +101,8 @@ def _drawing(side: int, channels: int) -> Floats:
 
 def measure_bytes(run: Run, channels: int, sides: tuple[int, int]) -> float:
     """Bytes of memory that one run takes, per pixel: the growth of this process on Linux, a usual value elsewhere."""
-    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    try:
-        reset.write_text("5")  # the peak begins anew
-        before = _kilobytes(status, "VmRSS")
-        run(np.full((channels, *sides), 0.5, np.float32))
-        grown = 1024.0 * (_kilobytes(status, "VmHWM") - before)
-    except (OSError, ValueError):
+    grown = grown_bytes(lambda: run(np.full((channels, *sides), 0.5, np.float32)))
+    if grown is None:
         return _DEFAULT_BYTES
     # What an earlier run left allocated is used again and does not count: never less than a few planes.
     return max(grown / (sides[0] * sides[1]), 256.0)
-
-
-def _kilobytes(status: Path, name: str) -> int:
-    for line in status.read_text("ascii").splitlines():
-        if line.startswith(name):
-            return int(line.split()[1])
-    raise ValueError(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from torch import nn
 
 from jpegmend import models
 from jpegmend.errors import InvalidOption, MissingExtra, NotExportable, WeightsDamaged, WeightsMissing
-from jpegmend.models import files, ranker_file
+from jpegmend.models import cost, files, ranker_file
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec
 from jpegmend.models.integers import uses_integers
-from jpegmend.runtimes.onnx import PLANES, QUALITY, import_onnxruntime
+from jpegmend.runtimes.memory import grown_bytes
+from jpegmend.runtimes.onnx import PLANES, QUALITY, import_onnxruntime, open_session
 from jpegmend.runtimes.processor import available_threads, processor_name
 from jpegmend.runtimes.ranker import RANKER_ONNX, RANKER_WEIGHTS
 from jpegmend.training import curve
@@ -35,6 +37,9 @@ the largest value of the answer where that is above 1: rounding grows with it, a
 INTEGER_TOLERANCE = 2e-2
 """The same for networks with convolutions in integers: a value that lies between two steps may be rounded to either of
 them, and a step is a 255th of the range of a layer."""
+_SIDES = (704, 1024, 1280)
+"""Sides in pixels of the pictures at which memory is measured. ONNX Runtime takes it in blocks, each twice as large as
+the one before, so that the bytes of a pixel differ with the size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +109,8 @@ def release(
         record["files"] = _write_files(base, network, spec, config, _header(header, record), traces)
         record["files"] |= _write_ranker(base, source.parent / "auxiliary.ranker.safetensors")
         _check_scored(facts.scored, record["files"])
+        say("measuring its memory")
+        record["bytes_per_pixel"] = measured_bytes(base.with_name(f"{base.name}.onnx"), spec, config)
     record["released"] = True
     write_card(path, record)
     if log:
@@ -247,6 +254,18 @@ def check_onnx(path: Path, network: nn.Module, spec: Spec, config: Any) -> float
             "one of its operations has another result in ONNX Runtime"
         )
     return worst
+
+
+def measured_bytes(graph: Path, spec: Spec, config: Any) -> int:
+    """Memory of one run of ONNX Runtime on large pictures, or on a window, in bytes a pixel; the count by PyTorch where
+    the system does not tell the memory of a process (:mod:`jpegmend.runtimes.memory`)."""
+    window = spec.window_side(config)
+    found = []
+    for side in (window,) if window else _SIDES:
+        seen, session = files.example(spec, config, side, side), open_session(graph, available_threads())
+        given = {entry.name: getattr(seen, entry.name).numpy() for entry in session.get_inputs()}
+        found.append((grown_bytes(partial(session.run, None, given)) or 0) / side**2)
+    return round(max(found)) or round(cost.count(spec, config).peak_bytes)
 
 
 def describe_machine() -> str:

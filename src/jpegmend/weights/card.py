@@ -60,7 +60,8 @@ class Card:
     multiply_adds: float = 0.0
     """Multiply-accumulate operations per pixel of the picture."""
     bytes_per_pixel: float = 1024.0
-    """Measured peak working memory of one run, per pixel of its window; determines the size of tiles."""
+    """Peak working memory of one run, per pixel of the picture or its window; determines the size of tiles. Measured
+    with ONNX Runtime; where there is no ONNX file, counted for PyTorch, which may take twice as much."""
     caution: tuple[tuple[float, float], ...] = ()
     """Points (quality, share of the strength 0..1) of a line, in rising quality. The share is below 1 where
     validation showed that the network changes good pictures too much. Empty: full strength at every quality."""
