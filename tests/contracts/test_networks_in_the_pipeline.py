@@ -68,7 +68,7 @@ def test_tiles_give_what_the_whole_gives(name: str, tmp_path: Path, monkeypatch:
     card = release(tmp_path, NETWORKS[name], NETWORKS[name].small_configs()[0])
     options: dict[str, Any] = {"model": card, "runtime": "torch", "consistent": False, "keep_planes": True}
     whole = jpegmend.restore(photo(name), **options)
-    monkeypatch.setattr(tile_sizes, "largest_side", lambda *_, **__: 32 if name in WINDOWED else 64)
+    monkeypatch.setattr(tile_sizes, "tile_pixels", lambda *_, **__: 32**2 if name in WINDOWED else 64**2)
     monkeypatch.setattr(tile_sizes, "cut", _small_tiles(tile_sizes.cut))
     tiled = jpegmend.restore(photo(name), **options)
     assert tiled.report.tiles > whole.report.tiles == 1
@@ -78,9 +78,9 @@ def test_tiles_give_what_the_whole_gives(name: str, tmp_path: Path, monkeypatch:
 
 
 def _small_tiles(cut: Any) -> Any:
-    """The pipeline's own cut, but without small pictures in one tile."""
+    """The pipeline's own cut, but of so many pixels without their halos."""
 
-    def small(height: int, width: int, *, side: int, halo: int, align: int) -> Any:
-        return cut(height, width, side=side, halo=0, align=align)
+    def small(height: int, width: int, *, pixels: int, halo: int, align: int) -> Any:
+        return cut(height, width, pixels=pixels, halo=0, align=align)
 
     return small

@@ -45,7 +45,7 @@ def test_levels_come_back_for_other_samplings(name, make_card, odd_files):
 
 
 def test_levels_come_back_from_tiles(make_card, draw, encode):
-    card = make_card("blur", bytes_per_pixel=40_000.0)
+    card = make_card("blur", bytes_per_pixel=100_000.0)
     data = encode(draw(200, 175), quality=10)
     restored = restore(data, model=card, keep_planes=True, consistent=True)
     assert restored.report.tiles > 4

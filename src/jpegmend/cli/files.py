@@ -113,7 +113,7 @@ def add_resources(group: Any, *, pixels: str = "") -> None:
         "--memory",
         metavar="SIZE",
         help="memory that all processes together should stay under, such as 2G or 800MiB: less means smaller tiles; a "
-        "picture that does not fit is an error. Without it each process takes tiles of at most 800 MB",
+        "picture that does not fit is an error. Without it each process takes tiles of at most 640 MB",
     )
     add_limits(group, pixels=pixels)
 

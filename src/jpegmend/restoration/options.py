@@ -84,7 +84,7 @@ class SharedOptions:
     threads: int | None = None
     """CPU threads of the network; None for all this process may use."""
     memory: int | str | None = None
-    """Bytes the process should stay under, all in all, or a text such as ``2G`` or ``800MiB``; None: tiles of 800 MB,
+    """Bytes the process should stay under, all in all, or a text such as ``2G`` or ``800MiB``; None: tiles of 640 MB,
     of less on small machines. It decides the size of tiles. Large pictures need more for themselves; a limit that
     cannot be met is an error."""
     page: int | None = None

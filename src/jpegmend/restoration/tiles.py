@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isqrt
 
 from jpegmend.errors import InvalidOption
 
@@ -88,44 +87,71 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def largest_side(budget: float, bytes_per_pixel: float, halo: int, align: int, *, strict: bool = True) -> int:
-    """Side of the largest square tile, a multiple of ``align``, that fits with its halo into the budget (bytes).
+def tile_pixels(budget: float, bytes_per_pixel: float, halo: int, align: int, *, strict: bool = True) -> int:
+    """How many pixels a tile with its halo may have within the budget (bytes).
 
-    Without ``strict`` the budget may be exceeded: the side is at least a quarter of the halo, because with smaller
-    tiles nearly all computation would be spent on the halo.
+    Without ``strict`` the budget may be exceeded: at least those of a tile whose side is a quarter of the halo, because
+    with smaller tiles nearly all computation would be spent on the halo.
 
     Raises:
-        InvalidOption: ``strict``, and the smallest tile does not fit.
+        InvalidOption: ``strict``, and the smallest tile, of side ``align``, does not fit.
     """
     pixels = int(max(0.0, budget) / bytes_per_pixel)
-    side = (isqrt(pixels) - 2 * halo) // align * align
+    least = (align + 2 * halo) ** 2
     if not strict:
-        return max(side, round_up(max(halo // 4, 1), align))
-    if side < align:
-        least = (align + 2 * halo) ** 2 * bytes_per_pixel - budget
-        raise InvalidOption(f"the memory allowed is {least / 1e6:.0f} MB too little for the smallest tile; raise it")
-    return side
+        return max(pixels, (round_up(max(halo // 4, 1), align) + 2 * halo) ** 2)
+    if pixels < least:
+        missing = least * bytes_per_pixel - budget
+        raise InvalidOption(f"the memory allowed is {missing / 1e6:.0f} MB too little for the smallest tile; raise it")
+    return pixels
 
 
-def cut(height: int, width: int, *, side: int, halo: int, align: int) -> Iterator[Window]:
-    """Divide a grid into tiles of about equal size, at most ``side`` on each axis, row by row.
+def cut(height: int, width: int, *, pixels: int, halo: int, align: int) -> Iterator[Window]:
+    """Divide a grid into tiles of about equal size, row by row, such that the fewest samples are computed in all.
 
-    It is one tile if the whole grid has no more samples than a tile of ``side`` with its halo. Edges inside the grid
-    are multiples of ``align``.
+    A tile with its halo, as far as it lies in the grid, has at most ``pixels`` samples, which must be enough for one of
+    side ``align`` inside the grid. Edges of tiles inside the grid are multiples of ``align``.
     """
-    if height * width <= (side + 2 * halo) ** 2:
-        yield Window(0, height, 0, width)
-        return
-    rows, columns = (_even_step(length, side, align) for length in (height, width))
+    rows, columns = _steps(height, width, pixels, halo, align)
     for top in range(0, height, rows):
         for left in range(0, width, columns):
             yield Window(top, min(top + rows, height), left, min(left + columns, width))
 
 
-def _even_step(length: int, side: int, align: int) -> int:
-    """Tile length, a multiple of ``align``: divides ``length`` into the fewest, nearly equal parts up to ``side``."""
-    parts = -(-length // side)
+def _steps(height: int, width: int, pixels: int, halo: int, align: int) -> tuple[int, int]:
+    """Height and width of the tiles; of those with equal cost the fewest tiles, then the widest."""
+    best: tuple[tuple[int, int, int], tuple[int, int]] | None = None
+    for parts in range(1, -(-height // align) + 1):
+        rows = _even_step(height, parts, align)
+        columns = _widest_step(width, pixels // _extent(height, rows, halo), halo, align)
+        if columns:
+            down, across = -(-height // rows), -(-width // columns)
+            computed = (height + 2 * halo * (down - 1)) * (width + 2 * halo * (across - 1))
+            found = (computed, down * across, across), (rows, columns)
+            best = found if best is None else min(best, found)
+    assert best is not None, f"{pixels} pixels are too few for a tile of {align} with a halo of {halo}"
+    return best[1]
+
+
+def _even_step(length: int, parts: int, align: int) -> int:
+    """Tile length, a multiple of ``align``: divides ``length`` into at most so many nearly equal parts."""
     return round_up(-(-length // parts), align)
+
+
+def _extent(length: int, step: int, halo: int) -> int:
+    """The largest length of a tile with its halo, as far as it lies in the grid."""
+    inner_sides = min(-(-length // step) - 1, 2)
+    return min(length, step + inner_sides * halo)
+
+
+def _widest_step(length: int, allowed: int, halo: int, align: int) -> int:
+    """The length of the fewest equal tiles that with their halos are no longer than allowed; 0 if there is none."""
+    if length <= allowed:
+        return round_up(length, align)
+    if (step := _even_step(length, 2, align)) + halo <= allowed:
+        return step
+    largest = (allowed - 2 * halo) // align * align
+    return _even_step(length, -(-length // largest), align) if largest > 0 else 0
 
 
 def ramp(start: int, stop: int, extent: int, overlap: int) -> list[float]:
