@@ -165,7 +165,7 @@ def test_no_other_division_computes_much_less(height, width, halos, times):
     found = computed(cut(height, width, pixels=pixels, halo=halo, align=align))
     assert found < np.inf
     # A tile at the edge may be narrower than a halo; its neighbours then compute less than they are counted for.
-    assert found <= 1.15 * min(others)
+    assert found <= 1.25 * min(others)
 
 
 def test_a_square_of_four_tiles_has_halos_on_two_sides_each():
