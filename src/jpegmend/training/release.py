@@ -14,7 +14,7 @@ from torch import nn
 
 from jpegmend import models
 from jpegmend.errors import InvalidOption, MissingExtra, NotExportable, WeightsDamaged, WeightsMissing
-from jpegmend.models import cost, files, ranker_file
+from jpegmend.models import files, ranker_file
 from jpegmend.models.card_fields import card_fields
 from jpegmend.models.contract import Spec
 from jpegmend.models.integers import uses_integers
@@ -110,7 +110,9 @@ def release(
         record["files"] |= _write_ranker(base, source.parent / "auxiliary.ranker.safetensors")
         _check_scored(facts.scored, record["files"])
         say("measuring its memory")
-        record["bytes_per_pixel"] = measured_bytes(base.with_name(f"{base.name}.onnx"), spec, config)
+        record["bytes_per_pixel"] = (
+            measured_bytes(base.with_name(f"{base.name}.onnx"), spec, config) or record["bytes_per_pixel"]
+        )
     record["released"] = True
     write_card(path, record)
     if log:
@@ -257,15 +259,15 @@ def check_onnx(path: Path, network: nn.Module, spec: Spec, config: Any) -> float
 
 
 def measured_bytes(graph: Path, spec: Spec, config: Any) -> int:
-    """Memory of one run of ONNX Runtime on large pictures, or on a window, in bytes a pixel; the count by PyTorch where
-    the system does not tell the memory of a process (:mod:`jpegmend.runtimes.memory`)."""
+    """Memory of one run of ONNX Runtime on large pictures, or on a window, in bytes a pixel; 0 where the system does
+    not tell the memory of a process (:mod:`jpegmend.runtimes.memory`)."""
     window = spec.window_side(config)
     found = []
     for side in (window,) if window else _SIDES:
         seen, session = files.example(spec, config, side, side), open_session(graph, available_threads())
         given = {entry.name: getattr(seen, entry.name).numpy() for entry in session.get_inputs()}
         found.append((grown_bytes(partial(session.run, None, given)) or 0) / side**2)
-    return round(max(found)) or round(cost.count(spec, config).peak_bytes)
+    return round(max(found))
 
 
 def describe_machine() -> str:
